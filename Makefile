@@ -1,0 +1,71 @@
+# make run      the dashboard                    make test     every test (ARGS= goes to pytest)
+# make lint     ruff and mypy                    make bench    the benchmarks
+# make samples  train the sample runs again      make protos   generate the protocol buffer code again
+#
+# A machine with Python 3.11 to 3.13 and make needs nothing else: .venv is made, and made up to date, when needed.
+
+ROOTS =
+HOST = 127.0.0.1
+PORT = 8501
+PYTHON = python3
+ARGS =
+
+VENV = .venv
+BIN = $(VENV)/bin
+PROTOS = $(wildcard core/formats/wire/*.proto)
+CHECKED = $(wildcard core pages app.py tests)
+
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+.PHONY: run test lint bench samples protos
+
+# The Python is checked before anything is made of it. A .venv without pip is what a failed or killed attempt left.
+define ENSURE_VENV
+if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	if ! $(PYTHON) -c '' >/dev/null 2>&1; then \
+		echo "$(PYTHON) was not found. Waypoint needs Python 3.11, 3.12 or 3.13: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; \
+	fi; \
+	if ! $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'; then \
+		echo "Waypoint needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; \
+	fi; \
+	if ! $(PYTHON) -m venv --clear $(VENV); then \
+		rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+fi
+endef
+
+$(VENV)/requirements.stamp: requirements.txt
+	@$(ENSURE_VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/requirements-dev.stamp: requirements.txt requirements-dev.txt
+	@$(ENSURE_VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	@touch $(VENV)/requirements.stamp $@
+
+# Without roots the sample runs are shown: their ages are set to what their story tells, for git keeps no times.
+ifneq ($(strip $(ROOTS)),)
+run: export WAYPOINT_ROOTS = $(ROOTS)
+endif
+run: $(VENV)/requirements.stamp
+	$(if $(strip $(ROOTS)$(WAYPOINT_ROOTS)),,$(BIN)/python sample_runs/times.py apply)
+	exec $(BIN)/python -m streamlit run app.py --server.address "$(HOST)" --server.port "$(PORT)"
+
+test: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m pytest -ra $(ARGS)
+
+lint: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy --strict $(CHECKED)
+
+bench: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m benchmarks.index $(ARGS)
+
+samples: $(VENV)/requirements-dev.stamp
+	$(BIN)/python sample_runs/train.py $(ARGS)
+
+protos: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTOS)

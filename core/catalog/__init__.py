@@ -1,0 +1,1 @@
+"""What was found, kept in a database: a cache that can be deleted at any time."""

@@ -1,0 +1,63 @@
+"""Opening the catalog: SQLite in WAL mode under the home folder, never on a network file system."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.catalog.migrations import migrate
+from core.errors import CatalogError
+
+FILE_NAME = "catalog.sqlite3"
+_NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs", "glusterfs", "fuse.glusterfs")
+
+
+def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The type of the file system that holds `path` (deepest mount point above it); None where the system does not tell."""
+    try:
+        lines = mounts.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    best, kind = "", None
+    target = str(path.resolve())
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        point = left.split()[4].encode("latin-1", "surrogateescape").decode("unicode_escape")
+        inside = target == point or target.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind
+
+
+def open_catalog(home: Path) -> Engine:
+    """The catalog's engine, its schema brought up to date. CatalogError where the home cannot hold it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(f"WAYPOINT_HOME {home} cannot be made: {error.strerror}. Set it to a writable local folder.") from error
+    kind = file_system_of(home)
+    if kind is not None and kind.startswith(_NETWORK):
+        raise CatalogError(
+            f"WAYPOINT_HOME {home} lies on a network file system ({kind}), where SQLite's locks do not hold. "
+            "Set WAYPOINT_HOME to a folder on a local disk."
+        )
+    file = home / FILE_NAME
+    engine = create_engine(URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
+    event.listen(engine, "connect", _prepare)
+    try:
+        migrate(engine)
+    except DatabaseError as error:
+        engine.dispose()
+        raise CatalogError(
+            f"The catalog {file} cannot be opened: {error.orig}. It is a cache: delete it and index again."
+        ) from error
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    """Settings of each SQLite connection: readers never wait for the writer; a lost last transaction is no loss."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")

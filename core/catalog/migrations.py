@@ -1,0 +1,39 @@
+"""The catalog's schema, step by step: each migration brings the database from one version to the next.
+
+A new version is a function appended to MIGRATIONS; it must leave the tables as `core.catalog.tables` describes them.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, inspect, select
+
+from core.catalog import tables
+from core.errors import CatalogError
+
+
+def _create(connection: Connection) -> None:
+    """Version 1: every table and index."""
+    tables.metadata.create_all(connection)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+
+
+def migrate(engine: Engine) -> int:
+    """Bring the database to the newest schema in one transaction; returns the version. CatalogError when it is newer."""
+    with engine.begin() as connection:
+        found = 0
+        if inspect(connection).has_table(tables.versions.name):
+            found = connection.scalar(select(tables.versions.c.version)) or 0
+        if found > len(MIGRATIONS):
+            raise CatalogError(
+                f"The catalog {engine.url.database} has schema {found}, made by a newer Waypoint; this one knows "
+                f"{len(MIGRATIONS)}. Upgrade Waypoint, or delete that file: it is a cache and will be made again."
+            )
+        for step in MIGRATIONS[found:]:
+            step(connection)
+        if found != len(MIGRATIONS):
+            tables.versions.create(connection, checkfirst=True)
+            connection.execute(tables.versions.delete())
+            connection.execute(tables.versions.insert().values(version=len(MIGRATIONS)))
+    return len(MIGRATIONS)

@@ -1,0 +1,222 @@
+"""Records to rows and back. JSON holds what nobody filters or sorts by."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.fs.names import from_text, to_text
+from core.model import (
+    Checkpoint,
+    Contents,
+    Facts,
+    FileStat,
+    Finding,
+    Format,
+    Health,
+    Leftover,
+    ReadProblem,
+    RoleBytes,
+    SavedAtSource,
+    Severity,
+    Shard,
+    Sourced,
+    StateFile,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SOURCED = ("step", "epoch", "save_counter")
+_PLAIN = (
+    "contents_reason",
+    "has_optimizer",
+    "has_architecture",
+    "step_reason",
+    "variables",
+    "parameters",
+    "fingerprint",
+    "committed",
+    "mismatch",
+    "writer",
+)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since the epoch."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(value: int) -> datetime:
+    """An aware UTC datetime from microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def files_to_json(files: Iterable[FileStat]) -> list[list[object]]:
+    """Files as arrays, in FileStat's field order, names as text."""
+    return [[to_text(file.name), *file[1:]] for file in files]
+
+
+def files_from_json(value: Iterable[list[Any]]) -> tuple[FileStat, ...]:
+    """The inverse of `files_to_json`."""
+    return tuple(FileStat(from_text(item[0]), *item[1:]) for item in value)
+
+
+def _facts_to_json(facts: Facts) -> dict[str, object]:
+    values: dict[str, object] = {name: value for name in _PLAIN if (value := getattr(facts, name)) is not None}
+    for name in _SOURCED:
+        number = getattr(facts, name)
+        if number is not None:
+            values[name] = [number.value, number.source]
+    roles = facts.role_bytes
+    values["role_bytes"] = [roles.weights, roles.optimizer, roles.other]
+    if facts.saved_at is not None:
+        values["saved_at"] = to_us(facts.saved_at)
+    if facts.shards:
+        values["shards"] = [[s.number, to_text(s.name), s.expected, s.actual] for s in facts.shards]
+    if facts.problem is not None:
+        values["problem"] = [facts.problem.kind, to_text(facts.problem.file), facts.problem.detail]
+    return values
+
+
+def _facts_from_json(contents: str, value: dict[str, Any]) -> Facts:
+    known: dict[str, Any] = {name: value[name] for name in _PLAIN if name in value}
+    for name in _SOURCED:
+        if name in value:
+            known[name] = Sourced(value=value[name][0], source=value[name][1])
+    weights, optimizer, other = value["role_bytes"]
+    if "saved_at" in value:
+        known["saved_at"] = from_us(value["saved_at"])
+    if "shards" in value:
+        known["shards"] = tuple(
+            Shard(number=number, name=from_text(name), expected=expected, actual=actual)
+            for number, name, expected, actual in value["shards"]
+        )
+    if "problem" in value:
+        kind, file, detail = value["problem"]
+        known["problem"] = ReadProblem(kind=kind, file=from_text(file), detail=detail)
+    return Facts(
+        contents=Contents(contents),
+        role_bytes=RoleBytes(weights=weights, optimizer=optimizer, other=other),
+        **known,
+    )
+
+
+def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
+    """A row of `checkpoints`, without its id."""
+    facts = item.facts
+    detail = {"files": files_to_json(item.files), "facts": _facts_to_json(facts)}
+    if item.metric is not None:
+        detail["metric"] = item.metric
+    return {
+        "root": item.root,
+        "run": to_text(item.run),
+        "path": to_text(item.path),
+        "folder": to_text(item.folder),
+        "series": item.series,
+        "stem": to_text(item.stem),
+        "fingerprint": facts.fingerprint,
+        "format": item.format.value,
+        "contents": facts.contents.value,
+        "has_optimizer": facts.has_optimizer,
+        "step": facts.step.value if facts.step else None,
+        "epoch": facts.epoch.value if facts.epoch else None,
+        "save_counter": facts.save_counter.value if facts.save_counter else None,
+        "saved_at_us": to_us(item.saved_at),
+        "saved_at_source": item.saved_at_source.value,
+        "bytes": item.bytes,
+        "file_count": len(item.files),
+        "variables": facts.variables,
+        "parameters": facts.parameters,
+        "restorable": item.restorable,
+        "health": item.health.value,
+        "attempt": item.attempt,
+        "is_latest": item.is_latest,
+        "is_latest_restorable": item.is_latest_restorable,
+        "detail": json.dumps(detail, separators=(",", ":"), ensure_ascii=False),
+    }
+
+
+def checkpoint_from_row(row: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Checkpoint:
+    """The inverse of `checkpoint_to_row`."""
+    detail = json.loads(row["detail"])
+    metric = detail.get("metric")
+    return Checkpoint(
+        id=row["id"],
+        root=row["root"],
+        run=from_text(row["run"]),
+        path=from_text(row["path"]),
+        folder=from_text(row["folder"]),
+        series=row["series"],
+        stem=from_text(row["stem"]),
+        format=Format(row["format"]),
+        files=files_from_json(detail["files"]),
+        saved_at=from_us(row["saved_at_us"]),
+        saved_at_source=SavedAtSource(row["saved_at_source"]),
+        bytes=row["bytes"],
+        facts=_facts_from_json(row["contents"], detail["facts"]),
+        findings=tuple(findings),
+        restorable=row["restorable"],
+        health=Health(row["health"]),
+        attempt=row["attempt"],
+        is_latest=row["is_latest"],
+        is_latest_restorable=row["is_latest_restorable"],
+        metric=None if metric is None else (metric[0], metric[1]),
+    )
+
+
+def finding_to_row(root: str, run: str, item: Finding) -> dict[str, object]:
+    """A row of `findings`, without its id."""
+    return {
+        "root": root,
+        "run": to_text(run),
+        "path": to_text(item.path),
+        "rule": item.rule,
+        "severity": item.severity.value,
+        "reason": item.reason,
+        "action": item.action,
+    }
+
+
+def finding_from_row(row: Mapping[str, Any]) -> Finding:
+    """The inverse of `finding_to_row`, without root and run."""
+    return Finding(
+        path=from_text(row["path"]),
+        rule=row["rule"],
+        severity=Severity(row["severity"]),
+        reason=row["reason"],
+        action=row["action"],
+    )
+
+
+def states_to_json(states: Iterable[StateFile]) -> str:
+    """State files as JSON, in StateFile's field order."""
+    return json.dumps([[to_text(v) if isinstance(v, str) else v for v in astuple(s)] for s in states])
+
+
+def states_from_json(text: str) -> tuple[StateFile, ...]:
+    """The inverse of `states_to_json`. Paths inside a state file are text, not names: they are kept as they are."""
+    return tuple(
+        StateFile(
+            path=from_text(v[0]),
+            latest=None if v[1] is None else from_text(v[1]),
+            history=tuple(v[2]),
+            times=tuple(v[3]),
+            error=v[4],
+            unreadable=v[5],
+            mtime_ns=v[6],
+        )
+        for v in json.loads(text)
+    )
+
+
+def leftovers_to_json(leftovers: Iterable[Leftover]) -> str:
+    """Leftovers as JSON."""
+    return json.dumps([[to_text(v.path), v.rule, files_to_json(v.files), v.reason, v.writing] for v in leftovers])
+
+
+def leftovers_from_json(text: str) -> tuple[Leftover, ...]:
+    """The inverse of `leftovers_to_json`."""
+    return tuple(
+        Leftover(path=from_text(v[0]), rule=v[1], files=files_from_json(v[2]), reason=v[3], writing=v[4])
+        for v in json.loads(text)
+    )

@@ -1,0 +1,115 @@
+"""The catalog's tables, in SQLAlchemy Core. Nothing here is particular to SQLite.
+
+Names from the disk are stored as `core.fs.names.to_text` makes them. Columns that end in `_ns` are integer
+nanoseconds, in `_us` integer microseconds since the epoch (UTC); `bytes` are apparent sizes.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+versions = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("problem", Text),
+    Column("looked_at_us", BigInteger),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("signature", String(32), nullable=False),
+    Column("times", Text, nullable=False),
+    Column("subfolders", Text, nullable=False),
+    Column("newest_ns", BigInteger, nullable=False),
+    Column("has_units", Boolean, nullable=False),
+    Column("has_folder_unit", Boolean, nullable=False),
+    Column("is_marker", Boolean, nullable=False),
+    Column("recheck", Boolean, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("run", Text),
+    Column("states", Text, nullable=False),
+    Column("leftovers", Text, nullable=False),
+    Column("problems", Text, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root", String(12), nullable=False),
+    Column("run", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("series", String(12), nullable=False),
+    Column("stem", Text, nullable=False),
+    Column("fingerprint", String(32)),
+    Column("format", String(20), nullable=False),
+    Column("contents", String(24), nullable=False),
+    Column("has_optimizer", Boolean, nullable=False),
+    Column("step", BigInteger),
+    Column("epoch", BigInteger),
+    Column("save_counter", BigInteger),
+    Column("saved_at_us", BigInteger, nullable=False),
+    Column("saved_at_source", String(12), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("file_count", Integer, nullable=False),
+    Column("variables", Integer),
+    Column("parameters", BigInteger),
+    Column("restorable", Boolean, nullable=False),
+    Column("health", String(8), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("is_latest", Boolean, nullable=False),
+    Column("is_latest_restorable", Boolean, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("checkpoints_by_path", "root", "path", "format", unique=True),
+    Index("checkpoints_by_run", "root", "run"),
+    Index("checkpoints_by_folder", "root", "folder"),
+    Index("checkpoints_by_time", "saved_at_us"),
+    Index("checkpoints_by_bytes", "bytes"),
+    Index("checkpoints_by_step", "step"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("checkpoints", Integer, nullable=False),
+    Column("restorable", Integer, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("leftover_bytes", BigInteger, nullable=False),
+    Column("newest_step", BigInteger),
+    Column("last_saved_us", BigInteger),
+    Column("changed_us", BigInteger),
+    Column("median_interval", Float),
+    Column("live_until_us", BigInteger, nullable=False),
+    Column("stale_from_us", BigInteger, nullable=False),
+    Column("errors", Integer, nullable=False),
+    Column("warnings", Integer, nullable=False),
+    Column("infos", Integer, nullable=False),
+    Index("runs_by_last_saved", "last_saved_us"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root", String(12), nullable=False),
+    Column("run", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("rule", String(40), nullable=False),
+    Column("severity", String(8), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Index("findings_by_run", "root", "run"),
+    Index("findings_by_path", "root", "path"),
+    Index("findings_by_severity", "severity"),
+)

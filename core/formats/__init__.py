@@ -1,0 +1,1 @@
+"""One module for each checkpoint format: bytes in, facts out, metadata only."""

@@ -1,0 +1,25 @@
+"""What a checkpoint's variables have in common: the fingerprint that makes a series, and sums over them."""
+
+import hashlib
+from collections.abc import Iterable
+
+from core.model import Role, RoleBytes, Variable
+
+
+def fingerprint(variables: Iterable[Variable]) -> str:
+    """32 hexadecimal digits over the sorted (name, shape, dtype) of every variable; their order does not matter."""
+    lines = sorted(repr((variable.name, variable.shape, variable.dtype)) for variable in variables)
+    return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def role_bytes(variables: Iterable[Variable]) -> RoleBytes:
+    """Stored bytes summed by role."""
+    sums = dict.fromkeys(Role, 0)
+    for variable in variables:
+        sums[variable.role] += variable.bytes
+    return RoleBytes(weights=sums[Role.WEIGHT], optimizer=sums[Role.OPTIMIZER], other=sums[Role.OTHER])
+
+
+def parameters(variables: Iterable[Variable]) -> int:
+    """The number of trained and kept values: elements of weights only, optimizer state not counted."""
+    return sum(variable.parameters for variable in variables if variable.role is Role.WEIGHT)

@@ -1,0 +1,241 @@
+"""The program of a worker process: reads the trees of HDF5 files with the C library, which hostile files can crash.
+
+Run as a file by `core.formats.worker`, alone: it imports nothing of the project, and its main module is never the
+parent's. A request is a line of JSON on stdin: `{"path", "offset", "length", "seconds"}` (offset null: the whole
+file), its answer a line on stdout: `{"tree": …}` or `{"error": [kind, section, message]}`. JSON, not pickle: what a
+worker says after a hostile file must not run in the parent.
+
+Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html. h5py's low-level calls take a third of
+the time of its visititems; H5Ovisit follows hard links only and meets each object once, so that neither links out of
+the file nor cycles are followed.
+"""
+
+import io
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import h5py
+from h5py import h5a, h5d, h5f, h5g, h5o, h5t
+
+MAX_OBJECTS = 20_000
+MAX_DEPTH = 64
+MAX_NAME = 4_096  # bytes of a path inside the file
+MAX_NAMES = 8 << 20  # bytes of all paths
+MAX_TEXT = 8 << 20  # bytes of an attribute that is read
+MAX_VALUES = 256  # integer scalars that are read
+MEMORY = 256 << 20  # bytes that a file may cost beyond what the imports took
+
+
+class Refused(Exception):  # noqa: N818 (an answer, not a mishap)
+    """A file is given up: kind, section, message."""
+
+
+class Window(io.RawIOBase):
+    """A range of a file as a file of its own: a stored member of a zip."""
+
+    def __init__(self, path: str, offset: int, length: int) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.offset = offset
+        self.length = length
+        self.position = 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move within the window."""
+        self.position = offset + (0, self.position, self.length)[whence]
+        return self.position
+
+    def tell(self) -> int:
+        """The position within the window."""
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (any writable buffer)
+        """Fill a buffer, never from beyond the window."""
+        room = max(0, min(len(buffer), self.length - self.position))
+        count = os.preadv(self.descriptor, [memoryview(buffer)[:room]], self.offset + self.position)
+        self.position += count
+        return count
+
+    def close(self) -> None:
+        """Give the file back."""
+        if not self.closed:
+            os.close(self.descriptor)
+        super().close()
+
+
+def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py has no types)
+    """An attribute's text; None where it is absent, no single string, or too long."""
+    if not h5a.exists(place, name):
+        return None
+    attribute = h5a.open(place, name)
+    if attribute.get_space().get_simple_extent_npoints() != 1 or attribute.get_storage_size() > MAX_TEXT:
+        return None
+    if attribute.get_type().get_class() != h5t.STRING:
+        return None
+    value = h5py.AttributeManager(h5py.Group(place))[name.decode()]
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+
+
+def kind_of(type_id: Any) -> str:  # noqa: ANN401
+    """A dtype's name as NumPy and Keras give it; 'opaque-N' for N bytes without a meaning."""
+    size = type_id.get_size()
+    match type_id.get_class():
+        case h5t.INTEGER:
+            return f"{'int' if type_id.get_sign() == h5t.SGN_2 else 'uint'}{size * 8}"
+        case h5t.FLOAT:
+            return "bfloat16" if size == 2 and type_id.get_fields()[4] == 7 else f"float{size * 8}"
+        case h5t.STRING:
+            return "string"
+        case h5t.ENUM:
+            return "bool" if size == 1 else "enum"
+        case h5t.COMPOUND if type_id.get_nmembers() == 2 and type_id.get_member_name(0) == b"r":
+            return f"complex{size * 8}"
+    return f"opaque-{size}"
+
+
+def dataset(root: Any, name: bytes, budget: list[int]) -> list[Any]:  # noqa: ANN401
+    """[name, dtype, shape, stored bytes, offset or null, value of an integer scalar or null]."""
+    found = h5d.open(root, name)
+    type_id = found.get_type()
+    kind = kind_of(type_id)
+    if kind.startswith("opaque") and h5a.exists(found, b"dtype"):
+        kind = text_attribute(found, b"dtype") or kind
+    shape = found.shape
+    value = None
+    if kind[:3] in ("int", "uin") and shape == () and budget[0] > 0:
+        budget[0] -= 1
+        value = int(h5py.Dataset(found)[()])
+    size = type_id.get_size()
+    for extent in shape or ():
+        size *= extent
+    return [name.decode("utf-8", "surrogateescape"), kind, shape, size, found.get_offset(), value]
+
+
+def names_of(root: Any) -> tuple[list[bytes], list[bytes]]:  # noqa: ANN401
+    """The paths of all datasets and of all groups."""
+    datasets: list[bytes] = []
+    groups: list[bytes] = []
+    stopped: list[str] = []
+    total = 0
+
+    def visit(name: bytes, info: Any) -> bool | None:  # noqa: ANN401
+        nonlocal total
+        total += len(name)
+        if len(datasets) + len(groups) >= MAX_OBJECTS:
+            stopped.append(f"more than {MAX_OBJECTS:,} objects")
+        elif len(name) > MAX_NAME or total > MAX_NAMES:
+            stopped.append("names are too long")
+        elif name.count(b"/") >= MAX_DEPTH:
+            stopped.append(f"groups lie more than {MAX_DEPTH} deep")
+        elif info.type == h5o.TYPE_DATASET:
+            datasets.append(name)
+        elif info.type == h5o.TYPE_GROUP:
+            groups.append(name)
+        return True if stopped else None
+
+    h5o.visit(root, visit, info=True)
+    if stopped:
+        raise Refused("too-large", "tree", stopped[0])
+    return datasets, groups
+
+
+def tree(file: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What `core.formats.h5_tree.Tree` holds."""
+    root = h5g.open(file, b"/")
+    datasets, groups = names_of(root)
+    budget = [MAX_VALUES]
+    attributes = {
+        name: text_attribute(root, name.encode()) for name in ("keras_version", "backend", "training_config")
+    }
+    marks = [name for name in ("model_config", "layer_names", "layer_names0") if h5a.exists(root, name.encode())]
+    weight_groups = [
+        name.decode("utf-8", "surrogateescape")
+        for name in groups
+        if name.count(b"/") < 2 and _has_weight_names(h5g.open(root, name))
+    ]
+    scalars = {b for b in datasets if b.endswith(b"vars/0")}
+    titles = {}
+    for name in groups:
+        if name.endswith(b"vars") and name + b"/0" in scalars and len(titles) < MAX_VALUES and b"layers/" not in name:
+            title = text_attribute(h5g.open(root, name), b"name")
+            if title is not None:
+                titles[name.decode("utf-8", "surrogateescape")] = title
+    return {
+        "datasets": [dataset(root, name, budget) for name in datasets],
+        "groups": [name.decode("utf-8", "surrogateescape") for name in groups if name.count(b"/") < 2],
+        "attributes": {name: text for name, text in attributes.items() if text is not None},
+        "marks": marks,
+        "weight_groups": weight_groups,
+        "titles": titles,
+    }
+
+
+def _has_weight_names(group: Any) -> bool:  # noqa: ANN401
+    return bool(h5a.exists(group, b"weight_names") or h5a.exists(group, b"weight_names0"))
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """One file's tree, or why there is none."""
+    window = None
+    try:
+        if request["offset"] is None:
+            file = h5f.open(os.fsencode(request["path"]), h5f.ACC_RDONLY)
+        else:
+            window = io.BufferedReader(Window(request["path"], request["offset"], request["length"]), 1 << 16)
+            file = h5py.File(window, "r").id
+        try:
+            return {"tree": tree(file)}
+        finally:
+            file.close()
+    except Refused as refused:
+        return {"error": list(refused.args)}
+    except MemoryError:
+        return {"error": ["too-large", "tree", "reading it takes more memory than a file may cost"]}
+    except OSError as error:
+        kind = "corrupt" if error.errno is None else "unreadable"
+        return {"error": [kind, "tree", str(error)]}
+    except Exception as error:  # noqa: BLE001 (the library raises all kinds over damaged files)
+        return {"error": ["corrupt", "tree", f"{type(error).__name__}: {error}"]}
+    finally:
+        if window is not None:
+            window.close()
+
+
+def limit_memory() -> None:
+    """Let no file take more than MEMORY beyond what the process has now."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as status:
+            now = int(status.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (ImportError, OSError, ValueError):
+        return  # no such limit on this system: the watchdog remains
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends this process by closing stdin
+    requests = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not stand among the answers
+    limit_memory()
+    answers.write(b'{"ready": true}\n')
+    answers.flush()
+    for line in requests:
+        request = json.loads(line)
+        # The kernel ends a read that hangs in native code, also when the parent is gone.
+        signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)
+        reply = json.dumps(answer(request)).encode()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        answers.write(reply + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

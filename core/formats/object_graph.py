@@ -1,0 +1,184 @@
+"""Which stored tensors are weights, which are optimizer state: read off the object graph of a TF2 checkpoint.
+
+The graph has no class names and the keys lie: with `Checkpoint(model=m, optimizer=m.optimizer)` Keras 3's weights are
+stored under `optimizer/_trainable_variables/N`, since the optimizer's path is the shortest. So the graph is walked:
+
+- an *optimizer node* has `_iterations` or `iter` together with `_learning_rate` or `learning_rate`, or owns slot
+  variables, or has an `inner_optimizer`;
+- what an optimizer lists under `_trainable_variables` is a weight, always;
+- else a weight is a float or complex tensor that is reachable without passing an optimizer node and is not a known
+  counter, metric, learning rate, random generator state or table;
+- what only an optimizer reaches is optimizer state; the rest is other.
+
+Source: tensorflow/core/protobuf/trackable_object_graph.proto; a test asks Keras and TensorFlow themselves.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from core.errors import CorruptError
+from core.formats.wire.trackable_object_graph_pb2 import TrackableObjectGraph
+from core.model import Role
+
+VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+_ITERATIONS = ("_iterations", "iter")
+_RATES = {"_learning_rate", "learning_rate"}
+_TRAINABLE = "_trainable_variables"
+_INNER = "inner_optimizer"
+# Children of models that hold metrics, losses and the like; floats below them are no weights.
+_NOT_MODEL = {"keras_api", "metrics", "_metrics", "compiled_metrics", "_compile_metrics", "compiled_loss", "_compile_loss"}
+_NOT_MODEL |= {"_loss_tracker", "loss_tracker", "_metric", "_tracker", "metric"}
+# Float scalars that training loops keep beside the model.
+_BOOKKEEPING = {"learning_rate", "_learning_rate", "lr", "best", "loss", "epoch", "step", "global_step", "epsilon"}
+_BOOKKEEPING_STEMS = ("best_", "lowest_", "highest_", "last_", "total_loss", "val_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """Keys of the tensors that count, in order of trust: each tuple may be empty."""
+
+    iterations: tuple[str, ...] = ()
+    global_step: tuple[str, ...] = ()
+    step: tuple[str, ...] = ()
+    epoch: tuple[str, ...] = ()
+    save_counter: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphRoles:
+    """What a graph says of a checkpoint's keys: `is_model` those that a model (not only an optimizer) reaches."""
+
+    weights: frozenset[str]
+    optimizer: frozenset[str]
+    has_optimizer: bool
+    counters: Counters
+
+    def role(self, key: str) -> Role:
+        """The role of one stored tensor."""
+        if key in self.weights:
+            return Role.WEIGHT
+        return Role.OPTIMIZER if key in self.optimizer else Role.OTHER
+
+
+@dataclass(slots=True)
+class _Node:
+    """A graph node, with its children by local name."""
+
+    children: dict[str, int]
+    keys: dict[str, str]  # checkpoint key → full name
+    slots: tuple[int, ...]
+
+    @property
+    def is_optimizer(self) -> bool:
+        names = self.children
+        return bool(
+            self.slots or _INNER in names or (any(n in names for n in _ITERATIONS) and any(n in names for n in _RATES))
+        )
+
+
+def parse_graph(data: bytes) -> TrackableObjectGraph:
+    """The message in a graph tensor's bytes. CorruptError where it is none, or points at nodes that do not exist."""
+    graph = TrackableObjectGraph()
+    try:
+        graph.ParseFromString(data)
+    except DecodeError as error:
+        raise CorruptError("not a TrackableObjectGraph", section="object graph") from error
+    count = len(graph.nodes)
+    for number, node in enumerate(graph.nodes):
+        pointed = [child.node_id for child in node.children] + [slot.slot_variable_node_id for slot in node.slot_variables]
+        if any(not 0 <= target < count for target in pointed):
+            raise CorruptError(f"node {number} points beyond the {count} nodes", section="object graph")
+    return graph
+
+
+def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]) -> GraphRoles:
+    """Roles of every key in the graph; `is_trainable(key)` tells whether its dtype is float or complex."""
+    nodes = [
+        _Node(
+            children={child.local_name: child.node_id for child in node.children},
+            keys={attribute.checkpoint_key: attribute.full_name for attribute in node.attributes if attribute.checkpoint_key},
+            slots=tuple(slot.slot_variable_node_id for slot in node.slot_variables),
+        )
+        for node in graph.nodes
+    ]
+    optimizers = [number for number, node in enumerate(nodes) if node.is_optimizer]
+    trained = {
+        target
+        for number in optimizers
+        if _TRAINABLE in nodes[number].children
+        for target in _below(nodes, [nodes[number].children[_TRAINABLE]], lambda _node, _name: True)
+    }
+    opened = set(optimizers)
+    free = _below(nodes, [0] if nodes and 0 not in opened else [], lambda node, name: node not in opened)
+    modelled = _below(
+        nodes, [0] if nodes and 0 not in opened else [], lambda node, name: node not in opened and name not in _NOT_MODEL
+    )
+    owned = _below(nodes, optimizers, lambda _node, _name: True) - free
+    names = _local_names(nodes)
+    weights: set[str] = set()
+    for number in modelled | trained:
+        for key, full_name in nodes[number].keys.items():
+            if is_trainable(key) and (number in trained or not _is_bookkeeping(names[number], full_name)):
+                weights.add(key)
+    state = {key for number in owned for key in nodes[number].keys} - weights
+    return GraphRoles(
+        weights=frozenset(weights),
+        optimizer=frozenset(state),
+        has_optimizer=bool(optimizers),
+        counters=_counters(nodes, optimizers, free, names),
+    )
+
+
+def _below(nodes: list[_Node], starts: Iterable[int], may_enter: Callable[[int, str], bool]) -> set[int]:
+    """Every node reachable from `starts` over children and slots that `may_enter(node, local name)` allows."""
+    seen = set(starts)
+    waiting = list(seen)
+    while waiting:
+        node = nodes[waiting.pop()]
+        for name, target in (*node.children.items(), *(("", slot) for slot in node.slots)):
+            if target not in seen and may_enter(target, name):
+                seen.add(target)
+                waiting.append(target)
+    return seen
+
+
+def _local_names(nodes: list[_Node]) -> list[set[str]]:
+    names: list[set[str]] = [set() for _ in nodes]
+    for node in nodes:
+        for name, target in node.children.items():
+            names[target].add(name)
+    return names
+
+
+def _is_bookkeeping(local_names: set[str], full_name: str) -> bool:
+    candidates = {*local_names, full_name.rsplit("/", 1)[-1]}
+    return any(name in _BOOKKEEPING or name.startswith(_BOOKKEEPING_STEMS) for name in candidates)
+
+
+def _counters(nodes: list[_Node], optimizers: list[int], free: set[int], names: list[set[str]]) -> Counters:
+    iterations: list[str] = []
+    for number in optimizers:
+        node = nodes[number]
+        if _INNER in node.children and nodes[node.children[_INNER]].is_optimizer:
+            continue  # under mixed precision the outer counter stays 0: the inner one counts
+        iterations += [key for name in _ITERATIONS if name in node.children for key in nodes[node.children[name]].keys]
+
+    def named(*wanted: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(
+                key
+                for number in free
+                for key, full_name in nodes[number].keys.items()
+                if names[number] & set(wanted) or full_name.split(":")[0] in wanted
+            )
+        )
+
+    return Counters(
+        iterations=tuple(dict.fromkeys(iterations)),
+        global_step=named("global_step"),
+        step=named("step"),
+        epoch=named("epoch", "ckpt_saved_epoch"),
+        save_counter=named("save_counter"),
+    )

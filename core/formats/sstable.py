@@ -1,0 +1,156 @@
+"""The table file under TensorFlow's bundle index and its V1 checkpoints: LevelDB's SSTable.
+
+Layout: data blocks, a metaindex block, an index block, and a footer of 48 bytes (two block handles, padding, magic).
+Each block is followed by a type byte (0 raw, 1 Snappy) and a masked CRC-32C of block and type byte.
+Source: https://github.com/google/leveldb/blob/main/doc/table_format.md
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cramjam
+
+from core.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
+from core.formats.checksum import masked_crc
+from core.formats.varint import read_varint
+
+FOOTER_SIZE = 48
+MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
+TRAILER_SIZE = 5
+MAX_BLOCK = 64 * 1024 * 1024
+MAX_ENTRIES = 4_000_000
+_RAW, _SNAPPY = 0, 1
+
+
+class Handle(NamedTuple):
+    """Where a block lies in the file; its trailer of 5 bytes follows."""
+
+    offset: int
+    size: int
+
+
+class Entry(NamedTuple):
+    """One key and its value; `position` is the value's byte offset in the file, None in a compressed block."""
+
+    key: bytes
+    value: bytes
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A whole table: its entries in order, and every block that was read (for checking another file of the same shape)."""
+
+    entries: tuple[Entry, ...]
+    blocks: tuple[Handle, ...]
+    compressed: bool
+
+
+def is_table(tail: bytes) -> bool:
+    """Whether these last bytes of a file bear the magic."""
+    return len(tail) >= FOOTER_SIZE and tail[-8:] == MAGIC
+
+
+def read_table(data: bytes) -> Table:
+    """Every entry of a table file. Raises a FormatError that names the section and the offset."""
+    index_handle, metaindex_handle = _footer(data)
+    compressed = False
+    entries: list[Entry] = []
+    blocks = [metaindex_handle, index_handle]
+    check_block(data, metaindex_handle, "metaindex block")
+    index = _block(data, index_handle, "index block")[0]
+    for pointer in _entries(index, None, "index block"):
+        handle = _handle(pointer.value, 0, "index block")[0]
+        block, raw = _block(data, handle, "data block")
+        compressed = compressed or not raw
+        blocks.append(handle)
+        entries.extend(_entries(block, handle.offset if raw else None, "data block"))
+        if len(entries) > MAX_ENTRIES:
+            raise TooLargeError(f"more than {MAX_ENTRIES:,} entries", section="data block", offset=handle.offset)
+    for before, after in zip(entries, entries[1:], strict=False):
+        if before.key >= after.key:
+            raise CorruptError("keys are not in order", section="data block", offset=after.position)
+    return Table(entries=tuple(entries), blocks=tuple(blocks), compressed=compressed)
+
+
+def check_block(data: bytes, handle: Handle, section: str) -> int:
+    """Verify a block's place and checksum; returns its type byte."""
+    end = handle.offset + handle.size + TRAILER_SIZE
+    if handle.size > MAX_BLOCK:
+        raise TooLargeError(f"a block of {handle.size:,} bytes", section=section, offset=handle.offset)
+    if end > len(data) - FOOTER_SIZE:
+        raise TruncatedError(
+            f"a block should end at byte {end:,}, the file's blocks end at {len(data) - FOOTER_SIZE:,}",
+            section=section,
+            offset=handle.offset,
+        )
+    stored = int.from_bytes(data[end - 4 : end], "little")
+    if masked_crc(memoryview(data)[handle.offset : end - 4]) != stored:
+        raise CorruptError("the checksum does not hold", section=section, offset=handle.offset)
+    return data[end - TRAILER_SIZE]
+
+
+def _footer(data: bytes) -> tuple[Handle, Handle]:
+    """(index handle, metaindex handle)."""
+    start = len(data) - FOOTER_SIZE
+    if start < 0:
+        raise TruncatedError(f"{len(data)} bytes, a footer alone has {FOOTER_SIZE}", section="footer", offset=0)
+    if data[-8:] != MAGIC:
+        raise CorruptError("the magic number is not that of a table", section="footer", offset=len(data) - 8)
+    metaindex, position = _handle(data[start:], 0, "footer")
+    index, _ = _handle(data[start:], position, "footer")
+    return index, metaindex
+
+
+def _handle(data: bytes, position: int, section: str) -> tuple[Handle, int]:
+    offset, position = read_varint(data, position, section=section)
+    size, position = read_varint(data, position, section=section)
+    return Handle(offset, size), position
+
+
+def _block(data: bytes, handle: Handle, section: str) -> tuple[bytes, bool]:
+    """A block's content, and whether it lies in the file as it is."""
+    kind = check_block(data, handle, section)
+    content = data[handle.offset : handle.offset + handle.size]
+    if kind == _RAW:
+        return content, True
+    if kind != _SNAPPY:
+        raise UnsupportedError(f"compression type {kind}", section=section, offset=handle.offset)
+    size, _ = read_varint(content, 0, section=section)
+    if size > MAX_BLOCK:
+        raise TooLargeError(f"a block that unpacks to {size:,} bytes", section=section, offset=handle.offset)
+    try:
+        return bytes(cramjam.snappy.decompress_raw(content)), False
+    except cramjam.DecompressionError as error:
+        raise CorruptError(f"Snappy: {error}", section=section, offset=handle.offset) from error
+
+
+def _entries(block: bytes, start: int | None, section: str) -> Iterator[Entry]:
+    """A block's entries; `start` is the block's offset in the file where it lies there as it is.
+
+    Each entry: varints shared, unshared, value length; then the unshared bytes of the key, then the value. The block
+    ends with the restart points (uint32 each) and their number (uint32).
+    """
+    if len(block) < 4:
+        raise TruncatedError("no room for the number of restart points", section=section, offset=start)
+    end = len(block) - 4 - 4 * int.from_bytes(block[-4:], "little")
+    if end < 0:
+        raise CorruptError("more restart points than bytes", section=section, offset=start)
+    key, position = b"", 0
+    while position < end:
+        # One byte is the usual case by far, and a call for each of three numbers is what this loop would spend its time on.
+        shared, unshared, length = block[position : position + 3] if position + 3 <= end else (128, 128, 128)
+        if shared < 128 and unshared < 128 and length < 128:
+            position += 3
+        else:
+            shared, position = read_varint(block, position, section=section)
+            unshared, position = read_varint(block, position, section=section)
+            length, position = read_varint(block, position, section=section)
+        value_at = position + unshared
+        if shared > len(key) or value_at + length > end:
+            where = None if start is None else start + position
+            raise CorruptError("an entry reaches beyond its block", section=section, offset=where)
+        key = key[:shared] + block[position:value_at]
+        position = value_at + length
+        yield Entry(key, block[value_at:position], None if start is None else start + value_at)

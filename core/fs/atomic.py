@@ -1,0 +1,165 @@
+"""Writes that survive a kill at any instant: whole or not at all, with the mode, group and owner they should have.
+
+A new file is made with mode 0666 and a new folder with 0777, from which the kernel itself takes the umask away: it
+is never read here, for in a server with threads no call can read it without setting it for all of them.
+What replaces a file takes over its mode and group and, where this process may, its owner.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat as modes
+from pathlib import Path
+
+from core.fs.names import short_id
+
+# What a file system answers that knows no fsync of folders, and one that knows no hard links.
+_NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+_TEMP_END = ".waypoint-tmp"
+
+
+def write_atomic(path: Path, data: bytes, *, fsync: bool = True) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part; a link is replaced, not followed.
+
+    An error (OSError) leaves no temp file behind; a kill may leave one, see `remove_stale`. `fsync=False` is for what
+    can be made again: after a power cut such a file may be empty.
+    """
+    former = _plain(path)
+    temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{_TEMP_END}"
+    try:
+        # Until it has its owner, what replaces a file is for nobody else's eyes.
+        handle = _create(temp, 0o666 if former is None else 0o600)
+        with os.fdopen(handle, "wb") as file:
+            if former is None:
+                _give(handle, -1, os.stat(path.parent).st_gid)
+            else:
+                _give(handle, former.st_uid, former.st_gid)
+                os.fchmod(handle, modes.S_IMODE(former.st_mode))
+            file.write(data)
+            file.flush()
+            if fsync:
+                os.fsync(handle)
+        os.replace(temp, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temp.unlink()
+        raise
+    if fsync:
+        sync_folder(path.parent)
+
+
+def remove_stale(path: Path) -> int:
+    """Remove what killed writers of `path` left; returns how many. Only for the one that may write `path` now."""
+    start = _temp_start(path)
+    stale = [name for name in os.listdir(path.parent) if name.startswith(start) and name.endswith(_TEMP_END)]
+    for name in stale:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path.parent / name)
+    return len(stale)
+
+
+def make_folder(path: Path, *, fsync: bool = True) -> None:
+    """Make a folder and those above it; each new one gets the group of its parent. One that exists stays as it is.
+
+    NotADirectoryError where something else, or a link, stands in its place.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            make_folder(path.parent, fsync=fsync)
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            return make_folder(path, fsync=fsync)  # another process was faster
+        with contextlib.suppress(OSError):
+            os.chown(path, -1, os.stat(path.parent).st_gid, follow_symlinks=False)
+        if fsync:
+            sync_folder(path.parent)
+        return None
+    if not modes.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(path))
+    return None
+
+
+def link_aside(source: Path, target: Path, *, fsync: bool = True) -> None:
+    """Keep a file under a second name before a rename writes over the first.
+
+    Where the same file or the same bytes stand under `target` already (a killed writer came this far) nothing is
+    done; other bytes are FileExistsError. A file system without hard links gets a copy. On network file systems the
+    answer to link may be lost, so what counts is what stands there afterwards.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if not os.path.lexists(target):
+            if error.errno not in _NO_LINKS:
+                raise
+            write_atomic(target, source.read_bytes(), fsync=fsync)
+        elif not os.path.samefile(source, target) and source.read_bytes() != target.read_bytes():
+            raise
+    if fsync:
+        sync_folder(target.parent)
+
+
+def append_line(path: Path, line: bytes, *, fsync: bool = True) -> None:
+    """Append one line (without its newline) in a single write; a line that a full disk cut is closed first."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        _give(handle, -1, os.stat(path.parent).st_gid)
+    try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        data = (b"\n" if torn else b"") + line + b"\n"
+        if os.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, "the line was written in part", str(path))
+        if fsync:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable, where its file system can."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _temp_start(path: Path) -> str:
+    """How the temp files of one target begin: short, for the target's name may be as long as names can be."""
+    return f".{short_id(path.name)}-"
+
+
+def _plain(path: Path) -> os.stat_result | None:
+    """The facts of a regular file; None for nothing or for a link, which is replaced by a new file."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return found if modes.S_ISREG(found.st_mode) else None
+
+
+def _create(path: Path, mode: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+
+
+def _give(handle: int, owner: int, group: int) -> None:
+    """Hand a new file over as far as this process may: owner and group, else the group alone, else nothing."""
+    found = os.fstat(handle)
+    if owner not in (-1, found.st_uid):
+        with contextlib.suppress(OSError):
+            os.fchown(handle, owner, group)
+            return
+    if group != found.st_gid:
+        with contextlib.suppress(OSError):
+            os.fchown(handle, -1, group)

@@ -1,0 +1,96 @@
+"""A root on a local or mounted file system."""
+
+import contextlib
+import os
+import stat as modes
+import tempfile
+import time
+from typing import BinaryIO
+
+from core.fs.names import to_text
+from core.fs.storage import Members
+from core.model import FileStat, Problem
+
+BLOCK = 512  # st_blocks counts these, whatever the file system's own block size (POSIX)
+
+
+class LocalStorage:
+    """Storage below one absolute folder. Links to folders are not followed; links to files only inside the root."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def absolute(self, path: str) -> str:
+        """The absolute path of a path in this root."""
+        return os.path.join(self.root, path) if path else self.root
+
+    def list(self, folder: str) -> Members:
+        """The members of a folder; see `Storage.list`."""
+        files: list[FileStat] = []
+        subfolders: list[str] = []
+        problems: list[Problem] = []
+        with os.scandir(self.absolute(folder)) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        subfolders.append(entry.name)
+                        continue
+                    if entry.is_symlink() and not self._leads_inside(entry):
+                        continue
+                    found = entry.stat()
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    place = f"{folder}/{entry.name}" if folder else entry.name
+                    problems.append(Problem(path=place, problem=error.strerror or str(error)))
+                    continue
+                if modes.S_ISREG(found.st_mode):
+                    files.append(_file(entry.name, found))
+        return Members(files, subfolders, problems)
+
+    def _leads_inside(self, entry: "os.DirEntry[str]") -> bool:
+        target = os.path.realpath(entry.path)
+        return target.startswith(os.path.realpath(self.root) + os.sep)
+
+    def folder_time(self, folder: str) -> int:
+        """The folder's mtime, ns."""
+        return os.stat(self.absolute(folder)).st_mtime_ns
+
+    def stat(self, path: str) -> FileStat:
+        """One regular file's facts."""
+        found = os.stat(self.absolute(path))
+        if not modes.S_ISREG(found.st_mode):
+            raise FileNotFoundError(f"{to_text(path)} is not a regular file")
+        return _file(path, found)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file for reading. Never blocks on a pipe that took a file's place."""
+        descriptor = os.open(self.absolute(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return open(descriptor, "rb")
+
+    def now_ns(self) -> int:
+        """The file server's time: an unnamed file's, else a short-lived one's, else (a read-only root) the host's."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.root, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, b"0")
+                return os.fstat(descriptor).st_mtime_ns
+            finally:
+                os.close(descriptor)
+        with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=self.root, prefix=".waypoint-clock-") as probe:
+            probe.write(b"0")
+            probe.flush()
+            return os.fstat(probe.fileno()).st_mtime_ns
+        return time.time_ns()
+
+
+def _file(name: str, found: os.stat_result) -> FileStat:
+    return FileStat(
+        name,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ino,
+        found.st_dev,
+        found.st_nlink,
+        found.st_blocks * BLOCK,
+    )

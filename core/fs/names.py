@@ -1,0 +1,51 @@
+r"""File names as text: reversible, printable, safe for databases and JSON.
+
+A name on a POSIX disk is bytes. Python hands it over with surrogate escapes, which neither SQLite nor JSON take.
+Here bytes that are not UTF-8 become `\xNN`; a backslash that would read like such an escape becomes `\x5c`, so
+that every text leads back to exactly one name.
+"""
+
+import hashlib
+import os
+import re
+
+_LOOKS_ESCAPED = re.compile(r"\\(?=x[0-9a-f]{2})")
+_ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
+_NUMBERS = re.compile(r"(\d+)")
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_ENDINGS = (".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5")
+
+
+def to_text(name: str) -> str:
+    r"""The printable form of a name from the disk; undecodable bytes as `\xNN`."""
+    if "\\" in name:
+        name = _LOOKS_ESCAPED.sub(r"\\x5c", name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name
+
+
+def from_text(text: str) -> str:
+    """The name on disk that `to_text` made this text from."""
+    if "\\" not in text:
+        return text
+    return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "surrogateescape")))
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key under which `ckpt-9` stands before `ckpt-10`."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _NUMBERS.split(name) if part)
+
+
+def stem(name: str) -> str:
+    """A name with its ending and its numbers removed: `cp-0004-0.285.keras` and `cp-0005-0.281.keras` share `cp-#-#`."""
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return _NUMBER.sub("#", name)
+
+
+def short_id(*parts: str) -> str:
+    """A stable id of 12 hexadecimal digits for some strings."""
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()

@@ -1,0 +1,35 @@
+"""The storage protocol: all that the core asks of a disk. The local disk is `core.fs.local`; object stores come later."""
+
+from typing import BinaryIO, NamedTuple, Protocol
+
+from core.model import FileStat, Problem
+
+
+class Members(NamedTuple):
+    """What a folder holds: regular files, real subfolders (never links to folders), and what could not be looked at."""
+
+    files: list[FileStat]
+    subfolders: list[str]
+    problems: list[Problem]
+
+
+class Storage(Protocol):
+    """A root's content. Paths are POSIX, relative to the root; '' is the root. Errors are OSError."""
+
+    def list(self, folder: str) -> Members:
+        """The members of a folder, in no order. Sockets, broken links and links out of the root are no members."""
+
+    def folder_time(self, folder: str) -> int:
+        """The folder's mtime, ns: changes when a member comes, goes or is renamed."""
+
+    def stat(self, path: str) -> FileStat:
+        """One regular file's facts, its name as in `path`."""
+
+    def open(self, path: str) -> BinaryIO:
+        """A file for reading."""
+
+    def absolute(self, path: str) -> str:
+        """The path that another process on this machine opens."""
+
+    def now_ns(self) -> int:
+        """The time by the clock that stamps this storage's files, ns since the epoch."""

@@ -1,0 +1,304 @@
+"""The records that travel between the layers: what lies on disk, what was read, what was concluded.
+
+Every record is frozen. Paths are POSIX, relative to their root, as Python's `os.fsdecode` gives them (bytes
+that are not UTF-8 are surrogate escapes); `core.fs.names` turns them into text for databases and people.
+Sizes are bytes, times are aware UTC datetimes or integer nanoseconds since the epoch where the name says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Format(StrEnum):
+    """How a checkpoint is stored (contracts: `format`)."""
+
+    TF_BUNDLE = "tf-bundle"
+    TF_V1 = "tf-v1"
+    SAVED_MODEL = "saved-model"
+    KERAS = "keras"
+    HDF5 = "hdf5"
+    WEIGHTS_H5 = "weights-h5"
+    WEIGHTS_H5_SHARDED = "weights-h5-sharded"
+    ORBAX = "orbax"
+
+
+class Contents(StrEnum):
+    """What a checkpoint holds, judged by its content and never by its name."""
+
+    WEIGHTS_ONLY = "weights_only"
+    WEIGHTS_AND_OPTIMIZER = "weights_and_optimizer"
+    FULL_MODEL = "full_model"
+    EXPORT = "export"
+    UNKNOWN = "unknown"
+
+
+class Role(StrEnum):
+    """What a variable is for."""
+
+    WEIGHT = "weight"
+    OPTIMIZER = "optimizer"
+    OTHER = "other"
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 1 for warning, 2 for error."""
+        return ("info", "warning", "error").index(self.value)
+
+
+class Health(StrEnum):
+    """A checkpoint's health: its worst finding above info, or that it is being written."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    WRITING = "writing"
+
+
+class SavedAtSource(StrEnum):
+    """Where a save time comes from."""
+
+    STATE_FILE = "state-file"
+    FORMAT = "format"
+    MTIME = "mtime"
+
+
+class FileStat(NamedTuple):
+    """One regular file: `name` relative to its listing's folder ('/' inside it for absorbed subfolders).
+
+    A tuple, since a scan makes one for each file: a frozen dataclass takes five times as long.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int = 0
+    device: int = 0
+    links: int = 1
+    allocated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that could not be looked at: a place and a sentence; the scan went on."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One folder as seen at one moment.
+
+    `files` also holds those of absorbed subfolders (a SavedModel's variables, an Orbax step, TensorFlow's temp
+    folders), named 'sub/name'. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the
+    absorbed ones: while they stay, no file came, went or was renamed.
+    """
+
+    folder: str
+    files: tuple[FileStat, ...]
+    subfolders: tuple[str, ...]
+    folder_times: tuple[tuple[str, int], ...]
+    is_run_marker: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sourced:
+    """A number and where it was read, e.g. (1100, 'optimizer/_iterations')."""
+
+    value: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One stored tensor. `shape` is None for unknown rank; `bytes` is its stored length; the place is
+    (shard number, byte offset) where the format tells."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] | None
+    bytes: int
+    role: Role
+    shard: int | None = None
+    offset: int | None = None
+    parameters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleBytes:
+    """Stored bytes by what they are for."""
+
+    weights: int = 0
+    optimizer: int = 0
+    other: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A bundle's data shard: the length that the index implies (None: the index says nothing) and the one on disk
+    (None: no such file)."""
+
+    number: int
+    name: str
+    expected: int | None
+    actual: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadProblem:
+    """Why a file could not be read to the end: kind ∈ truncated, corrupt, unsupported, too-large, crashed, empty,
+    lfs-pointer, unreadable."""
+
+    kind: str
+    file: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What one checkpoint's files say, by content. A format's reader returns this and judges nothing.
+
+    `mismatch` names a stored value whose bytes do not match the checksum that the index keeps for it; `committed` is
+    False where the format has a mark of completion and it is absent.
+    """
+
+    contents: Contents = Contents.UNKNOWN
+    contents_reason: str | None = None
+    has_optimizer: bool = False
+    has_architecture: bool = False
+    step: Sourced | None = None
+    step_reason: str | None = None
+    epoch: Sourced | None = None
+    save_counter: Sourced | None = None
+    saved_at: datetime | None = None
+    variables: int | None = None
+    parameters: int | None = None
+    role_bytes: RoleBytes = RoleBytes()
+    fingerprint: str | None = None
+    shards: tuple[Shard, ...] = ()
+    committed: bool = True
+    problem: ReadProblem | None = None
+    mismatch: str | None = None
+    writer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule's statement about one place."""
+
+    path: str
+    rule: str
+    severity: Severity
+    reason: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """Files that belong to no checkpoint: shards without an index, temp files of a save."""
+
+    path: str
+    rule: str
+    files: tuple[FileStat, ...]
+    reason: str
+    writing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFile:
+    """A parsed state file `checkpoint`. `error` is what TensorFlow would raise (a sentence), `unreadable` why it would
+    answer None; paths stand as written in the file."""
+
+    path: str
+    latest: str | None = None
+    history: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
+    error: str | None = None
+    unreadable: str | None = None
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One checkpoint as the catalog keeps it; the fields of contracts.md's `ls` and what pages need beside them.
+
+    `root` is the root's id. `files` are relative to `folder`. `number` are the numbers of the name, for natural order.
+    """
+
+    root: str
+    run: str
+    path: str
+    folder: str
+    format: Format
+    files: tuple[FileStat, ...]
+    saved_at: datetime
+    saved_at_source: SavedAtSource
+    bytes: int
+    facts: Facts
+    findings: tuple[Finding, ...] = ()
+    restorable: bool = False
+    health: Health = Health.OK
+    series: str = ""
+    stem: str = ""
+    attempt: int = 1
+    is_latest: bool = False
+    is_latest_restorable: bool = False
+    metric: tuple[str, float] | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run's roll-up. `newest_step` is the step of the newest checkpoint that has one; `status` ∈ live, idle, stale."""
+
+    root: str
+    path: str
+    status: str
+    checkpoints: int
+    restorable: int
+    series: int
+    bytes: int
+    newest_step: int | None
+    last_saved: datetime | None
+    changed_at: datetime | None
+    median_interval: float | None
+    errors: int
+    warnings: int
+    infos: int
+    states: tuple[StateFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """A configured root: `id` is short and stable, `path` absolute; `problem` says why it could not be looked at."""
+
+    id: str
+    path: str
+    problem: str | None = None
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What one pass over the roots did (contracts: `index`)."""
+
+    roots: tuple[Root, ...] = ()
+    runs: int = 0
+    checkpoints: int = 0
+    parsed: int = 0
+    reused: int = 0
+    problems: tuple[tuple[str, Problem], ...] = field(default_factory=tuple)
+    seconds: float = 0.0

@@ -1,0 +1,39 @@
+"""What can go wrong when a manifest is read, written or withdrawn."""
+
+from collections.abc import Sequence
+
+from core.errors import CoreError
+from core.model import Problem
+
+
+class ManifestError(CoreError, ValueError):
+    """A text is no manifest that this Waypoint reads; `problems` holds every one, each with its JSON path."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = [f"in {problem.path!r}: {problem.problem}" if problem.path else problem.problem for problem in problems]
+        count = f"{len(lines)} problems" if len(lines) != 1 else "1 problem"
+        super().__init__("\n  ".join([f"{count} in the manifest:", *lines]))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.problems,))
+
+
+class NotAcceptedError(CoreError):
+    """A warning of the proposal was not accepted; the text holds each of them."""
+
+
+class ChangedError(CoreError):
+    """Files of the checkpoint are not what was indexed; the text names each and says what differs."""
+
+
+class PlaceError(CoreError):
+    """A path that would lead out of the run's folder, or something there that is no plain file or folder."""
+
+
+class ReadOnlyError(CoreError):
+    """The run's folder cannot be written and no other place was configured."""
+
+
+class StateError(CoreError):
+    """A manifest is not in the state that an action needs."""

@@ -1,0 +1,228 @@
+"""The committed sample runs: they show what their README says, with TensorFlow and Keras as the oracle."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import pytest
+
+from sample_runs import times
+
+SAMPLES = Path(__file__).parent.parent / "sample_runs"
+RUNS = sorted(path.name for path in SAMPLES.iterdir() if path.is_dir() and path.name[0] not in "._")
+RUNS.remove("trainers")
+
+
+def files() -> Iterator[Path]:
+    """Every file of every run, without what Waypoint itself may have noted there."""
+    for name in RUNS:
+        yield from (path for path in times.paths_of(SAMPLES / name) if path.is_file())
+
+
+def prefixes() -> list[str]:
+    """The bundles of all runs, relative to the samples, without the indexes of unfinished saves."""
+    indexes = [path.relative_to(SAMPLES).as_posix() for path in files() if path.name.endswith(".index")]
+    return sorted(index.removesuffix(".index") for index in indexes if "_temp/" not in index)
+
+
+DAMAGED = {"two-tower/checkpoints/ckpt-6", "unet-segmentation/ckpts/unet-150"}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the samples (runs and times.json) whose times are those of the copying."""
+    for name in RUNS:
+        own = shutil.ignore_patterns(".*")
+        shutil.copytree(SAMPLES / name, tmp_path / name, ignore=own, copy_function=shutil.copyfile)
+    shutil.copyfile(SAMPLES / "times.json", tmp_path / "times.json")
+    return tmp_path
+
+
+def test_the_readme_lists_every_run_once() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \|", (SAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == RUNS
+    assert len(RUNS) == 13
+
+
+def test_the_runs_are_small() -> None:
+    assert sum(path.stat().st_size for path in files()) < 8_000_000
+    assert len(list(files())) < 300
+
+
+def test_times_cover_every_file_and_sizes_agree() -> None:
+    noted = times.load(SAMPLES)
+    assert {path: size for path, (_, size) in noted.items() if size is not None} == {
+        path.relative_to(SAMPLES).as_posix(): path.stat().st_size for path in files()
+    }
+    assert set(RUNS) <= set(noted)
+
+
+def test_no_index_is_older_than_its_shards() -> None:
+    noted = times.load(SAMPLES)
+    pairs = [
+        (noted[f"{prefix}.index"][0], modified)
+        for prefix in prefixes()
+        for path, (modified, _) in noted.items()
+        if path.startswith(f"{prefix}.data-")
+    ]
+    assert len(pairs) > 40
+    assert all(index >= shard for index, shard in pairs)
+
+
+def test_apply_on_a_copy_restores_every_time(copy: Path) -> None:
+    command = [sys.executable, str(SAMPLES / "times.py"), "apply", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    noted = times.load(copy)
+    assert {path: (copy / path).stat().st_mtime_ns for path in noted} == {
+        path: entry[0] for path, entry in noted.items()
+    }
+
+
+def test_apply_leaves_alone_what_changed_and_says_so(copy: Path) -> None:
+    (copy / "speech-rnn" / "checkpoint").write_text("mended", encoding="utf-8")
+    (copy / "char-lm" / "checkpoints" / "ckpt-2.index").unlink()
+    shutil.rmtree(copy / "mnist-cnn")
+    mended = (copy / "speech-rnn" / "checkpoint").stat().st_mtime_ns
+    assert sorted(times.apply(copy)) == [
+        "char-lm/checkpoints/ckpt-2.index: missing",
+        "char-lm/checkpoints: files came or went since",
+        "speech-rnn/checkpoint: changed since, 6 bytes instead of 334",
+    ]
+    assert (copy / "speech-rnn" / "checkpoint").stat().st_mtime_ns == mended
+
+
+def test_record_of_one_run_keeps_the_entries_of_the_others(copy: Path) -> None:
+    before = times.load(copy)
+    times.record(copy, ["char-lm"])
+    after = times.load(copy)
+    assert after.keys() == before.keys()
+    assert {path.split("/")[0] for path in after if after[path] != before[path]} == {"char-lm"}
+
+
+def test_no_path_of_the_machine_that_made_them() -> None:
+    source = re.compile(rb"/[\w./-]+\.py\b|/(?:home|root|Users|usr|opt|srv|mnt)/[\w.-]+|site-packages")
+    found = {path.name: match for path in files() if (match := source.findall(path.read_bytes()))}
+    assert found == {}
+    here = [str(SAMPLES.parent).encode(), str(Path.home()).encode() + b"/", sys.prefix.encode()]
+    assert [path for path in files() if any(part in path.read_bytes() for part in here)] == []
+    hosts = {path.name.split(".")[4] for path in files() if path.name.startswith("events.out.")}
+    assert hosts == {"trainer"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "latest"),
+    [
+        ("mnist-cnn/checkpoints", "ckpt-10"),
+        ("review-sentiment/training_checkpoints", "cp-0006.ckpt"),
+        ("wide-deep-tf1", "model.ckpt-280"),
+        ("char-lm/checkpoints", "ckpt-4"),
+        ("two-tower/checkpoints", "ckpt-6"),
+        ("unet-segmentation/ckpts", "unet-150"),
+        ("fashion-vae/training_checkpoints", "ckpt-8"),
+        ("speech-rnn", None),
+    ],
+    ids=lambda value: str(value).split("/")[0],
+)
+def test_what_tensorflow_calls_latest(folder: str, latest: str | None, copy: Path) -> None:
+    import tensorflow as tf
+
+    assert tf.train.latest_checkpoint(str(copy / folder)) == (latest and str(copy / folder / latest))
+
+
+@pytest.mark.parametrize("prefix", sorted(set(prefixes()) - DAMAGED))
+def test_tensorflow_reads_every_value_of_a_whole_bundle(prefix: str) -> None:
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(SAMPLES / prefix))
+    shapes = reader.get_variable_to_shape_map()
+    assert {name: list(getattr(reader.get_tensor(name), "shape", ())) for name in shapes} == shapes
+
+
+@pytest.mark.parametrize("prefix", sorted(DAMAGED))
+def test_tensorflow_opens_the_damaged_bundles_but_lacks_a_shard(prefix: str) -> None:
+    import tensorflow as tf
+
+    # One reader for one look: after a failed read of a sliced variable, the next look ends the process (TF 2.21).
+    reader = tf.train.load_checkpoint(str(SAMPLES / prefix))
+    assert reader.has_tensor("optimizer/_trainable_variables/0/.ATTRIBUTES/VARIABLE_VALUE")
+    with pytest.raises(tf.errors.OpError, match="No such file or directory"):
+        reader.get_tensor("optimizer/_trainable_variables/0/.ATTRIBUTES/VARIABLE_VALUE")
+
+
+def test_what_the_accidents_left() -> None:
+    def names(folder: str, pattern: str) -> list[str]:
+        return sorted(path.name for path in (SAMPLES / folder).glob(pattern))
+
+    assert names("two-tower/checkpoints", "ckpt-6.*") == [
+        "ckpt-6.data-00000-of-00003",
+        "ckpt-6.data-00002-of-00003",
+        "ckpt-6.index",
+    ]
+    assert names("unet-segmentation/ckpts", "unet-150*") == ["unet-150.index"]
+    assert names("fashion-vae/training_checkpoints", "ckpt-6.*") == ["ckpt-6.data-00000-of-00001"]
+    (leftover,) = (SAMPLES / "char-lm" / "checkpoints").glob("ckpt-*_temp")
+    assert any(part.name.startswith("part-00000-of-00001.data-") for part in leftover.iterdir())
+    assert sum(part.stat().st_size for part in leftover.iterdir()) < 1_000_000
+    assert f'"{leftover.name.removesuffix("_temp")}"' not in (leftover.parent / "checkpoint").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_the_moved_run_names_its_old_folder() -> None:
+    paths = re.findall(r'paths?: "(.*)"', (SAMPLES / "speech-rnn" / "checkpoint").read_text(encoding="utf-8"))
+    assert len(paths) == 5
+    assert {str(Path(path).parent) for path in paths} == {"/tmp/lab/runs/speech-rnn"}
+
+
+def test_the_backup_is_of_epoch_six_and_its_twin_of_epoch_five() -> None:
+    backup = SAMPLES / "speech-commands" / "backup"
+    epochs = [
+        json.loads((backup / name).read_bytes())["epoch"]
+        for name in ("training_metadata.json", "training_metadata.json.bkp")
+    ]
+    assert epochs == [6, 5]
+    with h5py.File(backup / "latest.weights.h5") as weights:
+        assert weights["optimizer/vars/0"][()] == 6 * 20
+
+
+def test_the_two_models_of_the_gan_have_different_variables() -> None:
+    shapes = {}
+    for path in sorted((SAMPLES / "digits-gan" / "checkpoints").iterdir()):
+        found: list[tuple[int, ...]] = []
+        with h5py.File(path) as weights:
+            weights["layers"].visititems(lambda _, item, to=found: to.append(getattr(item, "shape", ())))
+        shapes[path.name] = tuple(found)
+    assert len(shapes) == 12
+    assert len(set(shapes.values())) == 2
+
+
+def test_the_two_attempts_differ_in_iterations() -> None:
+    import keras
+
+    noted = times.load(SAMPLES)
+    paths = [path for path in noted if path.endswith(".keras")]
+    models = [keras.saving.load_model(SAMPLES / path) for path in sorted(paths, key=lambda path: noted[path])]
+    steps = [int(model.optimizer.iterations) for model in models]
+    assert steps == [15, 30, 45, 15, 30, 45, 60, 75, 90]
+
+
+def test_the_exports_have_no_optimizer_and_orbax_committed_all() -> None:
+    import tensorflow as tf
+
+    for version in ("1", "2"):
+        variables = tf.train.list_variables(
+            str(SAMPLES / "defect-detector" / "export" / version / "variables" / "variables")
+        )
+        assert [name for name, _ in variables if "optimizer" in name] == []
+    steps = sorted(path.name for path in (SAMPLES / "tiny-transformer" / "checkpoints").iterdir())
+    assert steps == ["2", "3", "4"]
+    for step in steps:
+        folder = SAMPLES / "tiny-transformer" / "checkpoints" / step
+        assert (folder / "commit_success.txt").exists()
+        assert "optimizer_variables" in (folder / "pytree" / "_METADATA").read_text(encoding="utf-8")
