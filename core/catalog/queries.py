@@ -131,7 +131,7 @@ class Reader:
         return Overview(**row, idle=row["runs"] - row["live"] - row["stale"])
 
     def runs(
-        self, where: RunFilter, now: datetime, *, sort: str = "last_saved", descending: bool = True, limit: int = _LIST_LIMIT, offset: int = 0
+        self, where: RunFilter, now: datetime, *, sort: str = "last_saved", descending: bool = True, limit: int | None = _LIST_LIMIT, offset: int = 0
     ) -> Page[Run]:
         """A page of runs; `sort` ∈ RUN_SORTS. Runs without a value come last either way."""
         conditions = _run_conditions(where, to_us(now))

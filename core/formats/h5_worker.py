@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -41,6 +42,14 @@ class Window(io.RawIOBase):
         self.offset = offset
         self.length = length
         self.position = 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move within the window."""
@@ -74,7 +83,7 @@ def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py
         return None
     if attribute.get_type().get_class() != h5t.STRING:
         return None
-    value = h5py.AttributeManager(h5py.Group(place))[name.decode()]
+    value = h5py.AttributeManager(SimpleNamespace(id=place))[name.decode()]
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
@@ -148,29 +157,25 @@ def tree(file: Any) -> dict[str, Any]:  # noqa: ANN401
     root = h5g.open(file, b"/")
     datasets, groups = names_of(root)
     budget = [MAX_VALUES]
-    attributes = {
-        name: text_attribute(root, name.encode()) for name in ("keras_version", "backend", "training_config")
-    }
+    attributes = {name: text_attribute(root, name.encode()) for name in ("keras_version", "backend", "training_config")}
     marks = [name for name in ("model_config", "layer_names", "layer_names0") if h5a.exists(root, name.encode())]
     weight_groups = [
         name.decode("utf-8", "surrogateescape")
         for name in groups
         if name.count(b"/") < 2 and _has_weight_names(h5g.open(root, name))
     ]
-    scalars = {b for b in datasets if b.endswith(b"vars/0")}
-    titles = {}
-    for name in groups:
-        if name.endswith(b"vars") and name + b"/0" in scalars and len(titles) < MAX_VALUES and b"layers/" not in name:
-            title = text_attribute(h5g.open(root, name), b"name")
-            if title is not None:
-                titles[name.decode("utf-8", "surrogateescape")] = title
+    rows = [dataset(root, name, budget) for name in datasets]
+    counters = (row[0].removesuffix("/0") for row in rows if row[0].endswith("vars/0") and row[5] is not None)
+    titles = {
+        place: text_attribute(h5g.open(root, place.encode("utf-8", "surrogateescape")), b"name") for place in counters
+    }
     return {
-        "datasets": [dataset(root, name, budget) for name in datasets],
+        "datasets": rows,
         "groups": [name.decode("utf-8", "surrogateescape") for name in groups if name.count(b"/") < 2],
         "attributes": {name: text for name, text in attributes.items() if text is not None},
         "marks": marks,
         "weight_groups": weight_groups,
-        "titles": titles,
+        "titles": {place: title for place, title in titles.items() if title is not None},
     }
 
 
@@ -185,7 +190,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         if request["offset"] is None:
             file = h5f.open(os.fsencode(request["path"]), h5f.ACC_RDONLY)
         else:
-            window = io.BufferedReader(Window(request["path"], request["offset"], request["length"]), 1 << 16)
+            window = Window(request["path"], request["offset"], request["length"])
             file = h5py.File(window, "r").id
         try:
             return {"tree": tree(file)}

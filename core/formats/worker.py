@@ -55,7 +55,7 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
-        self._rest = b""
+        self.closed = False
         try:
             self._line(START_SECONDS)
         except BaseException:
@@ -74,7 +74,7 @@ class _Worker:
         return found
 
     def _line(self, seconds: float) -> bytes:
-        parts = [self._rest]
+        parts: list[bytes] = []
         size, end = 0, time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self._answers, selectors.EVENT_READ)
@@ -87,12 +87,14 @@ class _Worker:
                     raise _DiedError
                 line, newline, rest = part.partition(b"\n")
                 parts.append(line)
+                if rest:
+                    raise _DiedError  # more than was asked for
                 if newline:
-                    self._rest = rest
                     return b"".join(parts)
 
     def close(self) -> None:
         """End the process: it only reads, so it may be killed at any time."""
+        self.closed = True
         self._process.kill()
         self._process.wait()
         for pipe in (self._requests, self._answers):
@@ -132,7 +134,7 @@ class Pool:
                     answer, worker = _ask(worker, request, seconds)
                     yield answer
             finally:
-                if worker is not None:
+                if worker is not None and not worker.closed:
                     with self._lock:
                         self._idle.append(worker)
 
@@ -152,7 +154,8 @@ def _ask(
     worker: _Worker | None, request: Mapping[str, Any], seconds: float
 ) -> tuple[dict[str, Any] | FormatError, _Worker | None]:
     """An answer and the worker to go on with. A death is tried once more: the system's memory killer takes workers
-    that had nothing to do with it, and an idle one may be long gone."""
+    that had nothing to do with it, and an idle one may be long gone.
+    """
     for last in (False, True):
         try:
             worker = worker or _Worker()
@@ -168,6 +171,10 @@ def _ask(
             worker = None
             if last:
                 return CrashedError("the library that reads it crashed, twice", section="HDF5 library"), None
+        except BaseException:  # interrupted with an answer outstanding
+            if worker is not None:
+                worker.close()
+            raise
         else:
             return _judged(found), worker
     raise AssertionError("unreachable")

@@ -33,7 +33,7 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True) -> None:
         handle = _create(temp, 0o666 if former is None else 0o600)
         with os.fdopen(handle, "wb") as file:
             if former is None:
-                _give(handle, -1, os.stat(path.parent).st_gid)
+                take_group(handle, path.parent)
             else:
                 _give(handle, former.st_uid, former.st_gid)
                 os.fchmod(handle, modes.S_IMODE(former.st_mode))
@@ -110,7 +110,7 @@ def append_line(path: Path, line: bytes, *, fsync: bool = True) -> None:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        _give(handle, -1, os.stat(path.parent).st_gid)
+        take_group(handle, path.parent)
     try:
         size = os.fstat(handle).st_size
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
@@ -121,6 +121,11 @@ def append_line(path: Path, line: bytes, *, fsync: bool = True) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def take_group(handle: int, folder: Path) -> None:
+    """Give a new, open file the group of its folder, if this process may."""
+    _give(handle, -1, os.stat(folder).st_gid)
 
 
 def sync_folder(path: Path) -> None:

@@ -44,23 +44,32 @@ def json_path(parts: Iterable[str | int]) -> str:
 
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
     where = tuple(part for part in detail["loc"] if part != "[key]")
-    path = json_path(where)
+    return Problem(path=json_path(where), problem=_sentence(detail, where, model))
+
+
+def _sentence(detail: ErrorDetails, where: tuple[str | int, ...], model: type[BaseModel]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     shown = _show(detail["input"])
-    if kind == "missing":
-        return Problem(path=path, problem="missing; the field is required")
-    if kind == "extra_forbidden":
-        owner = _model_at(model, where[:-1])
-        allowed = f"; allowed: {', '.join(owner.model_fields)}" if owner else ""
-        return Problem(path=path, problem=f"an unknown field{allowed}")
-    if kind == "value_error":
-        return Problem(path=path, problem=f"{shown}: {context['error']}")
-    if kind == "enum":
-        return Problem(path=path, problem=f"{shown} is not allowed; allowed: {context['expected']}")
-    if kind == "string_pattern_mismatch":
-        return Problem(path=path, problem=f"{shown} is not allowed; allowed: text that matches {context['pattern']}")
-    allowed = _ALLOWED.get(kind) or detail["msg"][:1].lower() + detail["msg"][1:]
-    return Problem(path=path, problem=f"{shown} is not allowed; allowed: {allowed}")
+    match kind:
+        case "json_invalid":
+            sentence = f"not JSON: {context['error']}"
+        case "missing":
+            sentence = "missing; the field is required"
+        case "extra_forbidden":
+            owner = _model_at(model, where[:-1])
+            sentence = f"an unknown field; allowed: {', '.join(owner.model_fields)}" if owner else "an unknown field"
+        case "value_error" if isinstance(detail["input"], list | dict):
+            sentence = str(context["error"])
+        case "value_error":
+            sentence = f"{shown}: {context['error']}"
+        case "enum":
+            sentence = f"{shown} is not allowed; allowed: {context['expected']}"
+        case "string_pattern_mismatch":
+            sentence = f"{shown} is not allowed; allowed: text that matches {context['pattern']}"
+        case _:
+            allowed = _ALLOWED.get(kind) or detail["msg"][:1].lower() + detail["msg"][1:]
+            sentence = f"{shown} is not allowed; allowed: {allowed}"
+    return sentence
 
 
 def _show(value: object) -> str:

@@ -8,7 +8,7 @@ not 1. `validate` returns every problem, `parse` raises once with all of them.
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +21,6 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     WithJsonSchema,
-    model_validator,
 )
 
 from core.model import Contents, Format, Problem
@@ -114,6 +113,17 @@ class ManifestFile(_Model):
     sha256: Sha256 | None
 
 
+def _each_once(files: tuple[ManifestFile, ...]) -> tuple[ManifestFile, ...]:
+    seen: set[str] = set()
+    for file in files:
+        if file.path in seen:
+            raise ValueError(f"{file.path!r} stands there twice; allowed: each file once")
+        seen.add(file.path)
+    if not files:
+        raise ValueError("no file; allowed: every file of the checkpoint")
+    return files
+
+
 class ManifestCheckpoint(_Model):
     """What is to be restored; paths are relative to the run."""
 
@@ -123,17 +133,8 @@ class ManifestCheckpoint(_Model):
     step: Number | None
     epoch: Number | None
     saved_at: Moment
-    files: Annotated[tuple[ManifestFile, ...], Field(min_length=1)]
+    files: Annotated[tuple[ManifestFile, ...], AfterValidator(_each_once), Field(json_schema_extra={"minItems": 1})]
     variables_fingerprint: Name | None
-
-    @model_validator(mode="after")
-    def _each_file_once(self) -> Self:
-        seen: set[str] = set()
-        for file in self.files:
-            if file.path in seen:
-                raise ValueError(f"files names {file.path!r} twice")
-            seen.add(file.path)
-        return self
 
 
 class BestMetric(_Model):

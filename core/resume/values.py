@@ -12,9 +12,11 @@ from core.model import Problem
 
 MAX_PATH = 4096
 UTC_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$"
-# For readers of the JSON Schema; `relative_path` says the same and also looks behind \xNN.
-PATH_PATTERN = r"^(?!/)(?!(.*/)?\.{0,2}(/|$))[^\0]+$"
-PLACE_PATTERN = rf"^\.$|{PATH_PATTERN}"
+# For readers of the JSON Schema; `relative_path` says the same and also looks behind \xNN. `(?![\s\S])` is the end, for
+# names may hold line breaks.
+_END = r"(?![\s\S])"
+PATH_PATTERN = rf"^(?!/)(?!(?:[\s\S]*/)?\.{{0,2}}(?:/|{_END}))[^\0]+{_END}"
+PLACE_PATTERN = rf"^\.{_END}|{PATH_PATTERN}"
 
 _UTC = re.compile(UTC_PATTERN, re.ASCII)
 
@@ -61,7 +63,7 @@ def utc_text(value: object) -> object:
     """ISO 8601 text in UTC, or an aware datetime, which becomes UTC; ValueError for any other."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
-    if isinstance(value, str) and _UTC.match(value):
+    if isinstance(value, str) and _UTC.fullmatch(value):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
@@ -84,7 +86,7 @@ def scalar(value: object) -> object:
 
 
 def load_json(text: str | bytes, limit: int) -> tuple[dict[str, Any] | None, tuple[Problem, ...]]:
-    """A JSON object, or why there is none; keys that occur twice are problems, for readers differ in which they take."""
+    """A JSON object, or why there is none. Keys that occur twice are problems: readers differ in which they take."""
     twice: list[str] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against public tools, measured in the same run."""

@@ -1,0 +1,192 @@
+"""Writing the catalog: folders, checkpoints, findings and roll-ups of one root. Only the index layer calls this."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from core.catalog.rows import (
+    checkpoint_from_row,
+    checkpoint_to_row,
+    finding_to_row,
+    leftovers_from_json,
+    leftovers_to_json,
+    states_from_json,
+    states_to_json,
+)
+from core.catalog.tables import checkpoints, findings, folders, roots, runs
+from core.fs.names import from_text, to_text
+from core.model import Checkpoint, Finding, Leftover, Problem, Root, StateFile
+
+_CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFolder:
+    """A folder as the last pass saw it; `run` is '.' for the root and None outside every run."""
+
+    path: str
+    signature: str
+    times: tuple[tuple[str, int], ...]
+    subfolders: tuple[str, ...]
+    newest_ns: int
+    has_units: bool
+    has_folder_unit: bool
+    is_marker: bool
+    recheck: bool
+    bytes: int
+    states: tuple[StateFile, ...]
+    leftovers: tuple[Leftover, ...]
+    problems: tuple[Problem, ...]
+    run: str | None = None
+
+
+def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
+    """Every folder of a root, by path."""
+    rows = connection.execute(select(folders).where(folders.c.root == root)).mappings()
+    return {known.path: known for known in map(_folder_from_row, rows)}
+
+
+def _folder_from_row(row: Mapping[str, Any]) -> KnownFolder:
+    return KnownFolder(
+        path=from_text(row["path"]),
+        signature=row["signature"],
+        times=tuple((from_text(name), time) for name, time in json.loads(row["times"])),
+        subfolders=tuple(map(from_text, json.loads(row["subfolders"]))),
+        newest_ns=row["newest_ns"],
+        has_units=row["has_units"],
+        has_folder_unit=row["has_folder_unit"],
+        is_marker=row["is_marker"],
+        recheck=row["recheck"],
+        bytes=row["bytes"],
+        states=() if row["states"] == "[]" else states_from_json(row["states"]),
+        leftovers=() if row["leftovers"] == "[]" else leftovers_from_json(row["leftovers"]),
+        problems=tuple(Problem(path=path, problem=text) for path, text in json.loads(row["problems"])),
+        run=None if row["run"] is None else from_text(row["run"]),
+    )
+
+
+def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder]) -> None:
+    """Insert or replace folders."""
+    rows = [
+        {
+            "root": root,
+            "path": to_text(item.path),
+            "signature": item.signature,
+            "times": json.dumps([[to_text(name), time] for name, time in item.times]),
+            "subfolders": json.dumps([to_text(name) for name in item.subfolders]),
+            "newest_ns": item.newest_ns,
+            "has_units": item.has_units,
+            "has_folder_unit": item.has_folder_unit,
+            "is_marker": item.is_marker,
+            "recheck": item.recheck,
+            "bytes": item.bytes,
+            "run": None if item.run is None else to_text(item.run),
+            "states": states_to_json(item.states) if item.states else "[]",
+            "leftovers": leftovers_to_json(item.leftovers) if item.leftovers else "[]",
+            "problems": json.dumps([[problem.path, problem.problem] for problem in item.problems]),
+        }
+        for item in items
+    ]
+    if rows:
+        _delete_folder_rows(connection, root, [str(row["path"]) for row in rows])
+        connection.execute(insert(folders), rows)
+
+
+def delete_folders(connection: Connection, root: str, paths: Iterable[str]) -> None:
+    """Forget folders and the checkpoints in them."""
+    texts = [to_text(path) for path in paths]
+    _delete_folder_rows(connection, root, texts)
+    for part in _chunks(texts):
+        connection.execute(delete(checkpoints).where(checkpoints.c.root == root, checkpoints.c.folder.in_(part)))
+
+
+def _delete_folder_rows(connection: Connection, root: str, texts: Sequence[str]) -> None:
+    for part in _chunks(texts):
+        connection.execute(delete(folders).where(folders.c.root == root, folders.c.path.in_(part)))
+
+
+def load_checkpoints(connection: Connection, root: str, paths: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows of the checkpoints in some folders."""
+    texts = [to_text(path) for path in paths]
+    query = select(checkpoints).where(checkpoints.c.root == root)
+    return [
+        dict(row)
+        for part in _chunks(texts)
+        for row in connection.execute(query.where(checkpoints.c.folder.in_(part))).mappings()
+    ]
+
+
+def checkpoints_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Checkpoint, ...]:
+    """Rows as records, without findings."""
+    return tuple(checkpoint_from_row(row) for row in rows)
+
+
+def store_checkpoints(connection: Connection, old: Iterable[Mapping[str, Any]], new: Iterable[Checkpoint]) -> None:
+    """Bring rows from `old` to `new`: ids stay, equal rows are left alone, missing ones are deleted."""
+    before = {(row["path"], row["format"]): row for row in old}
+    inserts, updates = [], []
+    for item in new:
+        row = checkpoint_to_row(item)
+        known = before.pop((row["path"], row["format"]), None)
+        if known is None:
+            inserts.append(row)
+        elif any(known[name] != value for name, value in row.items()):
+            updates.append({**row, "row_id": known["id"]})
+    for part in _chunks([row["id"] for row in before.values()]):
+        connection.execute(delete(checkpoints).where(checkpoints.c.id.in_(part)))
+    if inserts:
+        connection.execute(insert(checkpoints), inserts)
+    if updates:
+        connection.execute(update(checkpoints).where(checkpoints.c.id == bindparam("row_id")), updates)
+
+
+def store_run(connection: Connection, row: Mapping[str, object], found: Iterable[Finding]) -> None:
+    """Replace a run's roll-up and findings. `row` has the columns of `runs`, its path as it is on disk."""
+    root, path = str(row["root"]), str(row["path"])
+    delete_runs(connection, root, [path])
+    connection.execute(insert(runs), [{**row, "path": to_text(path)}])
+    rows = [finding_to_row(root, path, item) for item in found]
+    if rows:
+        connection.execute(insert(findings), rows)
+
+
+def delete_runs(connection: Connection, root: str, paths: Iterable[str]) -> None:
+    """Forget runs with their findings."""
+    for part in _chunks([to_text(path) for path in paths]):
+        connection.execute(delete(runs).where(runs.c.root == root, runs.c.path.in_(part)))
+        connection.execute(delete(findings).where(findings.c.root == root, findings.c.run.in_(part)))
+
+
+def known_prefixes(connection: Connection, root: str, paths: Iterable[str]) -> frozenset[str]:
+    """Those of `paths` that are checkpoints of the root, of any run."""
+    texts = [to_text(path) for path in paths]
+    query = select(checkpoints.c.path).where(checkpoints.c.root == root)
+    return frozenset(
+        from_text(row.path) for part in _chunks(texts) for row in connection.execute(query.where(checkpoints.c.path.in_(part)))
+    )
+
+
+def store_root(connection: Connection, root: Root, looked_at_us: int | None) -> None:
+    """Insert or replace a root."""
+    connection.execute(delete(roots).where(roots.c.id == root.id))
+    connection.execute(
+        insert(roots), [{"id": root.id, "path": to_text(root.path), "problem": root.problem, "looked_at_us": looked_at_us}]
+    )
+
+
+def forget_roots(connection: Connection, keep: Iterable[str]) -> None:
+    """Drop everything of roots that are no longer configured."""
+    wanted = list(keep)
+    for table, column in (
+        (roots, roots.c.id),
+        *((table, table.c.root) for table in (folders, checkpoints, runs, findings)),
+    ):
+        connection.execute(delete(table).where(column.not_in(wanted)))
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

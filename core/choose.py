@@ -1,0 +1,95 @@
+"""The first question's answer: which checkpoint to resume from, and why the newer ones were passed over. Pure."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from core.fs.names import to_text
+from core.health.state import Answer, tensorflow_answer
+from core.model import Checkpoint, Health, StateFile
+from core.scan.series import arrange, times_are_useless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A newer checkpoint that cannot be resumed from, with the reasons."""
+
+    checkpoint: Checkpoint
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesChoice:
+    """One series and its answer. `members` come newest first; `chosen` is the latest restorable; `tensorflow_latest` is
+    what tf.train.latest_checkpoint gives for the series' folder, relative to the root."""
+
+    id: str
+    name: str
+    members: tuple[Checkpoint, ...]
+    latest: Checkpoint
+    chosen: Checkpoint | None
+    passed_over: tuple[PassedOver, ...]
+    why: str
+    order_note: str | None = None
+    tensorflow_latest: str | None = None
+    tensorflow_error: str | None = None
+
+
+def choose(
+    checkpoints: Sequence[Checkpoint], states: Sequence[StateFile], root_path: str, existing: Collection[str]
+) -> tuple[SeriesChoice, ...]:
+    """The choice of each series of one run, the series with the newest save first. `existing` are the prefixes of the
+    root that have an index (or are V1 files)."""
+    by_folder = {state.path.rpartition("/")[0]: state for state in states}
+    choices = []
+    for members in arrange(checkpoints):
+        state = by_folder.get(members[0].path.rpartition("/")[0])
+        answer = Answer() if state is None else tensorflow_answer(state, root_path, existing)
+        choices.append(_choice(tuple(reversed(members)), answer))
+    return tuple(sorted(choices, key=lambda choice: (-choice.latest.saved_at.timestamp(), choice.name)))
+
+
+def _choice(members: tuple[Checkpoint, ...], answer: Answer) -> SeriesChoice:
+    chosen = next((item for item in members if item.restorable), None)
+    newer = members if chosen is None else members[: members.index(chosen)]
+    note = None
+    if times_are_useless(members):
+        known = all(item.facts.step is not None for item in members)
+        note = (
+            "The files' times are useless here: all were written within 2 seconds, as in a copied tree. "
+            f"The order is by {'step' if known else 'name'}."
+        )
+    first = members[0]
+    folder = first.path.rpartition("/")[0]
+    within = folder[len(first.run) :].lstrip("/") if first.run != "." else folder
+    return SeriesChoice(
+        id=first.series,
+        name=to_text(f"{within}/{first.stem}" if within else first.stem).replace("#", "N"),
+        members=members,
+        latest=first,
+        chosen=chosen,
+        passed_over=tuple(PassedOver(checkpoint=item, reasons=reasons(item)) for item in newer),
+        why=_why(members, chosen, len(newer)),
+        order_note=note,
+        tensorflow_latest=answer.latest,
+        tensorflow_error=answer.error,
+    )
+
+
+def reasons(item: Checkpoint) -> tuple[str, ...]:
+    """Why a checkpoint cannot be resumed from; empty for a restorable one."""
+    if item.restorable:
+        return ()
+    if item.health is Health.WRITING:
+        return ("It is being written.",)
+    own = tuple(f"{found.rule}: {found.reason}" for found in item.findings if found.rule != "newest-not-restorable")
+    return own or ("Its files are not whole.",)
+
+
+def _why(members: Sequence[Checkpoint], chosen: Checkpoint | None, newer: int) -> str:
+    if chosen is None:
+        return f"None of {len(members)} can be restored." if len(members) > 1 else "It cannot be restored."
+    if newer:
+        return f"The newest that can be restored; {newer} newer {'one' if newer == 1 else 'ones'} cannot."
+    if len(members) == 1:
+        return "The only checkpoint of its series, and it can be restored."
+    return f"The newest of {len(members)}, and it can be restored."

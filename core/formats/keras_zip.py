@@ -1,0 +1,129 @@
+"""Keras 3's `.keras`: a zip of metadata.json, config.json and model.weights.h5, which Keras stores without deflating.
+
+Layout: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py. The weights are read where they
+lie, as a range of the zip. `date_saved` is local time without a zone, so that it tells no save time.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.formats import h5_tree, hdf5
+from core.formats.h5_tree import Place
+from core.formats.json_text import parse
+from core.formats.zip_members import Archive
+from core.fs.local import LocalStorage
+from core.fs.storage import Storage
+from core.model import Facts, Variable
+
+CONFIG = "config.json"
+METADATA = "metadata.json"
+WEIGHTS = "model.weights.h5"
+MAX_CONFIG = 64 << 20  # bytes; a larger one is a bomb
+MAX_PARSED = 8 << 20  # bytes; a larger one is not searched for the optimizer's name
+MAX_METADATA = 1 << 20
+MAX_UNPACKED = 64 << 20  # bytes of weights that are unpacked because somebody deflated them
+
+Result = tuple[Facts, tuple[Variable, ...]]
+
+
+class _Outside(NamedTuple):
+    """What the zip says beside its weights."""
+
+    weights: Place | None
+    has_architecture: bool
+    writer: str | None
+
+
+def read(storage: Storage, path: str) -> Result:
+    """One file's facts and variables. A legacy HDF5 file of this name (Keras 2.12 wrote such) is read as what it is."""
+    (found,) = read_many(storage, (path,))
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def read_many(storage: Storage, paths: Sequence[str]) -> Iterator[Result | FormatError | OSError]:
+    """Each file's facts or what was wrong with it, in their order; one round through the worker for all."""
+    outsides: list[_Outside | FormatError | OSError] = []
+    for path in paths:
+        try:
+            outsides.append(_outside(storage, path))
+        except (FormatError, OSError) as error:
+            outsides.append(error)
+    places = [outside.weights for outside in outsides if isinstance(outside, _Outside) and outside.weights]
+    trees = h5_tree.read_many(storage, places)
+    for path, outside in zip(paths, outsides, strict=True):
+        if isinstance(outside, Exception):
+            yield outside
+            continue
+        try:
+            tree = next(trees) if outside.weights else _unpacked(storage, path)
+            yield tree if isinstance(tree, Exception) else _joined(outside, tree)
+        except (FormatError, OSError) as error:
+            yield error
+
+
+def _joined(outside: _Outside, tree: h5_tree.Tree) -> Result:
+    """The weights' facts, as those of a model with its architecture."""
+    try:
+        _, facts, variables = hdf5.found_in(tree, has_architecture=outside.has_architecture)
+    except UnsupportedError as error:
+        raise CorruptError(error.message, section=WEIGHTS) from error
+    return replace(facts, writer=outside.writer or facts.writer), variables
+
+
+def _outside(storage: Storage, path: str) -> _Outside:
+    with storage.open(path) as file:
+        if h5_tree.is_hdf5(file.read(len(h5_tree.SIGNATURE))):
+            return _Outside(Place(path=path), has_architecture=False, writer=None)
+        archive = Archive(file)
+        weights = archive.members.get(WEIGHTS)
+        if weights is None:
+            held = ", ".join(sorted(archive.members)[:5]) or "nothing"
+            kind = UnsupportedError if CONFIG in archive.members else CorruptError
+            raise kind(f"it has no {WEIGHTS}, but {held}", section="members")
+        return _Outside(
+            None if weights.is_deflated else Place(path=path, offset=weights.offset, length=weights.size),
+            has_architecture=CONFIG in archive.members,
+            writer=hdf5.writer(_version(archive), _optimizer(archive)),
+        )
+
+
+def _version(archive: Archive) -> str | None:
+    if METADATA not in archive.members:
+        return None
+    found = parse(archive.read(METADATA, MAX_METADATA), METADATA)
+    version = found.get("keras_version") if isinstance(found, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def _optimizer(archive: Archive) -> str | None:
+    """The optimizer's class, from the compile config."""
+    if CONFIG not in archive.members:
+        return None
+    content = archive.read(CONFIG, MAX_CONFIG)
+    if len(content) > MAX_PARSED:
+        return None
+    found = parse(content, CONFIG)
+    if not isinstance(found, dict):
+        raise CorruptError("it is no object", section=CONFIG, offset=archive.members[CONFIG].offset)
+    compiled = found.get("compile_config")
+    return hdf5.optimizer_name(compiled.get("optimizer")) if isinstance(compiled, dict) else None
+
+
+def _unpacked(storage: Storage, path: str) -> h5_tree.Tree:
+    """The tree of deflated weights, from a short-lived copy."""
+    with storage.open(path) as file, tempfile.TemporaryDirectory(prefix="waypoint-") as folder:
+        try:
+            content = Archive(file).read(WEIGHTS, MAX_UNPACKED)
+        except TooLargeError as error:
+            raise UnsupportedError("deflated weights of that size are not read", section=WEIGHTS) from error
+        local = LocalStorage(folder)
+        with open(local.absolute(WEIGHTS), "wb") as copy:
+            copy.write(content)
+        tree = h5_tree.read(local, Place(path=WEIGHTS))
+    # Offsets into the copy mean nothing in the zip.
+    return replace(tree, datasets=tuple(replace(dataset, offset=None) for dataset in tree.datasets))

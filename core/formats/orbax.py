@@ -1,0 +1,174 @@
+"""Orbax checkpoints: a folder `STEP` with `_CHECKPOINT_METADATA` and items such as `pytree` and `model_config`.
+
+Written by Keras 3's OrbaxCheckpoint and by JAX programs. Of the values nothing is read: `ITEM/_METADATA` names the
+tree's keys, shapes only where Orbax wrote them there. Layout:
+https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.errors import CorruptError, TooLargeError, TruncatedError
+from core.formats.fingerprint import fingerprint, role_bytes
+from core.formats.json_text import parse
+from core.fs.storage import Storage
+from core.model import Contents, Facts, Role, Sourced, Variable
+
+METADATA = "_CHECKPOINT_METADATA"
+TREE = "_METADATA"
+MANIFEST = "manifest.ocdbt"
+TEMPORARY = ".orbax-checkpoint-tmp"
+MODEL_CONFIG = "model_config"
+MAX_JSON = 64 << 20  # bytes
+MAX_VARIABLES = 20_000
+MAX_DEPTH = 64
+NO_STEP = "the folder's name has no number, and the tree's values are not read"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ROLES: Mapping[str, Role] = {
+    "trainable_variables": Role.WEIGHT,
+    "non_trainable_variables": Role.WEIGHT,
+    "optimizer_variables": Role.OPTIMIZER,
+    "metrics_variables": Role.OTHER,
+}
+_NUMBER = re.compile(r"(\d{1,18})$")
+
+
+def read(storage: Storage, folder: str, names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
+    """A step's facts. `names` are its files relative to `folder`. A folder that was never renamed to its final name
+    is not committed, and what it lacks is no error."""  # noqa: D209
+    committed = TEMPORARY not in folder.rpartition("/")[2]
+    step = _step(folder)
+    top = _object(storage, folder, METADATA) if METADATA in names else {}
+    trees = _trees(storage, folder, names)
+    if committed:
+        _check_items(top, trees, names)
+    variables = tuple(variable for item in sorted(trees) for variable in _variables(trees[item], item))
+    roles = {variable.role for variable in variables}
+    has_architecture = any(name.startswith(f"{MODEL_CONFIG}/") for name in names)
+    contents, reason = _contents(trees, roles, has_architecture)
+    shapes_known = bool(variables) and all(variable.shape is not None for variable in variables)
+    return Facts(
+        contents=contents,
+        contents_reason=reason,
+        has_optimizer=Role.OPTIMIZER in roles,
+        has_architecture=has_architecture,
+        step=step,
+        step_reason=None if step else NO_STEP,
+        saved_at=_time(top.get("commit_timestamp_nsecs")),
+        variables=len(variables) if trees else None,
+        parameters=sum(variable.parameters for variable in variables) if shapes_known else None,
+        role_bytes=role_bytes(variables),
+        fingerprint=fingerprint(variables) if trees else None,
+        committed=committed,
+        writer=_writer(variables),
+    ), variables
+
+
+def _step(folder: str) -> Sourced | None:
+    name = folder.rpartition("/")[2].partition(TEMPORARY)[0]
+    match = _NUMBER.search(name)
+    return Sourced(value=int(match[1]), source="folder name") if match else None
+
+
+def _trees(storage: Storage, folder: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Item ('' for a folder that is an item itself) → its tree's metadata, without Keras' model_config."""
+    items = [name.removesuffix(TREE).rstrip("/") for name in names if name == TREE or name.endswith(f"/{TREE}")]
+    return {
+        item.partition(TEMPORARY)[0]: _object(storage, folder, f"{item}/{TREE}" if item else TREE)
+        for item in items
+        if item.count("/") == 0 and item.partition(TEMPORARY)[0] != MODEL_CONFIG
+    }
+
+
+def _check_items(top: Mapping[str, Any], trees: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> None:
+    """What the checkpoint says it has is there: each tree with its metadata and its values."""
+    handlers = top.get("item_handlers")
+    for item in handlers if isinstance(handlers, dict) else ():
+        if not any(name.startswith(f"{item}/") for name in names):
+            raise TruncatedError("this item is missing", section=str(item))
+    for item, tree in trees.items():
+        manifest = f"{item}/{MANIFEST}" if item else MANIFEST
+        if tree.get("use_ocdbt") is True and manifest not in names:
+            raise TruncatedError("its values are missing", section=manifest)
+
+
+def _contents(
+    trees: Mapping[str, Mapping[str, Any]], roles: Collection[Role], has_architecture: bool
+) -> tuple[Contents, str | None]:
+    if not trees:
+        return Contents.UNKNOWN, f"no {TREE} says what it holds"
+    if Role.WEIGHT not in roles:
+        return Contents.UNKNOWN, "not a tree that Keras wrote: its keys do not tell weights from the rest"
+    if has_architecture:
+        return Contents.FULL_MODEL, None
+    return (Contents.WEIGHTS_AND_OPTIMIZER if Role.OPTIMIZER in roles else Contents.WEIGHTS_ONLY), None
+
+
+def _variables(tree: Mapping[str, Any], item: str) -> Iterator[Variable]:
+    """The tree's leaves, named by their keys."""
+    leaves = tree.get("tree_metadata")
+    section = f"{item}/{TREE}" if item else TREE
+    if not isinstance(leaves, dict):
+        raise CorruptError("it has no tree_metadata", section=section, offset=0)
+    if len(leaves) > MAX_VARIABLES:
+        raise TooLargeError(f"{len(leaves):,} variables, more than {MAX_VARIABLES:,}", section=section)
+    for name in sorted(leaves):
+        leaf = leaves[name]
+        try:
+            keys = [str(part["key"]) for part in leaf["key_metadata"]]
+            value = leaf["value_metadata"]
+            kind, shape = str(value["value_type"]), value.get("write_shape")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CorruptError(f"{name!r} is described in no known way", section=section) from error
+        if len(keys) > MAX_DEPTH:
+            raise TooLargeError(f"keys lie more than {MAX_DEPTH} deep", section=section)
+        yield _variable(keys, kind, shape)
+
+
+def _variable(keys: list[str], kind: str, shape: object) -> Variable:
+    """A leaf as a variable; its dtype and stored bytes are with its values, and so is its shape as a rule."""
+    extents: tuple[int, ...] | None = None
+    if isinstance(shape, list) and all(isinstance(extent, int) and extent >= 0 for extent in shape):
+        extents = tuple(shape)
+    elif kind == "scalar":
+        extents = ()
+    role = ROLES.get(keys[0], Role.OTHER) if keys else Role.OTHER
+    if any(key.startswith("seed_generator") for key in keys):
+        role = Role.OTHER
+    count = 1
+    for extent in extents or ():
+        count *= extent
+    return Variable(
+        name="/".join(keys),
+        dtype="unknown",
+        shape=extents,
+        bytes=0,
+        role=role,
+        parameters=count if extents is not None and role is Role.WEIGHT else 0,
+    )
+
+
+def _writer(variables: Collection[Variable]) -> str:
+    """Keras' callback is known by its keys; under optimizer_variables stands the optimizer's name."""
+    tops = {variable.name.partition("/")[0] for variable in variables}
+    return "Keras 3 (Orbax)" if tops & set(ROLES) else "Orbax"
+
+
+def _object(storage: Storage, folder: str, name: str) -> dict[str, Any]:
+    """A JSON file's object."""
+    with storage.open(f"{folder}/{name}" if folder else name) as file:
+        content = file.read(MAX_JSON + 1)
+    if len(content) > MAX_JSON:
+        raise TooLargeError(f"more than {MAX_JSON:,} bytes", section=name, offset=MAX_JSON)
+    found = parse(content, name)
+    if not isinstance(found, dict):
+        raise CorruptError("it is no object", section=name, offset=0)
+    return found
+
+
+def _time(nanoseconds: object) -> datetime | None:
+    if not isinstance(nanoseconds, int) or isinstance(nanoseconds, bool) or not 0 < nanoseconds < 1 << 62:
+        return None
+    return EPOCH + timedelta(microseconds=nanoseconds // 1000)

@@ -1,0 +1,167 @@
+"""Reading one checkpoint of any format: the table of formats, and errors as values.
+
+To add a format: a module with a reader, and one line in READERS.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from core.errors import FormatError, UnsupportedError
+from core.formats import bundle, file_names, hdf5, keras_zip, orbax, saved_model, sstable
+from core.formats.bundle import BundleCache
+from core.fs.names import to_text
+from core.fs.storage import Storage
+from core.model import Facts, FileStat, Format, ReadProblem, Sourced, Variable
+
+LFS = b"version https://git-lfs"
+_LFS_SIZE = 1024
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_FROM_NAME = "the number in the name"
+_SAVED_MODEL_PREFIX = "variables/variables"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What is to be read: a checkpoint's folder, its name there ('' for the folder itself), and its files by name."""
+
+    folder: str
+    name: str
+    format: Format
+    files: Mapping[str, FileStat]
+
+    @property
+    def path(self) -> str:
+        """The checkpoint's path relative to the root."""
+        return "/".join(part for part in (self.folder, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read. `format` may differ from the one that the name suggested."""
+
+    format: Format
+    facts: Facts
+    variables: tuple[Variable, ...] = ()
+
+
+def read_unit(storage: Storage, unit: Unit, cache: BundleCache, *, is_named: bool = False) -> Reading | None:
+    """Facts and variables of one checkpoint; None for a foreign file that only looks like one.
+
+    `is_named` tells that a state file names it. What is wrong with the files stands in the facts: nothing is raised but
+    FileNotFoundError, when the files went away meanwhile.
+    """
+    try:
+        reading = _placeholder(storage, unit) or READERS[unit.format](storage, unit, cache)
+    except FormatError as error:
+        if not is_named and _is_foreign(unit, error):
+            return None
+        reading = _failed(unit, error.kind, str(error))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reading = _failed(unit, "unreadable", error.strerror or str(error))
+    return replace(reading, facts=_with_name(unit, reading.facts))
+
+
+def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
+    """A single-file checkpoint that is empty, or a Git LFS pointer."""
+    if len(unit.files) != 1 or unit.format is Format.TF_BUNDLE:
+        return None
+    (file,) = unit.files.values()
+    if file.size == 0:
+        return _failed(unit, "empty", "the file has no bytes")
+    if file.size <= _LFS_SIZE and _head(storage, unit, file.name, len(LFS)) == LFS:
+        return _failed(unit, "lfs-pointer", "a Git LFS pointer stands in its place")
+    return None
+
+
+def _head(storage: Storage, unit: Unit, name: str, length: int) -> bytes:
+    with storage.open(f"{unit.folder}/{name}" if unit.folder else name) as file:
+        return file.read(length)
+
+
+def _failed(unit: Unit, kind: str, detail: str) -> Reading:
+    shown = f"{unit.name}.index" if unit.format is Format.TF_BUNDLE else unit.name or unit.folder
+    reason = f"{to_text(shown)}: {detail}"
+    problem = ReadProblem(kind=kind, file=shown, detail=detail)
+    return Reading(format=unit.format, facts=Facts(contents_reason=reason, step_reason=reason, problem=problem))
+
+
+def _is_foreign(unit: Unit, error: FormatError) -> bool:
+    """Not a checkpoint at all: an `.index` of another tool, an HDF5 file that is no Keras file, a file beside a .meta."""
+    if unit.format is Format.TF_BUNDLE:
+        return len(unit.files) == 1 and error.section == "footer"
+    if unit.format is Format.TF_V1:
+        return error.section == "footer"
+    return unit.format is Format.HDF5 and (isinstance(error, UnsupportedError) or error.section == "signature")
+
+
+def _with_name(unit: Unit, facts: Facts) -> Facts:
+    """What the content does not tell is taken from the name, and said to be."""
+    base = unit.path.rpartition("/")[2]
+    epoch = file_names.epoch_from_name(base)
+    if facts.epoch is None and epoch is not None:
+        facts = replace(facts, epoch=Sourced(value=epoch, source=_FROM_NAME))
+    number = file_names.number_from_name(base)
+    told = facts.save_counter is not None or epoch is not None or unit.format is Format.SAVED_MODEL  # whose number is a version
+    if facts.step is None and number is not None and not told and facts.problem is None:
+        facts = replace(facts, step=Sourced(value=number, source=_FROM_NAME), step_reason=None)
+    return facts
+
+
+def _read_bundle(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+    facts, variables = bundle.read(storage, unit.folder, unit.name, unit.files, cache)
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+def _read_v1(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+    """TF1's single-file format is recognised by its magic; its variables are not read yet."""
+    size = unit.files[unit.name].size
+    with storage.open(unit.path) as file:
+        file.seek(max(0, size - sstable.FOOTER_SIZE))
+        if not sstable.is_table(file.read()):
+            raise UnsupportedError("not a table", section="footer")
+    reason = "TensorFlow 1's single-file format is listed, not read"
+    return Reading(format=unit.format, facts=Facts(contents_reason=reason, step_reason=reason))
+
+
+def _read_keras(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+    if _head(storage, unit, unit.name, len(_HDF5_MAGIC)) == _HDF5_MAGIC:  # tf.keras wrote HDF5 under any name
+        return _read_hdf5(storage, unit, cache)
+    facts, variables = keras_zip.read(storage, unit.path)
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+def _read_hdf5(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+    found = hdf5.read_found(storage, unit.path)
+    return Reading(format=found.format, facts=found.facts, variables=found.variables)
+
+
+def _read_sharded(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+    facts, variables = hdf5.read_sharded(storage, unit.path, tuple(unit.files))
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+def _read_saved_model(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+    inner = None
+    if f"{_SAVED_MODEL_PREFIX}.index" in unit.files:
+        inner = bundle.read(storage, unit.folder, _SAVED_MODEL_PREFIX, unit.files, cache)
+    facts, variables = saved_model.read(storage, unit.folder, tuple(unit.files), inner)
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+def _read_orbax(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+    facts, variables = orbax.read(storage, unit.folder, tuple(unit.files))
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+READERS: Mapping[Format, Callable[[Storage, Unit, BundleCache], Reading]] = {
+    Format.TF_BUNDLE: _read_bundle,
+    Format.TF_V1: _read_v1,
+    Format.SAVED_MODEL: _read_saved_model,
+    Format.KERAS: _read_keras,
+    Format.HDF5: _read_hdf5,
+    Format.WEIGHTS_H5: _read_hdf5,
+    Format.WEIGHTS_H5_SHARDED: _read_sharded,
+    Format.ORBAX: _read_orbax,
+}

@@ -1,0 +1,1 @@
+"""Facts to findings: pure rules, no disk access."""

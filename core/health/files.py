@@ -1,0 +1,63 @@
+"""Rules over one checkpoint's own files: is all there, is it whole, does it belong together."""
+
+from core.fs.names import to_text
+from core.health.rules import finding
+from core.model import Facts, Finding, Format, Shard
+
+_INDEXED = (Format.TF_BUNDLE,)
+
+
+def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
+    """Findings about one checkpoint's files, worst first. None of them: restorable, as far as structure tells."""
+    if facts.problem is not None:
+        return (_unreadable(path, form, facts),)
+    if not facts.committed:
+        return (finding("interrupted-save", path, "It has no mark of completion."),)
+    missing = [shard for shard in facts.shards if shard.actual is None and shard.expected]
+    if missing:
+        return (_missing(path, missing, facts.shards),)
+    shorter = [shard for shard in facts.shards if _length(shard) < _expected(shard)]
+    longer = [shard for shard in facts.shards if _length(shard) > _expected(shard)]
+    if any(shard.actual == 0 for shard in shorter):
+        return (finding("empty-file", path, f"{_names(shorter)} has no bytes, the index says {_sizes(shorter)}."),)
+    if shorter:
+        return (finding("truncated-shard", path, f"{_names(shorter)}: {_sizes(shorter)}."),)
+    if longer:
+        return (finding("stale-index", path, f"Longer than the index says: {_names(longer)}: {_sizes(longer)}."),)
+    if facts.mismatch is not None:
+        return (finding("stale-index", path, f"The checksum of {facts.mismatch} does not hold."),)
+    return ()
+
+
+def _unreadable(path: str, form: Format, facts: Facts) -> Finding:
+    problem = facts.problem
+    assert problem is not None
+    reason = f"{to_text(problem.file)}: {problem.detail}."
+    if problem.kind == "empty":
+        return finding("empty-file", path, reason)
+    if problem.kind == "lfs-pointer":
+        return finding("lfs-pointer", path, reason)
+    return finding("unreadable-index" if form in _INDEXED else "unreadable-file", path, f"{problem.kind}: {reason}")
+
+
+def _missing(path: str, missing: list[Shard], shards: tuple[Shard, ...]) -> Finding:
+    if all(shard.actual is None for shard in shards):
+        return finding("orphan-index", path, f"None of its {len(shards)} data shards is there.")
+    return finding("missing-shard", path, f"{len(missing)} of {len(shards)} shards are missing: {_names(missing)}.")
+
+
+def _length(shard: Shard) -> int:
+    return shard.actual or 0
+
+
+def _expected(shard: Shard) -> int:
+    return _length(shard) if shard.expected is None else shard.expected
+
+
+def _names(shards: list[Shard]) -> str:
+    shown = ", ".join(to_text(shard.name) for shard in shards[:3])
+    return shown if len(shards) <= 3 else f"{shown} and {len(shards) - 3} more"
+
+
+def _sizes(shards: list[Shard]) -> str:
+    return ", ".join(f"{_length(shard):,} bytes instead of {_expected(shard):,}" for shard in shards[:3])

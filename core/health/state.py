@@ -1,0 +1,89 @@
+"""Rules over state files, and the answer that TensorFlow would draw from one.
+
+Source: tensorflow/python/checkpoint/checkpoint_management.py; tests compare with tf.train.latest_checkpoint.
+"""
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from core.health.rules import finding
+from core.model import Finding, StateFile
+
+_GLOB = re.compile(r"[*?\[\\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What `tf.train.latest_checkpoint` gives for a folder: a path relative to the root, None, or an error it raises."""
+
+    latest: str | None = None
+    error: str | None = None
+
+
+def target(state: StateFile, written: str, root_path: str) -> str | None:
+    """A path written in a state file, relative to the root; None where it leads out of the root."""
+    folder = posixpath.dirname(state.path)
+    if not posixpath.isabs(written):
+        inside = posixpath.normpath(posixpath.join(folder, written))
+        return None if inside.startswith("..") else inside
+    wanted, root = posixpath.normpath(written), posixpath.normpath(root_path)
+    return wanted[len(root) :].lstrip("/") if wanted.startswith(root.rstrip("/") + "/") else None
+
+
+def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str]) -> Answer:
+    """What TensorFlow would answer; `existing` are the prefixes in the root that have an index (or are V1 files).
+
+    A path out of the root is not looked at: the answer is then unknown and says so.
+    """
+    if state.error is not None:
+        return Answer(error=state.error)
+    if state.unreadable is not None or state.latest is None:
+        return Answer()
+    inside = target(state, state.latest, root_path)
+    if inside is None:
+        return Answer(error=f"The state file names {state.latest}, outside of the root: not looked at")
+    written = state.latest if posixpath.isabs(state.latest) else posixpath.join(root_path, posixpath.dirname(state.path), state.latest)
+    if _GLOB.search(written):  # TensorFlow takes the path for a glob pattern
+        pattern = _pattern(posixpath.normpath(written))
+        matches = any(pattern.fullmatch(posixpath.join(root_path, prefix)) for prefix in existing)
+        return Answer(latest=inside if matches else None)
+    return Answer(latest=inside if inside in existing else None)
+
+
+def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> Iterable[Finding]:
+    """Findings about one state file."""
+    if state.unreadable is not None or state.error is not None:
+        yield finding("unreadable-state", state.path, f"{state.unreadable or state.error}.")
+    if state.latest is None:
+        return
+    folder = posixpath.dirname(state.path)
+    gone = [path for path in dict.fromkeys((state.latest, *state.history)) if target(state, path, root_path) not in existing]
+    here = [path for path in gone if posixpath.isabs(path) and posixpath.join(folder, posixpath.basename(path)) in existing]
+    if here:
+        elsewhere = posixpath.dirname(here[0])
+        yield finding("moved-run", state.path, f"It names {len(here)} checkpoints in {elsewhere}; the same names lie here.")
+        gone = [path for path in gone if path not in here]
+    if state.latest in gone:
+        yield finding("dangling-latest", state.path, f"{state.latest} has no index.")
+        gone.remove(state.latest)
+    if gone:
+        yield finding("dangling-history", state.path, f"{len(gone)} listed checkpoints are not there: {', '.join(gone[:3])}.")
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    """TensorFlow's glob (fnmatch of POSIX: `*` and `?` do not cross a slash, a backslash quotes) as an expression."""
+    parts = re.split(r"(\\.|\*|\?|\[[!^]?\]?[^\]]*\])", glob)
+    return re.compile("".join(_translate(part) for part in parts), re.DOTALL)
+
+
+def _translate(part: str) -> str:
+    if part in ("*", "?"):
+        return "[^/]*" if part == "*" else "[^/]"
+    if part.startswith("\\") and len(part) == 2:
+        return re.escape(part[1])
+    if part.startswith("[") and part.endswith("]") and len(part) > 2:
+        inner = part[1:-1].replace("\\", "\\\\")
+        return f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]"
+    return re.escape(part)

@@ -1,0 +1,216 @@
+"""A scan's unit of work: one folder's listing, and what is known of it, to records. Plain, picklable, run anywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from core.formats import state_file
+from core.formats.bundle import BundleCache
+from core.formats.hdf5 import backup_epoch
+from core.formats.reading import Unit, read_unit
+from core.fs.names import stem, to_text
+from core.fs.storage import Storage
+from core.health import files as file_rules
+from core.model import (
+    Checkpoint,
+    Facts,
+    FileStat,
+    Finding,
+    Format,
+    Health,
+    Leftover,
+    Listing,
+    Problem,
+    SavedAtSource,
+    Severity,
+    StateFile,
+)
+from core.scan.group import Group, Groups, group
+from core.scan.walk import folder_units, join, look, signature
+
+_BACKUP_NAMES = {"latest.weights.h5": "training_metadata.json", "latest.weights.h5.bkp": "training_metadata.json.bkp"}
+_METADATA_LIMIT = 64 * 1024
+_SHOWN_FILES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderTask:
+    """What the work needs: the root's id, a listing, the checkpoints known of this folder, the time, the grace (ns)."""
+
+    root: str
+    listing: Listing
+    known: tuple[Checkpoint, ...]
+    now_ns: int
+    grace_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderResult:
+    """What the work found. `recheck`: something was being written, look again next time though nothing changed."""
+
+    listing: Listing
+    signature: str
+    checkpoints: tuple[Checkpoint, ...]
+    states: tuple[StateFile, ...]
+    leftovers: tuple[Leftover, ...]
+    problems: tuple[Problem, ...]
+    parsed: int
+    reused: int
+    recheck: bool
+    has_units: bool
+    has_folder_unit: bool
+
+
+def read_folder(storage: Storage, task: FolderTask) -> FolderResult:
+    """Read what changed in a folder. One bad file never hides the rest. A group judged broken is listed once more."""
+    result = _read_once(storage, task)
+    if not _is_broken(result):
+        return result
+    try:
+        again = look(storage, task.listing.folder)
+    except OSError:
+        return result
+    if signature(again) == result.signature:
+        return result
+    known = tuple(item for item in result.checkpoints if not item.findings)
+    return replace(_read_once(storage, replace(task, listing=again, known=known)), recheck=True)
+
+
+def _is_broken(result: FolderResult) -> bool:
+    return any(item.findings for item in result.checkpoints) or any(not item.writing for item in result.leftovers)
+
+
+def _read_once(storage: Storage, task: FolderTask) -> FolderResult:
+    listing = task.listing
+    groups = group(listing)
+    states = tuple(state_file.read(storage, listing.folder, file) for file in groups.states)
+    named = {path.rpartition("/")[2] for state in states for path in (state.latest or "", *state.history)}
+    times = {name: time for state in states for name, time in state_file.times_by_name(state).items()}
+    known = {(item.path, item.files): item for item in task.known}
+    problems = list(listing.problems)
+    cache = BundleCache()
+    checkpoints: list[Checkpoint] = []
+    reused = parsed = 0
+    beside = {file.name for file in listing.files}
+    for one in groups.checkpoints:
+        path = join(listing.folder, one.name) if one.name else listing.folder
+        old = known.get((path, one.files))
+        if old is not None and old.health is not Health.WRITING:
+            kept = replace(old, findings=file_rules.judge(old.path, old.format, old.facts))
+            checkpoints.append(_dated(kept, times))
+            reused += 1
+            continue
+        try:
+            made = _checkpoint(storage, task, one, cache, named, beside)
+        except FileNotFoundError:
+            problems.append(Problem(path=to_text(path), problem="went away while it was read"))
+            continue
+        parsed += 1
+        if made is not None:
+            checkpoints.append(_dated(made, times))
+    leftovers = tuple(_leftovers(task, groups))
+    writing = any(item.health is Health.WRITING for item in checkpoints) or any(item.writing for item in leftovers)
+    return FolderResult(
+        listing=listing,
+        signature=signature(listing),
+        checkpoints=tuple(checkpoints),
+        states=states,
+        leftovers=leftovers,
+        problems=tuple(problems),
+        parsed=parsed,
+        reused=reused,
+        recheck=writing or len(problems) > len(listing.problems),
+        has_units=groups.has_units,
+        has_folder_unit=folder_units(beside, listing.folder),
+    )
+
+
+def _checkpoint(
+    storage: Storage, task: FolderTask, one: Group, cache: BundleCache, named: set[str], beside: set[str]
+) -> Checkpoint | None:
+    folder = task.listing.folder
+    unit = Unit(folder=folder, name=one.name, format=one.format, files={file.name: file for file in one.files})
+    reading = read_unit(storage, unit, cache, is_named=one.name in named)
+    if reading is None:
+        return None
+    facts = _backup(storage, folder, one.name, beside, reading.facts)
+    findings: tuple[Finding, ...] = file_rules.judge(unit.path, reading.format, facts)
+    newest = max((file.mtime_ns for file in one.files), default=0)
+    writing = bool(findings) and newest > task.now_ns - task.grace_ns
+    moment, source = _saved_at(one, facts)
+    return Checkpoint(
+        root=task.root,
+        run="",
+        path=unit.path,
+        folder=folder,
+        format=reading.format,
+        files=one.files,
+        saved_at=moment,
+        saved_at_source=source,
+        bytes=sum(file.size for file in one.files),
+        facts=facts,
+        findings=() if writing else findings,
+        restorable=not findings,
+        health=Health.WRITING if writing else health_of(findings),
+        stem=stem(unit.path.rpartition("/")[2]),
+    )
+
+
+def health_of(findings: Sequence[Finding]) -> Health:
+    """The worst finding above info."""
+    worst = max((finding.severity.rank for finding in findings), default=0)
+    return {Severity.ERROR.rank: Health.ERROR, Severity.WARNING.rank: Health.WARNING}.get(worst, Health.OK)
+
+
+def from_ns(nanoseconds: int) -> datetime:
+    """An aware UTC datetime; times that datetime cannot hold become its bounds."""
+    seconds = min(max(nanoseconds // 1_000_000_000, 0), 253_402_300_799)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000 % 1_000_000)
+
+
+def _saved_at(one: Group, facts: Facts) -> tuple[datetime, SavedAtSource]:
+    if facts.saved_at is not None:
+        return facts.saved_at, SavedAtSource.FORMAT
+    if one.format is Format.TF_BUNDLE:  # written last, renamed into place
+        return from_ns(one.files[0].mtime_ns), SavedAtSource.MTIME
+    return from_ns(max((file.mtime_ns for file in one.files), default=0)), SavedAtSource.MTIME
+
+
+def _dated(item: Checkpoint, times: dict[str, float]) -> Checkpoint:
+    """A bundle's save time from the state file, where that tells it."""
+    seconds = times.get(item.path.rpartition("/")[2]) if item.format is Format.TF_BUNDLE else None
+    if seconds is None:
+        return item
+    return replace(item, saved_at=from_ns(int(seconds * 1e9)), saved_at_source=SavedAtSource.STATE_FILE)
+
+
+def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: Facts) -> Facts:
+    """The epoch that Keras 3's BackupAndRestore keeps beside its weights."""
+    metadata = _BACKUP_NAMES.get(name)
+    if metadata is None or metadata not in beside:
+        return facts
+    try:
+        with storage.open(join(folder, metadata)) as file:
+            return replace(facts, epoch=backup_epoch(file.read(_METADATA_LIMIT)))
+    except OSError:
+        return facts
+
+
+def _leftovers(task: FolderTask, groups: Groups) -> list[Leftover]:
+    found: list[Leftover] = []
+    sources = (
+        ("orphan-shard", groups.shards_only, "without an index"),
+        ("interrupted-save", groups.temps, "from a save that did not finish"),
+    )
+    for rule, places, what in sources:
+        for name, parts in places.items():
+            young = max(file.mtime_ns for file in parts) > task.now_ns - task.grace_ns
+            reason = f"{_listed(parts)} {what}: {sum(file.size for file in parts):,} bytes."
+            path = join(task.listing.folder, name)
+            found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
+    return found
+
+
+def _listed(files: list[FileStat]) -> str:
+    names = ", ".join(to_text(file.name.rpartition("/")[2]) for file in files[:_SHOWN_FILES])
+    return names if len(files) <= _SHOWN_FILES else f"{names} and {len(files) - _SHOWN_FILES} more"

@@ -1,0 +1,196 @@
+"""The one background thread of a server that keeps the catalog true, and a pass over all roots for whoever asks."""
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from core.catalog import writes
+from core.catalog.rows import to_us
+from core.errors import BusyError, CoreError
+from core.fs.local import LocalStorage
+from core.fs.names import short_id, to_text
+from core.index.lock import WAIT_SECONDS, writing
+from core.index.refresh import CancelledError, Options, Progress, refresh_root
+from core.index.rollup import Ages
+from core.model import IndexReport, Problem, Root
+from core.settings import Settings
+
+DEEP_EVERY_S = 600.0
+_COLLECT_EVERY_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexerStatus:
+    """What the indexer does: `phase` ∈ starting, looking, waiting, failed. `version` grows with every pass that changed
+    something; `expected_folders` is the number of folders of the last pass, None at the first."""
+
+    phase: str = "starting"
+    root: str | None = None
+    folders: int = 0
+    expected_folders: int | None = None
+    checkpoints: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    version: int = 0
+    report: IndexReport | None = None
+    error: str | None = None
+
+
+def root_id(path: str) -> str:
+    """The short stable id of a root."""
+    return short_id(path)
+
+
+def refresh_all(
+    engine: Engine,
+    settings: Settings,
+    purpose: str,
+    *,
+    deep: bool = True,
+    watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
+) -> tuple[IndexReport, bool]:
+    """One pass over every root, holding the home's lock. Returns the report and whether anything changed.
+
+    BusyError when another process holds the lock for too long. A root that is missing or unreadable is a problem of
+    its own in the report; what was known of it stays.
+    """
+    started = time.monotonic()
+    options = Options(
+        run_pattern=settings.run_pattern,
+        write_grace=settings.write_grace,
+        ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after),
+        deep=deep,
+    )
+    total, changed = IndexReport(), False
+    with writing(settings.home, purpose, WAIT_SECONDS):
+        with engine.begin() as connection:
+            writes.forget_roots(connection, [root_id(path) for path in settings.roots])
+        for path in settings.roots:
+            root, progress = _refresh_one(engine, path, options, watch)
+            changed = changed or progress.changed
+            problems = tuple((root.path, problem) for problem in progress.problems)
+            total = replace(
+                total,
+                roots=(*total.roots, root),
+                parsed=total.parsed + progress.parsed,
+                reused=total.reused + progress.reused,
+                problems=(*total.problems, *problems),
+            )
+    return replace(total, seconds=time.monotonic() - started), changed
+
+
+def _refresh_one(
+    engine: Engine, path: str, options: Options, watch: Callable[[str, Progress], None]
+) -> tuple[Root, Progress]:
+    progress = Progress()
+    progress.step = lambda: watch(path, progress)
+    problem = None
+    try:
+        refresh_root(engine, LocalStorage(path), root_id(path), path, options, progress)
+    except OSError as error:
+        problem = f"{to_text(path)}: {error.strerror or error}. Is it mounted, and may {_who()} read it?"
+    now = datetime.now(UTC)
+    root = Root(id=root_id(path), path=path, problem=problem, looked_at=now if problem is None else None)
+    with engine.begin() as connection:
+        writes.store_root(connection, root, to_us(now))
+    return root, progress
+
+
+def _who() -> str:
+    return "the user who runs Waypoint"
+
+
+class Indexer:
+    """Looks at the roots every `settings.refresh` seconds in a daemon thread of its own."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine, self._settings = engine, settings
+        self._wake, self._stopping = threading.Event(), False
+        self._deep_next = True
+        self._thread: threading.Thread | None = None
+        self._status = IndexerStatus()
+
+    @property
+    def status(self) -> IndexerStatus:
+        """An immutable picture of the moment."""
+        return self._status
+
+    def start(self) -> None:
+        """Start the thread; a second call does nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="waypoint-indexer", daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Ask the thread to end and wait for it; a pass stops at the next folder."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def look_now(self) -> None:
+        """Begin a pass at once that stats every file; does nothing while one runs."""
+        self._deep_next = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        deep_at = collected_at = 0.0
+        while not self._stopping:
+            self._wake.clear()
+            deep = self._deep_next or time.monotonic() - deep_at >= DEEP_EVERY_S
+            self._deep_next = False
+            self._pass(deep)
+            if deep:
+                deep_at = time.monotonic()
+            if time.monotonic() - collected_at >= _COLLECT_EVERY_S:
+                gc.collect()  # the page scripts leave this to us: streamlit's own after every rerun is switched off
+                collected_at = time.monotonic()
+            self._wake.wait(self._settings.refresh)
+
+    def _pass(self, deep: bool) -> None:
+        self._status = replace(
+            self._status, phase="looking", root=None, folders=0, checkpoints=0, started_at=datetime.now(UTC)
+        )
+        try:
+            report, changed = refresh_all(self._engine, self._settings, "dashboard", deep=deep, watch=self._watch)
+        except CancelledError:
+            return
+        except BusyError as error:
+            self._finish(str(error))
+        except CoreError as error:
+            self._finish(str(error))
+        except Exception as error:  # the thread must outlive whatever a pass meets; the page shows it
+            _log.exception("a pass over the roots failed")
+            self._finish(f"{type(error).__name__}: {error}")
+        else:
+            version = self._status.version + (changed or self._status.report is None)
+            self._status = replace(
+                self._status, phase="waiting", finished_at=datetime.now(UTC), version=version, report=report, error=None
+            )
+
+    def _finish(self, error: str) -> None:
+        self._status = replace(self._status, phase="failed", finished_at=datetime.now(UTC), error=error)
+
+    def _watch(self, root: str, progress: Progress) -> None:
+        if self._stopping:
+            raise CancelledError("the server stops")
+        self._status = replace(
+            self._status,
+            root=root,
+            folders=progress.folders,
+            expected_folders=progress.expected,
+            checkpoints=progress.checkpoints,
+        )
+
+
+def problem_texts(report: IndexReport) -> tuple[tuple[str, Problem], ...]:
+    """Every problem of a report with its root's path, roots first."""
+    own = tuple((root.path, Problem(path="", problem=root.problem)) for root in report.roots if root.problem)
+    return (*own, *report.problems)

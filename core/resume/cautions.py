@@ -1,0 +1,182 @@
+"""What silently goes wrong when training goes on from a checkpoint: each a warning that a person accepts, or not.
+
+Pure functions of what the catalog knows. A warning's id stays the same for ever: it is written into manifests.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from core.fs.names import natural_key, to_text
+from core.model import Checkpoint, Contents, Format, Run, Severity
+from core.resume import restoring
+from core.resume.manifest import OptimizerOutcome
+
+_LISTED = 5  # how many checkpoints a text names
+
+# Every warning: its id and its text. docs/resume.md holds this table, and a test compares them.
+TEXTS = {
+    "newer-not-restorable": "Newer checkpoints are passed over, for they cannot be restored: {names}.",
+    "newer-restorable": (
+        "Newer checkpoints that can be restored are passed over: {names}. They stay where they are, and a job that "
+        "looks for the latest checkpoint by itself would take one of them."
+    ),
+    "contents-unknown": "What this checkpoint holds is not known{why}.",
+    "findings": "It can be restored, but: {reasons}.",
+    "written-by-keras-2": (
+        "{writer} wrote it. Keras 3 loads nothing or only some variables of it: go on with tf-keras or the Keras that"
+        " wrote it. A .keras file with a legacy optimizer loses the optimizer's state even there."
+    ),
+    "optimizer-restarts": (
+        "It holds no optimizer state: the optimizer starts anew, its moments and its count of steps at zero, and so "
+        "does a learning rate schedule."
+    ),
+    "optimizer-needs-build": (
+        "The optimizer's state is in the file, but is dropped without a word unless the job calls "
+        "optimizer.build(model.trainable_variables) before it restores."
+    ),
+    "legacy-hdf5": (
+        "Keras 3 refuses this .h5 file if the model was compiled with a loss given by name; with compile=False it "
+        "loads, and the optimizer's state is gone."
+    ),
+    "optimizer-not-tried": "The optimizer's state is in the file; whether {api} brings it back was not tried.",
+    "step-unknown": "The step is not known{why}: the job counts, logs and schedules from where it says itself.",
+    "epoch-unknown": (
+        "The epoch is {told}: fit() starts at epoch 0 unless the job passes initial_epoch, and then trains all its "
+        "epochs again."
+    ),
+    "best-metric": (
+        "The name says {name} {value}. A new ModelCheckpoint(save_best_only=True) does not know it and overwrites a "
+        "better file with its first save: pass initial_value_threshold={value}."
+    ),
+    "run-is-live": (
+        "The run is live: a second job that writes into its folder would overwrite what the first one saves."
+    ),
+    "backup-pairs": (
+        "This is BackupAndRestore's own data. Weights and epoch are written one after the other, so a kill can pair "
+        "them wrongly; saved within an epoch, training starts that epoch again at batch 0."
+    ),
+    "backup-overrides": (
+        "BackupAndRestore left {names}. If that callback is among the job's, it overrides at the start of fit() "
+        "whatever was loaded before."
+    ),
+    "not-in-the-file": (
+        "No checkpoint holds the state of random generators (so Dropout and shuffling go another way), how far the "
+        "data were read (unless the job saved its iterator), or what callbacks remember, such as the best value so "
+        "far or the patience of EarlyStopping."
+    ),
+}
+
+Found = Iterator[tuple[str, dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """A warning that must be accepted: a stable id, and a text for people."""
+
+    id: str
+    text: str
+
+
+def cautions(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run) -> tuple[Caution, ...]:
+    """Every warning; `members` are the checkpoints of the run, those of other series among them."""
+    found = [
+        *_passed_over(checkpoint, members),
+        *_contents(checkpoint),
+        *_optimizer(checkpoint),
+        *_counters(checkpoint),
+    ]
+    found += _surroundings(checkpoint, members, run)
+    return tuple(Caution(id=name, text=TEXTS[name].format(**values)) for name, values in found)
+
+
+def newer(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """The members of the same series that come after a checkpoint, oldest first."""
+    series = [member for member in members if member.series == checkpoint.series and member.path != checkpoint.path]
+    by_step = all(member.facts.step for member in (*series, checkpoint))
+
+    def order(item: Checkpoint) -> tuple[object, ...]:
+        step = item.facts.step.value if by_step and item.facts.step else 0
+        return (item.attempt, step, item.saved_at, natural_key(item.path))
+
+    return tuple(sorted((member for member in series if order(member) > order(checkpoint)), key=order))
+
+
+def reasons(checkpoint: Checkpoint) -> str:
+    """Why a checkpoint cannot be restored, in one line."""
+    errors = [finding.reason for finding in checkpoint.findings if finding.severity is Severity.ERROR]
+    if not errors:
+        errors = [finding.reason for finding in checkpoint.findings if finding.severity is not Severity.INFO]
+    if not errors and checkpoint.facts.problem is not None:
+        errors = [checkpoint.facts.problem.detail]
+    return "; ".join(errors) or "not everything that the restore reads is there"
+
+
+def _passed_over(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> Found:
+    later = newer(checkpoint, members)
+    if broken := [f"{_name(item)} ({reasons(item)})" for item in later if not item.restorable]:
+        yield "newer-not-restorable", {"names": _listed(broken)}
+    if whole := [_name(item) for item in later if item.restorable]:
+        yield "newer-restorable", {"names": _listed(whole)}
+
+
+def _contents(checkpoint: Checkpoint) -> Found:
+    facts = checkpoint.facts
+    if facts.contents is Contents.UNKNOWN:
+        yield "contents-unknown", {"why": _because(facts.contents_reason)}
+    if checkpoint.restorable:
+        doubts = [finding.reason for finding in checkpoint.findings if finding.severity is not Severity.INFO]
+        if doubts:
+            yield "findings", {"reasons": "; ".join(doubts)}
+    if restoring.is_keras_2(checkpoint):
+        yield "written-by-keras-2", {"writer": facts.writer or "Keras 2"}
+
+
+def _optimizer(checkpoint: Checkpoint) -> Found:
+    outcome = restoring.optimizer(checkpoint)
+    if outcome is OptimizerOutcome.NOT_IN_FILE:
+        yield "optimizer-restarts", {}
+    elif not checkpoint.facts.has_optimizer or outcome is OptimizerOutcome.RESTORED:
+        return
+    elif checkpoint.format in (Format.WEIGHTS_H5, Format.WEIGHTS_H5_SHARDED, Format.SAVED_MODEL):
+        yield "optimizer-needs-build", {}
+    elif checkpoint.format is Format.HDF5:
+        yield "legacy-hdf5", {}
+    else:
+        yield "optimizer-not-tried", {"api": restoring.api(checkpoint).value}
+
+
+def _counters(checkpoint: Checkpoint) -> Found:
+    facts = checkpoint.facts
+    if facts.step is None:
+        yield "step-unknown", {"why": _because(facts.step_reason)}
+    if restoring.initial_epoch(checkpoint) is None:
+        told = "not known"
+        if facts.epoch is not None:
+            told = f"said to be {facts.epoch.value:,} ({to_text(facts.epoch.source)}), counted from 0 or from 1"
+        yield "epoch-unknown", {"told": told}
+    if checkpoint.metric is not None:
+        name, value = checkpoint.metric
+        yield "best-metric", {"name": to_text(name), "value": f"{value:g}"}
+
+
+def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run) -> Found:
+    if run.status == "live":
+        yield "run-is-live", {}
+    if restoring.is_backup(checkpoint):
+        yield "backup-pairs", {}
+    elif backups := [_name(item) for item in members if restoring.is_backup(item)]:
+        yield "backup-overrides", {"names": _listed(backups)}
+    yield "not-in-the-file", {}
+
+
+def _because(reason: str | None) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def _name(item: Checkpoint) -> str:
+    return to_text(item.path.rpartition("/")[2] or item.path)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return ", ".join(names[-_LISTED:]) + more

@@ -1,0 +1,70 @@
+"""The files of a checkpoint as a manifest lists them: looked at again, and the small ones hashed."""
+
+import hashlib
+import os
+import re
+import stat as modes
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.fs.names import to_text
+from core.model import Checkpoint, FileStat
+from core.resume.errors import ChangedError
+from core.resume.manifest import ManifestFile
+from core.resume.places import blocks, inside, relative_to_run
+
+SMALL = 4 * 1024 * 1024  # bytes: up to here a file is hashed
+_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
+_LISTED = 5
+
+
+def require_unchanged(folder: Path, checkpoint: Checkpoint) -> None:
+    """Look at every file again. ChangedError names those whose size or time is not what was indexed."""
+    changed = [
+        f"{to_text(path)} {how}" for path, file in _files(checkpoint) if (how := _difference(folder, path, file))
+    ]
+    if changed:
+        more = f" and {len(changed) - _LISTED:,} more" if len(changed) > _LISTED else ""
+        raise ChangedError(
+            f"{to_text(checkpoint.path)} is not what was indexed: {', '.join(changed[:_LISTED])}{more}. "
+            "Nothing was written; refresh, and look at it again."
+        )
+
+
+def listed_files(folder: Path, checkpoint: Checkpoint) -> tuple[ManifestFile, ...]:
+    """The files with their sizes and, for small ones, their SHA-256.
+
+    Shards have none: the index, which is hashed, holds the checksum of each tensor in them.
+    """
+    return tuple(
+        ManifestFile(path=to_text(path), bytes=file.size, sha256=_digest(folder, path, file))
+        for path, file in _files(checkpoint)
+    )
+
+
+def _files(checkpoint: Checkpoint) -> Iterator[tuple[str, FileStat]]:
+    """Each file with its path relative to the run."""
+    for file in checkpoint.files:
+        path = f"{checkpoint.folder}/{file.name}" if checkpoint.folder not in ("", ".") else file.name
+        yield relative_to_run(path, checkpoint.run), file
+
+
+def _digest(folder: Path, path: str, file: FileStat) -> str | None:
+    if file.size > SMALL or _SHARD.search(path):
+        return None
+    digest = hashlib.sha256()
+    for block in blocks(inside(folder, path), SMALL):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _difference(folder: Path, path: str, file: FileStat) -> str | None:
+    try:
+        found = os.stat(inside(folder, path))
+    except (FileNotFoundError, NotADirectoryError):
+        return "is gone"
+    if not modes.S_ISREG(found.st_mode):
+        return "is no plain file any more"
+    if found.st_size != file.size:
+        return f"has {found.st_size:,} bytes instead of {file.size:,}"
+    return "was written since" if found.st_mtime_ns != file.mtime_ns else None

@@ -1,0 +1,187 @@
+"""What became of the manifests of a run: read, withdrawn, reinstated. States are derived, never written into them.
+
+pending: nobody took it. claimed: a job did (`.waypoint/claims/<id>.claim`). finished: the claim has a `finished_at`.
+withdrawn: a person took it back (`.waypoint/withdrawn/<id>.json`). superseded: another one replaced it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.errors import NotFoundError
+from core.fs.atomic import sync_folder, write_atomic
+from core.fs.names import to_text
+from core.model import Problem
+from core.resume.desk import hidden_folder, locked, log
+from core.resume.errors import ManifestError, PlaceError, StateError
+from core.resume.manifest import LIMIT, Manifest, parse, to_json
+from core.resume.places import HIDDEN, MANIFEST, read_small, writable_home
+from core.resume.values import moment_text
+from core.resume.write import FORMER
+
+CLAIMS = "claims"
+WITHDRAWN = "withdrawn"
+_SMALL = 1024 * 1024
+
+
+class ManifestState(StrEnum):
+    """What became of a manifest."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    FINISHED = "finished"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestEntry:
+    """One manifest, where its file lies and what became of it.
+
+    `claim` and `withdrawal` are those records as they were read, {} for one that cannot be read, None for none.
+    `is_current` tells whether it still stands in its place; a claimed one that was replaced is superseded.
+    """
+
+    manifest: Manifest
+    path: Path
+    state: ManifestState
+    is_current: bool
+    claim: Mapping[str, Any] | None = None
+    withdrawal: Mapping[str, Any] | None = None
+
+    @property
+    def needs_checkpoint(self) -> bool:
+        """Whether a job may still restore what it names: pending, or claimed (even if replaced) and unfinished."""
+        if self.claim is None:
+            return self.state is ManifestState.PENDING
+        return self.state is not ManifestState.FINISHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """The manifests of a run, newest first, and files among them that could not be read."""
+
+    entries: tuple[ManifestEntry, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read_manifests(run_folder: Path, decisions: Path | None = None) -> Manifests:
+    """Every manifest of a run; `decisions` is its folder in decisions_dir (`places.decisions_folder`).
+
+    Never raises for what lies there: a file that cannot be read is a problem, with its path below its home.
+    """
+    homes = [run_folder] if decisions is None else [run_folder, decisions]
+    problems: list[Problem] = []
+    # What stands in place is read first: if it is replaced meanwhile, its kept twin is met again and left out.
+    current = [found for home in homes if (found := _read(home, home / MANIFEST, problems))]
+    former = [found for home in homes for path in _kept(home, problems) if (found := _read(home, path, problems))]
+    newest = max((manifest.id for _, manifest in current), default="")
+    entries: dict[str, ManifestEntry] = {}
+    for path, manifest in (*current, *former):
+        is_current = manifest.id == newest and path.name == MANIFEST
+        key = to_json(manifest)
+        if key not in entries:
+            entries[key] = _entry(homes, path, manifest, is_current=is_current, problems=problems)
+    ordered = sorted(entries.values(), key=lambda entry: (entry.is_current, entry.manifest.id), reverse=True)
+    return Manifests(entries=tuple(ordered), problems=tuple(problems))
+
+
+def withdraw(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> None:
+    """Take a pending manifest back; jobs leave it alone from then on. StateError for any other state."""
+    home = writable_home(run_folder, decisions)
+    with locked(home):
+        _require(run_folder, manifest_id, ManifestState.PENDING, decisions)
+        log(home, actor=actor, event="withdraw manifest", now=now, about={"manifest": manifest_id})
+        record = {"manifest": manifest_id, "actor": actor, "at": moment_text(now)}
+        write_atomic(
+            hidden_folder(home, WITHDRAWN) / f"{manifest_id}.json", json.dumps(record, indent=2).encode() + b"\n"
+        )
+
+
+def reinstate(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> None:
+    """Undo `withdraw`: the manifest is pending again. StateError if it is not withdrawn or was replaced since."""
+    home = writable_home(run_folder, decisions)
+    with locked(home):
+        entry = _require(run_folder, manifest_id, ManifestState.WITHDRAWN, decisions)
+        if not entry.is_current:
+            raise StateError(f"Manifest {manifest_id} was replaced since: hand its checkpoint over again.")
+        log(home, actor=actor, event="reinstate manifest", now=now, about={"manifest": manifest_id})
+        for place in {home, run_folder}:
+            record = place / HIDDEN / WITHDRAWN / f"{manifest_id}.json"
+            if record.exists():
+                record.unlink()
+                sync_folder(record.parent)
+
+
+def _require(run_folder: Path, manifest_id: str, needed: ManifestState, decisions: Path | None) -> ManifestEntry:
+    """A manifest of the run in the state that an action needs; the id may come from anywhere."""
+    for entry in read_manifests(run_folder, decisions).entries:
+        if entry.manifest.id == manifest_id:
+            if entry.state is not needed:
+                raise StateError(f"Manifest {manifest_id} is {entry.state.value}, not {needed.value}.")
+            return entry
+    raise NotFoundError(f"No manifest {manifest_id!r} in this run.")
+
+
+def _entry(
+    homes: Sequence[Path], path: Path, manifest: Manifest, *, is_current: bool, problems: list[Problem]
+) -> ManifestEntry:
+    claim = _record(homes, f"{CLAIMS}/{manifest.id}.claim", problems)
+    withdrawal = _record(homes, f"{WITHDRAWN}/{manifest.id}.json", problems)
+    if claim is not None and claim.get("finished_at"):
+        state = ManifestState.FINISHED
+    elif claim is not None and is_current:
+        state = ManifestState.CLAIMED  # also if withdrawn: the job was faster
+    elif withdrawal is not None and claim is None:
+        state = ManifestState.WITHDRAWN
+    else:
+        state = ManifestState.PENDING if is_current else ManifestState.SUPERSEDED
+    return ManifestEntry(
+        manifest=manifest, path=path, state=state, is_current=is_current, claim=claim, withdrawal=withdrawal
+    )
+
+
+def _kept(home: Path, problems: list[Problem]) -> Iterator[Path]:
+    folder = home / HIDDEN / FORMER
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problems.append(_problem(home, folder, error))
+        return
+    yield from (folder / name for name in names if name.endswith(".json"))
+
+
+def _read(home: Path, path: Path, problems: list[Problem]) -> tuple[Path, Manifest] | None:
+    try:
+        return path, parse(read_small(path, LIMIT))
+    except FileNotFoundError:
+        return None
+    except (OSError, PlaceError, ManifestError) as error:
+        problems.append(_problem(home, path, error))
+        return None
+
+
+def _record(homes: Sequence[Path], name: str, problems: list[Problem]) -> Mapping[str, Any] | None:
+    """A claim or a withdrawal. That it is there counts, even if it cannot be read: then it is empty."""
+    for home in homes:
+        path = home / HIDDEN / name
+        try:
+            value = json.loads(read_small(path, _SMALL))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, PlaceError, ValueError, RecursionError) as error:
+            problems.append(_problem(home, path, error))
+            return {}
+        return value if isinstance(value, dict) else {}
+    return None
+
+
+def _problem(home: Path, path: Path, error: Exception) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Problem(path=to_text(path.relative_to(home).as_posix()), problem=reason)

@@ -1,0 +1,95 @@
+"""Which call restores a checkpoint, and what becomes of its optimizer: what was tried, as one table of pure functions.
+
+docs/resume.md holds the outcomes. None means that it depends on the job, and a warning says on what.
+"""
+
+import re
+
+from core.model import Checkpoint, Contents, Format
+from core.resume.manifest import OptimizerOutcome, RestoreApi
+
+# Readers write "Keras 3.15.1, optimizer Adam" or "TensorFlow 2.15.0, Keras 2".
+_KERAS_VERSION = re.compile(r"\bkeras (\d+)\b", re.IGNORECASE)
+# Sources of an epoch that say how it counts: the name, and BackupAndRestore's metadata.
+_TELLS_ITS_EPOCH = re.compile(r"(^|\s)name\b|training_metadata\.json")
+_BACKUP_METADATA = ("training_metadata.json", "training_metadata.json.bkp")
+_BACKUP_WEIGHTS = ("latest.weights.h5", "latest.weights.json")
+
+
+_KERAS_3 = {
+    Format.KERAS: RestoreApi.KERAS_LOAD_MODEL,
+    Format.HDF5: RestoreApi.KERAS_LOAD_MODEL,
+    Format.WEIGHTS_H5: RestoreApi.KERAS_LOAD_WEIGHTS,
+    Format.WEIGHTS_H5_SHARDED: RestoreApi.KERAS_LOAD_WEIGHTS,
+}
+_KERAS_2 = {
+    RestoreApi.KERAS_LOAD_MODEL: RestoreApi.TF_KERAS_LOAD_MODEL,
+    RestoreApi.KERAS_LOAD_WEIGHTS: RestoreApi.TF_KERAS_LOAD_WEIGHTS,
+}
+_OTHERS = {
+    Format.TF_BUNDLE: RestoreApi.TF_CHECKPOINT_RESTORE,
+    Format.TF_V1: RestoreApi.TF_V1_SAVER,
+    # load_model drops the optimizer (Keras 2) or refuses (Keras 3); reading its variables does neither.
+    Format.SAVED_MODEL: RestoreApi.TF_CHECKPOINT_READ,
+    # Keras' load_model takes the folder above and always loads its newest step.
+    Format.ORBAX: RestoreApi.ORBAX_RESTORE,
+}
+
+
+def api(checkpoint: Checkpoint) -> RestoreApi:
+    """The call that restores this checkpoint exactly, as far as one does."""
+    if checkpoint.format is Format.TF_BUNDLE and _is_name_based(checkpoint):
+        return RestoreApi.TF_V1_SAVER
+    if checkpoint.format in _OTHERS:
+        return _OTHERS[checkpoint.format]
+    call = _KERAS_3[checkpoint.format]
+    if checkpoint.format is Format.HDF5 and checkpoint.facts.contents is not Contents.FULL_MODEL:
+        call = RestoreApi.KERAS_LOAD_WEIGHTS
+    return _KERAS_2[call] if is_keras_2(checkpoint) else call
+
+
+def optimizer(checkpoint: Checkpoint) -> OptimizerOutcome | None:
+    """What that call does with the optimizer's state; None where it depends on what the job does before."""
+    facts = checkpoint.facts
+    if not facts.has_optimizer:
+        return None if facts.contents is Contents.UNKNOWN else OptimizerOutcome.NOT_IN_FILE
+    exact = (RestoreApi.TF_CHECKPOINT_RESTORE, RestoreApi.KERAS_LOAD_MODEL)
+    if api(checkpoint) in exact and checkpoint.format is not Format.HDF5:
+        return OptimizerOutcome.RESTORED
+    return None
+
+
+def initial_epoch(checkpoint: Checkpoint) -> int | None:
+    """The epoch to go on with, counted from 0 as `fit(initial_epoch=…)` does; None where the files do not tell.
+
+    Keras counts from 1 in file names, and BackupAndRestore writes the next epoch counted from 0: both equal the number
+    of epochs that are done. An epoch stored by the job itself may count from 0 or 1, so it tells nothing.
+    """
+    epoch = checkpoint.facts.epoch
+    if epoch is None or epoch.value < 0 or not _TELLS_ITS_EPOCH.search(epoch.source):
+        return None
+    return epoch.value
+
+
+def is_keras_2(checkpoint: Checkpoint) -> bool:
+    """Whether the file says that Keras 2 wrote it."""
+    found = _KERAS_VERSION.search(checkpoint.facts.writer or "")
+    return found is not None and int(found[1]) < 3
+
+
+def is_backup(checkpoint: Checkpoint) -> bool:
+    """Whether this is the BackupAndRestore callback's own data, of Keras 3 or of Keras 2 (`chief/ckpt-N`)."""
+    names = {file.name.rpartition("/")[2] for file in checkpoint.files}
+    name = checkpoint.path.rpartition("/")[2]
+    epoch = checkpoint.facts.epoch
+    return (
+        not names.isdisjoint(_BACKUP_METADATA)
+        or (epoch is not None and "training_metadata.json" in epoch.source)
+        or name in _BACKUP_WEIGHTS
+        or re.search(r"(^|/)(chief|workertemp_\d+)$", checkpoint.folder) is not None
+    )
+
+
+def _is_name_based(checkpoint: Checkpoint) -> bool:
+    """TF1's Saver writes its graph beside the bundle; nothing that writes object graphs does."""
+    return any(file.name.endswith(".meta") for file in checkpoint.files)

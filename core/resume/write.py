@@ -1,0 +1,152 @@
+"""Writing a manifest: nothing is handed over that a restore would choke on, and no former manifest is ever lost.
+
+In this order, under a lock: the files are looked at once more, the log gets its line, the former manifest is linked
+into `.waypoint/manifests/`, and the new one is renamed over it. A kill in between leaves the old one or the new one.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from core.errors import NotRestorableError
+from core.fs.atomic import link_aside, remove_stale, write_atomic
+from core.fs.names import to_text
+from core.model import Checkpoint
+from core.resume.cautions import reasons
+from core.resume.content import listed_files, require_unchanged
+from core.resume.desk import hidden_folder, locked, log
+from core.resume.errors import ManifestError, NotAcceptedError, ReadOnlyError
+from core.resume.ids import uuid7
+from core.resume.manifest import LIMIT, VERSION, Check, Manifest, ManifestCheckpoint, ManifestFile, parse, to_json
+from core.resume.places import MANIFEST, decisions_folder, read_small, relative_to_run, run_folder, writable_home
+from core.resume.propose import Proposal
+
+FORMER = "manifests"
+
+
+def write_manifest(
+    root_path: str,
+    checkpoint: Checkpoint,
+    proposal: Proposal,
+    *,
+    actor: str,
+    note: str,
+    accepted: Sequence[str],
+    now: datetime,
+    decisions_dir: Path | None = None,
+) -> tuple[Manifest, Path]:
+    """Hand a checkpoint over: the manifest and where it was written. `accepted` are the ids of accepted warnings.
+
+    Raises NotRestorableError with the reasons, NotAcceptedError with every warning left, ChangedError naming files
+    that are not what was indexed, ReadOnlyError, BusyError, PlaceError, ManifestError (actor or note too long).
+    """
+    _require(checkpoint, proposal, accepted)
+    folder = run_folder(root_path, checkpoint.run)
+    decisions = decisions_folder(decisions_dir, checkpoint.root, checkpoint.run) if decisions_dir else None
+    require_unchanged(folder, checkpoint)
+    files = listed_files(folder, checkpoint)
+    home = writable_home(folder, decisions)
+    try:
+        with locked(home):
+            require_unchanged(folder, checkpoint)
+            manifest = _manifest(checkpoint, proposal, files, actor=actor, note=note, now=now)
+            replace_manifest(home, manifest, actor=actor, now=now)
+    except PermissionError as error:
+        raise ReadOnlyError(f"{to_text(str(error.filename or home))} cannot be written: {error.strerror}.") from error
+    return manifest, home / MANIFEST
+
+
+def replace_manifest(home: Path, manifest: Manifest, *, actor: str, now: datetime) -> None:
+    """Put a manifest in its place and keep the former one. Only for the one that holds the lock of `home`."""
+    target = home / MANIFEST
+    remove_stale(target)
+    kept = _former(home)
+    about = {"manifest": manifest.id, "checkpoint": manifest.checkpoint.path, "former": kept.name if kept else None}
+    log(home, actor=manifest.created_by, event="write manifest", now=now, about=about)
+    try:
+        if kept is not None:
+            link_aside(target, kept)
+        write_atomic(target, to_json(manifest).encode())
+    except OSError as error:
+        failed = {"manifest": manifest.id, "error": str(error)}
+        log(home, actor=actor, event="write manifest failed", now=now, about=failed)
+        raise
+
+
+def _require(checkpoint: Checkpoint, proposal: Proposal, accepted: Sequence[str]) -> None:
+    if (proposal.root, proposal.path) != (checkpoint.root, checkpoint.path):
+        raise ValueError("the proposal is about another checkpoint")
+    name = to_text(checkpoint.path)
+    if not checkpoint.restorable:
+        raise NotRestorableError(f"{name} cannot be restored: {reasons(checkpoint)}.")
+    left = [caution for caution in proposal.warnings if caution.id not in accepted]
+    if left:
+        lines = [f"{caution.id}: {caution.text}" for caution in left]
+        raise NotAcceptedError("\n  ".join([f"Not accepted for {name}:", *lines]))
+
+
+def _manifest(
+    checkpoint: Checkpoint,
+    proposal: Proposal,
+    files: tuple[ManifestFile, ...],
+    *,
+    actor: str,
+    note: str,
+    now: datetime,
+) -> Manifest:
+    """The manifest, read back from its own text: what is written is what `parse` takes."""
+    facts = checkpoint.facts
+    unchanged = Check(name="unchanged", ok=True, detail=f"{len(files):,} files have the size and time that was indexed")
+    chosen = ManifestCheckpoint.model_construct(
+        path=to_text(relative_to_run(checkpoint.path, checkpoint.run)),
+        format=checkpoint.format,
+        contents=facts.contents,
+        step=facts.step.value if facts.step else None,
+        epoch=facts.epoch.value if facts.epoch else None,
+        saved_at=checkpoint.saved_at,
+        files=files,
+        variables_fingerprint=facts.fingerprint,
+    )
+    draft = Manifest.model_construct(
+        version=VERSION,
+        id=str(uuid7()),
+        created_at=now,
+        created_by=_printable(actor),
+        note=_printable(note),
+        run=to_text(checkpoint.run),
+        checkpoint=chosen,
+        restore=proposal.restore,
+        mode=proposal.mode,
+        overrides={},
+        checks=(*proposal.checks, unchanged),
+        warnings_accepted=tuple(caution.id for caution in proposal.warnings),
+    )
+    return parse(to_json(draft))
+
+
+def _former(home: Path) -> Path | None:
+    """Under which name the manifest that is about to be replaced is kept; None when there is none.
+
+    Its id names it; one that cannot be read, or whose id already names other bytes, is named by its hash.
+    """
+    target = home / MANIFEST
+    if not os.path.lexists(target):
+        return None
+    data = read_small(target, LIMIT)
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    folder = hidden_folder(home, FORMER)
+    try:
+        name = parse(data).id
+    except ManifestError:
+        return folder / f"unreadable-{digest}.json"
+    kept = folder / f"{name}.json"
+    if os.path.lexists(kept) and read_small(kept, LIMIT) != data:
+        return folder / f"{name}-{digest}.json"
+    return kept
+
+
+def _printable(text: str) -> str:
+    """Text that fits into UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,1 @@
+"""Walking the roots: listings, groups of files, runs, series, and the indexer that keeps the catalog true."""

@@ -1,0 +1,72 @@
+"""Which folders are runs. A pure function over the folders that hold units; design.md's table is its test."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+
+_INNER = frozenset(
+    {
+        *("checkpoint", "checkpoints", "ckpt", "ckpts", "training_checkpoints", "best_ckpt", "weights", "model", "models"),
+        *("saved_model", "saved_models", "export", "exported", "best_exporter", "logs", "tb", "tensorboard", "summaries"),
+        *("plugins", "train", "validation", "val", "eval", "test", "backup", "chief", "variables", "artifacts", ".guild"),
+    }
+)
+_INNER_STEMS = ("eval_", "workertemp_")
+
+
+def is_inner(name: str) -> bool:
+    """Whether a folder of this name is a part of a run and never a run by its name."""
+    lowered = name.lower()
+    return lowered in _INNER or lowered.startswith(_INNER_STEMS)
+
+
+def find_runs(
+    plain: Iterable[str], folder_units: Iterable[str], markers: Iterable[str], patterns: Sequence[str] = ()
+) -> frozenset[str]:
+    """The run folders ('' is the root). `plain` are folders that hold units directly, `folder_units` folders that are
+    themselves a unit, `markers` folders that say that they are runs; `patterns` are globs of run folders."""
+    starts = {*plain, *(folder.rpartition("/")[0] for folder in folder_units)}
+    marked = frozenset(markers)
+    root_may = _root_is_run(starts)
+    return frozenset(_run_of(start, marked, patterns, root_may) for start in starts)
+
+
+def deepest_run(folder: str, runs: frozenset[str] | Mapping[str, object]) -> str | None:
+    """The deepest run at or above a folder; None outside every run."""
+    while folder not in runs:
+        if not folder:
+            return None
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def _root_is_run(starts: Collection[str]) -> bool:
+    """The root is a run if it holds a unit directly, or if all its children with units are named as parts of one."""
+    return "" in starts or all(is_inner(folder.split("/", 1)[0]) for folder in starts)
+
+
+def _run_of(start: str, markers: frozenset[str], patterns: Sequence[str], root_may: bool) -> str:
+    parts = start.split("/") if start else []
+    above = ["/".join(parts[:count]) for count in range(len(parts) + 1)]  # '' first, the start last
+    if patterns:
+        for folder in above[1:]:
+            if any(_glob(pattern).fullmatch(folder) for pattern in patterns):
+                return folder
+    for folder in reversed(above):
+        if folder in markers:
+            return folder
+    folder = start
+    while folder and is_inner(folder.rpartition("/")[2]):
+        parent = folder.rpartition("/")[0]
+        if not parent and not root_may:
+            return folder
+        folder = parent
+    return folder
+
+
+@lru_cache(maxsize=64)
+def _glob(pattern: str) -> re.Pattern[str]:
+    """A glob in which `*` and `?` stay within one component and `**` crosses them."""
+    parts = re.split(r"(\*\*/?|\*|\?)", pattern.strip("/"))
+    special = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(special.get(part, re.escape(part)) for part in parts), re.DOTALL)

@@ -1,0 +1,91 @@
+"""Series, attempts and latest: how the checkpoints of one run belong together (design.md, Words). Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from core.fs.names import natural_key, short_id
+from core.model import Checkpoint, SavedAtSource
+
+COPIED_WITHIN_NS = 2_000_000_000
+
+
+def base_name(item: Checkpoint) -> str:
+    """The last component of a checkpoint's path."""
+    return item.path.rpartition("/")[2]
+
+
+def arrange(checkpoints: Iterable[Checkpoint]) -> tuple[tuple[Checkpoint, ...], ...]:
+    """One run's checkpoints as series, each ordered with the newest last, with series, attempt and the latest marked."""
+    places: dict[tuple[str, str, str], list[Checkpoint]] = {}
+    for item in checkpoints:
+        places.setdefault((item.path.rpartition("/")[0], item.format.value, item.stem), []).append(item)
+    return tuple(
+        _marked(ordered(members), short_id(*place, fingerprint))
+        for place, items in sorted(places.items())
+        for fingerprint, members in _by_fingerprint(items).items()
+    )
+
+
+def _by_fingerprint(items: Sequence[Checkpoint]) -> dict[str, list[Checkpoint]]:
+    """Members by fingerprint; those that cannot be read belong to the one with the most members."""
+    counts = Counter(item.facts.fingerprint for item in items if item.facts.fingerprint is not None)
+    usual = counts.most_common(1)[0][0] if counts else ""
+    groups: dict[str, list[Checkpoint]] = {}
+    for item in items:
+        groups.setdefault(item.facts.fingerprint or usual, []).append(item)
+    return groups
+
+
+def times_are_useless(members: Sequence[Checkpoint]) -> bool:
+    """Whether save times come from a copied tree: only mtimes, all within two seconds."""
+    if len(members) < 2 or any(item.saved_at_source is SavedAtSource.FORMAT for item in members):
+        return False
+    stamps = [max((file.mtime_ns for file in item.files), default=0) for item in members]
+    copied = max(stamps) - min(stamps) <= COPIED_WITHIN_NS
+    return copied and not all(item.saved_at_source is SavedAtSource.STATE_FILE for item in members)
+
+
+def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """By save time, newest last, ties by natural name order; where times are useless by step, or else by name."""
+    if not times_are_useless(members):
+        return sorted(members, key=lambda item: (item.saved_at, natural_key(base_name(item))))
+    if all(item.facts.step is not None for item in members):
+        return sorted(members, key=lambda item: (_step(item) or 0, natural_key(base_name(item))))
+    return sorted(members, key=lambda item: natural_key(base_name(item)))
+
+
+def _step(item: Checkpoint) -> int | None:
+    return None if item.facts.step is None else item.facts.step.value
+
+
+def _marked(members: list[Checkpoint], series: str) -> tuple[Checkpoint, ...]:
+    attempts: list[int] = []
+    attempt, highest = 1, None
+    for item in members:
+        step = _step(item)
+        if step is not None:
+            if highest is not None and step < highest:
+                attempt += 1
+            highest = step
+        attempts.append(attempt)
+    best = max((number for number, item in enumerate(members) if item.restorable), default=-1)
+    return tuple(
+        replace(
+            item,
+            series=series,
+            attempt=attempts[number],
+            is_latest=number == len(members) - 1,
+            is_latest_restorable=number == best,
+        )
+        for number, item in enumerate(members)
+    )
+
+
+def median_interval(members: Iterable[Checkpoint]) -> float | None:
+    """The median seconds between two saves; None for fewer than two, or where times are useless."""
+    items = sorted(members, key=lambda item: item.saved_at)
+    if len(items) < 2 or times_are_useless(items):
+        return None
+    gaps = sorted((after.saved_at - before.saved_at).total_seconds() for before, after in zip(items, items[1:], strict=False))
+    return gaps[len(gaps) // 2]

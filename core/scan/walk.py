@@ -1,0 +1,113 @@
+"""One folder at a time: what lies in it, and which subfolders belong to it.
+
+A SavedModel's `variables` and `assets`, an Orbax checkpoint's whole tree, and TensorFlow's temp folders are absorbed
+into the listing of the folder that they are part of, so that every unit lies in exactly one listing.
+"""
+
+import hashlib
+import re
+
+from core.fs.names import to_text
+from core.fs.storage import Members, Storage
+from core.model import FileStat, Listing, Problem
+
+SKIPPED = frozenset({".git", ".venv", "node_modules", "site-packages", ".waypoint"})
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+ORBAX_MARK = "_CHECKPOINT_METADATA"
+ORBAX_TEMP = ".orbax-checkpoint-tmp"
+OWN_FILES = frozenset({"resume_manifest.json"})
+_SAVED_MODEL_FOLDERS = frozenset({"variables", "assets", "assets.extra", "debug"})
+_TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?")
+_RUN_ID = re.compile(rb"^run_(?:id|uuid)\s*:\s*\S", re.MULTILINE)
+_META_LIMIT = 64 * 1024
+_DEEPEST = 64
+
+
+def join(folder: str, name: str) -> str:
+    """A path below a folder; the root is ''."""
+    return f"{folder}/{name}" if folder else name
+
+
+def look(storage: Storage, folder: str) -> Listing:
+    """List a folder. OSError where the folder itself cannot be listed; problems of its members stand in the listing."""
+    times = [("", storage.folder_time(folder))]
+    members = storage.list(folder)
+    files, problems = list(members.files), list(members.problems)
+    subfolders: list[str] = []
+    names = {file.name for file in files}
+    owner = _absorbs(folder.rpartition("/")[2], names)
+    for name in members.subfolders:
+        if name in SKIPPED:
+            continue
+        if owner is None or name in owner or _TEMP_FOLDER.fullmatch(name):
+            _absorb(storage, folder, name, files, times, problems, _DEEPEST)
+        else:
+            subfolders.append(name)
+    return Listing(
+        folder=folder,
+        files=tuple(sorted(files)),
+        subfolders=tuple(sorted(subfolders)),
+        folder_times=tuple(times),
+        is_run_marker=_is_marker(storage, folder, members, names),
+        problems=tuple(problems),
+    )
+
+
+def folder_units(names: set[str] | frozenset[str], folder: str) -> bool:
+    """Whether the folder itself is a checkpoint (a SavedModel, or an Orbax step, finished or not)."""
+    return ORBAX_MARK in names or ORBAX_TEMP in folder.rpartition("/")[2] or any(n in names for n in SAVED_MODEL_FILES)
+
+
+def signature(listing: Listing) -> str:
+    """Changes when a file comes, goes, is renamed, rewritten or replaced. 32 hexadecimal digits."""
+    lines = "".join([f"{file[0]}\0{file[1]}\0{file[2]}\0{file[3]}\0" for file in listing.files])
+    return hashlib.blake2b(lines.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def _absorbs(folder_name: str, names: set[str]) -> frozenset[str] | None:
+    """Names of the subfolders that belong to this folder; None means all."""
+    if ORBAX_MARK in names or ORBAX_TEMP in folder_name:
+        return None
+    if any(name in names for name in SAVED_MODEL_FILES):
+        return _SAVED_MODEL_FOLDERS
+    return frozenset()
+
+
+def _absorb(
+    storage: Storage,
+    folder: str,
+    below: str,
+    files: list[FileStat],
+    times: list[tuple[str, int]],
+    problems: list[Problem],
+    depth: int,
+) -> None:
+    place = join(folder, below)
+    try:
+        times.append((below, storage.folder_time(place)))
+        members = storage.list(place)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problems.append(Problem(path=place, problem=error.strerror or str(error)))
+        return
+    files.extend(file._replace(name=f"{below}/{file.name}") for file in members.files)
+    problems.extend(members.problems)
+    if members.subfolders and depth == 0:
+        problems.append(Problem(path=to_text(place), problem=f"more than {_DEEPEST} folders deep: not read further"))
+        return
+    for name in members.subfolders:
+        _absorb(storage, folder, f"{below}/{name}", files, times, problems, depth - 1)
+
+
+def _is_marker(storage: Storage, folder: str, members: Members, names: set[str]) -> bool:
+    """Whether this folder says of itself that it is a run (design.md, run discovery, rule 2)."""
+    if "resume_manifest.json" in names or any(name in (".waypoint", ".guild") for name in members.subfolders):
+        return True
+    if "meta.yaml" not in names:
+        return False
+    try:
+        with storage.open(join(folder, "meta.yaml")) as file:
+            return _RUN_ID.search(file.read(_META_LIMIT)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,192 @@
+"""The one facade over catalog, disk and resume that the pages and the shell share."""
+
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from core.catalog.engine import open_catalog
+from core.catalog.queries import CheckpointFilter, Reader, RunFilter
+from core.choose import SeriesChoice, choose
+from core.errors import AmbiguousError, NotFoundError
+from core.formats.bundle import BundleCache
+from core.formats.reading import Unit, read_unit
+from core.fs.local import LocalStorage
+from core.fs.names import from_text, to_text
+from core.index.indexer import Indexer, refresh_all
+from core.index.refresh import Progress
+from core.index.rollup import prefixes, wanted_prefixes
+from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
+from core.resume.history import ManifestEntry, read_manifests, reinstate, withdraw
+from core.resume.manifest import Manifest
+from core.resume.places import decisions_folder, run_folder
+from core.resume.propose import Proposal, propose
+from core.resume.write import write_manifest
+from core.settings import Settings
+
+
+class Workspace:
+    """Settings, the catalog they lead to, and what can be asked of and done with both."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.reader = Reader(engine)
+        self._engine = engine
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Workspace":
+        """Open the home's catalog. CatalogError where it cannot be used."""
+        return cls(settings, open_catalog(settings.home))
+
+    def close(self) -> None:
+        """Let go of the catalog's connections."""
+        self._engine.dispose()
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def indexer(self) -> Indexer:
+        """A background indexer over these settings, not yet started."""
+        return Indexer(self._engine, self.settings)
+
+    def refresh(
+        self,
+        purpose: str = "shell",
+        *,
+        deep: bool = True,
+        watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
+    ) -> IndexReport:
+        """One pass over every root, now; counts are those of the whole catalog afterwards."""
+        report, _ = refresh_all(self._engine, self.settings, purpose, deep=deep, watch=watch)
+        totals = self.reader.overview(self.now())
+        return replace(report, runs=totals.runs, checkpoints=totals.checkpoints)
+
+    def root(self, root_id: str) -> Root:
+        """A root by its id. NotFoundError for an unknown one."""
+        for root in self.reader.roots():
+            if root.id == root_id:
+                return root
+        raise NotFoundError(f"There is no root {to_text(root_id)!r}.")
+
+    def find_run(self, text: str) -> Run:
+        """A run named as people name it: relative to a root, or an absolute path inside one.
+
+        NotFoundError for none, AmbiguousError where roots share the name.
+        """
+        found: list[Run] = []
+        for root in self.reader.roots():
+            name = _relative(text, root.path)
+            if name is None:
+                continue
+            try:
+                found.append(self.reader.run(root.id, name, self.now()))
+            except NotFoundError:
+                continue
+        if not found:
+            raise NotFoundError(f"There is no run {to_text(text)!r} under {self._root_names()}.")
+        if len(found) > 1:
+            places = ", ".join(to_text(self.absolute(run.root, run.path)) for run in found)
+            raise AmbiguousError(f"{to_text(text)!r} is a run in several roots: {places}. Give one of these paths.")
+        return found[0]
+
+    def _root_names(self) -> str:
+        return ", ".join(to_text(root.path) for root in self.reader.roots()) or "no root"
+
+    def absolute(self, root_id: str, path: str) -> str:
+        """The absolute path of something in a root."""
+        return posixpath.normpath(posixpath.join(self.root(root_id).path, path))
+
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, by path."""
+        return self.reader.runs(RunFilter(), self.now(), sort="path", descending=False, limit=None).items
+
+    def choices(self, root_id: str, run: str) -> tuple[SeriesChoice, ...]:
+        """Which checkpoint to resume from, for each series of a run."""
+        root_path = self.root(root_id).path
+        states = self.reader.states(root_id, run)
+        members = self.members(root_id, run)
+        wanted = wanted_prefixes(states, root_path)
+        existing = prefixes(members)
+        existing |= self.reader.known_paths(root_id, wanted - existing)
+        return choose(members, states, root_path, existing)
+
+    def members(self, root_id: str, run: str) -> tuple[Checkpoint, ...]:
+        """Every checkpoint of a run."""
+        return self.reader.checkpoints(CheckpointFilter(root=root_id, run=run), limit=None).items
+
+    def inspect(self, checkpoint: Checkpoint) -> tuple[Facts, tuple[Variable, ...]]:
+        """Read a checkpoint's files now: its facts and its variables. FileNotFoundError when they went away; what is
+        wrong with them stands in the facts."""
+        storage = LocalStorage(self.root(checkpoint.root).path)
+        name = checkpoint.path[len(checkpoint.folder) :].lstrip("/") if checkpoint.folder else checkpoint.path
+        files = {file.name: file for file in checkpoint.files}
+        unit = Unit(folder=checkpoint.folder, name=name, format=checkpoint.format, files=files)
+        reading = read_unit(storage, unit, BundleCache(), is_named=True)
+        if reading is None:
+            return checkpoint.facts, ()
+        return reading.facts, reading.variables
+
+    def propose(self, checkpoint: Checkpoint) -> Proposal:
+        """How training would go on from a checkpoint, with every warning."""
+        run = self.reader.run(checkpoint.root, checkpoint.run, self.now())
+        return propose(checkpoint, self.members(checkpoint.root, checkpoint.run), run, self.now())
+
+    def resume(
+        self,
+        checkpoint: Checkpoint,
+        proposal: Proposal,
+        *,
+        note: str,
+        accepted: Sequence[str],
+        actor: str | None = None,
+    ) -> tuple[Manifest, Path]:
+        """Write the manifest for a checkpoint; returns it and where it lies. A CoreError says why it could not be."""
+        return write_manifest(
+            self.root(checkpoint.root).path,
+            checkpoint,
+            proposal,
+            actor=actor or self.settings.actor,
+            note=note,
+            accepted=accepted,
+            now=self.now(),
+            decisions_dir=self.settings.decisions_dir,
+        )
+
+    def manifests(self, root_id: str, run: str) -> tuple[ManifestEntry, ...]:
+        """A run's manifests, newest first; read from disk now."""
+        return read_manifests(*self._places(root_id, run)).entries
+
+    def all_manifests(self) -> tuple[tuple[str, str, ManifestEntry], ...]:
+        """Every manifest with its root and run, newest first."""
+        found = [(run.root, run.path, entry) for run in self.runs() for entry in self.manifests(run.root, run.path)]
+        return tuple(sorted(found, key=lambda item: item[2].manifest.id, reverse=True))
+
+    def withdraw(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
+        """Take a pending manifest back; `reinstate` undoes it."""
+        folder, decisions = self._places(root_id, run)
+        withdraw(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
+
+    def reinstate(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
+        """Undo a withdrawal."""
+        folder, decisions = self._places(root_id, run)
+        reinstate(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
+
+    def _places(self, root_id: str, run: str) -> tuple[Path, Path | None]:
+        folder = run_folder(self.root(root_id).path, run)
+        base = self.settings.decisions_dir
+        return folder, None if base is None else decisions_folder(base, root_id, run)
+
+
+def _relative(text: str, root_path: str) -> str | None:
+    """What a person typed, as a run's path in this root; None for an absolute path elsewhere."""
+    name = posixpath.normpath(from_text(text))
+    if not posixpath.isabs(name):
+        return name
+    root = posixpath.normpath(root_path)
+    if name == root:
+        return "."
+    return name[len(root) + 1 :] if name.startswith(root.rstrip("/") + "/") else None

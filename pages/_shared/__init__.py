@@ -1,0 +1,1 @@
+"""What the pages share: the frame, reading, tables, charts, words and links."""

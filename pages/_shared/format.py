@@ -1,0 +1,112 @@
+"""Numbers, sizes, times and enums as people read them: binary units, thousands separators, relative ages."""
+
+from datetime import UTC, datetime
+
+from core.model import Contents, Format, Health, Role, SavedAtSource, Severity, Sourced
+
+NONE = "–"
+CONTENTS = {
+    Contents.WEIGHTS_ONLY: "weights only",
+    Contents.WEIGHTS_AND_OPTIMIZER: "weights and optimizer",
+    Contents.FULL_MODEL: "full model",
+    Contents.EXPORT: "export",
+    Contents.UNKNOWN: "unknown",
+}
+FORMATS = {
+    Format.TF_BUNDLE: "TensorFlow checkpoint",
+    Format.TF_V1: "TF1 Saver checkpoint",
+    Format.SAVED_MODEL: "SavedModel",
+    Format.KERAS: "Keras model (.keras)",
+    Format.HDF5: "Keras HDF5 (.h5)",
+    Format.WEIGHTS_H5: "Keras weights (.weights.h5)",
+    Format.WEIGHTS_H5_SHARDED: "Keras weights in shards",
+    Format.ORBAX: "Orbax",
+}
+HEALTH = {Health.OK: "ok", Health.WARNING: "warning", Health.ERROR: "error", Health.WRITING: "writing"}
+ROLES = {Role.WEIGHT: "weight", Role.OPTIMIZER: "optimizer", Role.OTHER: "other"}
+SAVED_AT = {
+    SavedAtSource.STATE_FILE: "from the state file",
+    SavedAtSource.FORMAT: "from inside the checkpoint",
+    SavedAtSource.MTIME: "from the files' modification times",
+}
+COLORS = {"error": "red", "warning": "orange", "info": "gray", "ok": "green", "writing": "blue"}
+STATUS_COLORS = {"live": "blue", "idle": "gray", "stale": "orange"}
+ICONS = {
+    "error": ":material/error:",
+    "warning": ":material/warning:",
+    "info": ":material/info:",
+    "ok": ":material/check_circle:",
+    "writing": ":material/pending:",
+}
+_STEPS = ((60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (30 * 86_400, "day", 86_400))
+_MONTH, _YEAR = 30 * 86_400, 365 * 86_400
+
+
+def size(number: int) -> str:
+    """Bytes in binary units: 512 B, 4.0 KiB, 1.2 GiB."""
+    if number < 1024:
+        return f"{number:,} B"
+    value = float(number)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1023.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:,.1f} PiB"
+
+
+def number(value: int | None) -> str:
+    """A number with thousands separators, or a dash."""
+    return NONE if value is None else f"{value:,}"
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: `1 run`, `1,200 runs`."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def sourced(value: Sourced | None) -> str:
+    """The number of a sourced one, or a dash."""
+    return number(None if value is None else value.value)
+
+
+def ago(then: datetime | None, now: datetime) -> str:
+    """How long ago: `just now`, `12 seconds ago`, `3 hours ago`, `2 months ago`."""
+    if then is None:
+        return NONE
+    seconds = (now - then).total_seconds()
+    if seconds < 0:
+        return "just now" if seconds > -5 else f"in {_span(-seconds)}"
+    return "just now" if seconds < 2 else f"{_span(seconds)} ago"
+
+
+def exact(moment: datetime | None) -> str:
+    """A moment in UTC to the second: `2026-01-31 09:30:00 UTC`."""
+    return NONE if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def shape(dimensions: tuple[int, ...] | None) -> str:
+    """A tensor's shape: `3 × 3 × 32`, `scalar`, or `unknown`."""
+    if dimensions is None:
+        return "unknown"
+    return " × ".join(f"{dimension:,}" for dimension in dimensions) if dimensions else "scalar"
+
+
+def findings(errors: int, warnings: int) -> str:
+    """A run's health in words: `1 error, 2 warnings`, or `ok`."""
+    parts = [count(errors, "error")] if errors else []
+    parts += [count(warnings, "warning")] if warnings else []
+    return ", ".join(parts) or "ok"
+
+
+def severity_color(severity: Severity) -> str:
+    """The badge colour of a severity."""
+    return COLORS[severity.value]
+
+
+def _span(seconds: float) -> str:
+    for limit, unit, length in _STEPS:
+        if seconds < limit:
+            return count(max(1, int(seconds // length)), unit)
+    if seconds < _YEAR:
+        return count(int(seconds // _MONTH), "month")
+    return count(int(seconds // _YEAR), "year")

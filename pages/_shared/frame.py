@@ -1,0 +1,126 @@
+"""What surrounds every page: the head with the last look at the disk, errors said kindly, small building blocks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NoReturn
+
+import streamlit as st
+
+from core.errors import CoreError, NotFoundError
+from core.model import Health, Root
+from core.scan.indexer import IndexerStatus
+from pages._shared import format, links, service
+from pages._shared.text import md, shown
+
+REFRESH_SECONDS = 5
+_SEEN = "seen_version"
+_BUSY = "dialog_is_open"
+
+
+def run(page: st.Page) -> None:
+    """Draw a page; what the core raises on purpose is shown as a sentence, never as a traceback."""
+    try:
+        page.run()
+    except NotFoundError as error:
+        not_found(str(error))
+    except CoreError as error:
+        st.error(md(str(error)), icon=":material/error:")
+
+
+def head(title: str, *, icon: str | None = None) -> datetime:
+    """The head of a page: its title, and when the disk was last looked at. Returns the page's `now`."""
+    st.session_state[_SEEN] = service.current().version
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(md(title), icon=icon, anchor=False, width="content")
+        with st.container(width="content"):
+            last_look()
+    return service.workspace().now()
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def last_look() -> None:
+    """When the disk was last looked at and what is going on; reruns the page when the catalog changed."""
+    current = service.current()
+    status = current.status
+    if status is not None and status.version != st.session_state.get(_SEEN) and not st.session_state.get(_BUSY):
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", key="last_look", gap="small"):
+        st.caption(md(look_text(status, current.workspace.now())), width="content")
+        if st.button("Look now", icon=":material/refresh:", type="tertiary", key="look_now"):
+            current.look_now()
+            st.rerun()
+    if status is not None and status.error:
+        st.caption(f":material/error: {md(status.error)}")
+
+
+def look_text(status: IndexerStatus | None, now: datetime) -> str:
+    """What the indexer is doing, in a sentence."""
+    if status is None:
+        return "Looks at the disk only when asked"
+    if status.phase == "looking":
+        done = format.count(status.folders, "folder")
+        share = f" of about {status.expected_folders:,}" if status.expected_folders else ""
+        return f"Looking at the disk: {done}{share}, {format.count(status.checkpoints, 'checkpoint')}"
+    if status.finished_at is None:
+        return "Has not looked at the disk yet"
+    return f"Looked at the disk {format.ago(status.finished_at, now)}"
+
+
+def not_found(what: str) -> NoReturn:
+    """Say that there is no such thing, offer a way back, and stop."""
+    st.warning(md(what), icon=":material/search_off:")
+    st.text("It may have been deleted, or the link is mistyped. The dashboard knows what lay on the disk at the last look.")
+    links.back()
+    st.stop()
+
+
+def dialog_open(is_open: bool) -> None:
+    """Hold back reruns that would close a dialog under the reader's hands."""
+    st.session_state[_BUSY] = is_open
+
+
+def empty(icon: str, text: str) -> None:
+    """An empty page or section: what is missing and what to do next. `text` is Markdown of our own."""
+    st.info(text, icon=icon)
+
+
+def root_problems(roots: tuple[Root, ...]) -> None:
+    """A box for each root that could not be looked at."""
+    for root in roots:
+        if root.problem:
+            st.error(f"Root {md(root.path)} could not be looked at: {md(root.problem)}", icon=":material/folder_off:")
+
+
+def fact(label: str, value: str, source: str | None = None, *, tip: str | None = None) -> None:
+    """A small block: what it is, its value, and where that comes from."""
+    with st.container(width="content", gap=None):
+        st.caption(label)
+        st.markdown(f"**{md(value)}**", help=None if tip is None else md(tip))
+        if source is not None:
+            st.caption(md(source))
+
+
+def badge(word: str, color: str | None = None, *, icon: str | None = None) -> None:
+    """A word of our own as a badge, coloured by what it says about health."""
+    st.badge(md(word), color=color or format.COLORS.get(word, "gray"), icon=icon or format.ICONS.get(word))  # type: ignore[arg-type]
+
+
+def health_badge(health: Health) -> None:
+    """A checkpoint's health as a badge."""
+    badge(format.HEALTH[health])
+
+
+@contextmanager
+def section(title: str, *, note: str | None = None) -> Iterator[None]:
+    """A titled part of a page."""
+    st.subheader(title, anchor=False)
+    if note:
+        st.caption(note)
+    yield
+
+
+def plain(lines: Callable[[], Iterator[str]] | tuple[str, ...]) -> None:
+    """Lines of text, never markup."""
+    for line in lines if isinstance(lines, tuple) else lines():
+        st.text(shown(line))

@@ -1,0 +1,76 @@
+"""What pages read: records of the catalog by what stands in the URL, and the files of one checkpoint, kept for a while."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import streamlit as st
+
+from core.errors import CoreError, NotFoundError
+from core.fs.names import to_text
+from core.model import Checkpoint, Facts, Root, Run, Variable
+from core.resume.history import ManifestEntry
+from pages._shared import frame, links, service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """A checkpoint's files as read just now: its facts and variables, or why they cannot be read."""
+
+    facts: Facts | None
+    variables: tuple[Variable, ...] = ()
+    error: str | None = None
+
+
+def asked_run() -> tuple[Root, Run]:
+    """The root and run that the URL names; otherwise the page says "not found" and stops."""
+    workspace = service.workspace()
+    root_id, path = links.asked("root"), links.asked("run")
+    if not root_id or not path:
+        frame.not_found("The link names no run.")
+    try:
+        root = workspace.root(root_id)
+    except NotFoundError:
+        frame.not_found(f"No root {root_id[:80]!r} is configured.")
+    try:
+        return root, workspace.reader.run(root_id, path, workspace.now())
+    except NotFoundError:
+        frame.not_found(f"No run {to_text(path)[:200]!r} was found below {to_text(root.path)}.")
+
+
+def asked_checkpoint(root: Root, run: Run) -> Checkpoint:
+    """The checkpoint of this run that the URL names; otherwise the page says "not found" and stops."""
+    path = links.asked("path")
+    try:
+        checkpoint = service.workspace().reader.checkpoint(root.id, path)
+    except NotFoundError:
+        _no_checkpoint(path, run)
+    if checkpoint.run != run.path:
+        _no_checkpoint(path, run)
+    return checkpoint
+
+
+def inspection(checkpoint: Checkpoint) -> Inspection:
+    """What the checkpoint's files hold; read again when one of them changed."""
+    stamps = tuple((file.name, file.size, file.mtime_ns, file.inode) for file in checkpoint.files)
+    return _inspect(checkpoint.root, checkpoint.path, stamps, checkpoint)
+
+
+def pending(root: str, run: str) -> ManifestEntry | None:
+    """The manifest of a run that waits for its job."""
+    entries = service.workspace().manifests(root, run)
+    return next((entry for entry in entries if entry.state.value == "pending"), None)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the checkpoint's files…")
+def _inspect(root: str, path: str, stamps: tuple[object, ...], _checkpoint: Checkpoint) -> Inspection:
+    try:
+        facts, variables = service.workspace().inspect(_checkpoint)
+    except CoreError as error:
+        return Inspection(facts=None, error=str(error))
+    except OSError as error:
+        return Inspection(facts=None, error=f"{to_text(str(error.filename or ''))}: {error.strerror}")
+    return Inspection(facts=facts, variables=variables)
+
+
+def _no_checkpoint(path: str, run: Run) -> NoReturn:
+    frame.not_found(f"No checkpoint {to_text(path)[:200]!r} was found in the run {to_text(run.path)}.")

@@ -1,0 +1,54 @@
+r"""Strings from the disk or from people, made safe for where they are shown.
+
+`shown` is for st.text, st.code and table cells; `md` for every Markdown sink (labels, badges, titles, captions, errors);
+`html` for Plotly, which takes a little HTML. None of them can become a link, an icon, an image or a line break.
+"""
+
+import html as html_module
+import re
+import unicodedata
+
+from core.fs.names import to_text
+
+_WORD_JOINER = "\u2060"
+# Streamlit turns these into links and arrows after the entities are decoded; an invisible joiner keeps them text.
+_SPLIT = re.compile(r"(?<=[-<>=:/~+])(?=[-<>=:/~+])|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+_KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ")
+
+
+def shown(text: str) -> str:
+    r"""Text in which every character can be seen: bytes that are not UTF-8 as \xNN, controls and direction marks as \uNNNN."""
+    text = to_text(text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def md(text: str) -> str:
+    """Text for a Markdown sink: every character other than a letter, digit or space as a numeric entity."""
+    joined = _SPLIT.sub(_WORD_JOINER, shown(text))
+    return "".join(c if c in _KEPT or c.isalnum() else f"&#{ord(c)};" for c in joined)
+
+
+def html(text: str) -> str:
+    """Text for Plotly's labels and tooltips."""
+    return html_module.escape(shown(text))
+
+
+def button(text: str) -> str:
+    """Text for a button inside a table, where a leading `:material/…:` would become an icon."""
+    visible = shown(text)
+    return _WORD_JOINER + visible if visible.startswith(":") else visible
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """The end of a long path, which tells more than its beginning."""
+    return text if len(text) <= length else "…" + text[1 - length :]
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

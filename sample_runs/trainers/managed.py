@@ -1,0 +1,158 @@
+"""Runs written by tf.train.CheckpointManager, and the accidents that happen to such checkpoints."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from trainers import data
+from trainers.common import Tensor, batches, make_step, must_fall, pause, seed_everything
+
+Manager = Any  # tf.train.CheckpointManager: TensorFlow ships no types
+
+
+def _save_often(
+    manager: Manager, step: Callable[..., Tensor], stream: Iterator[Any], saves: int, every: int, **how: object
+) -> None:
+    """Train `saves` times `every` steps, with one save after each; **how goes to the manager's save."""
+    losses = []
+    for _ in range(saves):
+        losses += [float(step(*next(stream))) for _ in range(every)]
+        pause()
+        manager.save(**how)
+    must_fall(losses, Path(manager.directory).parent.name)
+
+
+def mnist_cnn(run: Path) -> None:
+    """Make a whole run: a CNN, ten saves of which four are kept, and event files for TensorBoard."""
+    import keras
+    import tensorflow as tf
+
+    seed_everything(1)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 1)),
+            layers.Conv2D(8, 3, activation="relu", name="conv1"),
+            layers.MaxPooling2D(name="pool1"),
+            layers.Conv2D(12, 3, activation="relu", name="conv2"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(10, name="logits"),
+        ],
+        name="mnist_cnn",
+    )
+    optimizer = keras.optimizers.Adam(2e-3)
+    step = make_step(model, optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=4
+    )
+    writer = tf.summary.create_file_writer(str(run / "logs" / "train"))
+    stream = batches(*data.digits(800))
+    losses = []
+    for number in range(1, 301):
+        losses.append(float(step(*next(stream))))
+        if number % 5 == 0:
+            with writer.as_default(step=number):
+                tf.summary.scalar("loss", losses[-1])
+                tf.summary.scalar("learning_rate", optimizer.learning_rate)
+        if number % 30 == 0:
+            pause()
+            manager.save()
+            writer.flush()
+    writer.close()
+    must_fall(losses, run.name)
+
+
+def two_tower(run: Path) -> None:
+    """Make a recommender whose bundles are cut into shards, then lose one shard of the newest."""
+    import keras
+    import tensorflow as tf
+
+    seed_everything(2)
+    layers = keras.layers
+    user_id, item_id = keras.Input((), dtype="int32", name="user"), keras.Input((), dtype="int32", name="item")
+    user = layers.Dense(16, activation="tanh", name="user_dense")(layers.Embedding(80, 12, name="user_table")(user_id))
+    item = layers.Dense(16, activation="tanh", name="item_dense")(layers.Embedding(60, 12, name="item_table")(item_id))
+    rating = layers.Dense(1, name="rating")(layers.Multiply(name="match")([user, item]))
+    model = keras.Model([user_id, item_id], rating, name="two_tower")
+    optimizer = keras.optimizers.AdamW(5e-3, weight_decay=1e-4)
+    step = make_step(model, optimizer, keras.losses.MeanSquaredError())
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=5
+    )
+    policy = tf.train.experimental.MaxShardSizePolicy(max_shard_size=12_000)
+    options = tf.train.CheckpointOptions(experimental_sharding_callback=policy)
+    users, items, stars = data.ratings(1500)
+    stream = (((u, i), s) for u, i, s in batches(users, items, stars))
+    _save_often(manager, step, stream, saves=6, every=60, options=options)
+    # The accident: a copy to another disk was cut short. A middle shard goes, so the index still promises it.
+    shards = sorted((run / "checkpoints").glob("ckpt-6.data-*"))
+    shards[len(shards) // 2].unlink()
+
+
+def unet_segmentation(run: Path) -> None:
+    """Make a small U-Net trained by SGD with momentum; the newest checkpoint then loses all of its data."""
+    import keras
+    import tensorflow as tf
+
+    seed_everything(3)
+    layers = keras.layers
+    image = keras.Input((16, 16, 1), name="image")
+    down = layers.Conv2D(6, 3, padding="same", activation="relu", name="down")(image)
+    middle = layers.Conv2D(12, 3, padding="same", activation="relu", name="middle")(layers.MaxPooling2D()(down))
+    up = layers.Concatenate(name="skip")([layers.UpSampling2D()(middle), down])
+    mask = layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="mask")(up)
+    model = keras.Model(image, mask, name="unet")
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
+    step = make_step(model, optimizer, keras.losses.BinaryCrossentropy())
+    epoch = tf.Variable(0, dtype=tf.int64, name="epoch")
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=epoch)
+    manager = tf.train.CheckpointManager(checkpoint, str(run / "ckpts"), max_to_keep=None, checkpoint_name="unet")
+    stream = batches(*data.blobs(400))
+    losses = []
+    for _ in range(6):
+        losses += [float(step(*next(stream))) for _ in range(25)]
+        epoch.assign_add(1)
+        pause()
+        # Numbered by the step, not by the count of saves: unet-25, unet-50, ...
+        manager.save(checkpoint_number=optimizer.iterations)
+    must_fall(losses, run.name)
+    # The accident: a clean-up by file size deleted the large file of the newest checkpoint and left its index.
+    for shard in (run / "ckpts").glob("unet-150.data-*"):
+        shard.unlink()
+
+
+def fashion_vae(run: Path) -> None:
+    """Make a variational autoencoder; one of its checkpoints loses its index, so its shard has no owner."""
+    import keras
+    import tensorflow as tf
+
+    seed_everything(4)
+
+    class Autoencoder(keras.Model):  # type: ignore[misc]  # Keras ships no types
+        """Encoder to a mean and a log-variance, a sample of it, decoder."""
+
+        def __init__(self) -> None:
+            super().__init__(name="vae")
+            self.encoder = keras.layers.Dense(24, activation="relu")
+            self.moments = keras.layers.Dense(8)
+            self.decoder = keras.layers.Dense(24, activation="relu")
+            self.pixels = keras.layers.Dense(144, activation="sigmoid")
+
+        def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+            """Return the reconstruction of a batch of flat images."""
+            mean, log_variance = tf.split(self.moments(self.encoder(inputs)), 2, axis=-1)
+            noise = tf.random.stateless_normal(tf.shape(mean), seed=(4, 2)) if training else 0.0
+            self.add_loss(1e-3 * tf.reduce_mean(tf.square(mean) + tf.exp(log_variance) - log_variance - 1))
+            return self.pixels(self.decoder(mean + tf.exp(0.5 * log_variance) * noise))
+
+    model = Autoencoder()
+    optimizer = keras.optimizers.Adam(3e-3)
+    fidelity = keras.losses.BinaryCrossentropy()
+    step = make_step(model, optimizer, lambda targets, outputs: fidelity(targets, outputs) + sum(model.losses))
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "training_checkpoints"), max_to_keep=5
+    )
+    flat = data.digits(600, seed=31)[0].reshape(600, -1)
+    _save_often(manager, step, batches(flat, flat), saves=8, every=40)
+    # The accident: somebody removed a small file of an older checkpoint. What is left cannot be read any more.
+    (run / "training_checkpoints" / "ckpt-6.index").unlink()

@@ -1,0 +1,182 @@
+"""Proposals: the call, the counters, and each warning that somebody must accept."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.model import Checkpoint, Contents, FileStat, Finding, Format, Severity, Sourced
+from core.resume.cautions import TEXTS, newer
+from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore, RestoreApi
+from core.resume.propose import Proposal, propose
+from tests.resume_cases import NOW, a_checkpoint, a_run
+
+
+def warned(checkpoint: Checkpoint, *others: Checkpoint, status: str = "idle") -> dict[str, str]:
+    """The warnings of a proposal, by id."""
+    proposal = propose(checkpoint, (checkpoint, *others), a_run(status), NOW)
+    return {caution.id: caution.text for caution in proposal.warnings}
+
+
+def keras(
+    format_: Format, contents: Contents = Contents.WEIGHTS_AND_OPTIMIZER, *, name: str, **facts: object
+) -> Checkpoint:
+    """A checkpoint of one Keras file."""
+    base = a_checkpoint(contents=contents, **facts)  # type: ignore[arg-type]
+    return replace(base, format=format_, path=f"{base.folder}/{name}", files=(FileStat(name=name, size=1, mtime_ns=1),))
+
+
+def test_a_whole_proposal() -> None:
+    checkpoint = a_checkpoint(7)
+    assert propose(checkpoint, (checkpoint,), a_run(), NOW) == Proposal(
+        root="r00t",
+        path="exp/a/ckpts/ckpt-7",
+        made_at=NOW,
+        mode=Mode.CONTINUE,
+        restore=Restore(
+            api=RestoreApi.TF_CHECKPOINT_RESTORE,
+            initial_step=700,
+            initial_epoch=7,
+            optimizer=OptimizerOutcome.RESTORED,
+            best_metric=None,
+        ),
+        checks=(
+            Check(name="restorable", ok=True, detail="2 files, 14 bytes: whole as far as their structure tells"),
+            Check(name="latest restorable", ok=True, detail="newer ones that can be restored in its series: 0"),
+            Check(name="saved", ok=True, detail="2026-01-31T07:30:00Z, from mtime"),
+            Check(name="step", ok=True, detail="700, from optimizer/_iterations"),
+            Check(name="epoch", ok=True, detail="7, from name"),
+            Check(name="optimizer", ok=True, detail="restored"),
+            Check(name="findings", ok=True, detail="none"),
+        ),
+        warnings=propose(checkpoint, (), a_run(), NOW).warnings,
+    )
+    assert warned(checkpoint) == {"not-in-the-file": TEXTS["not-in-the-file"]}
+
+
+FULL, WEIGHTS = Contents.FULL_MODEL, Contents.WEIGHTS_ONLY
+SAVER, READ = RestoreApi.TF_V1_SAVER, RestoreApi.TF_CHECKPOINT_READ
+MODEL, LOAD = RestoreApi.KERAS_LOAD_MODEL, RestoreApi.KERAS_LOAD_WEIGHTS
+RESTORED, ABSENT = OptimizerOutcome.RESTORED, OptimizerOutcome.NOT_IN_FILE
+NO = {"has_optimizer": False}
+KERAS_2 = {"writer": "Keras 2.15.0, optimizer Adam"}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "api", "outcome", "warning"),
+    [
+        (keras(Format.KERAS, FULL, name="a.keras"), MODEL, RESTORED, None),
+        (keras(Format.KERAS, FULL, name="a.keras", writer="Keras 3.15.1"), MODEL, RESTORED, None),
+        (
+            keras(Format.KERAS, FULL, name="a.keras", **KERAS_2),
+            RestoreApi.TF_KERAS_LOAD_MODEL,
+            None,
+            "written-by-keras-2",
+        ),
+        (keras(Format.WEIGHTS_H5, name="a.weights.h5"), LOAD, None, "optimizer-needs-build"),
+        (keras(Format.WEIGHTS_H5_SHARDED, name="a.weights.json"), LOAD, None, "optimizer-needs-build"),
+        (keras(Format.WEIGHTS_H5, WEIGHTS, name="a.weights.h5", **NO), LOAD, ABSENT, "optimizer-restarts"),
+        (keras(Format.HDF5, FULL, name="a.h5"), MODEL, None, "legacy-hdf5"),
+        (keras(Format.HDF5, WEIGHTS, name="a.h5", **NO), LOAD, ABSENT, "optimizer-restarts"),
+        (keras(Format.SAVED_MODEL, FULL, name="saved_model.pb"), READ, None, "optimizer-needs-build"),
+        (keras(Format.SAVED_MODEL, Contents.EXPORT, name="saved_model.pb", **NO), READ, ABSENT, "optimizer-restarts"),
+        (keras(Format.ORBAX, FULL, name="_CHECKPOINT_METADATA"), RestoreApi.ORBAX_RESTORE, None, "optimizer-not-tried"),
+        (keras(Format.TF_V1, name="model.ckpt"), SAVER, None, "optimizer-not-tried"),
+        (keras(Format.TF_BUNDLE, name="model.ckpt-9.meta"), SAVER, None, "optimizer-not-tried"),
+        (
+            a_checkpoint(contents=WEIGHTS, has_optimizer=False),
+            RestoreApi.TF_CHECKPOINT_RESTORE,
+            ABSENT,
+            "optimizer-restarts",
+        ),
+        (
+            a_checkpoint(contents=Contents.UNKNOWN, has_optimizer=False),
+            RestoreApi.TF_CHECKPOINT_RESTORE,
+            None,
+            "contents-unknown",
+        ),
+    ],
+)
+def test_the_call_and_what_becomes_of_the_optimizer(
+    checkpoint: Checkpoint, api: RestoreApi, outcome: OptimizerOutcome | None, warning: str | None
+) -> None:
+    proposal = propose(checkpoint, (checkpoint,), a_run(), NOW)
+    assert (proposal.restore.api, proposal.restore.optimizer) == (api, outcome)
+    about = {caution.id for caution in proposal.warnings} - {"not-in-the-file", "written-by-keras-2"}
+    if warning == "written-by-keras-2":
+        assert warning in {caution.id for caution in proposal.warnings}
+    else:
+        assert about == ({warning} if warning else set())
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        (Sourced(value=4, source="name"), 4),
+        (Sourced(value=4, source="file name"), 4),
+        (Sourced(value=4, source="training_metadata.json"), 4),
+        (Sourced(value=4, source="epoch"), None),
+        (Sourced(value=4, source="trainer/filename_epoch"), None),
+        (Sourced(value=-1, source="name"), None),
+        (None, None),
+    ],
+)
+def test_the_epoch_is_known_only_where_the_counting_is(epoch: Sourced | None, expected: int | None) -> None:
+    checkpoint = a_checkpoint(epoch=epoch)
+    assert propose(checkpoint, (), a_run(), NOW).restore.initial_epoch == expected
+    assert ("epoch-unknown" in warned(checkpoint)) == (expected is None)
+
+
+def test_newer_ones_are_named_with_the_reason() -> None:
+    broken = replace(
+        a_checkpoint(9),
+        restorable=False,
+        findings=(
+            Finding(path="x", rule="missing-shard", severity=Severity.ERROR, reason="shard 0 is gone", action="none"),
+        ),
+    )
+    told = warned(a_checkpoint(7), a_checkpoint(6), a_checkpoint(8), broken, replace(a_checkpoint(10), series="other"))
+    assert told["newer-not-restorable"].endswith("cannot be restored: ckpt-9 (shard 0 is gone).")
+    assert "passed over: ckpt-8. They stay" in told["newer-restorable"]
+
+
+def test_newer_is_the_later_attempt_then_the_step_then_the_time() -> None:
+    chosen = a_checkpoint(7)
+    rewound = replace(a_checkpoint(2), attempt=2)
+    assert newer(chosen, (rewound, a_checkpoint(8), a_checkpoint(3))) == (a_checkpoint(8), rewound)
+    without = replace(a_checkpoint(3, step=None), saved_at=chosen.saved_at + timedelta(hours=1))
+    assert newer(chosen, (without, a_checkpoint(6))) == (without,)
+
+
+def test_many_newer_ones_are_counted() -> None:
+    told = warned(a_checkpoint(1), *(a_checkpoint(number) for number in range(2, 10)))
+    assert "ckpt-5, ckpt-6, ckpt-7, ckpt-8, ckpt-9 and 3 more" in told["newer-restorable"]
+
+
+def test_backup_and_restore_overrides_a_load() -> None:
+    backup = keras(Format.WEIGHTS_H5, name="latest.weights.h5")
+    chief = replace(a_checkpoint(3), folder="exp/a/backup/chief", path="exp/a/backup/chief/ckpt-3", series="b")
+    assert "latest.weights.h5" in warned(a_checkpoint(), backup)["backup-overrides"]
+    assert "ckpt-3" in warned(a_checkpoint(), chief)["backup-overrides"]
+    assert "backup-pairs" in warned(backup)
+    assert "backup-overrides" not in warned(backup)
+
+
+def test_a_live_run_an_unknown_step_findings_and_a_metric_are_told() -> None:
+    doubt = Finding(path="x", rule="old-index", severity=Severity.WARNING, reason="the index is older", action="verify")
+    checkpoint = replace(
+        a_checkpoint(step=None, step_reason="no counter"), findings=(doubt,), metric=("val_loss", 0.285)
+    )
+    told = warned(checkpoint, status="live")
+    assert told["step-unknown"].startswith("The step is not known (no counter): ")
+    assert told["findings"] == "It can be restored, but: the index is older."
+    assert "initial_value_threshold=0.285" in told["best-metric"]
+    assert "run-is-live" in told
+    assert propose(checkpoint, (), a_run(), NOW).restore.initial_step is None
+    assert propose(checkpoint, (), a_run(), NOW).restore.best_metric is None
+
+
+def test_what_cannot_be_restored_says_why() -> None:
+    checkpoint = replace(a_checkpoint(), restorable=False)
+    check = propose(checkpoint, (), a_run(), NOW).checks[0]
+    assert (check.ok, check.detail) == (False, "not everything that the restore reads is there")
