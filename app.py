@@ -19,20 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.errors import CoreError
 from pages._shared import service
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self' ws: wss:",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -64,7 +54,7 @@ class SecurityHeaders:
 async def ready(_request: Request) -> JSONResponse:
     """200 once every root was looked at, 503 before; reads memory only and never waits."""
     status = service.current().status
-    is_ready = status is not None and status.finished_at is not None
+    is_ready = status is not None and status.report is not None
     document = {"ready": is_ready, "phase": None if status is None else status.phase}
     return JSONResponse(document, status_code=200 if is_ready else 503, headers={"Cache-Control": "no-store"})
 

@@ -20,7 +20,8 @@ class PassedOver:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesChoice:
     """One series and its answer. `members` come newest first; `chosen` is the latest restorable; `tensorflow_latest` is
-    what tf.train.latest_checkpoint gives for the series' folder, relative to the root."""
+    what tf.train.latest_checkpoint gives for the series' folder, relative to the root.
+    """
 
     id: str
     name: str
@@ -38,7 +39,8 @@ def choose(
     checkpoints: Sequence[Checkpoint], states: Sequence[StateFile], root_path: str, existing: Collection[str]
 ) -> tuple[SeriesChoice, ...]:
     """The choice of each series of one run, the series with the newest save first. `existing` are the prefixes of the
-    root that have an index (or are V1 files)."""
+    root that have an index (or are V1 files).
+    """
     by_folder = {state.path.rpartition("/")[0]: state for state in states}
     choices = []
     for members in arrange(checkpoints):

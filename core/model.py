@@ -1,6 +1,7 @@
 """The records that travel between the layers: what lies on disk, what was read, what was concluded.
 
-Every record is frozen. Paths are POSIX, relative to their root, as Python's `os.fsdecode` gives them (bytes
+Every record is frozen. Those of which a scan makes one for each file or checkpoint are named tuples, the others frozen
+dataclasses: a tuple is made, changed and handed to another process several times faster. Paths are POSIX, relative to their root, as Python's `os.fsdecode` gives them (bytes
 that are not UTF-8 are surrogate escapes); `core.fs.names` turns them into text for databases and people.
 Sizes are bytes, times are aware UTC datetimes or integer nanoseconds since the epoch where the name says so.
 """
@@ -75,10 +76,7 @@ class SavedAtSource(StrEnum):
 
 
 class FileStat(NamedTuple):
-    """One regular file: `name` relative to its listing's folder ('/' inside it for absorbed subfolders).
-
-    A tuple, since a scan makes one for each file: a frozen dataclass takes five times as long.
-    """
+    """One regular file: `name` relative to its listing's folder ('/' inside it for absorbed subfolders)."""
 
     name: str
     size: int
@@ -114,8 +112,7 @@ class Listing:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sourced:
+class Sourced(NamedTuple):
     """A number and where it was read, e.g. (1100, 'optimizer/_iterations')."""
 
     value: int
@@ -125,7 +122,8 @@ class Sourced:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
     """One stored tensor. `shape` is None for unknown rank; `bytes` is its stored length; the place is
-    (shard number, byte offset) where the format tells."""
+    (shard number, byte offset) where the format tells.
+    """
 
     name: str
     dtype: str
@@ -137,8 +135,7 @@ class Variable:
     parameters: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleBytes:
+class RoleBytes(NamedTuple):
     """Stored bytes by what they are for."""
 
     weights: int = 0
@@ -146,10 +143,10 @@ class RoleBytes:
     other: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class Shard(NamedTuple):
     """A bundle's data shard: the length that the index implies (None: the index says nothing) and the one on disk
-    (None: no such file)."""
+    (None: no such file).
+    """
 
     number: int
     name: str
@@ -160,15 +157,15 @@ class Shard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadProblem:
     """Why a file could not be read to the end: kind ∈ truncated, corrupt, unsupported, too-large, crashed, empty,
-    lfs-pointer, unreadable."""
+    lfs-pointer, unreadable.
+    """
 
     kind: str
     file: str
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """What one checkpoint's files say, by content. A format's reader returns this and judges nothing.
 
     `mismatch` names a stored value whose bytes do not match the checksum that the index keeps for it; `committed` is
@@ -220,7 +217,8 @@ class Leftover:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateFile:
     """A parsed state file `checkpoint`. `error` is what TensorFlow would raise (a sentence), `unreadable` why it would
-    answer None; paths stand as written in the file."""
+    answer None; paths stand as written in the file.
+    """
 
     path: str
     latest: str | None = None
@@ -231,8 +229,7 @@ class StateFile:
     mtime_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """One checkpoint as the catalog keeps it; the fields of contracts.md's `ls` and what pages need beside them.
 
     `root` is the root's id. `files` are relative to `folder`. `number` are the numbers of the name, for natural order.

@@ -17,7 +17,7 @@ from core.formats.reading import Unit, read_unit
 from core.fs.local import LocalStorage
 from core.fs.names import from_text, to_text
 from core.index.indexer import Indexer, refresh_all
-from core.index.refresh import Progress
+from core.index.options import Progress
 from core.index.rollup import prefixes, wanted_prefixes
 from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
 from core.resume.history import ManifestEntry, read_manifests, reinstate, withdraw
@@ -120,11 +120,12 @@ class Workspace:
 
     def inspect(self, checkpoint: Checkpoint) -> tuple[Facts, tuple[Variable, ...]]:
         """Read a checkpoint's files now: its facts and its variables. FileNotFoundError when they went away; what is
-        wrong with them stands in the facts."""
+        wrong with them stands in the facts.
+        """
         storage = LocalStorage(self.root(checkpoint.root).path)
         name = checkpoint.path[len(checkpoint.folder) :].lstrip("/") if checkpoint.folder else checkpoint.path
         files = {file.name: file for file in checkpoint.files}
-        unit = Unit(folder=checkpoint.folder, name=name, format=checkpoint.format, files=files)
+        unit = Unit(folder=checkpoint.folder, name=name, path=checkpoint.path, format=checkpoint.format, files=files)
         reading = read_unit(storage, unit, BundleCache(), is_named=True)
         if reading is None:
             return checkpoint.facts, ()

@@ -1,5 +1,7 @@
 """The script that Streamlit runs for every URL: page config, gate, navigation."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages._shared import frame
@@ -13,7 +15,11 @@ PAGES = {
     "resume.py": ("Resume", ":material/play_circle:", "visible"),
 }
 
-st.set_page_config(page_title="Waypoint", page_icon=":material/pin_drop:", layout="wide")
+# Pictures of our own: for a Material icon as favicon the browser would ask another host.
+SHARED = Path(__file__).parent / "_shared"
+
+st.set_page_config(page_title="Waypoint", page_icon=SHARED / "icon.svg", layout="wide")
+st.logo(SHARED / "logo.svg", size="large")
 
 
 def gate() -> None:
@@ -25,6 +31,7 @@ page = st.navigation(
     [
         st.Page(file, title=title, icon=icon, visibility=visibility, default=file == "overview.py")  # type: ignore[arg-type]
         for file, (title, icon, visibility) in PAGES.items()
-    ]
+    ],
+    position="top",
 )
 frame.run(page)

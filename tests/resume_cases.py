@@ -1,7 +1,6 @@
 """Runs on disk with a checkpoint each, as the catalog would describe them, for the tests of the resume manifest."""
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,4 +69,4 @@ def on_disk(root: Path, checkpoint: Checkpoint) -> Checkpoint:
         (folder / file.name).write_bytes(bytes([number]) * file.size)
         found = os.stat(folder / file.name)
         seen.append(FileStat(name=file.name, size=found.st_size, mtime_ns=found.st_mtime_ns))
-    return replace(checkpoint, files=tuple(seen))
+    return checkpoint._replace(files=tuple(seen))

@@ -111,7 +111,7 @@ def test_weights_are_those_that_the_model_has(name: str) -> None:
     [
         ("scaled.weights.h5", INNER_COUNTER),
         ("tfk_scaled.weights.h5", INNER_COUNTER),
-        ("scaled.h5", "optimizer_weights/adam/iteration"),
+        ("scaled.h5", "optimizer_weights/adam_1/iteration"),
         ("tfk_scaled.h5", "optimizer_weights/iteration:0"),
     ],
 )

@@ -1,6 +1,5 @@
 """Proposals: the call, the counters, and each warning that somebody must accept."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,7 +22,7 @@ def keras(
 ) -> Checkpoint:
     """A checkpoint of one Keras file."""
     base = a_checkpoint(contents=contents, **facts)  # type: ignore[arg-type]
-    return replace(base, format=format_, path=f"{base.folder}/{name}", files=(FileStat(name=name, size=1, mtime_ns=1),))
+    return base._replace(format=format_, path=f"{base.folder}/{name}", files=(FileStat(name=name, size=1, mtime_ns=1),))
 
 
 def test_a_whole_proposal() -> None:
@@ -128,23 +127,22 @@ def test_the_epoch_is_known_only_where_the_counting_is(epoch: Sourced | None, ex
 
 
 def test_newer_ones_are_named_with_the_reason() -> None:
-    broken = replace(
-        a_checkpoint(9),
+    broken = a_checkpoint(9)._replace(
         restorable=False,
         findings=(
             Finding(path="x", rule="missing-shard", severity=Severity.ERROR, reason="shard 0 is gone", action="none"),
         ),
     )
-    told = warned(a_checkpoint(7), a_checkpoint(6), a_checkpoint(8), broken, replace(a_checkpoint(10), series="other"))
+    told = warned(a_checkpoint(7), a_checkpoint(6), a_checkpoint(8), broken, a_checkpoint(10)._replace(series="other"))
     assert told["newer-not-restorable"].endswith("cannot be restored: ckpt-9 (shard 0 is gone).")
     assert "passed over: ckpt-8. They stay" in told["newer-restorable"]
 
 
 def test_newer_is_the_later_attempt_then_the_step_then_the_time() -> None:
     chosen = a_checkpoint(7)
-    rewound = replace(a_checkpoint(2), attempt=2)
+    rewound = a_checkpoint(2)._replace(attempt=2)
     assert newer(chosen, (rewound, a_checkpoint(8), a_checkpoint(3))) == (a_checkpoint(8), rewound)
-    without = replace(a_checkpoint(3, step=None), saved_at=chosen.saved_at + timedelta(hours=1))
+    without = a_checkpoint(3, step=None)._replace(saved_at=chosen.saved_at + timedelta(hours=1))
     assert newer(chosen, (without, a_checkpoint(6))) == (without,)
 
 
@@ -155,7 +153,7 @@ def test_many_newer_ones_are_counted() -> None:
 
 def test_backup_and_restore_overrides_a_load() -> None:
     backup = keras(Format.WEIGHTS_H5, name="latest.weights.h5")
-    chief = replace(a_checkpoint(3), folder="exp/a/backup/chief", path="exp/a/backup/chief/ckpt-3", series="b")
+    chief = a_checkpoint(3)._replace(folder="exp/a/backup/chief", path="exp/a/backup/chief/ckpt-3", series="b")
     assert "latest.weights.h5" in warned(a_checkpoint(), backup)["backup-overrides"]
     assert "ckpt-3" in warned(a_checkpoint(), chief)["backup-overrides"]
     assert "backup-pairs" in warned(backup)
@@ -164,8 +162,8 @@ def test_backup_and_restore_overrides_a_load() -> None:
 
 def test_a_live_run_an_unknown_step_findings_and_a_metric_are_told() -> None:
     doubt = Finding(path="x", rule="old-index", severity=Severity.WARNING, reason="the index is older", action="verify")
-    checkpoint = replace(
-        a_checkpoint(step=None, step_reason="no counter"), findings=(doubt,), metric=("val_loss", 0.285)
+    checkpoint = a_checkpoint(step=None, step_reason="no counter")._replace(
+        findings=(doubt,), metric=("val_loss", 0.285)
     )
     told = warned(checkpoint, status="live")
     assert told["step-unknown"].startswith("The step is not known (no counter): ")
@@ -177,6 +175,6 @@ def test_a_live_run_an_unknown_step_findings_and_a_metric_are_told() -> None:
 
 
 def test_what_cannot_be_restored_says_why() -> None:
-    checkpoint = replace(a_checkpoint(), restorable=False)
+    checkpoint = a_checkpoint()._replace(restorable=False)
     check = propose(checkpoint, (), a_run(), NOW).checks[0]
     assert (check.ok, check.detail) == (False, "not everything that the restore reads is there")

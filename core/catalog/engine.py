@@ -12,7 +12,20 @@ from core.catalog.migrations import migrate
 from core.errors import CatalogError
 
 FILE_NAME = "catalog.sqlite3"
-_NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "lustre", "gpfs", "beegfs", "ceph", "9p", "afs", "glusterfs", "fuse.glusterfs")
+_NETWORK = (
+    "nfs",
+    "cifs",
+    "smb",
+    "fuse.sshfs",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "9p",
+    "afs",
+    "glusterfs",
+    "fuse.glusterfs",
+)
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
@@ -37,7 +50,9 @@ def open_catalog(home: Path) -> Engine:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CatalogError(f"WAYPOINT_HOME {home} cannot be made: {error.strerror}. Set it to a writable local folder.") from error
+        raise CatalogError(
+            f"WAYPOINT_HOME {home} cannot be made: {error.strerror}. Set it to a writable local folder."
+        ) from error
     kind = file_system_of(home)
     if kind is not None and kind.startswith(_NETWORK):
         raise CatalogError(

@@ -7,7 +7,14 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, or_, select
 
-from core.catalog.rows import checkpoint_from_row, finding_from_row, from_us, leftovers_from_json, states_from_json, to_us
+from core.catalog.rows import (
+    checkpoint_from_row,
+    finding_from_row,
+    from_us,
+    leftovers_from_json,
+    states_from_json,
+    to_us,
+)
 from core.catalog.tables import checkpoints, findings, folders, roots, runs
 from core.errors import NotFoundError
 from core.fs.names import from_text, to_text
@@ -33,7 +40,8 @@ class RunFilter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFilter:
     """Which checkpoints; empty tuples mean all. `text` is looked for in the path; `saved_after`/`saved_before` bound the
-    save time, `min_bytes`/`max_bytes` the size."""
+    save time, `min_bytes`/`max_bytes` the size.
+    """
 
     root: str | None = None
     run: str | None = None
@@ -131,7 +139,14 @@ class Reader:
         return Overview(**row, idle=row["runs"] - row["live"] - row["stale"])
 
     def runs(
-        self, where: RunFilter, now: datetime, *, sort: str = "last_saved", descending: bool = True, limit: int | None = _LIST_LIMIT, offset: int = 0
+        self,
+        where: RunFilter,
+        now: datetime,
+        *,
+        sort: str = "last_saved",
+        descending: bool = True,
+        limit: int | None = _LIST_LIMIT,
+        offset: int = 0,
     ) -> Page[Run]:
         """A page of runs; `sort` ∈ RUN_SORTS. Runs without a value come last either way."""
         conditions = _run_conditions(where, to_us(now))
@@ -150,22 +165,34 @@ class Reader:
 
     def states(self, root: str, run: str) -> tuple[StateFile, ...]:
         """The state files of a run."""
-        query = select(folders.c.states).where(folders.c.root == root, folders.c.run == to_text(run), folders.c.states != "[]")
+        query = select(folders.c.states).where(
+            folders.c.root == root, folders.c.run == to_text(run), folders.c.states != "[]"
+        )
         return tuple(state for row in self._rows(query) for state in states_from_json(row["states"]))
 
     def leftovers(self, root: str, run: str) -> tuple[Leftover, ...]:
         """The leftovers of a run."""
-        query = select(folders.c.leftovers).where(folders.c.root == root, folders.c.run == to_text(run), folders.c.leftovers != "[]")
+        query = select(folders.c.leftovers).where(
+            folders.c.root == root, folders.c.run == to_text(run), folders.c.leftovers != "[]"
+        )
         return tuple(item for row in self._rows(query) for item in leftovers_from_json(row["leftovers"]))
 
     def checkpoints(
-        self, where: CheckpointFilter, *, sort: str = "saved_at", descending: bool = True, limit: int | None = 100, offset: int = 0
+        self,
+        where: CheckpointFilter,
+        *,
+        sort: str = "saved_at",
+        descending: bool = True,
+        limit: int | None = 100,
+        offset: int = 0,
     ) -> Page[Checkpoint]:
         """A page of checkpoints; `sort` ∈ CHECKPOINT_SORTS; `limit` None gives all."""
         conditions = _checkpoint_conditions(where)
         column = {"saved_at": checkpoints.c.saved_at_us}.get(sort, checkpoints.c.get(sort, checkpoints.c.saved_at_us))
         query = select(checkpoints).where(*conditions).order_by(*_ordered(column, descending), checkpoints.c.id)
-        total, size = self._totals(select(func.count(), func.coalesce(func.sum(checkpoints.c.bytes), 0)).where(*conditions))
+        total, size = self._totals(
+            select(func.count(), func.coalesce(func.sum(checkpoints.c.bytes), 0)).where(*conditions)
+        )
         rows = self._rows(query.limit(limit).offset(offset))
         return Page(items=self._with_findings(rows), total=total, total_bytes=size)
 
@@ -177,7 +204,12 @@ class Reader:
         return self._with_findings(rows)[0]
 
     def findings(
-        self, *, root: str | None = None, run: str | None = None, severities: Iterable[str] = (), limit: int = _LIST_LIMIT
+        self,
+        *,
+        root: str | None = None,
+        run: str | None = None,
+        severities: Iterable[str] = (),
+        limit: int = _LIST_LIMIT,
     ) -> tuple[PlacedFinding, ...]:
         """Findings, worst first."""
         rank = case({"error": 0, "warning": 1}, value=findings.c.severity, else_=2)
@@ -187,7 +219,11 @@ class Reader:
             .exists()
             .label("is_checkpoint")
         )
-        query = select(findings, is_checkpoint).order_by(rank, findings.c.root, findings.c.run, findings.c.path).limit(limit)
+        query = (
+            select(findings, is_checkpoint)
+            .order_by(rank, findings.c.root, findings.c.run, findings.c.path)
+            .limit(limit)
+        )
         if root is not None:
             query = query.where(findings.c.root == root)
         if run is not None:
@@ -195,7 +231,12 @@ class Reader:
         if wanted := tuple(severities):
             query = query.where(findings.c.severity.in_(wanted))
         return tuple(
-            PlacedFinding(root=row["root"], run=from_text(row["run"]), finding=finding_from_row(row), is_checkpoint=row["is_checkpoint"])
+            PlacedFinding(
+                root=row["root"],
+                run=from_text(row["run"]),
+                finding=finding_from_row(row),
+                is_checkpoint=row["is_checkpoint"],
+            )
             for row in self._rows(query)
         )
 

@@ -25,6 +25,9 @@ from core.model import (
     StateFile,
 )
 
+_encode = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False
+).encode  # made once: json.dumps makes one each time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SOURCED = ("step", "epoch", "save_counter")
 _PLAIN = (
@@ -132,7 +135,7 @@ def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
         "attempt": item.attempt,
         "is_latest": item.is_latest,
         "is_latest_restorable": item.is_latest_restorable,
-        "detail": json.dumps(detail, separators=(",", ":"), ensure_ascii=False),
+        "detail": _encode(detail),
     }
 
 

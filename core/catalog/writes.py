@@ -1,7 +1,7 @@
 """Writing the catalog: folders, checkpoints, findings and roll-ups of one root. Only the index layer calls this."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,9 @@ def _folder_from_row(row: Mapping[str, Any]) -> KnownFolder:
     )
 
 
-def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder]) -> None:
-    """Insert or replace folders."""
+def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder], known: Collection[str]) -> None:
+    """Insert folders, or replace those that are known."""
+    items = list(items)
     rows = [
         {
             "root": root,
@@ -91,7 +92,7 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
         for item in items
     ]
     if rows:
-        _delete_folder_rows(connection, root, [str(row["path"]) for row in rows])
+        _delete_folder_rows(connection, root, [to_text(item.path) for item in items if item.path in known])
         connection.execute(insert(folders), rows)
 
 
@@ -143,14 +144,17 @@ def store_checkpoints(connection: Connection, old: Iterable[Mapping[str, Any]], 
         connection.execute(update(checkpoints).where(checkpoints.c.id == bindparam("row_id")), updates)
 
 
-def store_run(connection: Connection, row: Mapping[str, object], found: Iterable[Finding]) -> None:
-    """Replace a run's roll-up and findings. `row` has the columns of `runs`, its path as it is on disk."""
-    root, path = str(row["root"]), str(row["path"])
-    delete_runs(connection, root, [path])
-    connection.execute(insert(runs), [{**row, "path": to_text(path)}])
-    rows = [finding_to_row(root, path, item) for item in found]
+def store_runs(
+    connection: Connection, root: str, records: Sequence[tuple[Mapping[str, object], Iterable[Finding]]]
+) -> None:
+    """Replace runs' roll-ups and findings. Each row has the columns of `runs`, its path as it is on disk."""
+    delete_runs(connection, root, [str(row["path"]) for row, _ in records])
+    rows = [{**row, "path": to_text(str(row["path"]))} for row, _ in records]
     if rows:
-        connection.execute(insert(findings), rows)
+        connection.execute(insert(runs), rows)
+    found = [finding_to_row(root, str(row["path"]), item) for row, items in records for item in items]
+    if found:
+        connection.execute(insert(findings), found)
 
 
 def delete_runs(connection: Connection, root: str, paths: Iterable[str]) -> None:
@@ -165,7 +169,9 @@ def known_prefixes(connection: Connection, root: str, paths: Iterable[str]) -> f
     texts = [to_text(path) for path in paths]
     query = select(checkpoints.c.path).where(checkpoints.c.root == root)
     return frozenset(
-        from_text(row.path) for part in _chunks(texts) for row in connection.execute(query.where(checkpoints.c.path.in_(part)))
+        from_text(row.path)
+        for part in _chunks(texts)
+        for row in connection.execute(query.where(checkpoints.c.path.in_(part)))
     )
 
 
@@ -173,7 +179,8 @@ def store_root(connection: Connection, root: Root, looked_at_us: int | None) -> 
     """Insert or replace a root."""
     connection.execute(delete(roots).where(roots.c.id == root.id))
     connection.execute(
-        insert(roots), [{"id": root.id, "path": to_text(root.path), "problem": root.problem, "looked_at_us": looked_at_us}]
+        insert(roots),
+        [{"id": root.id, "path": to_text(root.path), "problem": root.problem, "looked_at_us": looked_at_us}],
     )
 
 

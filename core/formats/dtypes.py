@@ -38,9 +38,7 @@ NAMES: dict[int, str] = {
 STRING = 7
 INTEGERS = frozenset({"int32", "uint8", "int16", "int8", "int64", "uint16", "uint32", "uint64"})
 # What can be trained: only these may be weights.
-TRAINABLE = frozenset(
-    name for name in NAMES.values() if name.startswith(("float", "bfloat", "complex"))
-)
+TRAINABLE = frozenset(name for name in NAMES.values() if name.startswith(("float", "bfloat", "complex")))
 
 
 def name_of(number: int) -> str:

@@ -11,6 +11,8 @@ _DATE = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
 
 def epoch_from_name(name: str) -> int | None:
     """The number behind the word epoch (`epoch-03`, `e12`), if there is one."""
+    if "e" not in name and "E" not in name:
+        return None
     match = _EPOCH.search(_ENDINGS.sub("", name))
     return None if match is None else int(match["number"])
 

@@ -74,6 +74,11 @@ class Window(io.RawIOBase):
         super().close()
 
 
+def text(name: bytes) -> str:
+    """A name or an attribute as text that every encoder takes."""
+    return name.decode("utf-8", "backslashreplace")
+
+
 def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py has no types)
     """An attribute's text; None where it is absent, no single string, or too long."""
     if not h5a.exists(place, name):
@@ -84,9 +89,9 @@ def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py
     if attribute.get_type().get_class() != h5t.STRING:
         return None
     value = h5py.AttributeManager(SimpleNamespace(id=place))[name.decode()]
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    return text(value) if isinstance(value, bytes) and len(value) <= MAX_TEXT else None
 
 
 def kind_of(type_id: Any) -> str:  # noqa: ANN401
@@ -121,7 +126,7 @@ def dataset(root: Any, name: bytes, budget: list[int]) -> list[Any]:  # noqa: AN
     size = type_id.get_size()
     for extent in shape or ():
         size *= extent
-    return [name.decode("utf-8", "surrogateescape"), kind, shape, size, found.get_offset(), value]
+    return [text(name), kind, shape, size, found.get_offset(), value]
 
 
 def names_of(root: Any) -> tuple[list[bytes], list[bytes]]:  # noqa: ANN401
@@ -159,20 +164,17 @@ def tree(file: Any) -> dict[str, Any]:  # noqa: ANN401
     budget = [MAX_VALUES]
     attributes = {name: text_attribute(root, name.encode()) for name in ("keras_version", "backend", "training_config")}
     marks = [name for name in ("model_config", "layer_names", "layer_names0") if h5a.exists(root, name.encode())]
-    weight_groups = [
-        name.decode("utf-8", "surrogateescape")
-        for name in groups
-        if name.count(b"/") < 2 and _has_weight_names(h5g.open(root, name))
-    ]
+    weight_groups = [text(name) for name in groups if name.count(b"/") < 2 and _has_weight_names(h5g.open(root, name))]
     rows = [dataset(root, name, budget) for name in datasets]
-    counters = (row[0].removesuffix("/0") for row in rows if row[0].endswith("vars/0") and row[5] is not None)
     titles = {
-        place: text_attribute(h5g.open(root, place.encode("utf-8", "surrogateescape")), b"name") for place in counters
+        text(name[:-2]): text_attribute(h5g.open(root, name[:-2]), b"name")
+        for name, row in zip(datasets, rows, strict=True)
+        if name.endswith(b"vars/0") and row[5] is not None
     }
     return {
         "datasets": rows,
-        "groups": [name.decode("utf-8", "surrogateescape") for name in groups if name.count(b"/") < 2],
-        "attributes": {name: text for name, text in attributes.items() if text is not None},
+        "groups": [text(name) for name in groups if name.count(b"/") < 2],
+        "attributes": {name: value for name, value in attributes.items() if value is not None},
         "marks": marks,
         "weight_groups": weight_groups,
         "titles": {place: title for place, title in titles.items() if title is not None},

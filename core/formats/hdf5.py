@@ -73,7 +73,7 @@ def found_in(tree: Tree, *, has_architecture: bool = False) -> Found:
     is_legacy = form is Format.HDF5
     roles = h5_roles.of_legacy_file(tree) if is_legacy else h5_roles.of_weights_file(tree)
     facts = _facts(roles.variables, roles.step, has_architecture=has_architecture or "model_config" in tree.marks)
-    return Found(form, replace(facts, writer=_writer(tree)), roles.variables)
+    return Found(form, facts._replace(writer=_writer(tree)), roles.variables)
 
 
 def read_sharded(storage: Storage, json_path: str, shard_names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
@@ -107,8 +107,8 @@ def read_sharded(storage: Storage, json_path: str, shard_names: Collection[str])
     facts = _facts(variables, roles.step, has_optimizer=any(map(h5_roles.is_optimizer_group, weight_map)))
     shards = tuple(Shard(number=numbers[name], name=name, expected=None, actual=sizes.get(name)) for name in names)
     if len(present) < len(names) and facts.step is None and facts.has_optimizer:
-        facts = replace(facts, step_reason="the shard that holds the iterations is missing")
-    return replace(facts, shards=shards), variables
+        facts = facts._replace(step_reason="the shard that holds the iterations is missing")
+    return facts._replace(shards=shards), variables
 
 
 def backup_epoch(content: bytes) -> Sourced | None:
@@ -148,7 +148,7 @@ def _writer(tree: Tree) -> str | None:
     config = tree.attributes.get("training_config")
     if config:
         try:
-            found = parse(config.encode(), "training_config")
+            found = parse(config.encode("utf-8", "replace"), "training_config")
         except FormatError:
             found = None  # it says the optimizer's name, and nothing that a restore needs
         if isinstance(found, dict):

@@ -72,7 +72,7 @@ def _joined(outside: _Outside, tree: h5_tree.Tree) -> Result:
         _, facts, variables = hdf5.found_in(tree, has_architecture=outside.has_architecture)
     except UnsupportedError as error:
         raise CorruptError(error.message, section=WEIGHTS) from error
-    return replace(facts, writer=outside.writer or facts.writer), variables
+    return facts._replace(writer=outside.writer or facts.writer), variables
 
 
 def _outside(storage: Storage, path: str) -> _Outside:

@@ -28,7 +28,15 @@ _RATES = {"_learning_rate", "learning_rate"}
 _TRAINABLE = "_trainable_variables"
 _INNER = "inner_optimizer"
 # Children of models that hold metrics, losses and the like; floats below them are no weights.
-_NOT_MODEL = {"keras_api", "metrics", "_metrics", "compiled_metrics", "_compile_metrics", "compiled_loss", "_compile_loss"}
+_NOT_MODEL = {
+    "keras_api",
+    "metrics",
+    "_metrics",
+    "compiled_metrics",
+    "_compile_metrics",
+    "compiled_loss",
+    "_compile_loss",
+}
 _NOT_MODEL |= {"_loss_tracker", "loss_tracker", "_metric", "_tracker", "metric"}
 # Float scalars that training loops keep beside the model.
 _BOOKKEEPING = {"learning_rate", "_learning_rate", "lr", "best", "loss", "epoch", "step", "global_step", "epsilon"}
@@ -87,7 +95,9 @@ def parse_graph(data: bytes) -> TrackableObjectGraph:
         raise CorruptError("not a TrackableObjectGraph", section="object graph") from error
     count = len(graph.nodes)
     for number, node in enumerate(graph.nodes):
-        pointed = [child.node_id for child in node.children] + [slot.slot_variable_node_id for slot in node.slot_variables]
+        pointed = [child.node_id for child in node.children] + [
+            slot.slot_variable_node_id for slot in node.slot_variables
+        ]
         if any(not 0 <= target < count for target in pointed):
             raise CorruptError(f"node {number} points beyond the {count} nodes", section="object graph")
     return graph
@@ -98,7 +108,11 @@ def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]
     nodes = [
         _Node(
             children={child.local_name: child.node_id for child in node.children},
-            keys={attribute.checkpoint_key: attribute.full_name for attribute in node.attributes if attribute.checkpoint_key},
+            keys={
+                attribute.checkpoint_key: attribute.full_name
+                for attribute in node.attributes
+                if attribute.checkpoint_key
+            },
             slots=tuple(slot.slot_variable_node_id for slot in node.slot_variables),
         )
         for node in graph.nodes
@@ -113,7 +127,9 @@ def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]
     opened = set(optimizers)
     free = _below(nodes, [0] if nodes and 0 not in opened else [], lambda node, name: node not in opened)
     modelled = _below(
-        nodes, [0] if nodes and 0 not in opened else [], lambda node, name: node not in opened and name not in _NOT_MODEL
+        nodes,
+        [0] if nodes and 0 not in opened else [],
+        lambda node, name: node not in opened and name not in _NOT_MODEL,
     )
     owned = _below(nodes, optimizers, lambda _node, _name: True) - free
     names = _local_names(nodes)

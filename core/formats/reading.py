@@ -4,7 +4,7 @@ To add a format: a module with a reader, and one line in READERS.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from core.errors import FormatError, UnsupportedError
 from core.formats import bundle, file_names, hdf5, keras_zip, orbax, saved_model, sstable
@@ -20,23 +20,18 @@ _FROM_NAME = "the number in the name"
 _SAVED_MODEL_PREFIX = "variables/variables"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """What is to be read: a checkpoint's folder, its name there ('' for the folder itself), and its files by name."""
+class Unit(NamedTuple):
+    """What is to be read: a checkpoint's folder, its name there ('' for the folder itself), its path (both together), and
+    its files by name."""
 
     folder: str
     name: str
+    path: str
     format: Format
     files: Mapping[str, FileStat]
 
-    @property
-    def path(self) -> str:
-        """The checkpoint's path relative to the root."""
-        return "/".join(part for part in (self.folder, self.name) if part)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What was read. `format` may differ from the one that the name suggested."""
 
     format: Format
@@ -60,7 +55,8 @@ def read_unit(storage: Storage, unit: Unit, cache: BundleCache, *, is_named: boo
         raise
     except OSError as error:
         reading = _failed(unit, "unreadable", error.strerror or str(error))
-    return replace(reading, facts=_with_name(unit, reading.facts))
+    facts = _with_name(unit, reading.facts)
+    return reading if facts is reading.facts else reading._replace(facts=facts)
 
 
 def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
@@ -76,8 +72,7 @@ def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
 
 
 def _head(storage: Storage, unit: Unit, name: str, length: int) -> bytes:
-    with storage.open(f"{unit.folder}/{name}" if unit.folder else name) as file:
-        return file.read(length)
+    return storage.read(f"{unit.folder}/{name}" if unit.folder else name, length)
 
 
 def _failed(unit: Unit, kind: str, detail: str) -> Reading:
@@ -98,14 +93,18 @@ def _is_foreign(unit: Unit, error: FormatError) -> bool:
 
 def _with_name(unit: Unit, facts: Facts) -> Facts:
     """What the content does not tell is taken from the name, and said to be."""
-    base = unit.path.rpartition("/")[2]
+    base = (unit.name or unit.folder).rpartition("/")[2]
     epoch = file_names.epoch_from_name(base)
     if facts.epoch is None and epoch is not None:
-        facts = replace(facts, epoch=Sourced(value=epoch, source=_FROM_NAME))
+        facts = facts._replace(epoch=Sourced(value=epoch, source=_FROM_NAME))
+    if facts.step is not None:
+        return facts
     number = file_names.number_from_name(base)
-    told = facts.save_counter is not None or epoch is not None or unit.format is Format.SAVED_MODEL  # whose number is a version
-    if facts.step is None and number is not None and not told and facts.problem is None:
-        facts = replace(facts, step=Sourced(value=number, source=_FROM_NAME), step_reason=None)
+    told = (
+        facts.save_counter is not None or epoch is not None or unit.format is Format.SAVED_MODEL
+    )  # whose number is a version
+    if number is not None and not told and facts.problem is None:
+        facts = facts._replace(step=Sourced(value=number, source=_FROM_NAME), step_reason=None)
     return facts
 
 
@@ -117,10 +116,9 @@ def _read_bundle(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
 def _read_v1(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     """TF1's single-file format is recognised by its magic; its variables are not read yet."""
     size = unit.files[unit.name].size
-    with storage.open(unit.path) as file:
-        file.seek(max(0, size - sstable.FOOTER_SIZE))
-        if not sstable.is_table(file.read()):
-            raise UnsupportedError("not a table", section="footer")
+    (tail,) = storage.read_ranges(unit.path, ((max(0, size - sstable.FOOTER_SIZE), sstable.FOOTER_SIZE),))
+    if not sstable.is_table(tail):
+        raise UnsupportedError("not a table", section="footer")
     reason = "TensorFlow 1's single-file format is listed, not read"
     return Reading(format=unit.format, facts=Facts(contents_reason=reason, step_reason=reason))
 

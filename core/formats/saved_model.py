@@ -5,7 +5,6 @@ https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/protobuf/s
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
@@ -52,15 +51,14 @@ def read(
         return _export(facts, writer, is_keras=KERAS in names), ()
     facts, variables = bundle
     if facts.has_optimizer:
-        return replace(facts, contents=Contents.FULL_MODEL, has_architecture=True, writer=writer), variables
+        return facts._replace(contents=Contents.FULL_MODEL, has_architecture=True, writer=writer), variables
     if facts.contents is Contents.UNKNOWN:
-        return replace(facts, has_architecture=KERAS in names, writer=writer), variables
+        return facts._replace(has_architecture=KERAS in names, writer=writer), variables
     return _export(facts, writer, is_keras=KERAS in names), variables
 
 
 def _export(facts: Facts, writer: str | None, *, is_keras: bool) -> Facts:
-    return replace(
-        facts,
+    return facts._replace(
         contents=Contents.EXPORT,
         contents_reason=None,
         has_architecture=is_keras,

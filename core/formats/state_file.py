@@ -4,13 +4,10 @@ Source: tensorflow/python/checkpoint/checkpoint_management.py (get_checkpoint_st
 """
 
 import posixpath
-from collections.abc import Callable
 
 from google.protobuf import text_format
 
-from core.errors import FormatError
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.model import FileStat, StateFile
 
@@ -23,10 +20,11 @@ def read(storage: Storage, folder: str, file: FileStat) -> StateFile:
     """The state file of a folder. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
     path = posixpath.join(folder, file.name)
     if file.size > MAX_SIZE:
-        return StateFile(path=path, unreadable=f"{file.size:,} bytes: no state file is that large", mtime_ns=file.mtime_ns)
+        return StateFile(
+            path=path, unreadable=f"{file.size:,} bytes: no state file is that large", mtime_ns=file.mtime_ns
+        )
     try:
-        with storage.open(path) as opened:
-            data = opened.read(MAX_SIZE + 1)
+        data = storage.read(path, file.size + 1)
     except OSError as error:
         return StateFile(path=path, unreadable=error.strerror or str(error), mtime_ns=file.mtime_ns)
     return parse(path, data, file.mtime_ns)

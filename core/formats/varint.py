@@ -7,7 +7,8 @@ _MAX_BITS = 70
 
 def read_varint(data: bytes | memoryview, position: int, *, section: str) -> tuple[int, int]:
     """The number that starts at `position`, and the position behind it. TruncatedError at the end of the data,
-    CorruptError for more than ten bytes."""
+    CorruptError for more than ten bytes.
+    """
     result = shift = 0
     while True:
         if position >= len(data):

@@ -5,12 +5,15 @@ import os
 import stat as modes
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from core.fs.names import to_text
 from core.fs.storage import Members
 from core.model import FileStat, Problem
 
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_PIECE = 1 << 20
 BLOCK = 512  # st_blocks counts these, whatever the file system's own block size (POSIX)
 
 
@@ -22,10 +25,10 @@ class LocalStorage:
 
     def absolute(self, path: str) -> str:
         """The absolute path of a path in this root."""
-        return os.path.join(self.root, path) if path else self.root
+        return f"{self.root}/{path}" if path else self.root
 
-    def list(self, folder: str) -> Members:
-        """The members of a folder; see `Storage.list`."""
+    def members(self, folder: str) -> Members:
+        """The members of a folder; see `Storage.members`."""
         files: list[FileStat] = []
         subfolders: list[str] = []
         problems: list[Problem] = []
@@ -65,8 +68,20 @@ class LocalStorage:
 
     def open(self, path: str) -> BinaryIO:
         """A file for reading. Never blocks on a pipe that took a file's place."""
-        descriptor = os.open(self.absolute(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        return open(descriptor, "rb")
+        return open(os.open(self.absolute(path), _READ), "rb")
+
+    def read(self, path: str, limit: int) -> bytes:
+        """A file's first `limit` bytes."""
+        (content,) = self.read_ranges(path, ((0, limit),))
+        return content
+
+    def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The bytes at some places of one file. Without a file object: a scan does this for every checkpoint."""
+        descriptor = os.open(self.absolute(path), _READ)
+        try:
+            return [_read_range(descriptor, offset, length) for offset, length in ranges]
+        finally:
+            os.close(descriptor)
 
     def now_ns(self) -> int:
         """The file server's time: an unnamed file's, else a short-lived one's, else (a read-only root) the host's."""
@@ -82,6 +97,18 @@ class LocalStorage:
             probe.flush()
             return os.fstat(probe.fileno()).st_mtime_ns
         return time.time_ns()
+
+
+def _read_range(descriptor: int, offset: int, length: int) -> bytes:
+    first = os.pread(descriptor, min(length, _PIECE), offset)
+    if len(first) == length or not first:
+        return first
+    pieces = [first]
+    position, end = offset + len(first), offset + length
+    while position < end and (piece := os.pread(descriptor, min(end - position, _PIECE), position)):
+        pieces.append(piece)
+        position += len(piece)
+    return b"".join(pieces)
 
 
 def _file(name: str, found: os.stat_result) -> FileStat:

@@ -1,5 +1,6 @@
 """The storage protocol: all that the core asks of a disk. The local disk is `core.fs.local`; object stores come later."""
 
+from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from core.model import FileStat, Problem
@@ -16,7 +17,7 @@ class Members(NamedTuple):
 class Storage(Protocol):
     """A root's content. Paths are POSIX, relative to the root; '' is the root. Errors are OSError."""
 
-    def list(self, folder: str) -> Members:
+    def members(self, folder: str) -> Members:
         """The members of a folder, in no order. Sockets, broken links and links out of the root are no members."""
 
     def folder_time(self, folder: str) -> int:
@@ -27,6 +28,12 @@ class Storage(Protocol):
 
     def open(self, path: str) -> BinaryIO:
         """A file for reading."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """A file's first `limit` bytes, fewer where it is shorter."""
+
+    def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The bytes at some (offset, length), each shorter where the file ends before; the file is opened once."""
 
     def absolute(self, path: str) -> str:
         """The path that another process on this machine opens."""

@@ -13,6 +13,8 @@ def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
         return (_unreadable(path, form, facts),)
     if not facts.committed:
         return (finding("interrupted-save", path, "It has no mark of completion."),)
+    if facts.mismatch is None and all(shard.actual == shard.expected for shard in facts.shards):
+        return ()
     missing = [shard for shard in facts.shards if shard.actual is None and shard.expected]
     if missing:
         return (_missing(path, missing, facts.shards),)

@@ -130,9 +130,7 @@ _ROWS = (
         "Bring missing files back, or start the job anew.",
     ),
 )
-RULES = {
-    row[0]: Rule(id=row[0], severity=row[1], meaning=row[2], why=row[3], action=row[4]) for row in _ROWS
-}
+RULES = {row[0]: Rule(id=row[0], severity=row[1], meaning=row[2], why=row[3], action=row[4]) for row in _ROWS}
 
 
 def finding(rule: str, path: str, reason: str) -> Finding:

@@ -25,7 +25,11 @@ def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Find
 def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
     newest = series[-1]
     saves = len(series) - 1 - list(series).index(best)
-    if newest.facts.step is not None and best.facts.step is not None and newest.facts.step.value > best.facts.step.value:
+    if (
+        newest.facts.step is not None
+        and best.facts.step is not None
+        and newest.facts.step.value > best.facts.step.value
+    ):
         lost = f"{newest.facts.step.value - best.facts.step.value:,} steps"
     else:
         lost = f"{saves} {'save' if saves == 1 else 'saves'}"

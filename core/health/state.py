@@ -44,7 +44,11 @@ def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str
     inside = target(state, state.latest, root_path)
     if inside is None:
         return Answer(error=f"The state file names {state.latest}, outside of the root: not looked at")
-    written = state.latest if posixpath.isabs(state.latest) else posixpath.join(root_path, posixpath.dirname(state.path), state.latest)
+    written = (
+        state.latest
+        if posixpath.isabs(state.latest)
+        else posixpath.join(root_path, posixpath.dirname(state.path), state.latest)
+    )
     if _GLOB.search(written):  # TensorFlow takes the path for a glob pattern
         pattern = _pattern(posixpath.normpath(written))
         matches = any(pattern.fullmatch(posixpath.join(root_path, prefix)) for prefix in existing)
@@ -59,17 +63,25 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
     if state.latest is None:
         return
     folder = posixpath.dirname(state.path)
-    gone = [path for path in dict.fromkeys((state.latest, *state.history)) if target(state, path, root_path) not in existing]
-    here = [path for path in gone if posixpath.isabs(path) and posixpath.join(folder, posixpath.basename(path)) in existing]
+    gone = [
+        path for path in dict.fromkeys((state.latest, *state.history)) if target(state, path, root_path) not in existing
+    ]
+    here = [
+        path for path in gone if posixpath.isabs(path) and posixpath.join(folder, posixpath.basename(path)) in existing
+    ]
     if here:
         elsewhere = posixpath.dirname(here[0])
-        yield finding("moved-run", state.path, f"It names {len(here)} checkpoints in {elsewhere}; the same names lie here.")
+        yield finding(
+            "moved-run", state.path, f"It names {len(here)} checkpoints in {elsewhere}; the same names lie here."
+        )
         gone = [path for path in gone if path not in here]
     if state.latest in gone:
         yield finding("dangling-latest", state.path, f"{state.latest} has no index.")
         gone.remove(state.latest)
     if gone:
-        yield finding("dangling-history", state.path, f"{len(gone)} listed checkpoints are not there: {', '.join(gone[:3])}.")
+        yield finding(
+            "dangling-history", state.path, f"{len(gone)} listed checkpoints are not there: {', '.join(gone[:3])}."
+        )
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.formats import state_file
 from core.formats.bundle import BundleCache
@@ -31,13 +31,15 @@ from core.scan.walk import folder_units, join, look, signature
 _BACKUP_NAMES = {"latest.weights.h5": "training_metadata.json", "latest.weights.h5.bkp": "training_metadata.json.bkp"}
 _METADATA_LIMIT = 64 * 1024
 _SHOWN_FILES = 3
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderTask:
-    """What the work needs: the root's id, a listing, the checkpoints known of this folder, the time, the grace (ns)."""
+    """What the work needs: the root's id, the run, a listing, the checkpoints known of this folder, the time, the grace (ns)."""
 
     root: str
+    run: str
     listing: Listing
     known: tuple[Checkpoint, ...]
     now_ns: int
@@ -61,9 +63,13 @@ class FolderResult:
     has_folder_unit: bool
 
 
-def read_folder(storage: Storage, task: FolderTask) -> FolderResult:
-    """Read what changed in a folder. One bad file never hides the rest. A group judged broken is listed once more."""
-    result = _read_once(storage, task)
+def read_folder(storage: Storage, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
+    """Read what changed in a folder. One bad file never hides the rest. A group judged broken is listed once more.
+
+    `cache` only saves time: what is in it was read from equal bytes.
+    """
+    cache = BundleCache() if cache is None else cache
+    result = _read_once(storage, task, cache)
     if not _is_broken(result):
         return result
     try:
@@ -73,14 +79,14 @@ def read_folder(storage: Storage, task: FolderTask) -> FolderResult:
     if signature(again) == result.signature:
         return result
     known = tuple(item for item in result.checkpoints if not item.findings)
-    return replace(_read_once(storage, replace(task, listing=again, known=known)), recheck=True)
+    return replace(_read_once(storage, replace(task, listing=again, known=known), cache), recheck=True)
 
 
 def _is_broken(result: FolderResult) -> bool:
     return any(item.findings for item in result.checkpoints) or any(not item.writing for item in result.leftovers)
 
 
-def _read_once(storage: Storage, task: FolderTask) -> FolderResult:
+def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> FolderResult:
     listing = task.listing
     groups = group(listing)
     states = tuple(state_file.read(storage, listing.folder, file) for file in groups.states)
@@ -88,7 +94,6 @@ def _read_once(storage: Storage, task: FolderTask) -> FolderResult:
     times = {name: time for state in states for name, time in state_file.times_by_name(state).items()}
     known = {(item.path, item.files): item for item in task.known}
     problems = list(listing.problems)
-    cache = BundleCache()
     checkpoints: list[Checkpoint] = []
     reused = parsed = 0
     beside = {file.name for file in listing.files}
@@ -96,7 +101,7 @@ def _read_once(storage: Storage, task: FolderTask) -> FolderResult:
         path = join(listing.folder, one.name) if one.name else listing.folder
         old = known.get((path, one.files))
         if old is not None and old.health is not Health.WRITING:
-            kept = replace(old, findings=file_rules.judge(old.path, old.format, old.facts))
+            kept = old._replace(run=task.run, findings=file_rules.judge(old.path, old.format, old.facts))
             checkpoints.append(_dated(kept, times))
             reused += 1
             continue
@@ -129,19 +134,21 @@ def _checkpoint(
     storage: Storage, task: FolderTask, one: Group, cache: BundleCache, named: set[str], beside: set[str]
 ) -> Checkpoint | None:
     folder = task.listing.folder
-    unit = Unit(folder=folder, name=one.name, format=one.format, files={file.name: file for file in one.files})
+    path = join(folder, one.name) if one.name else folder
+    files = {file.name: file for file in one.files}
+    unit = Unit(folder=folder, name=one.name, path=path, format=one.format, files=files)
     reading = read_unit(storage, unit, cache, is_named=one.name in named)
     if reading is None:
         return None
     facts = _backup(storage, folder, one.name, beside, reading.facts)
-    findings: tuple[Finding, ...] = file_rules.judge(unit.path, reading.format, facts)
+    findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     newest = max((file.mtime_ns for file in one.files), default=0)
     writing = bool(findings) and newest > task.now_ns - task.grace_ns
     moment, source = _saved_at(one, facts)
     return Checkpoint(
         root=task.root,
-        run="",
-        path=unit.path,
+        run=task.run,
+        path=path,
         folder=folder,
         format=reading.format,
         files=one.files,
@@ -152,20 +159,22 @@ def _checkpoint(
         findings=() if writing else findings,
         restorable=not findings,
         health=Health.WRITING if writing else health_of(findings),
-        stem=stem(unit.path.rpartition("/")[2]),
+        stem=stem(path.rpartition("/")[2]),
     )
 
 
 def health_of(findings: Sequence[Finding]) -> Health:
     """The worst finding above info."""
-    worst = max((finding.severity.rank for finding in findings), default=0)
+    if not findings:
+        return Health.OK
+    worst = max(finding.severity.rank for finding in findings)
     return {Severity.ERROR.rank: Health.ERROR, Severity.WARNING.rank: Health.WARNING}.get(worst, Health.OK)
 
 
 def from_ns(nanoseconds: int) -> datetime:
     """An aware UTC datetime; times that datetime cannot hold become its bounds."""
     seconds = min(max(nanoseconds // 1_000_000_000, 0), 253_402_300_799)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000 % 1_000_000)
+    return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000 % 1_000_000)
 
 
 def _saved_at(one: Group, facts: Facts) -> tuple[datetime, SavedAtSource]:
@@ -181,7 +190,7 @@ def _dated(item: Checkpoint, times: dict[str, float]) -> Checkpoint:
     seconds = times.get(item.path.rpartition("/")[2]) if item.format is Format.TF_BUNDLE else None
     if seconds is None:
         return item
-    return replace(item, saved_at=from_ns(int(seconds * 1e9)), saved_at_source=SavedAtSource.STATE_FILE)
+    return item._replace(saved_at=from_ns(int(seconds * 1e9)), saved_at_source=SavedAtSource.STATE_FILE)
 
 
 def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: Facts) -> Facts:
@@ -191,7 +200,7 @@ def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: F
         return facts
     try:
         with storage.open(join(folder, metadata)) as file:
-            return replace(facts, epoch=backup_epoch(file.read(_METADATA_LIMIT)))
+            return facts._replace(epoch=backup_epoch(file.read(_METADATA_LIMIT)))
     except OSError:
         return facts
 

@@ -16,7 +16,8 @@ from core.errors import BusyError, CoreError
 from core.fs.local import LocalStorage
 from core.fs.names import short_id, to_text
 from core.index.lock import WAIT_SECONDS, writing
-from core.index.refresh import CancelledError, Options, Progress, refresh_root
+from core.index.options import CancelledError, Options, Progress
+from core.index.refresh import refresh_root
 from core.index.rollup import Ages
 from core.model import IndexReport, Problem, Root
 from core.settings import Settings
@@ -29,7 +30,8 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexerStatus:
     """What the indexer does: `phase` ∈ starting, looking, waiting, failed. `version` grows with every pass that changed
-    something; `expected_folders` is the number of folders of the last pass, None at the first."""
+    something; `expected_folders` is the number of folders of the last pass, None at the first.
+    """
 
     phase: str = "starting"
     root: str | None = None

@@ -6,9 +6,41 @@ from functools import lru_cache
 
 _INNER = frozenset(
     {
-        *("checkpoint", "checkpoints", "ckpt", "ckpts", "training_checkpoints", "best_ckpt", "weights", "model", "models"),
-        *("saved_model", "saved_models", "export", "exported", "best_exporter", "logs", "tb", "tensorboard", "summaries"),
-        *("plugins", "train", "validation", "val", "eval", "test", "backup", "chief", "variables", "artifacts", ".guild"),
+        *(
+            "checkpoint",
+            "checkpoints",
+            "ckpt",
+            "ckpts",
+            "training_checkpoints",
+            "best_ckpt",
+            "weights",
+            "model",
+            "models",
+        ),
+        *(
+            "saved_model",
+            "saved_models",
+            "export",
+            "exported",
+            "best_exporter",
+            "logs",
+            "tb",
+            "tensorboard",
+            "summaries",
+        ),
+        *(
+            "plugins",
+            "train",
+            "validation",
+            "val",
+            "eval",
+            "test",
+            "backup",
+            "chief",
+            "variables",
+            "artifacts",
+            ".guild",
+        ),
     }
 )
 _INNER_STEMS = ("eval_", "workertemp_")
@@ -24,7 +56,8 @@ def find_runs(
     plain: Iterable[str], folder_units: Iterable[str], markers: Iterable[str], patterns: Sequence[str] = ()
 ) -> frozenset[str]:
     """The run folders ('' is the root). `plain` are folders that hold units directly, `folder_units` folders that are
-    themselves a unit, `markers` folders that say that they are runs; `patterns` are globs of run folders."""
+    themselves a unit, `markers` folders that say that they are runs; `patterns` are globs of run folders.
+    """
     starts = {*plain, *(folder.rpartition("/")[0] for folder in folder_units)}
     marked = frozenset(markers)
     root_may = _root_is_run(starts)

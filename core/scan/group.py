@@ -78,12 +78,12 @@ def group(listing: Listing) -> Groups:
 def _bundles(files: dict[str, FileStat], result: Groups) -> None:
     shards: dict[str, list[FileStat]] = {}
     for name in list(files):
-        if match := _TEMP.fullmatch(name):
-            result.temps.setdefault(match["folder"], []).append(files.pop(name))
-        elif _TEMP_STATE.fullmatch(name):
-            result.temps.setdefault(name, []).append(files.pop(name))
-        elif match := _SHARD.fullmatch(name):
+        if ".data-" in name and "/" not in name and (match := _SHARD.fullmatch(name)):
             shards.setdefault(match["prefix"], []).append(files.pop(name))
+        elif "/" in name and (match := _TEMP.fullmatch(name)):
+            result.temps.setdefault(match["folder"], []).append(files.pop(name))
+        elif ".t" in name and _TEMP_STATE.fullmatch(name):
+            result.temps.setdefault(name, []).append(files.pop(name))
     for name in [name for name in files if name.endswith(".index") and name != ".index"]:
         prefix = name.removesuffix(".index")
         meta = [files.pop(f"{prefix}.meta")] if f"{prefix}.meta" in files else []
@@ -102,7 +102,12 @@ def _keras(files: dict[str, FileStat], result: Groups) -> None:
     for stem, parts in sharded.items():
         group_name = f"{stem}.weights.json"
         result.checkpoints.append(Group(name=group_name, format=Format.WEIGHTS_H5_SHARDED, files=tuple(parts)))
-    endings = ((".keras", Format.KERAS), (".weights.h5", Format.WEIGHTS_H5), (".h5", Format.HDF5), (".hdf5", Format.HDF5))
+    endings = (
+        (".keras", Format.KERAS),
+        (".weights.h5", Format.WEIGHTS_H5),
+        (".h5", Format.HDF5),
+        (".hdf5", Format.HDF5),
+    )
     for name in list(files):
         kind = next((form for ending, form in endings if name.endswith(ending) and name != ending), None)
         if kind is not None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from itertools import pairwise
 
 from core.fs.names import natural_key, short_id
 from core.model import Checkpoint, SavedAtSource
@@ -49,7 +49,10 @@ def times_are_useless(members: Sequence[Checkpoint]) -> bool:
 def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
     """By save time, newest last, ties by natural name order; where times are useless by step, or else by name."""
     if not times_are_useless(members):
-        return sorted(members, key=lambda item: (item.saved_at, natural_key(base_name(item))))
+        by_time = sorted(members, key=lambda item: item.saved_at)
+        if any(one.saved_at == next_.saved_at for one, next_ in pairwise(by_time)):
+            by_time.sort(key=lambda item: (item.saved_at, natural_key(base_name(item))))
+        return by_time
     if all(item.facts.step is not None for item in members):
         return sorted(members, key=lambda item: (_step(item) or 0, natural_key(base_name(item))))
     return sorted(members, key=lambda item: natural_key(base_name(item)))
@@ -71,8 +74,7 @@ def _marked(members: list[Checkpoint], series: str) -> tuple[Checkpoint, ...]:
         attempts.append(attempt)
     best = max((number for number, item in enumerate(members) if item.restorable), default=-1)
     return tuple(
-        replace(
-            item,
+        item._replace(
             series=series,
             attempt=attempts[number],
             is_latest=number == len(members) - 1,
@@ -87,5 +89,5 @@ def median_interval(members: Iterable[Checkpoint]) -> float | None:
     items = sorted(members, key=lambda item: item.saved_at)
     if len(items) < 2 or times_are_useless(items):
         return None
-    gaps = sorted((after.saved_at - before.saved_at).total_seconds() for before, after in zip(items, items[1:], strict=False))
+    gaps = sorted((after.saved_at - before.saved_at).total_seconds() for before, after in pairwise(items))
     return gaps[len(gaps) // 2]

@@ -31,7 +31,7 @@ def join(folder: str, name: str) -> str:
 def look(storage: Storage, folder: str) -> Listing:
     """List a folder. OSError where the folder itself cannot be listed; problems of its members stand in the listing."""
     times = [("", storage.folder_time(folder))]
-    members = storage.list(folder)
+    members = storage.members(folder)
     files, problems = list(members.files), list(members.problems)
     subfolders: list[str] = []
     names = {file.name for file in files}
@@ -85,7 +85,7 @@ def _absorb(
     place = join(folder, below)
     try:
         times.append((below, storage.folder_time(place)))
-        members = storage.list(place)
+        members = storage.members(place)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -9,7 +10,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.model import Checkpoint, Contents, Health, Role, Variable
-from pages._shared import format, links
+from pages._shared import format as fmt
+from pages._shared import links
 from pages._shared.text import html
 
 LIMIT = 5_000  # points: more make the browser slow
@@ -22,13 +24,16 @@ _SYMBOLS = {
     Contents.UNKNOWN: "x",
 }
 _ROLE_COLORS = {Role.WEIGHT: "#2f76c9", Role.OPTIMIZER: "#e69f00", Role.OTHER: "#8c98a5"}
+_ORDER = (Health.OK, Health.WRITING, Health.WARNING, Health.ERROR)
 _SMALLEST, _GREATEST = 9, 22  # pixels
 _TILES = 400
+_SVG_LIMIT = 2_000
 
 
 def saves(members: Sequence[Checkpoint], now: datetime, *, key: str) -> None:
-    """A point for each checkpoint: time across, step (or the number of the save) up, colour health, shape contents, size
-    bytes. A click opens the checkpoint. At most LIMIT points, the newest."""
+    """A point for each checkpoint: time across, step (or number of the save) up, colour health, shape contents, size
+    bytes. A click opens the checkpoint. At most LIMIT points, the newest.
+    """
     newest = sorted(members, key=lambda item: item.saved_at)[-LIMIT:]
     by_step = any(item.facts.step for item in newest)
     heights = [item.facts.step.value if item.facts.step else None for item in newest] if by_step else None
@@ -37,19 +42,22 @@ def saves(members: Sequence[Checkpoint], now: datetime, *, key: str) -> None:
     groups: dict[tuple[Health, Contents], list[int]] = defaultdict(list)
     for index, item in enumerate(newest):
         groups[item.health, item.facts.contents].append(index)
+    # WebGL draws many points faster, but browsers without a graphics driver have none.
+    kind = go.Scattergl if len(newest) > _SVG_LIMIT else go.Scatter
     figure = go.Figure()
-    for (health, contents), indices in sorted(groups.items()):
+    for (health, contents), indices in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0])):
         figure.add_trace(
-            go.Scattergl(
+            kind(
                 x=[newest[index].saved_at for index in indices],
                 y=[ups[index] for index in indices],
                 mode="markers",
-                name=f"{format.HEALTH[health]}, {format.CONTENTS[contents]}",
+                name=f"{fmt.HEALTH[health]}, {fmt.CONTENTS[contents]}",
                 marker={
                     "color": _COLORS[health],
                     "symbol": _SYMBOLS[contents],
                     "size": [sizes[index] for index in indices],
                     "line": {"width": 1, "color": "rgba(128,128,128,0.6)"},
+                    "opacity": 0.9,
                 },
                 customdata=indices,
                 hovertext=[_hover(newest[index], now) for index in indices],
@@ -60,12 +68,12 @@ def saves(members: Sequence[Checkpoint], now: datetime, *, key: str) -> None:
         height=320,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         showlegend=True,
-        legend={"orientation": "h", "y": -0.25, "x": 0, "itemsizing": "constant"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemsizing": "constant"},
         xaxis={"title": "saved (UTC)"},
         yaxis={"title": "step" if by_step else "number of the save", "tickformat": ",d", "rangemode": "tozero"},
         clickmode="event+select",
     )
-    alt = f"{format.count(len(newest), 'save')} over time, coloured by health"
+    alt = f"{fmt.count(len(newest), 'save')} over time, coloured by health"
     event = st.plotly_chart(
         figure, key=key, on_select="rerun", selection_mode="points", config={"displayModeBar": False}, alt=alt
     )
@@ -75,56 +83,76 @@ def saves(members: Sequence[Checkpoint], now: datetime, *, key: str) -> None:
 
 
 def layers(variables: Sequence[Variable]) -> None:
-    """Bytes by layer as a treemap: the variables' names as a tree, coloured by role."""
-    ids, labels, parents, values, colors, hovers = [""], [""], [""], [0], ["rgba(0,0,0,0)"], [""]
-    for (role, layer), size in _layer_bytes(variables).items():
-        name = f"{format.ROLES[role]}: {layer}"
-        if format.ROLES[role] not in ids:
-            ids.append(format.ROLES[role])
-            labels.append(format.ROLES[role])
-            parents.append("")
-            values.append(0)
-            colors.append(_ROLE_COLORS[role])
-            hovers.append(format.ROLES[role])
-        ids.append(name)
-        labels.append(f"{html(layer)}<br>{format.size(size)}")
-        parents.append(format.ROLES[role])
-        values.append(size)
-        colors.append(_ROLE_COLORS[role])
-        hovers.append(f"{html(layer)}: {format.size(size)}")
+    """Bytes as a treemap: roles, in them layers, in these variables; coloured by role."""
+    tiles = _tiles(variables)
     figure = go.Figure(
         go.Treemap(
-            ids=ids[1:],
-            labels=labels[1:],
-            parents=parents[1:],
-            values=values[1:],
-            marker={"colors": colors[1:], "line": {"width": 1}},
-            hovertext=hovers[1:],
-            hoverinfo="text",
-            branchvalues="remainder",
+            ids=[tile.id for tile in tiles],
+            labels=[f"{html(tile.label)}<br>{fmt.size(tile.bytes)}" for tile in tiles],
+            parents=[tile.parent for tile in tiles],
+            values=[tile.bytes for tile in tiles],
+            marker={"colors": [_ROLE_COLORS[tile.role] for tile in tiles], "line": {"width": 1}},
+            hoverinfo="label",
+            branchvalues="total",
             tiling={"pad": 2},
+            root={"color": "rgba(0,0,0,0)"},
         )
     )
     figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 0, "b": 0})
-    st.plotly_chart(figure, key="layers", config={"displayModeBar": False}, alt="Bytes of the checkpoint by role and layer")
+    st.plotly_chart(
+        figure, key="layers", config={"displayModeBar": False}, alt="Bytes of the checkpoint by role and layer"
+    )
 
 
-def _layer_bytes(variables: Sequence[Variable]) -> dict[tuple[Role, str], int]:
-    """Bytes of each layer, the greatest first; the smallest ones of many are put together."""
-    sums: dict[tuple[Role, str], int] = defaultdict(int)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tile:
+    id: str
+    parent: str
+    label: str
+    bytes: int
+    role: Role
+
+
+def _tiles(variables: Sequence[Variable]) -> list[_Tile]:
+    """The tree of the treemap: a tile for each role and layer, and for each variable where they are not too many."""
+    roles: dict[Role, int] = defaultdict(int)
+    groups: dict[tuple[Role, str], list[Variable]] = defaultdict(list)
     for variable in variables:
-        sums[variable.role, _layer(variable.name)] += variable.bytes
-    ordered = sorted(sums.items(), key=lambda item: -item[1])
-    kept = dict(ordered[:_TILES])
-    for (role, _), size in ordered[_TILES:]:
-        kept[role, "smaller ones"] = kept.get((role, "smaller ones"), 0) + size
-    return kept
+        if variable.bytes:
+            roles[variable.role] += variable.bytes
+            groups[variable.role, layer_of(variable.name)].append(variable)
+    tiles = [_Tile(id=role, parent="", label=fmt.ROLES[role], bytes=size, role=role) for role, size in roles.items()]
+    sums = {group: sum(item.bytes for item in members) for group, members in groups.items()}
+    greatest = sorted(sums, key=lambda group: -sums[group])
+    for role, layer in greatest[:_TILES]:
+        tiles.append(_Tile(id=f"{role}:{layer}", parent=role, label=layer, bytes=sums[role, layer], role=role))
+        if len(variables) <= _TILES and len(groups[role, layer]) > 1:
+            tiles += [
+                _Tile(
+                    id=f"{role}:{layer}:{item.name}",
+                    parent=f"{role}:{layer}",
+                    label=_last(item.name),
+                    bytes=item.bytes,
+                    role=role,
+                )
+                for item in groups[role, layer]
+            ]
+    rest: dict[Role, int] = defaultdict(int)
+    for role, layer in greatest[_TILES:]:
+        rest[role] += sums[role, layer]
+    return tiles + [
+        _Tile(id=f"{role}:", parent=role, label="smaller layers", bytes=size, role=role) for role, size in rest.items()
+    ]
 
 
-def _layer(name: str) -> str:
-    """The layer that a variable belongs to: its name without the last part and TensorFlow's own endings."""
-    path = name.split("/.")[0]
+def layer_of(name: str) -> str:
+    """The layer that a variable belongs to: its name without TensorFlow's ending and without the last part."""
+    path = name.split("/.", maxsplit=1)[0]
     return path.rpartition("/")[0] or path
+
+
+def _last(name: str) -> str:
+    return name.split("/.", maxsplit=1)[0].rpartition("/")[2]
 
 
 def _marker_sizes(sizes: Sequence[int]) -> list[float]:
@@ -139,10 +167,10 @@ def _marker_sizes(sizes: Sequence[int]) -> list[float]:
 def _hover(item: Checkpoint, now: datetime) -> str:
     lines = [
         f"<b>{html(links.local(item.path, item.run))}</b>",
-        f"step {format.sourced(item.facts.step)}",
-        f"saved {format.ago(item.saved_at, now)} ({format.exact(item.saved_at)})",
-        f"{format.CONTENTS[item.facts.contents]}, {format.size(item.bytes)}",
-        f"health: {format.HEALTH[item.health]}",
+        f"step {fmt.sourced(item.facts.step)}",
+        f"saved {fmt.ago(item.saved_at, now)} ({fmt.exact(item.saved_at)})",
+        f"{fmt.CONTENTS[item.facts.contents]}, {fmt.size(item.bytes)}",
+        f"health: {fmt.HEALTH[item.health]}",
     ]
     return "<br>".join(lines)
 

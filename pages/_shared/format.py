@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.model import Contents, Format, Health, Role, SavedAtSource, Severity, Sourced
+from core.model import Contents, Format, Health, Role, SavedAtSource, Sourced
 
 NONE = "–"
 CONTENTS = {
@@ -13,13 +13,13 @@ CONTENTS = {
     Contents.UNKNOWN: "unknown",
 }
 FORMATS = {
-    Format.TF_BUNDLE: "TensorFlow checkpoint",
-    Format.TF_V1: "TF1 Saver checkpoint",
+    Format.TF_BUNDLE: "TensorFlow",
+    Format.TF_V1: "TF1 Saver",
     Format.SAVED_MODEL: "SavedModel",
-    Format.KERAS: "Keras model (.keras)",
-    Format.HDF5: "Keras HDF5 (.h5)",
-    Format.WEIGHTS_H5: "Keras weights (.weights.h5)",
-    Format.WEIGHTS_H5_SHARDED: "Keras weights in shards",
+    Format.KERAS: ".keras",
+    Format.HDF5: ".h5",
+    Format.WEIGHTS_H5: ".weights.h5",
+    Format.WEIGHTS_H5_SHARDED: ".weights.h5 in shards",
     Format.ORBAX: "Orbax",
 }
 HEALTH = {Health.OK: "ok", Health.WARNING: "warning", Health.ERROR: "error", Health.WRITING: "writing"}
@@ -29,8 +29,18 @@ SAVED_AT = {
     SavedAtSource.FORMAT: "from inside the checkpoint",
     SavedAtSource.MTIME: "from the files' modification times",
 }
-COLORS = {"error": "red", "warning": "orange", "info": "gray", "ok": "green", "writing": "blue"}
-STATUS_COLORS = {"live": "blue", "idle": "gray", "stale": "orange"}
+COLORS = {
+    "error": "red",
+    "warning": "orange",
+    "info": "gray",
+    "ok": "green",
+    "writing": "blue",
+    "live": "blue",
+    "idle": "gray",
+    "stale": "orange",
+    "pending": "blue",
+    "withdrawn": "gray",
+}
 ICONS = {
     "error": ":material/error:",
     "warning": ":material/warning:",
@@ -79,9 +89,11 @@ def ago(then: datetime | None, now: datetime) -> str:
     return "just now" if seconds < 2 else f"{_span(seconds)} ago"
 
 
-def exact(moment: datetime | None) -> str:
+def exact(moment: datetime | None, *, zone: bool = True) -> str:
     """A moment in UTC to the second: `2026-01-31 09:30:00 UTC`."""
-    return NONE if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if moment is None:
+        return NONE
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC" if zone else "%Y-%m-%d %H:%M:%S")
 
 
 def shape(dimensions: tuple[int, ...] | None) -> str:
@@ -91,16 +103,16 @@ def shape(dimensions: tuple[int, ...] | None) -> str:
     return " × ".join(f"{dimension:,}" for dimension in dimensions) if dimensions else "scalar"
 
 
-def findings(errors: int, warnings: int) -> str:
-    """A run's health in words: `1 error, 2 warnings`, or `ok`."""
+def findings(errors: int, warnings: int) -> list[str]:
+    """A run's health in words: `1 error` and `2 warnings`, or `ok`."""
     parts = [count(errors, "error")] if errors else []
     parts += [count(warnings, "warning")] if warnings else []
-    return ", ".join(parts) or "ok"
+    return parts or ["ok"]
 
 
-def severity_color(severity: Severity) -> str:
-    """The badge colour of a severity."""
-    return COLORS[severity.value]
+def color(word: str) -> str:
+    """The badge colour of a word about health or status, also with a count before it: `2 errors`."""
+    return COLORS[word.rsplit(maxsplit=1)[-1].removesuffix("s")]
 
 
 def _span(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """What surrounds every page: the head with the last look at the disk, errors said kindly, small building blocks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NoReturn
@@ -8,12 +8,17 @@ from typing import NoReturn
 import streamlit as st
 
 from core.errors import CoreError, NotFoundError
+from core.index.indexer import IndexerStatus
 from core.model import Health, Root
-from core.scan.indexer import IndexerStatus
-from pages._shared import format, links, service
+from pages._shared import format as fmt
+from pages._shared import links, service
 from pages._shared.text import md, shown
 
 REFRESH_SECONDS = 5
+SET_ROOTS = (
+    "Point Waypoint at the folders where training jobs write, with `make run ROOTS=/data/runs` or the setting "
+    "`WAYPOINT_ROOTS` (several separated by `:`)."
+)
 _SEEN = "seen_version"
 _BUSY = "dialog_is_open"
 
@@ -31,6 +36,7 @@ def run(page: st.Page) -> None:
 def head(title: str, *, icon: str | None = None) -> datetime:
     """The head of a page: its title, and when the disk was last looked at. Returns the page's `now`."""
     st.session_state[_SEEN] = service.current().version
+    st.set_page_config(page_title=f"{shown(title)} · Waypoint")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(md(title), icon=icon, anchor=False, width="content")
         with st.container(width="content"):
@@ -43,7 +49,7 @@ def last_look() -> None:
     """When the disk was last looked at and what is going on; reruns the page when the catalog changed."""
     current = service.current()
     status = current.status
-    if status is not None and status.version != st.session_state.get(_SEEN) and not st.session_state.get(_BUSY):
+    if status is not None and current.version != st.session_state.get(_SEEN) and not st.session_state.get(_BUSY):
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="last_look", gap="small"):
         st.caption(md(look_text(status, current.workspace.now())), width="content")
@@ -59,18 +65,20 @@ def look_text(status: IndexerStatus | None, now: datetime) -> str:
     if status is None:
         return "Looks at the disk only when asked"
     if status.phase == "looking":
-        done = format.count(status.folders, "folder")
+        done = fmt.count(status.folders, "folder")
         share = f" of about {status.expected_folders:,}" if status.expected_folders else ""
-        return f"Looking at the disk: {done}{share}, {format.count(status.checkpoints, 'checkpoint')}"
+        return f"Looking at the disk: {done}{share}, {fmt.count(status.checkpoints, 'checkpoint')}"
     if status.finished_at is None:
         return "Has not looked at the disk yet"
-    return f"Looked at the disk {format.ago(status.finished_at, now)}"
+    return f"Looked at the disk {fmt.ago(status.finished_at, now)}"
 
 
 def not_found(what: str) -> NoReturn:
     """Say that there is no such thing, offer a way back, and stop."""
     st.warning(md(what), icon=":material/search_off:")
-    st.text("It may have been deleted, or the link is mistyped. The dashboard knows what lay on the disk at the last look.")
+    st.text(
+        "It may have been deleted, or the link is mistyped. The dashboard knows what lay on the disk at the last look."
+    )
     links.back()
     st.stop()
 
@@ -92,23 +100,23 @@ def root_problems(roots: tuple[Root, ...]) -> None:
             st.error(f"Root {md(root.path)} could not be looked at: {md(root.problem)}", icon=":material/folder_off:")
 
 
-def fact(label: str, value: str, source: str | None = None, *, tip: str | None = None) -> None:
+def fact(label: str, value: str, source: str | None = None) -> None:
     """A small block: what it is, its value, and where that comes from."""
     with st.container(width="content", gap=None):
         st.caption(label)
-        st.markdown(f"**{md(value)}**", help=None if tip is None else md(tip))
+        st.markdown(f"**{md(value)}**")
         if source is not None:
             st.caption(md(source))
 
 
 def badge(word: str, color: str | None = None, *, icon: str | None = None) -> None:
-    """A word of our own as a badge, coloured by what it says about health."""
-    st.badge(md(word), color=color or format.COLORS.get(word, "gray"), icon=icon or format.ICONS.get(word))  # type: ignore[arg-type]
+    """A word of our own as a badge, coloured by what it says about health or status."""
+    st.badge(word, color=color or fmt.color(word), icon=icon or fmt.ICONS.get(word))  # type: ignore[arg-type]
 
 
 def health_badge(health: Health) -> None:
     """A checkpoint's health as a badge."""
-    badge(format.HEALTH[health])
+    badge(fmt.HEALTH[health])
 
 
 @contextmanager
@@ -118,9 +126,3 @@ def section(title: str, *, note: str | None = None) -> Iterator[None]:
     if note:
         st.caption(note)
     yield
-
-
-def plain(lines: Callable[[], Iterator[str]] | tuple[str, ...]) -> None:
-    """Lines of text, never markup."""
-    for line in lines if isinstance(lines, tuple) else lines():
-        st.text(shown(line))

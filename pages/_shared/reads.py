@@ -1,4 +1,4 @@
-"""What pages read: records of the catalog by what stands in the URL, and the files of one checkpoint, kept for a while."""
+"""What pages read: the records that the URL names, and the files of one checkpoint, kept for a while."""
 
 from dataclasses import dataclass
 from typing import NoReturn
@@ -52,17 +52,20 @@ def asked_checkpoint(root: Root, run: Run) -> Checkpoint:
 def inspection(checkpoint: Checkpoint) -> Inspection:
     """What the checkpoint's files hold; read again when one of them changed."""
     stamps = tuple((file.name, file.size, file.mtime_ns, file.inode) for file in checkpoint.files)
-    return _inspect(checkpoint.root, checkpoint.path, stamps, checkpoint)
+    return _inspect((checkpoint.root, checkpoint.path, stamps), checkpoint)
 
 
 def pending(root: str, run: str) -> ManifestEntry | None:
     """The manifest of a run that waits for its job."""
-    entries = service.workspace().manifests(root, run)
+    try:
+        entries = service.workspace().manifests(root, run)
+    except CoreError:
+        return None  # the run's folder went away: the next look at the disk says so
     return next((entry for entry in entries if entry.state.value == "pending"), None)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the checkpoint's files…")
-def _inspect(root: str, path: str, stamps: tuple[object, ...], _checkpoint: Checkpoint) -> Inspection:
+def _inspect(key: tuple[object, ...], _checkpoint: Checkpoint) -> Inspection:  # noqa: ARG001 - the cache compares it
     try:
         facts, variables = service.workspace().inspect(_checkpoint)
     except CoreError as error:

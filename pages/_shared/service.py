@@ -6,7 +6,7 @@ Streamlit executes router.py and the pages anew for every rerun; an imported mod
 import threading
 from dataclasses import dataclass
 
-from core.scan.indexer import Indexer, IndexerStatus
+from core.index.indexer import Indexer, IndexerStatus
 from core.settings import load
 from core.workspace import Workspace
 
@@ -24,10 +24,12 @@ class Service:
         return None if self.indexer is None else self.indexer.status
 
     @property
-    def version(self) -> int:
-        """Grows whenever the catalog changed."""
+    def version(self) -> tuple[int, int]:
+        """Changes whenever the catalog changed; during the very first pass also while it fills."""
         status = self.status
-        return 0 if status is None else status.version
+        if status is None:
+            return 0, 0
+        return status.version, status.checkpoints if status.report is None else 0
 
     def look_now(self) -> None:
         """Look at the disk: the indexer as soon as it can, without one at once."""
@@ -55,14 +57,14 @@ def start() -> Service:
     service = current()
     with _lock:
         if service.indexer is None:
-            service.indexer = Indexer(service.workspace)
+            service.indexer = service.workspace.indexer()
             service.indexer.start()
     return service
 
 
 def stop() -> None:
     """Stop the indexer and forget the workspace."""
-    global _service  # noqa: PLW0603 - as above
+    global _service
     with _lock:
         service, _service = _service, None
     if service is not None and service.indexer is not None:

@@ -1,4 +1,4 @@
-"""Records as tables: sorted on the server by a click on a column's head, opened by a click on a name or a row's box.
+"""Records as tables: sorted on the server by a click on a column's head, opened by a click on a row.
 
 Cells hold text and numbers, never markup. What a row leads to is noted when it is drawn, so that a click still means
 the row that was seen when the catalog changed meanwhile.
@@ -12,23 +12,27 @@ from typing import Any, Generic, Literal, TypeVar
 import pandas as pd
 import streamlit as st
 
-from core.catalog.queries import RUN_SORTS, CHECKPOINT_SORTS
+from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS
 from core.fs.names import short_id
 from core.model import Checkpoint, FileStat, Run, Variable
-from pages._shared import format, links
+from pages._shared import format as fmt
+from pages._shared import links
 from pages._shared.text import button, shown
 
 PAGE_ROWS = 100
+TF_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
+_FROM_A = frozenset({"path", "run", "name", "role"})
 _ROW, _HEAD, _SHOWN_ROWS = 35, 38, 20  # pixels, pixels, rows before the table scrolls by itself
 Width = Literal["small", "medium", "large"] | int | None
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Column(Generic[T]):
     """One column: its head, a record's cell, and the name to sort by where it can be sorted.
 
-    `opens` makes its cells buttons that open the row; `right` aligns numbers and sizes.
+    `opens` makes its cells buttons that open the row; `right` aligns numbers and sizes; `colors` gives each word of a
+    cell (a list) a badge of that colour.
     """
 
     head: str
@@ -37,7 +41,7 @@ class Column(Generic[T]):
     opens: bool = False
     right: bool = False
     width: Width = None
-    tip: str | None = None
+    colors: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +59,9 @@ class Sort:
         return cls(by=by, descending=value.startswith("-")) if by in allowed else default
 
     def clicked(self, by: str) -> str:
-        """The URL's value after a click on a column: greatest first, then the other way round."""
-        return f"{'' if self.by == by and self.descending else '-'}{by}"
+        """The URL's value after a click on a column: numbers greatest first, names from A on; then the other way."""
+        descending = not self.descending if self.by == by else by not in _FROM_A
+        return f"{'-' if descending else ''}{by}"
 
 
 def show(
@@ -70,18 +75,18 @@ def show(
 ) -> None:
     """Draw a table. `opens` is the page that a row leads to and the query it takes; `sort` makes heads clickable."""
     frame = pd.DataFrame({column.head: [column.cell(record) for record in records] for column in columns})
-    modes: list[Any] = (["single-row"] if opens else []) + (["single-column"] if sort else [])
+    modes: list[Any] = (["single-cell"] if opens else []) + (["single-column"] if sort else [])
     name = f"{key}-{short_id(*st.query_params.to_dict().values(), repr(sort))}"
-    config = {column.head: _config(column, sort, f"{name}-open" if opens else None) for column in columns}
-    height = "content" if len(records) <= _SHOWN_ROWS else _HEAD + _ROW * _SHOWN_ROWS
-    chosen: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
-    event = st.dataframe(
-        frame, hide_index=True, column_config=config, key=name, height=height, alt=alt, placeholder=format.NONE, **chosen
+    config = {column.head: _config(column, frame, sort, f"{name}-open" if opens else None) for column in columns}
+    options: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
+    options["height"] = "content" if len(records) <= _SHOWN_ROWS else _HEAD + _ROW * _SHOWN_ROWS
+    event: Any = st.dataframe(
+        frame, hide_index=True, column_config=config, key=name, alt=alt, placeholder=fmt.NONE, **options
     )
     if sort is not None and event.selection.columns:
         _sort_by(columns, event.selection.columns[0], sort)
     if opens is not None:
-        _open(name, event.selection.rows, opens[0], [opens[1](record) for record in records])
+        _open(name, columns, event.selection.cells, opens[0], [opens[1](record) for record in records])
 
 
 def key_of(key: str, sort: Sort | None = None) -> str:
@@ -100,14 +105,18 @@ def pages(total: int, *, key: str = "page") -> int:
 def runs(records: Sequence[Run], now: datetime, *, sort: Sort) -> None:
     """The table of runs."""
     columns = (
-        Column[Run](head="run", cell=lambda run: button(links.run_name(run.path)), sort="path", opens=True, width="large"),
-        Column[Run](head="status", cell=lambda run: run.status),
-        Column[Run](head="newest step", cell=lambda run: format.number(run.newest_step), sort="newest_step", right=True),
-        Column[Run](head="last saved", cell=lambda run: format.ago(run.last_saved, now), sort="last_saved"),
-        Column[Run](head="checkpoints", cell=lambda run: format.number(run.checkpoints), sort="checkpoints", right=True),
-        Column[Run](head="size", cell=lambda run: format.size(run.bytes), sort="bytes", right=True),
-        Column[Run](head="health", cell=lambda run: format.findings(run.errors, run.warnings), sort="errors"),
-        Column[Run](head="last saved at", cell=lambda run: format.exact(run.last_saved)),
+        Column[Run](
+            head="run", cell=lambda run: button(links.run_name(run.path)), sort="path", opens=True, width="large"
+        ),
+        Column[Run](head="status", cell=lambda run: [run.status], colors=fmt.color),
+        Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
+        Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),
+        Column[Run](head="checkpoints", cell=lambda run: fmt.number(run.checkpoints), sort="checkpoints", right=True),
+        Column[Run](head="size", cell=lambda run: fmt.size(run.bytes), sort="bytes", right=True),
+        Column[Run](
+            head="health", cell=lambda run: fmt.findings(run.errors, run.warnings), sort="errors", colors=fmt.color
+        ),
+        Column[Run](head="last saved at (UTC)", cell=lambda run: fmt.exact(run.last_saved, zone=False)),
     )
     assert {column.sort for column in columns if column.sort} <= set(RUN_SORTS)
     opens = (links.RUN, lambda run: links.run_query(run.root, run.path))
@@ -118,7 +127,10 @@ def checkpoints(
     records: Sequence[Checkpoint], now: datetime, *, key: str, sort: Sort | None = None, with_run: bool = True
 ) -> None:
     """The table of checkpoints; `with_run` adds the run's column."""
-    place = Column[Checkpoint](head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run")
+    place = Column[Checkpoint](
+        head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width="medium"
+    )
+    epoch = Column[Checkpoint](head="epoch", cell=lambda item: fmt.sourced(item.facts.epoch), sort="epoch", right=True)
     columns = (
         Column[Checkpoint](
             head="checkpoint",
@@ -128,31 +140,40 @@ def checkpoints(
             width="medium",
         ),
         *((place,) if with_run else ()),
-        Column[Checkpoint](head="step", cell=lambda item: format.sourced(item.facts.step), sort="step", right=True),
-        Column[Checkpoint](head="epoch", cell=lambda item: format.sourced(item.facts.epoch), sort="epoch", right=True),
-        Column[Checkpoint](head="saved", cell=lambda item: format.ago(item.saved_at, now), sort="saved_at"),
-        Column[Checkpoint](head="contents", cell=lambda item: format.CONTENTS[item.facts.contents]),
-        Column[Checkpoint](head="format", cell=lambda item: format.FORMATS[item.format]),
-        Column[Checkpoint](head="size", cell=lambda item: format.size(item.bytes), sort="bytes", right=True),
-        Column[Checkpoint](head="health", cell=lambda item: format.HEALTH[item.health], sort="health"),
+        Column[Checkpoint](head="step", cell=lambda item: fmt.sourced(item.facts.step), sort="step", right=True),
+        *((epoch,) if any(item.facts.epoch for item in records) else ()),
+        Column[Checkpoint](head="saved", cell=lambda item: fmt.ago(item.saved_at, now), sort="saved_at"),
+        Column[Checkpoint](head="size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True),
+        Column[Checkpoint](head="health", cell=lambda item: [fmt.HEALTH[item.health]], sort="health", colors=fmt.color),
         Column[Checkpoint](head="restorable", cell=lambda item: "yes" if item.restorable else "no"),
-        Column[Checkpoint](head="saved at", cell=lambda item: format.exact(item.saved_at)),
+        Column[Checkpoint](head="contents", cell=lambda item: fmt.CONTENTS[item.facts.contents]),
+        Column[Checkpoint](head="format", cell=lambda item: fmt.FORMATS[item.format]),
+        Column[Checkpoint](head="saved at (UTC)", cell=lambda item: fmt.exact(item.saved_at, zone=False)),
     )
     assert {column.sort for column in columns if column.sort} <= set(CHECKPOINT_SORTS)
-    show(columns, records, key=key, alt="Checkpoints, one a row", opens=(links.CHECKPOINT, links.checkpoint_query), sort=sort)
-
-
-def variables(records: Sequence[Variable]) -> None:
-    """The table of a checkpoint's variables."""
-    columns = (
-        Column[Variable](head="name", cell=lambda item: shown(item.name), width="large"),
-        Column[Variable](head="shape", cell=lambda item: format.shape(item.shape), right=True),
-        Column[Variable](head="dtype", cell=lambda item: shown(item.dtype)),
-        Column[Variable](head="size", cell=lambda item: format.size(item.bytes), right=True),
-        Column[Variable](head="role", cell=lambda item: format.ROLES[item.role]),
-        Column[Variable](head="shard", cell=lambda item: format.number(item.shard), right=True),
+    show(
+        columns,
+        records,
+        key=key,
+        alt="Checkpoints, one a row",
+        opens=(links.CHECKPOINT, links.checkpoint_query),
+        sort=sort,
     )
-    show(columns, records, key="variables", alt="Variables, one a row")
+
+
+def variables(records: Sequence[Variable], *, sort: Sort) -> None:
+    """The table of a checkpoint's variables, without TensorFlow's ending of their names."""
+    columns = (
+        Column[Variable](
+            head="name", cell=lambda item: shown(item.name.removesuffix(TF_ENDING)), sort="name", width="large"
+        ),
+        Column[Variable](head="shape", cell=lambda item: fmt.shape(item.shape), right=True),
+        Column[Variable](head="dtype", cell=lambda item: shown(item.dtype)),
+        Column[Variable](head="size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True),
+        Column[Variable](head="role", cell=lambda item: fmt.ROLES[item.role], sort="role"),
+        Column[Variable](head="shard", cell=lambda item: fmt.number(item.shard), right=True),
+    )
+    show(columns, records, key="variables", alt="Variables, one a row", sort=sort)
 
 
 def files(records: Sequence[FileStat], now: datetime, *, key: str = "files") -> None:
@@ -163,22 +184,25 @@ def files(records: Sequence[FileStat], now: datetime, *, key: str = "files") -> 
 
     columns = (
         Column[FileStat](head="file", cell=lambda item: shown(item.name), width="large"),
-        Column[FileStat](head="size", cell=lambda item: format.size(item.size), right=True),
-        Column[FileStat](head="modified", cell=lambda item: format.ago(changed(item), now)),
-        Column[FileStat](head="modified at", cell=lambda item: format.exact(changed(item))),
+        Column[FileStat](head="size", cell=lambda item: fmt.size(item.size), right=True),
+        Column[FileStat](head="modified", cell=lambda item: fmt.ago(changed(item), now)),
+        Column[FileStat](head="modified at (UTC)", cell=lambda item: fmt.exact(changed(item), zone=False)),
     )
     show(columns, records, key=key, alt="Files, one a row")
 
 
-def _config(column: Column[Any], sort: Sort | None, open_key: str | None) -> Any:  # noqa: ANN401 - Streamlit's own union
+def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None, open_key: str | None) -> Any:  # noqa: ANN401
+    """The column's configuration, of one of Streamlit's many types."""
     label = column.head
     if sort is not None and column.sort == sort.by:
         label += " ↓" if sort.descending else " ↑"
     if column.opens and open_key is not None:
         return st.column_config.ButtonColumn(label, width=column.width, type="tertiary", alignment="left", key=open_key)
-    return st.column_config.TextColumn(
-        label, width=column.width, alignment="right" if column.right else "left", help=column.tip
-    )
+    if column.colors is not None:
+        words = sorted({word for words in frame[column.head] for word in words})
+        colors = [column.colors(word) for word in words]
+        return st.column_config.MultiselectColumn(label, width=column.width, options=words, color=colors)
+    return st.column_config.TextColumn(label, width=column.width, alignment="right" if column.right else "left")
 
 
 def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
@@ -189,13 +213,26 @@ def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
         st.rerun()
 
 
-def _open(name: str, rows: Sequence[int], page: str, queries: list[dict[str, str]]) -> None:
-    """Go where a clicked row leads, by what was drawn when it was clicked."""
-    noted = f"{name}-queries"
-    drawn = st.session_state.get(noted, queries)
-    st.session_state[noted] = queries
-    click = st.session_state.get(f"{name}-open")
-    row = rows[0] if rows else (click["row"] if click else None)
+def _open(
+    name: str, columns: Sequence[Column[Any]], cells: Sequence[Any], page: str, queries: list[dict[str, str]]
+) -> None:
+    """Go where a clicked row leads, by what was drawn when it was clicked.
+
+    The keyboard enters a table at its first cell, which is a button and waits for Enter; a cell that is chosen from
+    there on was reached by the keyboard and opens nothing. A first choice of any other cell is a click.
+    """
+    drawn = st.session_state.get(f"{name}-queries", queries)
+    st.session_state[f"{name}-queries"] = queries
+    entered = st.session_state.get(f"{name}-entered", False)
+    pressed = st.session_state.get(f"{name}-open")
+    row = pressed["row"] if pressed else None
+    if row is None and cells and not entered:
+        number, head = cells[0]
+        if any(column.opens and column.head == head for column in columns):
+            st.session_state[f"{name}-entered"] = True
+        else:
+            row = number
     if row is not None and 0 <= row < len(drawn):
-        del st.session_state[noted]
+        for note in ("queries", "entered"):
+            st.session_state.pop(f"{name}-{note}", None)
         st.switch_page(page, query_params=drawn[row])

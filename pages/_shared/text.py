@@ -1,7 +1,7 @@
 r"""Strings from the disk or from people, made safe for where they are shown.
 
-`shown` is for st.text, st.code and table cells; `md` for every Markdown sink (labels, badges, titles, captions, errors);
-`html` for Plotly, which takes a little HTML. None of them can become a link, an icon, an image or a line break.
+`shown` is for st.text, st.code and table cells; `md` for every Markdown sink (labels, badges, titles, captions,
+errors); `html` for Plotly, which takes a little HTML. None of them can become a link, an icon or an image.
 """
 
 import html as html_module
@@ -18,7 +18,7 @@ _KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def shown(text: str) -> str:
-    r"""Text in which every character can be seen: bytes that are not UTF-8 as \xNN, controls and direction marks as \uNNNN."""
+    r"""Text whose every character can be seen: bytes that are not UTF-8 as \xNN, controls and marks as \uNNNN."""
     text = to_text(text)
     if text.isascii() and text.isprintable():
         return text

@@ -1,0 +1,108 @@
+"""The first half of a pass: walk a root and compare each folder with what the catalog knows of it."""
+
+from dataclasses import dataclass, field
+
+from core.catalog.writes import KnownFolder
+from core.fs.names import to_text
+from core.fs.storage import Storage
+from core.index.options import SECOND_NS, Options, Progress
+from core.model import Listing, Problem
+from core.scan import walk
+from core.scan.group import group
+
+_KEPT_FILES = 200_000  # listings of more files than this are not kept between walk and reading, but made again
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """Every folder that is there; those to read, with their listing where kept; those of them whose units may be other
+    tools' files; and the folders that are gone.
+    """
+
+    folders: dict[str, KnownFolder] = field(default_factory=dict)
+    to_read: dict[str, Listing | None] = field(default_factory=dict)
+    doubtful: list[str] = field(default_factory=list)
+    gone: tuple[str, ...] = ()
+
+
+def find_changes(
+    storage: Storage, known: dict[str, KnownFolder], options: Options, now_ns: int, progress: Progress
+) -> Changes:
+    """Walk the root. OSError where the root itself cannot be listed; below it, what is known of an unreadable folder
+    stays and the problem is noted.
+    """
+    found = Changes()
+    recent_ns = now_ns - int(options.ages.live_window * SECOND_NS)
+    waiting, kept = [""], 0
+    while waiting:
+        path = waiting.pop()
+        old = known.get(path)
+        progress.folders += 1
+        progress.step()
+        if old is not None and not options.deep and _is_quiet(storage, old, recent_ns):
+            found.folders[path] = old
+            waiting.extend(walk.join(path, name) for name in old.subfolders)
+            continue
+        try:
+            listing = walk.look(storage, path)
+        except OSError as error:
+            if not path:
+                raise
+            if not isinstance(error, FileNotFoundError):
+                progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
+                below = f"{path}/"
+                found.folders |= {name: item for name, item in known.items() if name == path or name.startswith(below)}
+            continue
+        waiting.extend(walk.join(path, name) for name in listing.subfolders)
+        mark = walk.signature(listing)
+        if old is not None and _is_same(old, listing, mark):
+            found.folders[path] = old
+            continue
+        groups = group(listing)
+        found.folders[path] = _noted(listing, mark, groups.has_units)
+        if groups.has_units and groups.all_doubtful:
+            found.doubtful.append(path)
+        kept += len(listing.files)
+        found.to_read[path] = listing if kept <= _KEPT_FILES else None
+    found.gone = tuple(known.keys() - found.folders.keys())
+    return found
+
+
+def _is_same(old: KnownFolder, listing: Listing, mark: str) -> bool:
+    return (
+        not old.recheck
+        and old.signature == mark
+        and old.subfolders == listing.subfolders
+        and old.is_marker == listing.is_run_marker
+    )
+
+
+def _is_quiet(storage: Storage, old: KnownFolder, recent_ns: int) -> bool:
+    """Whether a folder need not be listed: nothing in it is young, and no name in it came or went."""
+    if old.recheck or old.problems or old.newest_ns > recent_ns or any(time > recent_ns for _, time in old.times):
+        return False
+    try:
+        return all(
+            storage.folder_time(walk.join(old.path, name) if name else old.path) == time for name, time in old.times
+        )
+    except OSError:
+        return False
+
+
+def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
+    """A changed folder before it is read: by names alone, a folder that may hold units counts as one that does."""
+    return KnownFolder(
+        path=listing.folder,
+        signature=mark,
+        times=listing.folder_times,
+        subfolders=listing.subfolders,
+        newest_ns=max((file.mtime_ns for file in listing.files if file.name not in walk.OWN_FILES), default=0),
+        has_units=has_units,
+        has_folder_unit=walk.folder_units({file.name for file in listing.files}, listing.folder),
+        is_marker=listing.is_run_marker,
+        recheck=False,
+        bytes=sum(file.size for file in listing.files),
+        states=(),
+        leftovers=(),
+        problems=listing.problems,
+    )

@@ -1,0 +1,89 @@
+"""The card of one series: which checkpoint to resume from, why this one, and what newer ones lack."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from core.choose import SeriesChoice
+from core.model import Checkpoint
+from pages._shared import format as fmt
+from pages._shared import frame, links, resume
+from pages._shared.text import md, shown
+
+_LISTED = 5
+
+
+def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
+    """The card; `only` leaves out the series' name where the run has no other."""
+    with st.container(border=True):
+        if not only:
+            st.caption(f"Series {md(choice.name)}")
+        if choice.chosen is None:
+            _nothing(choice)
+        else:
+            _recommended(choice.chosen, choice, now)
+        _passed_over(choice)
+        if choice.order_note:
+            st.caption(f":material/info: {md(choice.order_note)}")
+        _tensorflow(choice)
+
+
+def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.subheader(
+                f"Resume from {md(links.local(checkpoint.path, checkpoint.run))}", anchor=False, width="content"
+            )
+            frame.health_badge(checkpoint.health)
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            links.checkpoint_link(checkpoint, label="Open", icon=":material/open_in_full:")
+            resume.button(checkpoint, key=f"resume-{choice.id}")
+    facts(checkpoint, now)
+    st.markdown(f"**Why this one:** {md(choice.why)}")
+
+
+def facts(checkpoint: Checkpoint, now: datetime) -> None:
+    """The facts that tell checkpoints apart, each with its source."""
+    step, epoch = checkpoint.facts.step, checkpoint.facts.epoch
+    with st.container(horizontal=True, gap="large"):
+        frame.fact(
+            "Step",
+            fmt.sourced(step),
+            f"from {step.source}" if step else checkpoint.facts.step_reason or "not stored",
+        )
+        if epoch is not None:
+            frame.fact("Epoch", fmt.sourced(epoch), f"from {epoch.source}")
+        frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents], fmt.FORMATS[checkpoint.format])
+        saved_from = f"{fmt.exact(checkpoint.saved_at)}, {fmt.SAVED_AT[checkpoint.saved_at_source]}"
+        frame.fact("Saved", fmt.ago(checkpoint.saved_at, now), saved_from)
+        frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
+
+
+def _nothing(choice: SeriesChoice) -> None:
+    st.subheader(":red[:material/error:] Nothing to resume from", anchor=False)
+    st.markdown(md(choice.why))
+
+
+def _passed_over(choice: SeriesChoice) -> None:
+    if not choice.passed_over:
+        return
+    st.markdown("**Newer, but passed over:**" if choice.chosen else "**What they lack:**")
+    for passed in choice.passed_over[:_LISTED]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            links.checkpoint_link(passed.checkpoint, icon=":material/block:")
+            st.text(shown("; ".join(passed.reasons)))
+    if len(choice.passed_over) > _LISTED:
+        st.caption(f"and {len(choice.passed_over) - _LISTED:,} more, all in the table below")
+
+
+def _tensorflow(choice: SeriesChoice) -> None:
+    chosen = choice.chosen.path if choice.chosen else None
+    if choice.tensorflow_error:
+        answer = f"raises an error: {md(choice.tensorflow_error)}"
+    elif choice.tensorflow_latest is None:
+        answer = "answers None: it sees no checkpoint here"
+    elif choice.tensorflow_latest == chosen:
+        answer = "answers the same"
+    else:
+        answer = f"answers {md(links.local(choice.tensorflow_latest, choice.latest.run))}, which is another one"
+    st.caption(f"`tf.train.latest_checkpoint` {answer}.")

@@ -1,0 +1,98 @@
+"""What do I resume from?"""
+
+from datetime import datetime
+
+import streamlit as st
+
+from core.catalog.queries import CHECKPOINT_SORTS, CheckpointFilter
+from core.model import Root, Run
+from pages._shared import charts, choice_card, findings, frame, links, reads, resume, service, tables
+from pages._shared import format as fmt
+from pages._shared.text import md, shown
+
+
+def about(root: Root, run: Run, now: datetime) -> None:
+    """The run in one line: status, what it holds, where it lies."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        frame.badge(run.status)
+        for word in fmt.findings(run.errors, run.warnings):
+            frame.badge(word)
+        held = f"{fmt.count(run.checkpoints, 'checkpoint')}, {run.restorable:,} restorable, {fmt.size(run.bytes)}"
+        last = (
+            ""
+            if run.last_saved is None
+            else f", last saved {fmt.ago(run.last_saved, now)} ({fmt.exact(run.last_saved)})"
+        )
+        st.text(held + last)
+    folder = service.workspace().absolute(root.id, run.path)
+    st.caption(f"Folder {md(folder)}")
+
+
+def pending(run: Run, now: datetime) -> None:
+    """The manifest that waits for a job."""
+    entry = reads.pending(run.root, run.path)
+    if entry is not None:
+        manifest = entry.manifest
+        step = "" if manifest.checkpoint.step is None else f", step {manifest.checkpoint.step:,}"
+        st.info(
+            f"A manifest is pending: {md(manifest.checkpoint.path)}{step}, handed over by {md(manifest.created_by)} "
+            f"{fmt.ago(manifest.created_at, now)}. The next job that reads it resumes from there.",
+            icon=":material/schedule:",
+        )
+        st.page_link(links.RESUME, label="See all manifests", icon=":material/list:")
+
+
+def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
+    """Every checkpoint of the run, sorted and paged by the catalog."""
+    with frame.section("Checkpoints", note="Click a row to open it, a column's head to sort by it."):
+        where = CheckpointFilter(root=root.id, run=run.path)
+        sort = tables.Sort.asked(CHECKPOINT_SORTS, tables.Sort(by="saved_at"))
+        offset = tables.pages(run.checkpoints)
+        page = service.workspace().reader.checkpoints(
+            where, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset
+        )
+        tables.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False)
+
+
+def found(root: Root, run: Run) -> None:
+    """What is broken or odd, with what to do."""
+    with frame.section("Findings"):
+        places = findings.by_place(service.workspace().reader.findings(root=root.id, run=run.path))
+        if not places:
+            st.markdown(":green[:material/check_circle:] None.")
+        for place in places:
+            findings.card(place)
+
+
+def leftovers(root: Root, run: Run, now: datetime) -> None:
+    """Files that belong to no checkpoint."""
+    items = service.workspace().reader.leftovers(root.id, run.path)
+    if not items:
+        return
+    files = [file for item in items for file in item.files]
+    total = fmt.size(sum(file.size for file in files))
+    with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total}."):
+        for item in items:
+            st.text(shown(f"{links.local(item.path, run.path)}: {item.reason}"))
+        tables.files(files, now, key="leftovers")
+
+
+links.back()
+root, run = reads.asked_run()
+now = frame.head(links.run_name(run.path), icon=":material/folder:")
+about(root, run, now)
+pending(run, now)
+choices = service.workspace().choices(root.id, run.path)
+for choice in choices:
+    choice_card.draw(choice, now, only=len(choices) == 1)
+if not choices:
+    frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
+else:
+    with frame.section(
+        "Saves over time", note="Colour: health. Shape: contents. Size: bytes. Click a point to open it."
+    ):
+        charts.saves([member for choice in choices for member in choice.members], now, key="saves")
+    checkpoint_list(root, run, now)
+found(root, run)
+leftovers(root, run, now)
+resume.dialog_if_asked()

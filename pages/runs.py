@@ -1,0 +1,40 @@
+"""Which run?"""
+
+import streamlit as st
+
+from core.catalog.queries import RUN_SORTS, RunFilter
+from pages._shared import format as fmt
+from pages._shared import frame, links, service, tables
+
+STATUS = ("live", "idle", "stale")
+HEALTH = ("ok", "warning", "error")
+
+now = frame.head("Runs")
+reader = service.workspace().reader
+frame.root_problems(reader.roots())
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    text = st.text_input(
+        "Search", key="q", bind="query-params", placeholder="part of a run's path", icon=":material/search:"
+    )
+    status = st.pills("Status", STATUS, selection_mode="multi", key="status", bind="query-params")
+    health = st.pills("Health", HEALTH, selection_mode="multi", key="health", bind="query-params")
+where = RunFilter(text=text or "", status=tuple(status), health=tuple(health))
+sort = tables.Sort.asked(RUN_SORTS, tables.Sort(by="last_saved"))
+total = reader.runs(where, now, limit=1)
+offset = tables.pages(total.total)
+page = reader.runs(where, now, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset)
+links.remember(links.RUNS)
+
+if page.items:
+    st.caption(
+        f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
+        "Click a row to open its run, a column's head to sort by it."
+    )
+    tables.runs(page.items, now, sort=sort)
+elif where == RunFilter():
+    frame.empty(
+        ":material/folder_open:",
+        f"No runs were found yet. {frame.SET_ROOTS}",
+    )
+else:
+    frame.empty(":material/filter_alt_off:", "No run fits these filters. Clear the search box or choose fewer.")
