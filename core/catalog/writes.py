@@ -54,7 +54,7 @@ def _folder_from_row(row: Mapping[str, Any]) -> KnownFolder:
         path=from_text(row["path"]),
         signature=row["signature"],
         times=tuple((from_text(name), time) for name, time in json.loads(row["times"])),
-        subfolders=tuple(map(from_text, json.loads(row["subfolders"]))),
+        subfolders=() if row["subfolders"] == "[]" else tuple(map(from_text, json.loads(row["subfolders"]))),
         newest_ns=row["newest_ns"],
         has_units=row["has_units"],
         has_folder_unit=row["has_folder_unit"],
@@ -63,7 +63,9 @@ def _folder_from_row(row: Mapping[str, Any]) -> KnownFolder:
         bytes=row["bytes"],
         states=() if row["states"] == "[]" else states_from_json(row["states"]),
         leftovers=() if row["leftovers"] == "[]" else leftovers_from_json(row["leftovers"]),
-        problems=tuple(Problem(path=path, problem=text) for path, text in json.loads(row["problems"])),
+        problems=()
+        if row["problems"] == "[]"
+        else tuple(Problem(path=path, problem=text) for path, text in json.loads(row["problems"])),
         run=None if row["run"] is None else from_text(row["run"]),
     )
 

@@ -14,6 +14,7 @@ from core.model import FileStat, Problem
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _PIECE = 1 << 20
+_new_tuple = tuple.__new__  # FileStat(…) without its Python-level constructor: a walk makes one for each file
 BLOCK = 512  # st_blocks counts these, whatever the file system's own block size (POSIX)
 
 
@@ -32,28 +33,30 @@ class LocalStorage:
         files: list[FileStat] = []
         subfolders: list[str] = []
         problems: list[Problem] = []
-        with os.scandir(self.absolute(folder)) as entries:
-            for entry in entries:
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        subfolders.append(entry.name)
+        # Through a descriptor of the folder, so that the kernel resolves one name for each stat and not the whole path.
+        descriptor = os.open(self.absolute(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    try:
+                        if entry.is_dir(follow_symlinks=False):
+                            subfolders.append(entry.name)
+                        elif not entry.is_symlink() or self._leads_inside(folder, entry.name):
+                            found = entry.stat()
+                            if modes.S_ISREG(found.st_mode):
+                                files.append(_file(entry.name, found))
+                    except FileNotFoundError:
                         continue
-                    if entry.is_symlink() and not self._leads_inside(entry):
-                        continue
-                    found = entry.stat()
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    place = f"{folder}/{entry.name}" if folder else entry.name
-                    problems.append(Problem(path=place, problem=error.strerror or str(error)))
-                    continue
-                if modes.S_ISREG(found.st_mode):
-                    files.append(_file(entry.name, found))
+                    except OSError as error:
+                        place = f"{folder}/{entry.name}" if folder else entry.name
+                        problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
+        finally:
+            os.close(descriptor)
         return Members(files, subfolders, problems)
 
-    def _leads_inside(self, entry: "os.DirEntry[str]") -> bool:
-        target = os.path.realpath(entry.path)
-        return target.startswith(os.path.realpath(self.root) + os.sep)
+    def _leads_inside(self, folder: str, name: str) -> bool:
+        target = os.path.realpath(os.path.join(self.root, folder, name))
+        return target.startswith(os.path.realpath(self.root).rstrip(os.sep) + os.sep)
 
     def folder_time(self, folder: str) -> int:
         """The folder's mtime, ns."""
@@ -112,12 +115,15 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
 
 
 def _file(name: str, found: os.stat_result) -> FileStat:
-    return FileStat(
-        name,
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ino,
-        found.st_dev,
-        found.st_nlink,
-        found.st_blocks * BLOCK,
+    return _new_tuple(
+        FileStat,
+        (
+            name,
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ino,
+            found.st_dev,
+            found.st_nlink,
+            found.st_blocks * BLOCK,
+        ),
     )

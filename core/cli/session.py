@@ -1,0 +1,95 @@
+"""What every command does first: settings, the catalog, a refresh with progress on stderr; and how errors leave."""
+
+import contextlib
+import json
+import posixpath
+from collections.abc import Iterator
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn
+
+from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError, SettingsError
+from core.fs.names import to_text
+from core.index.indexer import problem_texts
+from core.index.options import Progress
+from core.model import IndexReport
+from core.settings import load
+from core.workspace import Workspace
+
+FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3
+
+stdout = Console(soft_wrap=True)
+stderr = Console(stderr=True, soft_wrap=True)
+
+Roots = Annotated[list[str] | None, typer.Option("--root", help="A folder to look in instead of the configured ones; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Cached = Annotated[bool, typer.Option("--cached", help="Answer from the last look at the disk, without another one.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: relative to a root, or an absolute path inside one.")]
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr; never markup."""
+    stderr.print(text, markup=False, highlight=False)
+
+
+@contextlib.contextmanager
+def leaving() -> Iterator[None]:
+    """Errors become a sentence on stderr and the exit code of contracts.md."""
+    try:
+        yield
+    except (SettingsError, NotFoundError, AmbiguousError) as error:
+        _leave(error, WRONG_USE)
+    except NotRestorableError as error:
+        _leave(error, NOTHING_RESTORABLE)
+    except CoreError as error:
+        _leave(error, FAILED)
+
+
+def _leave(error: CoreError, code: int) -> NoReturn:
+    say(str(error))
+    raise typer.Exit(code) from error
+
+
+@contextlib.contextmanager
+def opened(roots: list[str] | None) -> Iterator[Workspace]:
+    """The workspace over the configured roots, or over those of the command line."""
+    workspace = Workspace.open(load(roots_override=roots or None))
+    try:
+        yield workspace
+    finally:
+        workspace.close()
+
+
+def refreshed(workspace: Workspace, purpose: str, *, cached: bool) -> int:
+    """Look at the disk unless told not to; problems go to stderr. Returns the exit code so far."""
+    if cached:
+        return 0
+    return report_problems(refresh(workspace, purpose))
+
+
+def refresh(workspace: Workspace, purpose: str) -> IndexReport:
+    """One pass over the roots, with progress on stderr where that is a terminal."""
+    columns = SpinnerColumn(), TextColumn("{task.description}")
+    with Bar(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task("looking …")
+
+        def watch(root: str, progress: Progress) -> None:
+            name = to_text(posixpath.basename(root)).replace("[", r"\[")
+            bar.update(task, description=f"{name}: {progress.folders:,} folders, {progress.checkpoints:,} checkpoints read")
+
+        return workspace.refresh(purpose, watch=watch)
+
+
+def report_problems(report: IndexReport) -> int:
+    """Say what could not be looked at; the exit code is 1 where that is a whole root."""
+    for root, problem in problem_texts(report):
+        say(problem.problem if not problem.path else f"{to_text(root)}: {problem.path}: {problem.problem}")
+    return FAILED if any(root.problem for root in report.roots) else 0
