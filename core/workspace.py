@@ -16,7 +16,7 @@ from core.formats.bundle import BundleCache
 from core.formats.reading import Unit, read_unit
 from core.fs.local import LocalStorage
 from core.fs.names import from_text, to_text
-from core.index.indexer import Indexer, refresh_all
+from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
 from core.index.rollup import prefixes, wanted_prefixes
 from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
@@ -33,7 +33,7 @@ class Workspace:
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
-        self.reader = Reader(engine)
+        self.reader = Reader(engine, [root_id(path) for path in settings.roots])
         self._engine = engine
 
     @classmethod

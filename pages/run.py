@@ -25,7 +25,7 @@ def about(root: Root, run: Run, now: datetime) -> None:
         )
         st.text(held + last)
     folder = service.workspace().absolute(root.id, run.path)
-    st.caption(f"Folder {md(folder)}")
+    st.code(shown(folder), language=None)
 
 
 def pending(run: Run, now: datetime) -> None:

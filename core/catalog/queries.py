@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, and_, case, func, or_, select
 
 from core.catalog.rows import (
     checkpoint_from_row,
@@ -93,10 +93,17 @@ class PlacedFinding:
 
 
 class Reader:
-    """All reading of one catalog. `now` is passed in, so that ages mean the same everywhere on a page."""
+    """Reading some roots of one catalog, given by their ids: others may share it and are not seen.
 
-    def __init__(self, engine: Engine) -> None:
+    `now` is passed in, so that ages mean the same everywhere on a page.
+    """
+
+    def __init__(self, engine: Engine, root_ids: Iterable[str]) -> None:
         self._engine = engine
+        self._roots = tuple(root_ids)
+
+    def _mine(self, table: Table) -> ColumnElement[bool]:
+        return table.c["id" if table is roots else "root"].in_(self._roots)
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         with self._engine.connect() as connection:
@@ -111,7 +118,7 @@ class Reader:
                 problem=row["problem"],
                 looked_at=None if row["looked_at_us"] is None else from_us(row["looked_at_us"]),
             )
-            for row in self._rows(select(roots).order_by(roots.c.path))
+            for row in self._rows(select(roots).where(self._mine(roots)).order_by(roots.c.path))
         )
 
     def overview(self, now: datetime) -> Overview:
@@ -135,7 +142,7 @@ class Reader:
             func.count().filter(live).label("live"),
             func.count().filter(stale).label("stale"),
         )
-        row = self._rows(select(*counts, *sums))[0]
+        row = self._rows(select(*counts, *sums).where(self._mine(runs)))[0]
         return Overview(**row, idle=row["runs"] - row["live"] - row["stale"])
 
     def runs(
@@ -149,7 +156,7 @@ class Reader:
         offset: int = 0,
     ) -> Page[Run]:
         """A page of runs; `sort` ∈ RUN_SORTS. Runs without a value come last either way."""
-        conditions = _run_conditions(where, to_us(now))
+        conditions = [self._mine(runs), *_run_conditions(where, to_us(now))]
         column = {"last_saved": runs.c.last_saved_us}.get(sort, runs.c.get(sort, runs.c.last_saved_us))
         query = select(runs).where(*conditions).order_by(*_ordered(column, descending), runs.c.path, runs.c.root)
         total, size = self._totals(select(func.count(), func.coalesce(func.sum(runs.c.bytes), 0)).where(*conditions))
@@ -158,7 +165,7 @@ class Reader:
 
     def run(self, root: str, path: str, now: datetime) -> Run:
         """One run with its state files. NotFoundError when the catalog has none."""
-        rows = self._rows(select(runs).where(runs.c.root == root, runs.c.path == to_text(path)))
+        rows = self._rows(select(runs).where(self._mine(runs), runs.c.root == root, runs.c.path == to_text(path)))
         if not rows:
             raise NotFoundError(f"No run {to_text(path)!r} in root {root}.")
         return _run(rows[0], now, self.states(root, path))
@@ -187,7 +194,7 @@ class Reader:
         offset: int = 0,
     ) -> Page[Checkpoint]:
         """A page of checkpoints; `sort` ∈ CHECKPOINT_SORTS; `limit` None gives all."""
-        conditions = _checkpoint_conditions(where)
+        conditions = [self._mine(checkpoints), *_checkpoint_conditions(where)]
         column = {"saved_at": checkpoints.c.saved_at_us}.get(sort, checkpoints.c.get(sort, checkpoints.c.saved_at_us))
         query = select(checkpoints).where(*conditions).order_by(*_ordered(column, descending), checkpoints.c.id)
         total, size = self._totals(
@@ -198,7 +205,11 @@ class Reader:
 
     def checkpoint(self, root: str, path: str) -> Checkpoint:
         """One checkpoint with its findings. NotFoundError when the catalog has none."""
-        rows = self._rows(select(checkpoints).where(checkpoints.c.root == root, checkpoints.c.path == to_text(path)))
+        rows = self._rows(
+            select(checkpoints).where(
+                self._mine(checkpoints), checkpoints.c.root == root, checkpoints.c.path == to_text(path)
+            )
+        )
         if not rows:
             raise NotFoundError(f"No checkpoint {to_text(path)!r} in root {root}.")
         return self._with_findings(rows)[0]
@@ -221,6 +232,7 @@ class Reader:
         )
         query = (
             select(findings, is_checkpoint)
+            .where(self._mine(findings))
             .order_by(rank, findings.c.root, findings.c.run, findings.c.path)
             .limit(limit)
         )

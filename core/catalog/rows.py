@@ -107,7 +107,7 @@ def _facts_from_json(contents: str, value: dict[str, Any]) -> Facts:
 def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
     """A row of `checkpoints`, without its id."""
     facts = item.facts
-    detail = {"files": files_to_json(item.files), "facts": _facts_to_json(facts)}
+    detail: dict[str, object] = {"files": files_to_json(item.files), "facts": _facts_to_json(facts)}
     if item.metric is not None:
         detail["metric"] = item.metric
     return {

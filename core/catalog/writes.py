@@ -1,11 +1,12 @@
 """Writing the catalog: folders, checkpoints, findings and roll-ups of one root. Only the index layer calls this."""
 
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from core.catalog.rows import (
     checkpoint_from_row,
@@ -46,10 +47,10 @@ class KnownFolder:
 def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
     """Every folder of a root, by path."""
     rows = connection.execute(select(folders).where(folders.c.root == root)).mappings()
-    return {known.path: known for known in map(_folder_from_row, rows)}
+    return {known.path: known for known in (_folder_from_row(row) for row in rows)}
 
 
-def _folder_from_row(row: Mapping[str, Any]) -> KnownFolder:
+def _folder_from_row(row: RowMapping) -> KnownFolder:
     return KnownFolder(
         path=from_text(row["path"]),
         signature=row["signature"],
@@ -186,14 +187,15 @@ def store_root(connection: Connection, root: Root, looked_at_us: int | None) -> 
     )
 
 
-def forget_roots(connection: Connection, keep: Iterable[str]) -> None:
-    """Drop everything of roots that are no longer configured."""
-    wanted = list(keep)
-    for table, column in (
-        (roots, roots.c.id),
-        *((table, table.c.root) for table in (folders, checkpoints, runs, findings)),
-    ):
-        connection.execute(delete(table).where(column.not_in(wanted)))
+def forget_roots(connection: Connection, keep: Iterable[str], after_seconds: float) -> None:
+    """Drop everything of roots other than `keep` that nobody looked at for so long: several settings may share a home."""
+    before_us = int((time.time() - after_seconds) * 1e6)
+    unused = select(roots.c.id).where(roots.c.id.not_in(list(keep)), roots.c.looked_at_us < before_us)
+    old = connection.scalars(unused).all()
+    for table in (folders, checkpoints, runs, findings) if old else ():
+        connection.execute(delete(table).where(table.c.root.in_(old)))
+    if old:
+        connection.execute(delete(roots).where(roots.c.id.in_(old)))
 
 
 def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -132,13 +132,18 @@ def latest_command(run: RunName, roots: Roots = None, as_json: AsJson = False, c
 
 def _print_choice(choice: SeriesChoice) -> None:
     chosen = choice.chosen
-    lines = [f"{choice.name}: {'nothing to resume from' if chosen is None else to_text(chosen.path)}", f"  {choice.why}"]
+    lines = [
+        f"{choice.name}: {'nothing to resume from' if chosen is None else to_text(chosen.path)}",
+        f"  {choice.why}",
+    ]
     if chosen is not None and chosen.facts.step is not None:
         lines.append(f"  step {chosen.facts.step.value:,}, from {chosen.facts.step.source}")
     lines += [f"  passed over {to_text(item.checkpoint.path)}: {' '.join(item.reasons)}" for item in choice.passed_over]
     answer = choice.tensorflow_error or (choice.tensorflow_latest and to_text(choice.tensorflow_latest)) or "None"
     lines.append(f"  tf.train.latest_checkpoint: {answer}")
-    stdout.print("\n".join(filter(None, [*lines, choice.order_note and f"  {choice.order_note}"])), markup=False, highlight=False)
+    stdout.print(
+        "\n".join(filter(None, [*lines, choice.order_note and f"  {choice.order_note}"])), markup=False, highlight=False
+    )
 
 
 @app.command("resume")
@@ -187,8 +192,12 @@ def _only_choice(workspace: Workspace, run: Run) -> Checkpoint:
     choices = workspace.choices(run.root, run.path)
     picked = [choice.chosen for choice in choices if choice.chosen is not None]
     if not picked:
-        reasons = "; ".join(f"{to_text(p.checkpoint.path)}: {' '.join(p.reasons)}" for c in choices for p in c.passed_over)
-        raise NotRestorableError(f"Nothing in {to_text(run.path)} can be restored: {reasons or 'it has no checkpoints'}.")
+        reasons = "; ".join(
+            f"{to_text(p.checkpoint.path)}: {' '.join(p.reasons)}" for c in choices for p in c.passed_over
+        )
+        raise NotRestorableError(
+            f"Nothing in {to_text(run.path)} can be restored: {reasons or 'it has no checkpoints'}."
+        )
     if len(picked) > 1:
         names = ", ".join(to_text(item.path) for item in picked)
         raise AmbiguousError(f"{to_text(run.path)} has several series; say which with --checkpoint: {names}.")

@@ -14,7 +14,8 @@ def index_document(report: IndexReport) -> dict[str, object]:
         "parsed": report.parsed,
         "reused": report.reused,
         "problems": [
-            {"root": to_text(root), "path": problem.path, "problem": problem.problem} for root, problem in report.problems
+            {"root": to_text(root), "path": problem.path, "problem": problem.problem}
+            for root, problem in report.problems
         ],
     }
 

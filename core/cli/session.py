@@ -24,10 +24,15 @@ FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3
 stdout = Console(soft_wrap=True)
 stderr = Console(stderr=True, soft_wrap=True)
 
-Roots = Annotated[list[str] | None, typer.Option("--root", help="A folder to look in instead of the configured ones; may be repeated.")]
+Roots = Annotated[
+    list[str] | None,
+    typer.Option("--root", help="A folder to look in instead of the configured ones; may be repeated."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Cached = Annotated[bool, typer.Option("--cached", help="Answer from the last look at the disk, without another one.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: relative to a root, or an absolute path inside one.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: relative to a root, or an absolute path inside one.")
+]
 
 
 def print_json(document: object) -> None:
@@ -83,7 +88,9 @@ def refresh(workspace: Workspace, purpose: str) -> IndexReport:
 
         def watch(root: str, progress: Progress) -> None:
             name = to_text(posixpath.basename(root)).replace("[", r"\[")
-            bar.update(task, description=f"{name}: {progress.folders:,} folders, {progress.checkpoints:,} checkpoints read")
+            bar.update(
+                task, description=f"{name}: {progress.folders:,} folders, {progress.checkpoints:,} checkpoints read"
+            )
 
         return workspace.refresh(purpose, watch=watch)
 

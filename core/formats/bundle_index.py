@@ -91,10 +91,10 @@ class IndexCache:
                 return ReadIndex(index=shape.index, data=data)
         table = read_table(data)
         index = parse_index(table)
-        shape = _shape(data, table, index)
-        if shape is not None:
+        made = _shape(data, table, index)
+        if made is not None:
             same = self._shapes.setdefault(len(data), [])
-            same.insert(0, shape)
+            same.insert(0, made)
             del same[_KEPT_SHAPES:]
         return ReadIndex(index=index, data=data)
 

@@ -24,6 +24,7 @@ from core.settings import Settings
 
 DEEP_EVERY_S = 600.0
 _COLLECT_EVERY_S = 60.0
+_FORGOTTEN_AFTER_S = 30 * 86_400.0  # roots that nobody looked at for so long leave the catalog
 _log = logging.getLogger(__name__)
 
 
@@ -73,7 +74,7 @@ def refresh_all(
     total, changed = IndexReport(), False
     with writing(settings.home, purpose, WAIT_SECONDS):
         with engine.begin() as connection:
-            writes.forget_roots(connection, [root_id(path) for path in settings.roots])
+            writes.forget_roots(connection, [root_id(path) for path in settings.roots], _FORGOTTEN_AFTER_S)
         for path in settings.roots:
             root, progress = _refresh_one(engine, path, options, watch)
             changed = changed or progress.changed

@@ -12,7 +12,7 @@ import streamlit as st
 from core.model import Checkpoint, Contents, Health, Role, Variable
 from pages._shared import format as fmt
 from pages._shared import links
-from pages._shared.text import html
+from pages._shared.text import html, shown
 
 LIMIT = 5_000  # points: more make the browser slow
 _COLORS = {Health.OK: "#2f76c9", Health.WARNING: "#e69f00", Health.ERROR: "#d1453b", Health.WRITING: "#8c98a5"}
@@ -120,7 +120,7 @@ def _tiles(variables: Sequence[Variable]) -> list[_Tile]:
     for variable in variables:
         if variable.bytes:
             roles[variable.role] += variable.bytes
-            groups[variable.role, layer_of(variable.name)].append(variable)
+            groups[variable.role, layer_of(shown(variable.name))].append(variable)
     tiles = [_Tile(id=role, parent="", label=fmt.ROLES[role], bytes=size, role=role) for role, size in roles.items()]
     sums = {group: sum(item.bytes for item in members) for group, members in groups.items()}
     greatest = sorted(sums, key=lambda group: -sums[group])
@@ -129,7 +129,7 @@ def _tiles(variables: Sequence[Variable]) -> list[_Tile]:
         if len(variables) <= _TILES and len(groups[role, layer]) > 1:
             tiles += [
                 _Tile(
-                    id=f"{role}:{layer}:{item.name}",
+                    id=f"{role}:{layer}:{shown(item.name)}",
                     parent=f"{role}:{layer}",
                     label=_last(item.name),
                     bytes=item.bytes,

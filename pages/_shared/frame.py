@@ -97,7 +97,7 @@ def root_problems(roots: tuple[Root, ...]) -> None:
     """A box for each root that could not be looked at."""
     for root in roots:
         if root.problem:
-            st.error(f"Root {md(root.path)} could not be looked at: {md(root.problem)}", icon=":material/folder_off:")
+            st.error(f"A root could not be looked at. {md(root.problem)}", icon=":material/folder_off:")
 
 
 def fact(label: str, value: str, source: str | None = None) -> None:

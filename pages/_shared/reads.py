@@ -6,7 +6,7 @@ from typing import NoReturn
 import streamlit as st
 
 from core.errors import CoreError, NotFoundError
-from core.fs.names import to_text
+from core.fs.names import short_id, to_text
 from core.model import Checkpoint, Facts, Root, Run, Variable
 from core.resume.history import ManifestEntry
 from pages._shared import frame, links, service
@@ -52,7 +52,7 @@ def asked_checkpoint(root: Root, run: Run) -> Checkpoint:
 def inspection(checkpoint: Checkpoint) -> Inspection:
     """What the checkpoint's files hold; read again when one of them changed."""
     stamps = tuple((file.name, file.size, file.mtime_ns, file.inode) for file in checkpoint.files)
-    return _inspect((checkpoint.root, checkpoint.path, stamps), checkpoint)
+    return _inspect(short_id(checkpoint.root, checkpoint.path, repr(stamps)), checkpoint)
 
 
 def pending(root: str, run: str) -> ManifestEntry | None:
@@ -65,7 +65,7 @@ def pending(root: str, run: str) -> ManifestEntry | None:
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the checkpoint's files…")
-def _inspect(key: tuple[object, ...], _checkpoint: Checkpoint) -> Inspection:  # noqa: ARG001 - the cache compares it
+def _inspect(key: str, _checkpoint: Checkpoint) -> Inspection:  # noqa: ARG001 - the cache compares it
     try:
         facts, variables = service.workspace().inspect(_checkpoint)
     except CoreError as error:
