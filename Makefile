@@ -45,7 +45,7 @@ $(VENV)/requirements-dev.stamp: requirements.txt requirements-dev.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
 	@touch $(VENV)/requirements.stamp $@
 
-# Without roots the sample runs are shown: their ages are set to what their story tells, for git keeps no times.
+# Without roots the sample runs are shown, with the times at which they were trained: git keeps none.
 ifneq ($(strip $(ROOTS)),)
 run: export WAYPOINT_ROOTS = $(ROOTS)
 endif

@@ -1,9 +1,9 @@
-"""How fast Waypoint indexes, as ratios against TensorFlow and find on the same files in the same run.
+r"""How fast Waypoint indexes, as ratios against TensorFlow and find on the same files in the same run.
 
 Makes 20,000 small bundles (18 tensors, 50 to a folder) out of several real saves, then measures, median of five, warm
 page cache:
 - a cold index with the catalog written ÷ a loop of tf.train.load_checkpoint + get_variable_to_shape_map;
-- a refresh of the same catalog with nothing changed ÷ `find -printf '%s %T@ %p\\n'`.
+- a refresh of the same catalog with nothing changed ÷ `find -printf '%s %T@ %p\n'`.
 
 Run: make bench [ARGS="--bundles 20000"]
 """
@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.index.reader_pool import PROCESSES
+
 BUNDLES, PER_FOLDER, SAVES = 20_000, 50, 8
 LIMIT_COLD = LIMIT_REFRESH = 2.0
 ROUNDS = 5
@@ -27,7 +29,7 @@ ROUNDS = 5
 def save_templates(folder: Path, saves: int) -> list[Path]:
     """Real saves of a small trained model: `saves` prefixes of 18 tensors each, counted without the object graph."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf  # noqa: PLC0415 - the indexer's process must not have it
+    import tensorflow as tf  # here: the indexer's process must not have it
 
     layers = [tf.keras.layers.Dense(4, activation="relu"), tf.keras.layers.Dense(2)]
     model = tf.keras.Sequential([tf.keras.Input((4,)), *layers])
@@ -44,7 +46,9 @@ def save_templates(folder: Path, saves: int) -> list[Path]:
 
 def make_tree(root: Path, templates: list[Path], bundles: int) -> None:
     """Copies of the saves, `PER_FOLDER` to a run, numbered as a CheckpointManager numbers them."""
-    parts = [(prefix.with_name(f"{prefix.name}.index").read_bytes(), _data(prefix).read_bytes()) for prefix in templates]
+    parts = [
+        (prefix.with_name(f"{prefix.name}.index").read_bytes(), _data(prefix).read_bytes()) for prefix in templates
+    ]
     for number in range(bundles):
         folder = root / f"run-{number // PER_FOLDER:05d}" / "checkpoints"
         if number % PER_FOLDER == 0:
@@ -72,7 +76,7 @@ def median_seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 def tensorflow_loop(root: Path) -> float:
     """Seconds for TensorFlow to open every bundle and list its variables; the import is not counted."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     prefixes = [str(path)[: -len(".index")] for path in sorted(root.rglob("*.index"))]
 
@@ -98,8 +102,8 @@ def index_seconds(root: Path, home: Path) -> tuple[float, float, int]:
 
 def measure(root: str, home: Path) -> None:
     """Index cold and refresh, in this process; prints two medians in seconds and the number of checkpoints."""
-    from core.settings import load  # noqa: PLC0415
-    from core.workspace import Workspace  # noqa: PLC0415
+    from core.settings import load
+    from core.workspace import Workspace
 
     settings = load(roots_override=[root]).model_copy(update={"home": home})
 
@@ -130,8 +134,10 @@ def main() -> int:
         make_tree(root, save_templates(base / "saves", SAVES), arguments.bundles)
         cold, refresh, count = index_seconds(root, base / "home")
         loop, find = tensorflow_loop(root), find_seconds(root)
-    print(f"{count:,} bundles, {PER_FOLDER} to a folder; median of {ROUNDS}; Waypoint in 1 process")
-    print(f"cold index {cold:.2f} s ÷ tf.train.load_checkpoint loop {loop:.2f} s = {cold / loop:.2f} (limit {LIMIT_COLD})")
+    print(f"{count:,} bundles, {PER_FOLDER} to a folder; median of {ROUNDS}; Waypoint in at most {PROCESSES} processes")
+    print(
+        f"cold index {cold:.2f} s ÷ loop of tf.train.load_checkpoint {loop:.2f} s = {cold / loop:.2f} (limit {LIMIT_COLD})"
+    )
     print(f"refresh {refresh:.3f} s ÷ find {find:.3f} s = {refresh / find:.2f} (limit {LIMIT_REFRESH})")
     return int(cold / loop > LIMIT_COLD or refresh / find > LIMIT_REFRESH)
 

@@ -1,9 +1,11 @@
 """The records that travel between the layers: what lies on disk, what was read, what was concluded.
 
 Every record is frozen. Those of which a scan makes one for each file or checkpoint are named tuples, the others frozen
-dataclasses: a tuple is made, changed and handed to another process several times faster. Paths are POSIX, relative to their root, as Python's `os.fsdecode` gives them (bytes
-that are not UTF-8 are surrogate escapes); `core.fs.names` turns them into text for databases and people.
-Sizes are bytes, times are aware UTC datetimes or integer nanoseconds since the epoch where the name says so.
+dataclasses: a tuple is made, changed and handed to another process several times faster.
+
+Paths are POSIX, relative to their root, as Python's `os.fsdecode` gives them (bytes that are not UTF-8 are surrogate
+escapes); `core.fs.names` turns them into text for databases and people. Sizes are bytes, times are aware UTC datetimes,
+or integer nanoseconds since the epoch where the name says so.
 """
 
 from __future__ import annotations
@@ -259,7 +261,7 @@ class Checkpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run's roll-up. `newest_step` is the step of the newest checkpoint that has one; `status` ∈ live, idle, stale."""
+    """One run's roll-up. `newest_step` is the largest step of its newest checkpoints; `status` ∈ live, idle, stale."""
 
     root: str
     path: str

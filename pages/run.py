@@ -77,8 +77,8 @@ def leftovers(root: Root, run: Run, now: datetime) -> None:
         tables.files(files, now, key="leftovers")
 
 
-links.back()
 root, run = reads.asked_run()
+links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
 about(root, run, now)
 pending(run, now)

@@ -23,7 +23,8 @@ def folder() -> Path:
     kept = TemporaryDirectory(prefix="waypoint-tests-")
     _KEPT.append(kept)
     program = Path(__file__).with_name("write_keras_files.py")
-    done = subprocess.run([sys.executable, str(program), kept.name], capture_output=True, text=True, timeout=300)
+    command = [sys.executable, str(program), kept.name]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(kept.name)
 

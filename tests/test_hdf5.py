@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -27,7 +26,7 @@ def stored(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     """Every dataset's shape and dtype, by h5py."""
     found: dict[str, tuple[tuple[int, ...], str]] = {}
 
-    def visit(name: str, item: Any) -> None:
+    def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
             found[name] = (item.shape, str(item.attrs.get("dtype", item.dtype)))
 
@@ -91,9 +90,21 @@ def test_reads_what_keras_saved(
 
 @pytest.mark.parametrize(
     "name",
-    ["adam.h5", "plain.h5", "adam.weights.h5", "plain.weights.h5", "scaled.h5", "scaled.weights.h5"]
-    + ["nested.weights.h5", "bfloat.weights.h5", "tfk_new.h5", "tfk_legacy.h5", "tfk_new.weights.h5"]
-    + ["tfk_scaled.h5", "tfk_scaled.weights.h5"],
+    [
+        "adam.h5",
+        "plain.h5",
+        "adam.weights.h5",
+        "plain.weights.h5",
+        "scaled.h5",
+        "scaled.weights.h5",
+        "nested.weights.h5",
+        "bfloat.weights.h5",
+        "tfk_new.h5",
+        "tfk_legacy.h5",
+        "tfk_new.weights.h5",
+        "tfk_scaled.h5",
+        "tfk_scaled.weights.h5",
+    ],
 )
 def test_weights_are_those_that_the_model_has(name: str) -> None:
     facts, variables = hdf5.read(keras_files.storage(), name)
@@ -102,7 +113,6 @@ def test_weights_are_those_that_the_model_has(name: str) -> None:
     assert weights == model["weights"]
     assert facts.parameters == model["parameters"]
     if facts.has_optimizer:
-        # A wrapper's list holds its inner optimizer's variables too, or leaves its own out: both are fewer files' worth.
         assert sum(v.role is Role.OPTIMIZER for v in variables) == model["optimizer"]
 
 

@@ -22,7 +22,8 @@ COUNTER = "optimizer/vars/0 (iterations)"
 def repack(path: Path, change: dict[str, bytes | None], compression: int = zipfile.ZIP_STORED) -> LocalStorage:
     """adam.keras again with some members replaced (None: left out)."""
     with zipfile.ZipFile(keras_files.folder() / "adam.keras") as old, zipfile.ZipFile(path, "w", compression) as new:
-        members: dict[str, bytes | None] = {name: old.read(name) for name in old.namelist()} | change
+        members: dict[str, bytes | None] = {name: old.read(name) for name in old.namelist()}
+        members.update(change)
         for name, content in members.items():
             if content is not None:
                 new.writestr(name, content)

@@ -117,7 +117,7 @@ def test_a_text_graph_is_not_searched(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("corpus", "folder", "writer"),
     [
-        ("keras-2.12", "full_tf/cp-0003", "TensorFlow 2.12.0, Keras 2"),
+        ("keras-2.12", "full_tf/cp-0003", "TensorFlow 2.12.1, Keras 2"),
         ("tf2-TIL", "saved_models/1582785290", "TensorFlow 2."),
     ],
 )

@@ -132,7 +132,7 @@ def test_gigabytes_in_an_attribute_are_not_read(pool: worker.Pool, tmp_path: Pat
     assert answer["tree"]["attributes"] == {}
 
 
-def test_an_interrupt_of_the_parent_leaves_no_process(tmp_path: Path) -> None:
+def test_the_end_of_the_parent_leaves_no_process(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["vars/0"] = np.zeros(3)
     code = f"""

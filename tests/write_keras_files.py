@@ -48,7 +48,7 @@ def network() -> keras.Model:
     )
 
 
-class Nested(keras.Model):
+class Nested(keras.Model):  # type: ignore[misc]
     """A subclassed model with its layers in a list, a recurrent one, and a weight of its own."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Nested(keras.Model):
         return self.parts[1](keras.ops.expand_dims(y, 1))[:, :2]
 
 
-class Gan(keras.Model):
+class Gan(keras.Model):  # type: ignore[misc]
     """Two networks with an optimizer each, and metrics as attributes."""
 
     def __init__(self) -> None:
@@ -100,7 +100,9 @@ def keras_3() -> None:
     tf.saved_model.save(model, at("saved_model"))
     model.export(at("export"), verbose=False)
     for name, weights_only in (("orbax", False), ("orbax_weights", True)):
-        callback = keras.callbacks.OrbaxCheckpoint(at(name), save_freq="epoch", save_weights_only=weights_only)
+        callback = keras.callbacks.OrbaxCheckpoint(
+            at(name), save_freq="epoch", max_to_keep=2, save_weights_only=weights_only
+        )
         model.fit(X, Y, batch_size=4, epochs=2, verbose=0, callbacks=[callback])
     model = network()
     fit(model, keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()))

@@ -29,7 +29,7 @@ _NETWORK = (
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
-    """The type of the file system that holds `path` (deepest mount point above it); None where the system does not tell."""
+    """The type of the file system that holds `path` (deepest mount point above it); None where nothing tells."""
     try:
         lines = mounts.read_text(errors="surrogateescape").splitlines()
     except OSError:

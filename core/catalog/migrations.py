@@ -20,7 +20,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
 
 
 def migrate(engine: Engine) -> int:
-    """Bring the database to the newest schema in one transaction; returns the version. CatalogError when it is newer."""
+    """Bring the database to the newest schema in one transaction; returns it. CatalogError when it is newer."""
     with engine.begin() as connection:
         found = 0
         if inspect(connection).has_table(tables.versions.name):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, Select, Table, and_, case, func, or_, select
 
 from core.catalog.rows import (
     checkpoint_from_row,
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs: `text` anywhere in the path, `status` ⊆ live, idle, stale; `health` ⊆ ok, warning, error. Empty: all."""
+    """Which runs: `text` is in the path, `status` ⊆ live, idle, stale, `health` ⊆ ok, warning, error; empty: all."""
 
     root: str | None = None
     text: str = ""
@@ -39,8 +39,8 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFilter:
-    """Which checkpoints; empty tuples mean all. `text` is looked for in the path; `saved_after`/`saved_before` bound the
-    save time, `min_bytes`/`max_bytes` the size.
+    """Which checkpoints; empty tuples mean all. `text` is looked for in the path; `saved_after`/`saved_before` bound
+    the save time, `min_bytes`/`max_bytes` the size.
     """
 
     root: str | None = None
@@ -319,12 +319,10 @@ def _checkpoint_conditions(where: CheckpointFilter) -> list[ColumnElement[bool]]
     return [condition for value, condition in pairs if value is not None]
 
 
-def _run(row: Any, now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
+def _run(row: RowMapping, now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
     now_us = to_us(now)
-    if row["live_until_us"] >= now_us:
-        status = "live"
-    else:
-        status = "stale" if row["stale_from_us"] <= now_us else "idle"
+    aged = "stale" if row["stale_from_us"] <= now_us else "idle"
+    status = "live" if row["live_until_us"] >= now_us else aged
     return Run(
         root=row["root"],
         path=from_text(row["path"]),

@@ -188,7 +188,7 @@ def store_root(connection: Connection, root: Root, looked_at_us: int | None) -> 
 
 
 def forget_roots(connection: Connection, keep: Iterable[str], after_seconds: float) -> None:
-    """Drop everything of roots other than `keep` that nobody looked at for so long: several settings may share a home."""
+    """Drop roots other than `keep` that nobody looked at for so long: several settings may share a home."""
     before_us = int((time.time() - after_seconds) * 1e6)
     unused = select(roots.c.id).where(roots.c.id.not_in(list(keep)), roots.c.looked_at_us < before_us)
     old = connection.scalars(unused).all()

@@ -41,8 +41,8 @@ def shard_name(prefix: str, number: int, count: int) -> str:
 def read(
     storage: Storage, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
 ) -> tuple[Facts, tuple[Variable, ...]]:
-    """Facts and variables of the bundle `prefix`. `files` are the folder's, by name. FormatError or OSError for the index;
-    what is wrong with a shard stands in the facts.
+    """Facts and variables of the bundle `prefix`. `files` are the folder's, by name. FormatError or OSError for the
+    index; what is wrong with a shard stands in the facts.
     """
     index_name = f"{prefix}.index"
     size = files[index_name].size

@@ -43,8 +43,8 @@ class BundleEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BundleIndex:
-    """A parsed index. `slice_bytes` are the stored bytes of partitioned variables; `shard_lengths[n]` is the length that
-    shard n must have.
+    """A parsed index. `slice_bytes` are the stored bytes of partitioned variables; `shard_lengths[n]` is the length
+    that shard n must have.
     """
 
     entries: dict[str, BundleEntry]

@@ -15,7 +15,8 @@ _NO_ROLES = GraphRoles(weights=frozenset(), optimizer=frozenset(), has_optimizer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """`scalars` are the tensors that count, by shard; `steps`, `epochs` and `saves` their names, the steps' in tiers of
-    falling trust; `facts` lack what only a very file tells."""
+    falling trust; `facts` lack what only a very file tells.
+    """
 
     variables: tuple[Variable, ...]
     scalars: Mapping[int, tuple[BundleEntry, ...]]

@@ -1,9 +1,12 @@
 """Masked CRC-32C, as LevelDB, TFRecord and TensorFlow bundles store it.
 
-Source: https://github.com/google/leveldb/blob/main/util/crc32c.h (a CRC over data that embeds CRCs is weak, hence the mask).
+A CRC over data that embeds CRCs is weak, hence the mask.
+Source: https://github.com/google/leveldb/blob/main/util/crc32c.h
 """
 
-from crc32c import crc32c as crc32c  # re-exported: the one CRC that every format here uses
+from crc32c import crc32c
+
+__all__ = ["crc32c", "mask", "masked_crc"]
 
 _DELTA = 0xA282EAD8
 

@@ -38,8 +38,9 @@ def of_weights_file(tree: Tree) -> Roles:
     """Roles in Keras 3's layout."""
     optimizers = _optimizers(tree)
     twins = _twins(tree.datasets, optimizers)
+    below = tuple(f"{owner}/" for owner in optimizers)
     variables = tuple(
-        _variable(dataset, _role(dataset, _is_below(dataset.name, optimizers)))
+        _variable(dataset, _role(dataset, dataset.name.startswith(below)))
         for dataset in tree.datasets
         if dataset.name not in twins
     )
@@ -92,10 +93,6 @@ def _optimizers(tree: Tree) -> frozenset[str]:
         ):
             found.add(owner)
     return frozenset(found)
-
-
-def _is_below(name: str, optimizers: frozenset[str]) -> bool:
-    return any(name.startswith(f"{owner}/") for owner in optimizers)
 
 
 def _twins(datasets: Sequence[Dataset], optimizers: frozenset[str]) -> frozenset[str]:

@@ -87,11 +87,23 @@ def read_sharded(storage: Storage, json_path: str, shard_names: Collection[str])
     places = [Place(path=f"{folder}/{name}" if folder else name) for name in present]
     numbers = {name: number for number, name in enumerate(names)}
     sizes = {name: storage.stat(place.path).size for name, place in zip(present, places, strict=True)}
+    merged, where = _merged(present, h5_tree.read_many(storage, places))
+    roles = h5_roles.of_weights_file(merged)
+    variables = tuple(replace(variable, shard=numbers[where[variable.name]]) for variable in roles.variables)
+    facts = _facts(variables, roles.step, has_optimizer=any(map(h5_roles.is_optimizer_group, weight_map)))
+    shards = tuple(Shard(number=numbers[name], name=name, expected=None, actual=sizes.get(name)) for name in names)
+    if len(present) < len(names) and facts.step is None and facts.has_optimizer:
+        facts = facts._replace(step_reason="the shard that holds the iterations is missing")
+    return facts._replace(shards=shards), variables
+
+
+def _merged(names: Sequence[str], trees: Iterator[Tree | FormatError | OSError]) -> tuple[Tree, Mapping[str, str]]:
+    """Several shards' trees as one, and the shard of each dataset. Raises the first shard's error, with its name."""
     datasets: dict[str, h5_tree.Dataset] = {}
-    where: dict[str, int] = {}
+    where: dict[str, str] = {}
     groups: set[str] = set()
     titles: dict[str, str] = {}
-    for name, tree in zip(present, h5_tree.read_many(storage, places), strict=True):
+    for name, tree in zip(names, trees, strict=True):
         if isinstance(tree, FormatError):
             raise type(tree)(tree.message, section=f"{name}, {tree.section}", offset=tree.offset)
         if isinstance(tree, OSError):
@@ -100,15 +112,9 @@ def read_sharded(storage: Storage, json_path: str, shard_names: Collection[str])
         titles.update(tree.titles)
         for dataset in tree.datasets:
             datasets[dataset.name] = dataset
-            where[dataset.name] = numbers[name]
-    merged = Tree(datasets=tuple(datasets[name] for name in sorted(datasets)), groups=frozenset(groups), titles=titles)
-    roles = h5_roles.of_weights_file(merged)
-    variables = tuple(replace(variable, shard=where[variable.name]) for variable in roles.variables)
-    facts = _facts(variables, roles.step, has_optimizer=any(map(h5_roles.is_optimizer_group, weight_map)))
-    shards = tuple(Shard(number=numbers[name], name=name, expected=None, actual=sizes.get(name)) for name in names)
-    if len(present) < len(names) and facts.step is None and facts.has_optimizer:
-        facts = facts._replace(step_reason="the shard that holds the iterations is missing")
-    return facts._replace(shards=shards), variables
+            where[dataset.name] = name
+    ordered = tuple(datasets[name] for name in sorted(datasets))
+    return Tree(datasets=ordered, groups=frozenset(groups), titles=titles), where
 
 
 def backup_epoch(content: bytes) -> Sourced | None:

@@ -125,7 +125,7 @@ def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]
         for target in _below(nodes, [nodes[number].children[_TRAINABLE]], lambda _node, _name: True)
     }
     opened = set(optimizers)
-    free = _below(nodes, [0] if nodes and 0 not in opened else [], lambda node, name: node not in opened)
+    free = _below(nodes, [0] if nodes and 0 not in opened else [], lambda node, _name: node not in opened)
     modelled = _below(
         nodes,
         [0] if nodes and 0 not in opened else [],

@@ -21,8 +21,9 @@ _SAVED_MODEL_PREFIX = "variables/variables"
 
 
 class Unit(NamedTuple):
-    """What is to be read: a checkpoint's folder, its name there ('' for the folder itself), its path (both together), and
-    its files by name."""
+    """What is to be read: a checkpoint's folder, its name there ('' for the folder itself), its path (both together),
+    and its files by name.
+    """
 
     folder: str
     name: str
@@ -83,7 +84,7 @@ def _failed(unit: Unit, kind: str, detail: str) -> Reading:
 
 
 def _is_foreign(unit: Unit, error: FormatError) -> bool:
-    """Not a checkpoint at all: an `.index` of another tool, an HDF5 file that is no Keras file, a file beside a .meta."""
+    """Not a checkpoint at all: another tool's `.index`, an HDF5 file that is no Keras file, a file beside a .meta."""
     if unit.format is Format.TF_BUNDLE:
         return len(unit.files) == 1 and error.section == "footer"
     if unit.format is Format.TF_V1:
@@ -100,9 +101,8 @@ def _with_name(unit: Unit, facts: Facts) -> Facts:
     if facts.step is not None:
         return facts
     number = file_names.number_from_name(base)
-    told = (
-        facts.save_counter is not None or epoch is not None or unit.format is Format.SAVED_MODEL
-    )  # whose number is a version
+    is_version = unit.format is Format.SAVED_MODEL  # its number is the export's, for serving
+    told = facts.save_counter is not None or epoch is not None or is_version
     if number is not None and not told and facts.problem is None:
         facts = facts._replace(step=Sourced(value=number, source=_FROM_NAME), step_reason=None)
     return facts

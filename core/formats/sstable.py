@@ -7,6 +7,7 @@ Source: https://github.com/google/leveldb/blob/main/doc/table_format.md
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import cramjam
@@ -40,7 +41,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A whole table: its entries in order, and every block that was read (for checking another file of the same shape)."""
+    """A whole table: its entries in order, and every block that was read, for checking another file of its shape."""
 
     entries: tuple[Entry, ...]
     blocks: tuple[Handle, ...]
@@ -68,7 +69,7 @@ def read_table(data: bytes) -> Table:
         entries.extend(_entries(block, handle.offset if raw else None, "data block"))
         if len(entries) > MAX_ENTRIES:
             raise TooLargeError(f"more than {MAX_ENTRIES:,} entries", section="data block", offset=handle.offset)
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         if before.key >= after.key:
             raise CorruptError("keys are not in order", section="data block", offset=after.position)
     return Table(entries=tuple(entries), blocks=tuple(blocks), compressed=compressed)
@@ -139,7 +140,7 @@ def _entries(block: bytes, start: int | None, section: str) -> Iterator[Entry]:
         raise CorruptError("more restart points than bytes", section=section, offset=start)
     key, position = b"", 0
     while position < end:
-        # One byte is the usual case by far, and a call for each of three numbers is what this loop would spend its time on.
+        # One byte is the usual case by far, and calls for three numbers are what this loop would spend its time on.
         shared, unshared, length = block[position : position + 3] if position + 3 <= end else (128, 128, 128)
         if shared < 128 and unshared < 128 and length < 128:
             position += 3

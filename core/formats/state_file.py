@@ -17,7 +17,7 @@ _LFS = b"version https://git-lfs"
 
 
 def read(storage: Storage, folder: str, file: FileStat) -> StateFile:
-    """The state file of a folder. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
+    """A folder's state file. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
     path = posixpath.join(folder, file.name)
     if file.size > MAX_SIZE:
         return StateFile(

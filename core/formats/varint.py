@@ -1,4 +1,7 @@
-"""Base-128 varints of protocol buffers and LevelDB. Source: https://protobuf.dev/programming-guides/encoding/#varints"""
+"""Base-128 varints of protocol buffers and LevelDB.
+
+Source: https://protobuf.dev/programming-guides/encoding/#varints.
+"""
 
 from core.errors import CorruptError, TruncatedError
 

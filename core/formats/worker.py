@@ -25,6 +25,7 @@ PROGRAM = Path(__file__).with_name("h5_worker.py")
 SECONDS = 5.0  # for one file
 START_SECONDS = 60.0  # for the interpreter and its imports, on a cold network file system too
 MAX_ANSWER = 64 << 20
+TOGETHER = 16  # files that one worker reads before others get their turn
 KINDS: Mapping[str, type[FormatError]] = {
     "corrupt": CorruptError,
     "too-large": TooLargeError,
@@ -124,19 +125,26 @@ class Pool:
     def run(
         self, requests: Sequence[Mapping[str, Any]], seconds: float = SECONDS
     ) -> Iterator[dict[str, Any] | FormatError]:
-        """One answer or error for each request, in their order; a crash or a hang costs its own file only."""
-        if not requests:
-            return
+        """One answer or error for each request, in their order; a crash or a hang costs its own file only.
+
+        No worker is held between answers: a generator that is kept, by a traceback say, must not keep one.
+        """
+        for start in range(0, len(requests), TOGETHER):
+            yield from self._run(requests[start : start + TOGETHER], seconds)
+
+    def _run(self, requests: Sequence[Mapping[str, Any]], seconds: float) -> list[dict[str, Any] | FormatError]:
         with self._turns:
-            worker: _Worker | None = self._take()
+            worker = self._take()
+            answers = []
             try:
                 for request in requests:
                     answer, worker = _ask(worker, request, seconds)
-                    yield answer
+                    answers.append(answer)
             finally:
                 if worker is not None and not worker.closed:
                     with self._lock:
                         self._idle.append(worker)
+            return answers
 
     def _take(self) -> _Worker | None:
         with self._lock:

@@ -40,7 +40,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def stem(name: str) -> str:
-    """A name with its ending and its numbers removed: `cp-0004-0.285.keras` and `cp-0005-0.281.keras` share `cp-#-#`."""
+    """A name without its ending and numbers: `cp-0004-0.285.keras` and `cp-0005-0.281.keras` share `cp-#-#`."""
     for ending in _ENDINGS:
         name = name.removesuffix(ending)
     return _NUMBER.sub("#", name)

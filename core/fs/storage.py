@@ -1,4 +1,4 @@
-"""The storage protocol: all that the core asks of a disk. The local disk is `core.fs.local`; object stores come later."""
+"""The storage protocol: all that the core asks of a disk. `core.fs.local` is the local one; object stores follow."""
 
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Protocol

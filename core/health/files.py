@@ -15,20 +15,28 @@ def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
         return (finding("interrupted-save", path, "It has no mark of completion."),)
     if facts.mismatch is None and all(shard.actual == shard.expected for shard in facts.shards):
         return ()
-    missing = [shard for shard in facts.shards if shard.actual is None and shard.expected]
+    return (*_judge_shards(path, facts.shards), *_judge_checksum(path, facts))[:1]
+
+
+def _judge_shards(path: str, shards: tuple[Shard, ...]) -> tuple[Finding, ...]:
+    missing = [shard for shard in shards if shard.actual is None and shard.expected]
     if missing:
-        return (_missing(path, missing, facts.shards),)
-    shorter = [shard for shard in facts.shards if _length(shard) < _expected(shard)]
-    longer = [shard for shard in facts.shards if _length(shard) > _expected(shard)]
+        return (_missing(path, missing, shards),)
+    shorter = [shard for shard in shards if _length(shard) < _expected(shard)]
+    longer = [shard for shard in shards if _length(shard) > _expected(shard)]
     if any(shard.actual == 0 for shard in shorter):
         return (finding("empty-file", path, f"{_names(shorter)} has no bytes, the index says {_sizes(shorter)}."),)
     if shorter:
         return (finding("truncated-shard", path, f"{_names(shorter)}: {_sizes(shorter)}."),)
     if longer:
         return (finding("stale-index", path, f"Longer than the index says: {_names(longer)}: {_sizes(longer)}."),)
-    if facts.mismatch is not None:
-        return (finding("stale-index", path, f"The checksum of {facts.mismatch} does not hold."),)
     return ()
+
+
+def _judge_checksum(path: str, facts: Facts) -> tuple[Finding, ...]:
+    if facts.mismatch is None:
+        return ()
+    return (finding("stale-index", path, f"The checksum of {facts.mismatch} does not hold."),)
 
 
 def _unreadable(path: str, form: Format, facts: Facts) -> Finding:

@@ -77,7 +77,7 @@ _ROWS = (
         "orphan-shard",
         Severity.WARNING,
         "Data shards without an index: nothing can be restored from them.",
-        "TensorFlow's rotation deletes the index first, its save names the shards first; a kill in between leaves them.",
+        "TensorFlow's rotation deletes the index first, its save names the shards first: a kill leaves them.",
         "They can go, unless the index can be brought back.",
     ),
     (

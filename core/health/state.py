@@ -16,7 +16,7 @@ _GLOB = re.compile(r"[*?\[\\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What `tf.train.latest_checkpoint` gives for a folder: a path relative to the root, None, or an error it raises."""
+    """What `tf.train.latest_checkpoint` gives for a folder: a path relative to the root, None, or an error."""
 
     latest: str | None = None
     error: str | None = None

@@ -36,7 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderTask:
-    """What the work needs: the root's id, the run, a listing, the checkpoints known of this folder, the time, the grace (ns)."""
+    """What the work needs: the root's id, the run, a listing, what is known of the folder, the time, the grace (ns)."""
 
     root: str
     run: str

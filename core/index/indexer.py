@@ -169,7 +169,7 @@ class Indexer:
             self._finish(str(error))
         except CoreError as error:
             self._finish(str(error))
-        except Exception as error:  # the thread must outlive whatever a pass meets; the page shows it
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever a pass meets; the page shows it
             _log.exception("a pass over the roots failed")
             self._finish(f"{type(error).__name__}: {error}")
         else:

@@ -26,8 +26,8 @@ class Options:
 
 @dataclass(slots=True)
 class Progress:
-    """Counts of a pass, for whoever watches; `expected` is the number of folders of the last pass. `step` is called often
-    and may raise CancelledError.
+    """Counts of a pass, for whoever watches; `expected` is the number of folders of the last pass. `step` is called
+    often and may raise CancelledError.
     """
 
     folders: int = 0

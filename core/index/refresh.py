@@ -93,7 +93,7 @@ class _Pass:
         return {folder.run for folder in self.changes.folders.values()}
 
     def _settle_doubts(self) -> None:
-        """Read those folders first whose units may be other tools' files: only content tells whether they make a run."""
+        """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
         for path in self.changes.doubtful:
             listing = self._listing(path)
             if listing is not None and not read_folder(self.storage, self._task(listing, "", ())).checkpoints:
@@ -134,11 +134,8 @@ class _Pass:
                     rows = writes.load_checkpoints(connection, self.root, paths)
             self.old_rows[run] = rows
             known = _by_folder(rows) if rows else {}
-            tasks = []
-            for path in paths:
-                if path in self.changes.to_read and (listing := self._listing(path)) is not None:
-                    tasks.append(self._task(listing, run, known.get(path, ())))
-            yield run, tasks
+            listings = (self._listing(path) for path in paths if path in self.changes.to_read)
+            yield run, [self._task(one, run, known.get(one.folder, ())) for one in listings if one is not None]
 
     def _listing(self, path: str) -> Listing | None:
         """The walk's listing, or a new one where it was not kept; None where the folder went away."""

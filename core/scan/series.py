@@ -16,7 +16,7 @@ def base_name(item: Checkpoint) -> str:
 
 
 def arrange(checkpoints: Iterable[Checkpoint]) -> tuple[tuple[Checkpoint, ...], ...]:
-    """One run's checkpoints as series, each ordered with the newest last, with series, attempt and the latest marked."""
+    """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked."""
     places: dict[tuple[str, str, str], list[Checkpoint]] = {}
     for item in checkpoints:
         places.setdefault((item.path.rpartition("/")[0], item.format.value, item.stem), []).append(item)

@@ -218,17 +218,16 @@ def _open(
 ) -> None:
     """Go where a clicked row leads, by what was drawn when it was clicked.
 
-    The keyboard enters a table at its first cell, which is a button and waits for Enter; a cell that is chosen from
-    there on was reached by the keyboard and opens nothing. A first choice of any other cell is a click.
+    The keyboard enters a table at its first cell: that opens nothing, and neither do the cells that it moves to from
+    there; Enter on a name does. A first choice of any other cell is a click. A click on the first name is the button's.
     """
     drawn = st.session_state.get(f"{name}-queries", queries)
     st.session_state[f"{name}-queries"] = queries
-    entered = st.session_state.get(f"{name}-entered", False)
     pressed = st.session_state.get(f"{name}-open")
     row = pressed["row"] if pressed else None
-    if row is None and cells and not entered:
+    if row is None and cells and not st.session_state.get(f"{name}-entered"):
         number, head = cells[0]
-        if any(column.opens and column.head == head for column in columns):
+        if number == 0 and head == columns[0].head:
             st.session_state[f"{name}-entered"] = True
         else:
             row = number

@@ -1,0 +1,183 @@
+"""The dashboard in a real browser: from the Overview to a manifest on disk, a cold deep link, hostile names."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.fs.names import short_id
+from core.resume.manifest import parse
+from tests.pages_server import Server, copy_samples, serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
+
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
+ROW, HEAD = 35, 38  # pixels of a table
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("browser")
+    runs = copy_samples(folder / "runs")
+    copied = runs / HOSTILE / "home: [x](http:" / "e)"
+    copied.mkdir(parents=True)
+    for file in (runs / "mnist-cnn" / "checkpoints").iterdir():
+        os.link(file, copied / file.name)
+    with serve(runs, folder / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as driver:
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        launched = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: "playwright.Browser", server: Server) -> Iterator["playwright.Page"]:
+    """A fresh tab; afterwards no request may have left for another host and no script of a name may have run."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
+    tab = context.new_page()
+    foreign: list[str] = []
+    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
+    tab.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
+    tab.on("dialog", lambda dialog: foreign.append(f"dialog: {dialog.message}"))
+    tab.set_default_timeout(20_000)
+    yield tab
+    assert tab.locator("[data-testid=stException]").count() == 0
+    context.close()
+    assert foreign == []
+
+
+def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "playwright.Page", server: Server) -> None:
+    page.goto("/")
+    page.locator("[data-testid=stMetric]", has_text="Checkpoints").get_by_text(re.compile(r"^\d\d$")).wait_for()
+    page.get_by_role("link", name="Runs").click()
+    page.wait_for_url("**/runs")
+    page.get_by_role("textbox", name="Search").fill("mnist")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs?q=mnist")
+    page.get_by_text("1 run,").wait_for()
+    click_row(page, 0)
+    page.wait_for_url("**/run?**run=mnist-cnn")
+    page.get_by_text("Resume from checkpoints/ckpt-10").wait_for()
+    page.get_by_role("link", name="Open").click()
+    page.wait_for_url("**/checkpoint?**path=mnist-cnn%2Fcheckpoints%2Fckpt-10")
+    page.get_by_text("optimizer/_iterations").first.wait_for()
+    page.get_by_role("button", name="Resume…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("checkpoints/ckpt-10").first.wait_for()
+    confirm = dialog.get_by_role("button", name="Write the manifest")
+    assert confirm.is_disabled()
+    for box in dialog.locator("[data-testid=stCheckbox] label").all():
+        box.click()
+        page.wait_for_selector(IDLE)
+    dialog.get_by_label("Note").fill("the best so far")
+    dialog.get_by_label("Note").press("Control+Enter")
+    page.wait_for_selector(IDLE)
+    confirm.click()
+    dialog.get_by_text("The manifest was written.").wait_for()
+
+    written = server.runs / "mnist-cnn" / "resume_manifest.json"
+    dialog.get_by_text(str(written)).wait_for()
+    manifest = parse(written.read_bytes())
+    assert manifest.checkpoint.path == "checkpoints/ckpt-10"
+    assert manifest.checkpoint.step == 300
+    assert manifest.created_by == "tester"
+    assert manifest.note == "the best so far"
+    assert "not-in-the-file" in manifest.warnings_accepted
+
+    dialog.get_by_role("button", name="Close").first.click()
+    dialog.wait_for(state="detached")
+    page.get_by_role("link", name="Resume", exact=True).click()
+    page.wait_for_url("**/resume")
+    page.get_by_text(str(written)).wait_for()
+    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_role("button", name="Undo").wait_for()
+    withdrawn = server.runs / "mnist-cnn" / ".waypoint" / "withdrawn" / f"{manifest.id}.json"
+    assert json.loads(withdrawn.read_text())["actor"] == "tester"
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Withdraw").wait_for()
+    assert not withdrawn.exists()
+
+
+def test_a_cold_deep_link_meets_the_router(tmp_path: Path, browser: "playwright.Browser") -> None:
+    runs = copy_samples(tmp_path / "runs")
+    with serve(runs, tmp_path / "home") as cold:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        tab = context.new_page()
+        tab.goto(f"{cold.url}/run?root={short_id(str(runs))}&run=two-tower")
+        tab.get_by_text("Resume from checkpoints/ckpt-5").wait_for()
+        assert tab.get_by_role("link", name="Overview").count() == 1
+        assert tab.title() == "two-tower · Waypoint"
+        context.close()
+
+
+def test_a_click_on_a_head_sorts_and_the_url_says_so(page: "playwright.Page") -> None:
+    page.goto("/runs")
+    page.wait_for_selector(IDLE)
+    click(page, 40, 15)
+    page.wait_for_url("**/runs?sort=path")
+    page.wait_for_selector(IDLE)
+    click_row(page, 0)
+    page.wait_for_url("**/run?**")
+    page.get_by_role("heading", name="<img src=x").wait_for()
+
+
+def test_the_keyboard_enters_a_table_without_opening_a_row_and_enter_opens_it(page: "playwright.Page") -> None:
+    page.goto("/runs")
+    page.get_by_text("14 runs").wait_for()
+    page.wait_for_selector(IDLE)
+    page.get_by_role("button", name="error", exact=True).focus()
+    for _ in range(4):  # three buttons above the table, then its first cell
+        page.keyboard.press("Tab")
+    page.wait_for_function("document.activeElement.id === 'glide-cell-0-0'")
+    page.wait_for_selector(IDLE)
+    assert page.url.endswith("/runs")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/run?**")
+
+
+def test_a_hostile_name_is_text_on_its_run_and_checkpoint_pages(page: "playwright.Page") -> None:
+    page.goto("/runs?q=onerror")
+    page.get_by_text("1 run,").wait_for()
+    page.wait_for_selector(IDLE)
+    click_row(page, 0)
+    page.wait_for_url("**/run?**")
+    page.get_by_role("heading", name="<img src=x onerror").wait_for()
+    assert "**b**" in page.get_by_role("heading", level=1).inner_text()
+    assert page.locator("[data-testid=stMain] img").count() == 0
+    page.get_by_role("link", name="Open").click()
+    page.wait_for_url("**/checkpoint?**")
+    page.get_by_role("tab", name="Restore code").click()
+    page.get_by_text("tf.train.Checkpoint(").wait_for()
+    assert page.locator("[data-testid=stMain] a[href*='e)']").count() == 0
+
+
+def test_an_unknown_run_says_so_and_leads_back(page: "playwright.Page") -> None:
+    page.goto("/run?root=%3Cb%3E&run=..%2F..%2Fetc")
+    page.get_by_text("No root").wait_for()
+    page.get_by_role("link", name="All runs").click()
+    page.wait_for_url("**/runs")
+
+
+def click_row(page: "playwright.Page", number: int) -> None:
+    """Click into a row of the first table, beside its name."""
+    click(page, 560, HEAD + ROW * number + ROW // 2)
+
+
+def click(page: "playwright.Page", right: int, down: int) -> None:
+    """Click a point of the first table."""
+    grid = page.locator("[data-testid=stDataFrame]").first
+    grid.locator("canvas").first.wait_for()
+    page.wait_for_selector(IDLE)
+    grid.click(position={"x": right, "y": down})
