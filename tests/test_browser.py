@@ -77,13 +77,16 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "play
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("checkpoints/ckpt-10").first.wait_for()
     confirm = dialog.get_by_role("button", name="Write the manifest")
-    assert confirm.is_disabled()
-    for box in dialog.locator("[data-testid=stCheckbox] label").all():
-        box.click()
-        page.wait_for_selector(IDLE)
+    playwright.expect(confirm).to_be_disabled()
+    boxes = dialog.get_by_role("checkbox")
+    playwright.expect(boxes).not_to_have_count(0)
+    for number in range(boxes.count()):
+        box = boxes.nth(number)
+        box.locator("xpath=ancestor::label").click()
+        playwright.expect(box).to_be_checked()
     dialog.get_by_label("Note").fill("the best so far")
     dialog.get_by_label("Note").press("Control+Enter")
-    page.wait_for_selector(IDLE)
+    playwright.expect(confirm).to_be_enabled()
     confirm.click()
     dialog.get_by_text("The manifest was written.").wait_for()
 
@@ -133,18 +136,24 @@ def test_a_click_on_a_head_sorts_and_the_url_says_so(page: "playwright.Page") ->
     page.get_by_role("heading", name="<img src=x").wait_for()
 
 
-def test_the_keyboard_enters_a_table_without_opening_a_row_and_enter_opens_it(page: "playwright.Page") -> None:
+def test_the_keyboard_enters_a_table_without_opening_a_row_and_finds_a_link_behind_it(page: "playwright.Page") -> None:
     page.goto("/runs")
     page.get_by_text("14 runs").wait_for()
     page.wait_for_selector(IDLE)
     page.get_by_role("button", name="error", exact=True).focus()
     for _ in range(4):  # three buttons above the table, then its first cell
         page.keyboard.press("Tab")
-    page.wait_for_function("document.activeElement.id === 'glide-cell-0-0'")
-    page.wait_for_selector(IDLE)
+    page.locator("#glide-cell-0-0:focus").wait_for(state="attached")
+    page.get_by_role("link", name="Open ").wait_for()
     assert page.url.endswith("/runs")
+    page.keyboard.press("ArrowDown")
+    page.locator("#glide-cell-0-1:focus").wait_for(state="attached")
+    second = page.locator("#glide-cell-0-1").inner_text()
+    link = page.get_by_role("link", name=f"Open {second}")
+    link.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/run?**")
+    page.get_by_role("heading", name=second).wait_for()
 
 
 def test_a_hostile_name_is_text_on_its_run_and_checkpoint_pages(page: "playwright.Page") -> None:

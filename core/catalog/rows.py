@@ -29,19 +29,6 @@ _encode = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False
 ).encode  # made once: json.dumps makes one each time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SOURCED = ("step", "epoch", "save_counter")
-_PLAIN = (
-    "contents_reason",
-    "has_optimizer",
-    "has_architecture",
-    "step_reason",
-    "variables",
-    "parameters",
-    "fingerprint",
-    "committed",
-    "mismatch",
-    "writer",
-)
 
 
 def to_us(moment: datetime) -> int:
@@ -64,43 +51,54 @@ def files_from_json(value: Iterable[list[Any]]) -> tuple[FileStat, ...]:
     return tuple(FileStat(from_text(item[0]), *item[1:]) for item in value)
 
 
-def _facts_to_json(facts: Facts) -> dict[str, object]:
-    values: dict[str, object] = {name: value for name in _PLAIN if (value := getattr(facts, name)) is not None}
-    for name in _SOURCED:
-        number = getattr(facts, name)
-        if number is not None:
-            values[name] = [number.value, number.source]
-    roles = facts.role_bytes
-    values["role_bytes"] = [roles.weights, roles.optimizer, roles.other]
-    if facts.saved_at is not None:
-        values["saved_at"] = to_us(facts.saved_at)
-    if facts.shards:
-        values["shards"] = [[s.number, to_text(s.name), s.expected, s.actual] for s in facts.shards]
-    if facts.problem is not None:
-        values["problem"] = [facts.problem.kind, to_text(facts.problem.file), facts.problem.detail]
-    return values
+def _facts_to_json(facts: Facts) -> list[object]:
+    """Facts as an array, in Facts' field order but for the contents, which are a column."""
+    problem = facts.problem
+    return [
+        facts.contents_reason,
+        facts.has_optimizer,
+        facts.has_architecture,
+        facts.step,
+        facts.step_reason,
+        facts.epoch,
+        facts.save_counter,
+        None if facts.saved_at is None else to_us(facts.saved_at),
+        facts.variables,
+        facts.parameters,
+        facts.role_bytes,
+        facts.fingerprint,
+        [(shard[0], to_text(shard[1]), *shard[2:]) for shard in facts.shards],
+        facts.committed,
+        None if problem is None else (problem.kind, to_text(problem.file), problem.detail),
+        facts.mismatch,
+        facts.writer,
+    ]
 
 
-def _facts_from_json(contents: str, value: dict[str, Any]) -> Facts:
-    known: dict[str, Any] = {name: value[name] for name in _PLAIN if name in value}
-    for name in _SOURCED:
-        if name in value:
-            known[name] = Sourced(value=value[name][0], source=value[name][1])
-    weights, optimizer, other = value["role_bytes"]
-    if "saved_at" in value:
-        known["saved_at"] = from_us(value["saved_at"])
-    if "shards" in value:
-        known["shards"] = tuple(
-            Shard(number=number, name=from_text(name), expected=expected, actual=actual)
-            for number, name, expected, actual in value["shards"]
-        )
-    if "problem" in value:
-        kind, file, detail = value["problem"]
-        known["problem"] = ReadProblem(kind=kind, file=from_text(file), detail=detail)
+def _facts_from_json(contents: str, value: list[Any]) -> Facts:
+    (reason, has_optimizer, has_architecture, step, step_reason, epoch, save_counter, saved_at, variables) = value[:9]
+    (parameters, role_bytes, fingerprint, shards, committed, problem, mismatch, writer) = value[9:]
     return Facts(
         contents=Contents(contents),
-        role_bytes=RoleBytes(weights=weights, optimizer=optimizer, other=other),
-        **known,
+        contents_reason=reason,
+        has_optimizer=has_optimizer,
+        has_architecture=has_architecture,
+        step=None if step is None else Sourced(*step),
+        step_reason=step_reason,
+        epoch=None if epoch is None else Sourced(*epoch),
+        save_counter=None if save_counter is None else Sourced(*save_counter),
+        saved_at=None if saved_at is None else from_us(saved_at),
+        variables=variables,
+        parameters=parameters,
+        role_bytes=RoleBytes(*role_bytes),
+        fingerprint=fingerprint,
+        shards=tuple(Shard(number, from_text(name), *lengths) for number, name, *lengths in shards),
+        committed=committed,
+        problem=None
+        if problem is None
+        else ReadProblem(kind=problem[0], file=from_text(problem[1]), detail=problem[2]),
+        mismatch=mismatch,
+        writer=writer,
     )
 
 

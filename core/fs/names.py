@@ -18,6 +18,8 @@ _ENDINGS = (".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5")
 
 def to_text(name: str) -> str:
     r"""The printable form of a name from the disk; undecodable bytes as `\xNN`."""
+    if "\\" not in name and name.isascii():
+        return name
     if "\\" in name:
         name = _LOOKS_ESCAPED.sub(r"\\x5c", name)
     try:

@@ -17,11 +17,12 @@ from core.index.folder import FolderResult, FolderTask, read_folder
 PROCESSES = 2  # this one and one more
 _WORTHWHILE = 4_000  # files to read below which one process is faster
 _CHUNK_FILES = 400
-_AHEAD = 2  # chunks that the other process has or will have next
+_AHEAD = 16  # chunks given to the other process in advance: it goes on while this one writes to the catalog
 _cache = BundleCache()  # equal parses are shared between all folders that a process reads
 
 Item = tuple[str, Sequence[FolderTask]]
 Done = tuple[str, list[FolderResult]]
+_Share = tuple["Future[list[Done]]", list[Item]]
 
 
 def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
@@ -41,22 +42,30 @@ def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
 
 
 def _read_shared(storage: Storage, chunks: Iterator[list[Item]]) -> Iterator[Done]:
-    helped: deque[tuple[Future[list[Done]], list[Item]]] = deque()
+    helped: deque[_Share] = deque()
     with ProcessPoolExecutor(PROCESSES - 1, mp_context=multiprocessing.get_context("spawn")) as executor:
         alive = True
         for chunk in chunks:
             while helped and helped[0][0].done():
                 alive, done = _taken(storage, *helped.popleft())
                 yield from done
-            if alive and len(helped) < _AHEAD:
-                try:
-                    helped.append((executor.submit(_read_chunk, storage, chunk), chunk))
-                    continue
-                except BrokenProcessPool:
-                    alive = False
-            yield from _read_chunk(storage, chunk)
-        while helped:
-            yield from _taken(storage, *helped.popleft())[1]
+            share = _hand_over(executor, storage, chunk) if alive and len(helped) < _AHEAD else None
+            if share is None:
+                yield from _read_chunk(storage, chunk)
+            else:
+                helped.append(share)
+        while helped:  # what the other process has not begun is taken back, from the far end
+            if helped[-1][0].cancel():
+                yield from _read_chunk(storage, helped.pop()[1])
+            else:
+                yield from _taken(storage, *helped.popleft())[1]
+
+
+def _hand_over(executor: ProcessPoolExecutor, storage: Storage, chunk: list[Item]) -> "_Share | None":
+    try:
+        return executor.submit(_read_chunk, storage, chunk), chunk
+    except BrokenProcessPool:
+        return None
 
 
 def _taken(storage: Storage, future: "Future[list[Done]]", chunk: list[Item]) -> tuple[bool, list[Done]]:

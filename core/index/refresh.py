@@ -25,7 +25,7 @@ from core.model import Checkpoint, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
 
-_BATCH = 4_000  # checkpoints of one transaction
+_BATCH = 2_000  # checkpoints of one transaction
 _OUTSIDE = ""  # the name of what lies in no run; a run is never called so, the root's is '.'
 
 

@@ -17,7 +17,7 @@ from core.fs.names import short_id
 from core.model import Checkpoint, FileStat, Run, Variable
 from pages._shared import format as fmt
 from pages._shared import links
-from pages._shared.text import button, shown
+from pages._shared.text import button, md, shorten, shown
 
 PAGE_ROWS = 100
 TF_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -86,7 +86,8 @@ def show(
     if sort is not None and event.selection.columns:
         _sort_by(columns, event.selection.columns[0], sort)
     if opens is not None:
-        _open(name, columns, event.selection.cells, opens[0], [opens[1](record) for record in records])
+        queries = [opens[1](record) for record in records]
+        _open(name, columns, event.selection.cells, opens[0], queries, list(frame[columns[0].head]))
 
 
 def key_of(key: str, sort: Sort | None = None) -> str:
@@ -214,23 +215,32 @@ def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
 
 
 def _open(
-    name: str, columns: Sequence[Column[Any]], cells: Sequence[Any], page: str, queries: list[dict[str, str]]
+    name: str,
+    columns: Sequence[Column[Any]],
+    cells: Sequence[Any],
+    page: str,
+    queries: list[dict[str, str]],
+    names: list[str],
 ) -> None:
     """Go where a clicked row leads, by what was drawn when it was clicked.
 
-    The keyboard enters a table at its first cell: that opens nothing, and neither do the cells that it moves to from
-    there; Enter on a name does. A first choice of any other cell is a click. A click on the first name is the button's.
+    The keyboard enters a table at its first cell. That opens nothing, and neither do the cells that it moves to from
+    there: the next stop after the table is then a link that opens the row. A first choice of any other cell is a click;
+    a click on the first name is the button's.
     """
     drawn = st.session_state.get(f"{name}-queries", queries)
     st.session_state[f"{name}-queries"] = queries
     pressed = st.session_state.get(f"{name}-open")
     row = pressed["row"] if pressed else None
-    if row is None and cells and not st.session_state.get(f"{name}-entered"):
+    if row is None and cells:
         number, head = cells[0]
         if number == 0 and head == columns[0].head:
             st.session_state[f"{name}-entered"] = True
-        else:
+        if not st.session_state.get(f"{name}-entered"):
             row = number
+        elif 0 <= number < len(queries):
+            label = f"Open {md(shorten(names[number]))}"
+            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=queries[number])
     if row is not None and 0 <= row < len(drawn):
         for note in ("queries", "entered"):
             st.session_state.pop(f"{name}-{note}", None)
