@@ -69,7 +69,7 @@ def test_any_part_cut_out_before_the_footer_is_a_typed_error(data: bytes) -> Non
 def test_any_flipped_byte_is_noticed_or_lies_in_the_padding(data: bytes) -> None:
     expected = read_table(data)
     handles = data[-FOOTER_SIZE:-8].rstrip(b"\0")
-    padding = range(len(data) - FOOTER_SIZE + len(handles) + 1, len(data) - 8)
+    padding = range(len(data) - FOOTER_SIZE + len(handles), len(data) - 8)
     for place in range(len(data)):
         for bits in (0x01, 0x80, 0xFF):
             flipped = bytearray(data)
@@ -81,7 +81,8 @@ def test_any_flipped_byte_is_noticed_or_lies_in_the_padding(data: bytes) -> None
                 assert place not in padding
             else:
                 assert found == expected
-                assert place in padding
+                # A last digit with the high bit, then the padding's 0: the same number, written longer.
+                assert place in padding or (place, bits) == (padding.start - 1, 0x80)
 
 
 @pytest.mark.parametrize("kind", [RAW, SNAPPY], ids=["raw", "snappy"])

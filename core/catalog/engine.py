@@ -1,5 +1,6 @@
 """Opening the catalog: SQLite in WAL mode under the home folder, never on a network file system."""
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from core.catalog.migrations import migrate
 from core.errors import CatalogError
 
 FILE_NAME = "catalog.sqlite3"
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a blank, a tab, a newline and a backslash
 _NETWORK = (
     "nfs",
     "cifs",
@@ -38,7 +40,7 @@ def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> s
     target = str(path.resolve())
     for line in lines:
         left, _, right = line.partition(" - ")
-        point = left.split()[4].encode("latin-1", "surrogateescape").decode("unicode_escape")
+        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), left.split()[4])
         inside = target == point or target.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, right.split()[0]

@@ -21,15 +21,14 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
 
 def migrate(engine: Engine) -> int:
     """Bring the database to the newest schema in one transaction; returns it. CatalogError when it is newer."""
+    with engine.connect() as connection:
+        if _version(connection) == len(MIGRATIONS):
+            return len(MIGRATIONS)
     with engine.begin() as connection:
-        found = 0
-        if inspect(connection).has_table(tables.versions.name):
-            found = connection.scalar(select(tables.versions.c.version)) or 0
-        if found > len(MIGRATIONS):
-            raise CatalogError(
-                f"The catalog {engine.url.database} has schema {found}, made by a newer Waypoint; this one knows "
-                f"{len(MIGRATIONS)}. Upgrade Waypoint, or delete that file: it is a cache and will be made again."
-            )
+        if connection.dialect.name == "sqlite":
+            # Its driver begins a transaction for changed rows, not for changed tables. Whoever comes second waits here.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        found = _version(connection)
         for step in MIGRATIONS[found:]:
             step(connection)
         if found != len(MIGRATIONS):
@@ -37,3 +36,16 @@ def migrate(engine: Engine) -> int:
             connection.execute(tables.versions.delete())
             connection.execute(tables.versions.insert().values(version=len(MIGRATIONS)))
     return len(MIGRATIONS)
+
+
+def _version(connection: Connection) -> int:
+    """The schema's version, 0 for an empty database. CatalogError when it is newer than this program."""
+    if not inspect(connection).has_table(tables.versions.name):
+        return 0
+    found = connection.scalar(select(tables.versions.c.version)) or 0
+    if found > len(MIGRATIONS):
+        raise CatalogError(
+            f"The catalog {connection.engine.url.database} has schema {found}, made by a newer Waypoint; this one knows "
+            f"{len(MIGRATIONS)}. Upgrade Waypoint, or delete that file: it is a cache and will be made again."
+        )
+    return found

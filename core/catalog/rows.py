@@ -202,8 +202,8 @@ def states_from_json(text: str) -> tuple[StateFile, ...]:
             latest=None if v[1] is None else from_text(v[1]),
             history=tuple(v[2]),
             times=tuple(v[3]),
-            error=v[4],
-            unreadable=v[5],
+            error=None if v[4] is None else from_text(v[4]),
+            unreadable=None if v[5] is None else from_text(v[5]),
             mtime_ns=v[6],
         )
         for v in json.loads(text)

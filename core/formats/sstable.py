@@ -7,6 +7,7 @@ Source: https://github.com/google/leveldb/blob/main/doc/table_format.md
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -60,13 +61,18 @@ def read_table(data: bytes) -> Table:
     entries: list[Entry] = []
     blocks = [metaindex_handle, index_handle]
     check_block(data, metaindex_handle, "metaindex block")
-    index = _block(data, index_handle, "index block")[0]
-    for pointer in _entries(index, None, "index block"):
-        handle = _handle(pointer.value, 0, "index block")[0]
+    index, raw = _block(data, index_handle, "index block")
+    end = 0
+    for pointer in _entries(index, index_handle.offset if raw else None, "index block"):
+        handle = _handle(pointer.value, 0, "index block", pointer.position)[0]
+        if handle.offset < end:  # else a small index could ask for a large block a million times
+            raise CorruptError("blocks overlap", section="index block", offset=pointer.position)
+        end = handle.offset + handle.size + TRAILER_SIZE
         block, raw = _block(data, handle, "data block")
         compressed = compressed or not raw
         blocks.append(handle)
-        entries.extend(_entries(block, handle.offset if raw else None, "data block"))
+        found = _entries(block, handle.offset if raw else None, "data block")
+        entries.extend(islice(found, MAX_ENTRIES + 1 - len(entries)))
         if len(entries) > MAX_ENTRIES:
             raise TooLargeError(f"more than {MAX_ENTRIES:,} entries", section="data block", offset=handle.offset)
     for before, after in pairwise(entries):
@@ -99,14 +105,14 @@ def _footer(data: bytes) -> tuple[Handle, Handle]:
         raise TruncatedError(f"{len(data)} bytes, a footer alone has {FOOTER_SIZE}", section="footer", offset=0)
     if data[-8:] != MAGIC:
         raise CorruptError("the magic number is not that of a table", section="footer", offset=len(data) - 8)
-    metaindex, position = _handle(data[start:], 0, "footer")
-    index, _ = _handle(data[start:], position, "footer")
+    metaindex, position = _handle(data[start:], 0, "footer", start)
+    index, _ = _handle(data[start:], position, "footer", start)
     return index, metaindex
 
 
-def _handle(data: bytes, position: int, section: str) -> tuple[Handle, int]:
-    offset, position = read_varint(data, position, section=section)
-    size, position = read_varint(data, position, section=section)
+def _handle(data: bytes, position: int, section: str, start: int | None) -> tuple[Handle, int]:
+    offset, position = read_varint(data, position, section=section, start=start)
+    size, position = read_varint(data, position, section=section, start=start)
     return Handle(offset, size), position
 
 
@@ -118,7 +124,7 @@ def _block(data: bytes, handle: Handle, section: str) -> tuple[bytes, bool]:
         return content, True
     if kind != _SNAPPY:
         raise UnsupportedError(f"compression type {kind}", section=section, offset=handle.offset)
-    size, _ = read_varint(content, 0, section=section)
+    size, _ = read_varint(content, 0, section=section, start=handle.offset)
     if size > MAX_BLOCK:
         raise TooLargeError(f"a block that unpacks to {size:,} bytes", section=section, offset=handle.offset)
     try:
@@ -145,9 +151,9 @@ def _entries(block: bytes, start: int | None, section: str) -> Iterator[Entry]:
         if shared < 128 and unshared < 128 and length < 128:
             position += 3
         else:
-            shared, position = read_varint(block, position, section=section)
-            unshared, position = read_varint(block, position, section=section)
-            length, position = read_varint(block, position, section=section)
+            shared, position = read_varint(block, position, section=section, start=start)
+            unshared, position = read_varint(block, position, section=section, start=start)
+            length, position = read_varint(block, position, section=section, start=start)
         value_at = position + unshared
         if shared > len(key) or value_at + length > end:
             where = None if start is None else start + position

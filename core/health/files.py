@@ -52,8 +52,10 @@ def _unreadable(path: str, form: Format, facts: Facts) -> Finding:
 
 def _missing(path: str, missing: list[Shard], shards: tuple[Shard, ...]) -> Finding:
     if all(shard.actual is None for shard in shards):
-        return finding("orphan-index", path, f"None of its {len(shards)} data shards is there.")
-    return finding("missing-shard", path, f"{len(missing)} of {len(shards)} shards are missing: {_names(missing)}.")
+        whole = "Its data shard is missing" if len(shards) == 1 else f"None of its {len(shards)} data shards is there"
+        return finding("orphan-index", path, f"{whole}: {_names(missing)}.")
+    verb = "is" if len(missing) == 1 else "are"
+    return finding("missing-shard", path, f"{len(missing)} of {len(shards)} shards {verb} missing: {_names(missing)}.")
 
 
 def _length(shard: Shard) -> int:

@@ -10,15 +10,15 @@ from core.model import Checkpoint, Finding, Health
 def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Finding]:
     """Findings about a run; each series is ordered, newest last."""
     members = [item for one in series for item in one]
-    if not members or any(item.health is Health.WRITING for item in members):
-        return
     if not any(item.restorable for item in members):
-        yield finding("nothing-restorable", run, f"None of {len(members)} checkpoints can be restored.")
+        if members and not any(item.health is Health.WRITING for item in members):
+            yield finding("nothing-restorable", run, f"None of {len(members)} checkpoints can be restored.")
         return
-    for one in series:
-        newest = one[-1]
+    for every in series:
+        one = [item for item in every if item.health is not Health.WRITING]
+        newest = one[-1] if one else None
         best = next((item for item in reversed(one) if item.restorable), None)
-        if best is not None and best is not newest:
+        if newest is not None and best is not None and best is not newest:
             yield finding("newest-not-restorable", newest.path, _lost(one, best))
 
 

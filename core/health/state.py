@@ -27,7 +27,7 @@ def target(state: StateFile, written: str, root_path: str) -> str | None:
     folder = posixpath.dirname(state.path)
     if not posixpath.isabs(written):
         inside = posixpath.normpath(posixpath.join(folder, written))
-        return None if inside.startswith("..") else inside
+        return None if inside == ".." or inside.startswith("../") else inside
     wanted, root = posixpath.normpath(written), posixpath.normpath(root_path)
     return wanted[len(root) :].lstrip("/") if wanted.startswith(root.rstrip("/") + "/") else None
 
@@ -76,12 +76,13 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
         )
         gone = [path for path in gone if path not in here]
     if state.latest in gone:
-        yield finding("dangling-latest", state.path, f"{state.latest} has no index.")
+        is_inside = target(state, state.latest, root_path) is not None
+        why = "has no index" if is_inside else "lies outside of the root, where nothing is looked at"
+        yield finding("dangling-latest", state.path, f"{state.latest} {why}.")
         gone.remove(state.latest)
     if gone:
-        yield finding(
-            "dangling-history", state.path, f"{len(gone)} listed checkpoints are not there: {', '.join(gone[:3])}."
-        )
+        shown = ", ".join(gone[:3]) if len(gone) <= 3 else f"{', '.join(gone[:3])} and {len(gone) - 3} more"
+        yield finding("dangling-history", state.path, f"Listed and not there: {shown}.")
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

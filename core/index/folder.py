@@ -101,8 +101,10 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         path = join(listing.folder, one.name) if one.name else listing.folder
         old = known.get((path, one.files))
         if old is not None and old.health is not Health.WRITING:
-            kept = old._replace(run=task.run, findings=file_rules.judge(old.path, old.format, old.facts))
-            checkpoints.append(_dated(kept, times))
+            facts = _backup(storage, listing.folder, one.name, beside, old.facts)
+            moment, source = _saved_at(one, facts)
+            kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
+            checkpoints.append(_dated(kept._replace(findings=file_rules.judge(old.path, old.format, facts)), times))
             reused += 1
             continue
         try:

@@ -139,14 +139,13 @@ class Indexer:
             self._thread.join(timeout)
 
     def look_now(self) -> None:
-        """Begin a pass at once that stats every file; does nothing while one runs."""
+        """Begin a pass that stats every file: at once, or when the one that runs is done."""
         self._deep_next = True
         self._wake.set()
 
     def _run(self) -> None:
         deep_at = collected_at = 0.0
         while not self._stopping:
-            self._wake.clear()
             deep = self._deep_next or time.monotonic() - deep_at >= DEEP_EVERY_S
             self._deep_next = False
             self._pass(deep)
@@ -156,6 +155,7 @@ class Indexer:
                 gc.collect()  # the page scripts leave this to us: streamlit's own after every rerun is switched off
                 collected_at = time.monotonic()
             self._wake.wait(self._settings.refresh)
+            self._wake.clear()
 
     def _pass(self, deep: bool) -> None:
         self._status = replace(

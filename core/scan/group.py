@@ -116,6 +116,8 @@ def _keras(files: dict[str, FileStat], result: Groups) -> None:
 
 def _v1(files: dict[str, FileStat], result: Groups) -> None:
     """TF1's single-file checkpoints: a file beside its own `.meta`. Whether it is a table, its content tells."""
-    for name in [name for name in files if f"{name}.meta" in files]:
+    for name in list(files):
+        if name not in files or f"{name}.meta" not in files:
+            continue  # or taken already, as the .meta of another
         parts = (files.pop(name), files.pop(f"{name}.meta"))
         result.checkpoints.append(Group(name=name, format=Format.TF_V1, files=parts))

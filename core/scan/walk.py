@@ -92,7 +92,7 @@ def _absorb(
     except FileNotFoundError:
         return
     except OSError as error:
-        problems.append(Problem(path=place, problem=error.strerror or str(error)))
+        problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
         return
     files.extend(file._replace(name=f"{below}/{file.name}") for file in members.files)
     problems.extend(members.problems)
