@@ -1,5 +1,6 @@
 """The one facade over catalog, disk and resume that the pages and the shell share."""
 
+import contextlib
 import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,7 +21,8 @@ from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
 from core.index.rollup import prefixes, wanted_prefixes
 from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
-from core.resume.history import ManifestEntry, read_manifests, reinstate, withdraw
+from core.resume.errors import PlaceError
+from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest
 from core.resume.places import decisions_folder, run_folder
 from core.resume.propose import Proposal, propose
@@ -159,27 +161,33 @@ class Workspace:
 
     def manifests(self, root_id: str, run: str) -> tuple[ManifestEntry, ...]:
         """A run's manifests, newest first; read from disk now."""
-        return read_manifests(*self._places(root_id, run)).entries
+        return read_manifests(*self._places(self.root(root_id), run)).entries
 
     def all_manifests(self) -> tuple[tuple[str, str, ManifestEntry], ...]:
-        """Every manifest with its root and run, newest first."""
-        found = [(run.root, run.path, entry) for run in self.runs() for entry in self.manifests(run.root, run.path)]
+        """Every manifest with its root and run, newest first. A run whose folder went away has none."""
+        found: list[tuple[str, str, ManifestEntry]] = []
+        roots = {root.id: root for root in self.reader.roots()}
+        for run in self.runs():
+            with contextlib.suppress(PlaceError):
+                folder, decisions = self._places(roots[run.root], run.path)
+                if any(may_hold_manifests(home) for home in (folder, decisions) if home is not None):
+                    found += [(run.root, run.path, entry) for entry in read_manifests(folder, decisions).entries]
         return tuple(sorted(found, key=lambda item: item[2].manifest.id, reverse=True))
 
     def withdraw(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
         """Take a pending manifest back; `reinstate` undoes it."""
-        folder, decisions = self._places(root_id, run)
+        folder, decisions = self._places(self.root(root_id), run)
         withdraw(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
 
     def reinstate(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
         """Undo a withdrawal."""
-        folder, decisions = self._places(root_id, run)
+        folder, decisions = self._places(self.root(root_id), run)
         reinstate(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
 
-    def _places(self, root_id: str, run: str) -> tuple[Path, Path | None]:
-        folder = run_folder(self.root(root_id).path, run)
+    def _places(self, root: Root, run: str) -> tuple[Path, Path | None]:
+        """A run's folder, and where decisions about it lie if that cannot be written."""
         base = self.settings.decisions_dir
-        return folder, None if base is None else decisions_folder(base, root_id, run)
+        return run_folder(root.path, run), None if base is None else decisions_folder(base, root.id, run)
 
 
 def _relative(text: str, root_path: str) -> str | None:

@@ -72,8 +72,6 @@ def leftovers(root: Root, run: Run, now: datetime) -> None:
     files = [file for item in items for file in item.files]
     total = fmt.size(sum(file.size for file in files))
     with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total}."):
-        for item in items:
-            st.text(shown(f"{links.local(item.path, run.path)}: {item.reason}"))
         tables.files(files, now, key="leftovers")
 
 

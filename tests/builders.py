@@ -1,7 +1,7 @@
 """Tables, bundles and state files made byte by byte, so that a test can bend, cut or flip any part of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cramjam
 
@@ -46,9 +46,13 @@ def block(entries: Iterable[tuple[bytes, bytes]], restart_every: int = 16) -> by
     return bytes(body) + b"".join(place.to_bytes(4, "little") for place in (*restarts, len(restarts)))
 
 
-def table_of_blocks(blocks: Sequence[bytes], kind: int = RAW, pointers: bytes | None = None) -> bytes:
-    """A table of data blocks that are given as bytes; `pointers` replaces the index block."""
-    file, handles = bytearray(), []
+def table_of_blocks(
+    blocks: Sequence[bytes], kind: int = RAW, *, keys: Sequence[bytes] | None = None, pointers: bytes | None = None
+) -> bytes:
+    """A table of data blocks that are given as bytes. `keys` are those of the index block, by which TensorFlow
+    searches; `pointers` replaces that block.
+    """
+    file = bytearray()
 
     def put(content: bytes, how: int) -> bytes:
         stored = bytes(cramjam.snappy.compress_raw(content)) if how == SNAPPY else content
@@ -57,16 +61,11 @@ def table_of_blocks(blocks: Sequence[bytes], kind: int = RAW, pointers: bytes | 
         file.extend(typed + masked_crc(typed).to_bytes(4, "little"))
         return handle
 
-    for content in blocks:
-        handles.append(put(content, kind))
+    handles = [put(content, kind) for content in blocks]
     metaindex = put(block([]), RAW)
-    index = put(block(enumerate_keys(handles), 1) if pointers is None else pointers, RAW)
+    keys = [number.to_bytes(4, "big") for number in range(len(blocks))] if keys is None else keys
+    index = put(block(zip(keys, handles, strict=True), 1) if pointers is None else pointers, RAW)
     return bytes(file) + footer(metaindex + index)
-
-
-def enumerate_keys(handles: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
-    """Entries of an index block; readers that read everything need no real separators."""
-    return [(number.to_bytes(4, "big"), handle) for number, handle in enumerate(handles)]
 
 
 def footer(handles: bytes) -> bytes:
@@ -86,7 +85,8 @@ def table(
             used = 0
         blocks[-1].append((key, value))
         used += len(key) + len(value)
-    return table_of_blocks([block(part, restart_every) for part in blocks], kind)
+    keys = [part[-1][0] if part else b"" for part in blocks]
+    return table_of_blocks([block(part, restart_every) for part in blocks], kind, keys=keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +182,9 @@ def index_entries(tensors: Iterable[Tensor], shards: list[bytearray]) -> dict[by
         whole = entry_proto(tensor, 0, 0, b"")
         whole.crc32c = 0
         for start, length, data, shard in tensor.slices:
-            extent = whole.slices.add().extent.add(start=start, length=length)
-            assert extent.length == length
-            found[slice_key(tensor.name, start, length, len(tensor.shape))] = put(tensor, shard, data)
+            whole.slices.add().extent.add(start=start, length=length)
+            part = replace(tensor, shape=(length, *tensor.shape[1:]))
+            found[slice_key(tensor.name, start, length, len(tensor.shape))] = put(part, shard, data)
         found[tensor.name.encode()] = whole
     return found
 
@@ -212,7 +212,8 @@ def stats(files: Mapping[str, bytes]) -> dict[str, FileStat]:
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 KERNEL, MOMENTUM, ITERATIONS, SAVES = (
-    f"{name}{SUFFIX}" for name in ("model/kernel", "model/kernel/.OPTIMIZER_SLOT/optimizer/m", "optimizer/iter", "save_counter")
+    f"{name}{SUFFIX}"
+    for name in ("model/kernel", "model/kernel/.OPTIMIZER_SLOT/optimizer/m", "optimizer/iter", "save_counter")
 )
 
 

@@ -1,7 +1,9 @@
 """The pages without a browser: what they say about the sample runs, odd URLs, hostile names and empty roots."""
 
+import html
 import os
 import shutil
+import string
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.fs.names import short_id
 from pages._shared import service
+from pages._shared.text import lines, md, md_lines, shown
 from tests.pages_server import ROOT, copy_samples
 
 ROUTER = str(ROOT / "pages" / "router.py")
@@ -28,9 +31,32 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs
 
 
+@pytest.fixture(scope="module")
+def catalog(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose catalog knows `samples`."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAYPOINT_HOME", str(home))
+        patch.setenv("WAYPOINT_ROOTS", str(samples))
+        service.stop()
+        service.current().look_now()
+        service.stop()
+    return home
+
+
+@pytest.fixture
+def app(samples: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The dashboard over the sample runs; what it shows is only read."""
+    monkeypatch.setenv("WAYPOINT_HOME", str(catalog))
+    monkeypatch.setenv("WAYPOINT_ROOTS", str(samples))
+    service.stop()
+    yield AppTest.from_file(ROUTER, default_timeout=30)
+    service.stop()
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Settings of a server of our own; the roots are set by `open_on`."""
+    """A folder for a home and roots of the test's own; `open_on` looks at them."""
     monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
     service.stop()
@@ -38,13 +64,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     service.stop()
 
 
-@pytest.fixture
-def app(samples: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The dashboard over the sample runs, looked at once."""
-    return open_on(monkeypatch, samples)
-
-
 def open_on(monkeypatch: pytest.MonkeyPatch, *roots: Path) -> AppTest:
+    """The dashboard over some roots, looked at once."""
     monkeypatch.setenv("WAYPOINT_ROOTS", os.pathsep.join(map(str, roots)))
     service.current().look_now()
     return AppTest.from_file(ROUTER, default_timeout=30)
@@ -63,13 +84,16 @@ def show(app: AppTest, page: str, **query: str) -> AppTest:
 def texts(app: AppTest) -> str:
     """Everything the page says outside of tables, one element a line."""
     kinds = ("title", "subheader", "markdown", "text", "caption", "error", "warning", "info", "success", "code")
-    return "\n".join(str(item.value) for kind in kinds for item in app.get(kind))
+    return "\n".join(value for kind in kinds for value in values(app, kind))
+
+
+def values(app: AppTest, kind: str) -> list[str]:
+    """What the elements of one kind say."""
+    return [str(getattr(item, "value", "")) for item in app.get(kind)]
 
 
 def plain(text: str) -> str:
     """Markdown as `md` wrote it, read back as a person sees it."""
-    import html
-
     return html.unescape(text).replace("\u2060", "")
 
 
@@ -83,7 +107,7 @@ def select(app: AppTest, number: int, column: str) -> AppTest:
 
 def columns(app: AppTest, index: int = 0) -> dict[str, list[Any]]:
     """A table's cells by column."""
-    return app.dataframe[index].value.to_dict("list")
+    return {str(head): list(cells) for head, cells in app.dataframe[index].value.items()}
 
 
 def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> None:
@@ -93,7 +117,7 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     assert numbers["Checkpoints"] == ("89", "87 restorable")
     assert numbers["On disk"][0].endswith("MiB")
     assert numbers["Findings"][0].endswith("errors")
-    assert "1 of 3 shards are missing" in texts(app)
+    assert "ckpt-6.data-00001-of-00003" in texts(app)
     assert len(app.dataframe[0].value) == 6
 
 
@@ -104,10 +128,8 @@ def test_an_overview_without_runs_says_what_to_do(home: Path, monkeypatch: pytes
     said = plain(texts(app))
     assert f"No runs were found yet below {empty}, {missing}." in said
     assert "make run ROOTS=/data/runs" in said
-    assert [plain(str(item.value)) for item in app.error] == [
-        f"A root could not be looked at. {missing}: No such file or directory. Is it mounted, and may the user who runs "
-        "Waypoint read it?"
-    ]
+    assert len(app.error) == 1
+    assert f"A root could not be looked at. {missing}: No such file or directory." in plain(app.error[0].value)
     assert len(app.metric) == 0
 
 
@@ -151,8 +173,8 @@ def test_a_senseless_sort_in_the_url_is_ignored(app: AppTest, value: str) -> Non
 def test_a_click_on_a_row_opens_its_run(app: AppTest) -> None:
     show(app, "runs.py", q="two-tower")
     select(app, 0, "status")
-    assert app.query_params["run"] == ["two-tower"]
-    assert "two-tower" in [item.value for item in app.title]
+    assert app.query_params["run"] == "two-tower"
+    assert [plain(item.value) for item in app.title] == ["two-tower"]
 
 
 def test_the_keyboard_entering_a_table_opens_nothing(app: AppTest) -> None:
@@ -166,7 +188,7 @@ def test_a_run_recommends_the_latest_restorable_and_says_why(app: AppTest, sampl
     said = plain(texts(app))
     assert "Resume from checkpoints/ckpt-5" in said
     assert "Why this one: The newest that can be restored; 1 newer one cannot." in said.replace("**", "")
-    assert "1 of 3 shards are missing: ckpt-6.data-00001-of-00003." in said
+    assert "ckpt-6.data-00001-of-00003." in said
     assert "`tf.train.latest_checkpoint` answers checkpoints/ckpt-6, which is another one." in said
     assert "from optimizer/_iterations" in said
     cells = columns(app)
@@ -192,7 +214,7 @@ def test_checkpoints_of_all_runs_are_filtered_and_summed(app: AppTest) -> None:
     show(app, "checkpoints.py", q="churn-mlp", format=".keras", sort="epoch")
     cells = columns(app)
     assert set(cells["run"]) == {"churn-mlp"}
-    assert "18 checkpoints, " in texts(app)
+    assert "9 checkpoints, " in texts(app)
 
 
 def test_a_filter_of_the_url_chooses_by_health(app: AppTest) -> None:
@@ -251,7 +273,7 @@ def test_a_broken_checkpoint_cannot_be_resumed_and_says_why(app: AppTest, sample
     show(app, "checkpoint.py", root=short_id(str(samples)), run="two-tower", path="two-tower/checkpoints/ckpt-6")
     button = app.button(key="resume")
     assert button.disabled
-    assert "It cannot be restored: 1 of 3 shards are missing" in plain(button.help)
+    assert "It cannot be restored. 1 of 3 shards" in plain(button.help)
     assert "What to do: " in texts(app)
 
 
@@ -287,8 +309,8 @@ def test_what_does_not_exist_is_not_found_and_has_a_way_back(
     ("run", "seen"),
     [
         (f"{HOSTILE}/{HOSTILE_INNER}/e)", f"{HOSTILE}/{HOSTILE_INNER}/e)"),
-        ("new\nline", "new\\u000aline"),
-        ("rtl\u202egnp.exe", "rtl\\u202egnp.exe"),
+        ("new\nline", "new\\x0aline"),
+        ("rtl\u202egnp.exe", "rtl\\xe2\\x80\\xaegnp.exe"),
         ("bad\\xff\\xfe", "bad\\xff\\xfe"),
     ],
     ids=["markup", "newline", "rtl", "bytes"],
@@ -298,9 +320,7 @@ def test_hostile_names_are_text_everywhere(app: AppTest, samples: Path, run: str
     show(app, "run.py", root=root, run=run)
     assert plain(app.title[0].value) == seen
     for kind in ("title", "markdown", "caption"):
-        assert not [
-            item.value for item in app.get(kind) if any(sign in item.value for sign in ("<img", "[x]", "**b**"))
-        ]
+        assert not [text for text in values(app, kind) if any(sign in text for sign in ("<img", "[x]", "**b**"))]
     path = f"{run}/ckpt-10"
     show(app, "checkpoint.py", root=root, run=run, path=path)
     assert plain(app.title[0].value) == "ckpt-10"
@@ -340,3 +360,34 @@ def test_a_checkpoint_whose_files_went_away_is_said_kindly(home: Path, monkeypat
     assert len(app.error) == 1
     assert "The files could not be read to the end" in app.error[0].value
     assert "from optimizer/_iterations" in plain(texts(app))
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("plain", "plain"),
+        ("bad\udcff", "bad\\xff"),
+        ("bad\\xff", "bad\\xff"),
+        ("a\nb\tc", "a\\x0ab\\x09c"),
+        ("x\u202ey", "x\\xe2\\x80\\xaey"),
+        ("\ud800", "\\xed\\xa0\\x80"),
+        ("grün 東京 😀", "grün 東京 😀"),
+    ],
+    ids=ascii,
+)
+def test_every_character_can_be_seen_and_text_stays_as_it_is(text: str, seen: str) -> None:
+    assert shown(text) == seen
+    assert shown(seen) == seen
+
+
+def test_markdown_sinks_get_no_sign_that_means_something() -> None:
+    escaped = md("<img src=x> **b** :material/home: [x](http://e) `c` $a$ -> www.e.com a@b.co\n# h")
+    assert set(escaped.replace("&#", "").replace(";", "").replace("\u2060", "")) <= set(
+        string.ascii_letters + string.digits + " "
+    )
+    assert "http&#58;\u2060".replace("\u2060", "&#8288;") in escaped
+
+
+def test_several_lines_stay_lines() -> None:
+    assert lines("a\nb\u202e") == "a\nb\\xe2\\x80\\xae"
+    assert md_lines("a*\nb") == "a&#42;  \nb"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
 from core.formats import sstable
 from core.formats.bundle_index import parse_index
+from core.formats.checksum import masked_crc
 from core.formats.sstable import FOOTER_SIZE, is_table, read_table
 from core.formats.varint import read_varint
 from tests import builders
@@ -32,9 +33,7 @@ def pairs(data: bytes) -> list[tuple[bytes, bytes]]:
     kind=st.sampled_from([RAW, SNAPPY]),
 )
 @settings(max_examples=150, deadline=None)
-def test_reads_what_was_written(
-    entries: dict[bytes, bytes], block_size: int, restart_every: int, kind: int
-) -> None:
+def test_reads_what_was_written(entries: dict[bytes, bytes], block_size: int, restart_every: int, kind: int) -> None:
     wanted = sorted(entries.items())
     data = table(wanted, block_size=block_size, restart_every=restart_every, kind=kind)
     found = read_table(data)
@@ -74,15 +73,13 @@ def test_any_flipped_byte_is_noticed_or_lies_in_the_padding(data: bytes) -> None
         for bits in (0x01, 0x80, 0xFF):
             flipped = bytearray(data)
             flipped[place] ^= bits
-            try:
-                found = read_table(bytes(flipped))
-            except FormatError as error:
-                assert error.section
-                assert place not in padding
-            else:
-                assert found == expected
-                # A last digit with the high bit, then the padding's 0: the same number, written longer.
-                assert place in padding or (place, bits) == (padding.start - 1, 0x80)
+            # A last digit with the high bit, then the padding's 0: the same number, written longer.
+            if place in padding or (place, bits) == (padding.start - 1, 0x80):
+                assert read_table(bytes(flipped)) == expected
+                continue
+            with pytest.raises(FormatError) as caught:
+                read_table(bytes(flipped))
+            assert caught.value.section
 
 
 @pytest.mark.parametrize("kind", [RAW, SNAPPY], ids=["raw", "snappy"])
@@ -188,11 +185,11 @@ def test_too_many_entries_are_not_collected(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_forged_snappy_blocks_are_refused(stored: bytes, error: type[FormatError]) -> None:
     typed = stored + bytes([SNAPPY])
-    data = bytearray(typed + sstable.masked_crc(typed).to_bytes(4, "little"))
+    data = bytearray(typed + masked_crc(typed).to_bytes(4, "little"))
     handles = []
     for content in (block([]), block([(b"a", varint(0) + varint(len(stored)))])):
         handles.append(varint(len(data)) + varint(len(content)))
-        data += content + b"\0" + sstable.masked_crc(content + b"\0").to_bytes(4, "little")
+        data += content + b"\0" + masked_crc(content + b"\0").to_bytes(4, "little")
     with pytest.raises(error) as caught:
         read_table(bytes(data) + footer(b"".join(handles)))
     assert caught.value.section == "data block"

@@ -7,6 +7,7 @@ What each save holds is written to `expected-KIND.json`, by the word of the mode
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ X, Y = np.zeros((8, 4), "float32"), np.zeros((8, 2), "float32")
 EXPECTED: dict[str, Any] = {}
 
 
-def nbytes(variables: Any) -> int:
+def nbytes(variables: Iterable[tf.Variable]) -> int:
     """Stored bytes of some variables, each counted once."""
     return sum(int(np.asarray(v).nbytes) for v in {id(v): v for v in variables}.values())
 
 
-def note(prefix: str, weights: Any, state: Any = (), **more: Any) -> None:
+def note(prefix: str, weights: Sequence[tf.Variable], state: Sequence[tf.Variable] = (), **more: object) -> None:
     """What the bundle `prefix` holds: weights, the optimizers' own variables, and numbers of its own."""
     count = sum(int(np.prod(v.shape)) for v in weights)
     EXPECTED[prefix] = {"parameters": count, "weights": nbytes(weights), "optimizer": nbytes(state), **more}
@@ -47,28 +48,28 @@ def network() -> keras.Model:
     )
 
 
-def fitted(model: keras.Model, optimizer: Any) -> keras.Model:
+def fitted(model: keras.Model, optimizer: keras.Optimizer) -> keras.Model:
     """A model after two steps."""
-    model.compile(optimizer, "mse", jit_compile=False)
+    model.compile(optimizer, "mse", run_eagerly=True)
     model.fit(X, Y, batch_size=4, verbose=0)
     return model
 
 
-class Nested(keras.Model):
-    """A subclassed model: layers in a list and a dict, a model inside, a weight of its own."""
+class Nested(keras.Model):  # type: ignore[misc]
+    """A subclassed model: a layer, a model inside, weights of its own."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.parts = [keras.layers.Dense(3), {"inner": network()}]
+        self.first, self.inner = keras.layers.Dense(4), network()
         self.scale = self.add_weight(shape=(2,), name="scale")
         self.last_gain = self.add_weight(shape=(2,), name="last_gain")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """One after the other."""
-        return self.parts[1]["inner"](keras.ops.pad(self.parts[0](x), ((0, 0), (0, 1)))) * self.scale * self.last_gain
+        return self.inner(self.first(x)) * self.scale * self.last_gain
 
 
-class Gan(keras.Model):
+class Gan(keras.Model):  # type: ignore[misc]
     """Two networks with an optimizer each, as Keras' examples have it, with trackers as attributes."""
 
     def __init__(self) -> None:
@@ -78,12 +79,27 @@ class Gan(keras.Model):
         self.gen_loss_tracker = keras.metrics.Mean(name="generator_loss")
         self.disc_loss_tracker = keras.metrics.Mean(name="discriminator_loss")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """The generator alone."""
         return self.generator(x)
 
 
-class Module(tf.Module):
+class Tracked(tf_keras.Model):  # type: ignore[misc]
+    """Metrics as attributes, which Keras 2 stores beside the weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = tf_keras.layers.Dense(2)
+        self.loss_tracker = tf_keras.metrics.Mean(name="loss")
+        self.accuracy = tf_keras.metrics.MeanSquaredError()
+        self.auc = tf_keras.metrics.AUC(num_thresholds=3)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """The layer alone."""
+        return self.layer(x)
+
+
+class Module(tf.Module):  # type: ignore[misc]
     """No Keras at all."""
 
     def __init__(self) -> None:
@@ -93,7 +109,7 @@ class Module(tf.Module):
         self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
 
 
-def apply(optimizer: Any, variables: Any, times: int) -> None:
+def apply(optimizer: keras.Optimizer, variables: Iterable[tf.Variable], times: int) -> None:
     """Train some variables with zero gradients."""
     for _ in range(times):
         optimizer.apply_gradients([(tf.zeros_like(v), v) for v in variables])
@@ -130,9 +146,14 @@ def shapes_of_models() -> None:
     tf.train.Checkpoint(model).write(at("nested/w"))
     note("nested/w", model.weights, model.optimizer.variables, step=[2, "optimizer/_iterations"])
     rnn = keras.Sequential(
-        [keras.Input((5,)), keras.layers.Embedding(7, 3), keras.layers.Bidirectional(keras.layers.LSTM(2)), keras.layers.Dense(1)]
+        [
+            keras.Input((5,)),
+            keras.layers.Embedding(7, 3),
+            keras.layers.Bidirectional(keras.layers.LSTM(2)),
+            keras.layers.Dense(1),
+        ]
     )
-    rnn.compile("adam", "mse")
+    rnn.compile("adam", "mse", run_eagerly=True)
     rnn.fit(np.zeros((8, 5), "int32"), np.zeros((8, 1)), batch_size=4, verbose=0)
     tf.train.Checkpoint(model=rnn, optimizer=rnn.optimizer).save(at("rnn/ckpt"))
     note("rnn/ckpt-1", rnn.weights, rnn.optimizer.variables, step=[2, "optimizer/_iterations"], saves=1)
@@ -170,6 +191,9 @@ def hand_made() -> None:
     small = tf.Variable(200, dtype=tf.uint8)
     tf.train.Checkpoint(model=network(), global_step=small, step=step).write(at("global_step/w"))
     note("global_step/w", network().weights, step=[200, "global_step"])
+    parts = {"model": network(), "step": tf.Variable(2**63 + 1, dtype=tf.uint64)}
+    tf.train.Checkpoint(**parts).write(at("huge_step/w"))
+    note("huge_step/w", network().weights)
     module = Module()
     tf.train.Checkpoint(module=module).write(at("module/w"))
     note("module/w", [module.w, module.step_size])
@@ -222,28 +246,39 @@ def name_based() -> None:
 
 def tf_keras_forms() -> None:
     """Keras 2: its own weights form and Checkpoint, with new and legacy optimizers."""
+    decay = tf_keras.optimizers.schedules.CosineDecay(0.1, 10)
+    legacy = tf_keras.optimizers.legacy
+    # With the bytes that are stored beside what `variables` lists: learning rate, `beta_1` and the like, loss scale.
     kinds = {
-        "tfk_adam": tf_keras.optimizers.Adam(),
-        "tfk_legacy_adam": tf_keras.optimizers.legacy.Adam(),
-        "tfk_legacy_sgd": tf_keras.optimizers.legacy.SGD(),
-        "tfk_legacy_momentum": tf_keras.optimizers.legacy.SGD(momentum=0.9),
-        "tfk_scaled": tf_keras.mixed_precision.LossScaleOptimizer(tf_keras.optimizers.Adam()),
+        "tfk_adam": (tf_keras.optimizers.Adam(), 4),
+        "tfk_schedule": (tf_keras.optimizers.SGD(decay), 4),
+        "tfk_legacy_adam": (legacy.Adam(), 16),
+        "tfk_legacy_sgd": (legacy.SGD(), 12),
+        "tfk_legacy_momentum": (legacy.SGD(momentum=0.9), 12),
+        "tfk_legacy_schedule": (legacy.SGD(decay), 8),
+        "tfk_scaled": (tf_keras.mixed_precision.LossScaleOptimizer(tf_keras.optimizers.Adam()), 16),
+        "tfk_legacy_scaled": (tf_keras.mixed_precision.LossScaleOptimizer(legacy.SGD()), 24),
     }
-    for name, optimizer in kinds.items():
+    for name, (optimizer, more) in kinds.items():
         layers = [tf_keras.layers.Dense(3, input_shape=(4,)), tf_keras.layers.BatchNormalization()]
         model = tf_keras.Sequential([*layers, tf_keras.layers.Dense(2)])
-        model.compile(optimizer, "mse", metrics=["mae"])
+        model.compile(optimizer, "mse", metrics=["mae"], run_eagerly=True)
         model.fit(X, Y, batch_size=4, verbose=0)
         model.save_weights(at(f"{name}/cp.ckpt"), save_format="tf")
         tf.train.Checkpoint(model=model, optimizer=optimizer).save(at(f"{name}/ckpt"))
         variables = optimizer.variables
         found = list(variables() if callable(variables) else variables)
         source = "optimizer/iter" if "legacy" in name else "optimizer/_iterations"
-        note(f"{name}/cp.ckpt", model.weights, found, step=[2, source], hypers="legacy" in name)
-        note(f"{name}/ckpt-1", model.weights, found, step=[2, source], saves=1, hypers="legacy" in name)
+        state = [*found, np.zeros(more, "int8")]
+        note(f"{name}/cp.ckpt", model.weights, state, step=[2, source])
+        note(f"{name}/ckpt-1", model.weights, state, step=[2, source], saves=1)
     model = tf_keras.Sequential([tf_keras.layers.Dense(3, input_shape=(4,))])
     model.save_weights(at("tfk_plain/w"), save_format="tf")
     note("tfk_plain/w", model.weights)
+    tracked = Tracked()
+    tracked(X)
+    tracked.save_weights(at("tfk_tracked/w"), save_format="tf")
+    note("tfk_tracked/w", tracked.layer.weights, other=4 * (2 + 2 + 4 * 3))
 
 
 if KIND == "keras":

@@ -45,7 +45,7 @@ def _version(connection: Connection) -> int:
     found = connection.scalar(select(tables.versions.c.version)) or 0
     if found > len(MIGRATIONS):
         raise CatalogError(
-            f"The catalog {connection.engine.url.database} has schema {found}, made by a newer Waypoint; this one knows "
-            f"{len(MIGRATIONS)}. Upgrade Waypoint, or delete that file: it is a cache and will be made again."
+            f"The catalog {connection.engine.url.database} has schema {found}, made by a newer Waypoint; this one "
+            f"knows {len(MIGRATIONS)}. Upgrade Waypoint, or delete that file: it is a cache and will be made again."
         )
     return found

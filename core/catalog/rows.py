@@ -25,9 +25,8 @@ from core.model import (
     StateFile,
 )
 
-_encode = json.JSONEncoder(
-    separators=(",", ":"), ensure_ascii=False
-).encode  # made once: json.dumps makes one each time
+# Made once, for json.dumps makes one each time. ASCII, for text out of a damaged file may be such as no database takes.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

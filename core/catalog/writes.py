@@ -172,6 +172,13 @@ def store_runs(
         connection.execute(insert(findings), found)
 
 
+def load_run_times(connection: Connection, root: str) -> dict[str, tuple[int | None, float | None, tuple[int, int]]]:
+    """Every run's last change, median save interval, and what was made of them: live until, stale from."""
+    columns = runs.c.path, runs.c.changed_us, runs.c.median_interval, runs.c.live_until_us, runs.c.stale_from_us
+    rows = connection.execute(select(*columns).where(runs.c.root == root))
+    return {from_text(path): (changed, interval, (live, stale)) for path, changed, interval, live, stale in rows}
+
+
 def delete_runs(connection: Connection, root: str, paths: Iterable[str]) -> None:
     """Forget runs with their findings."""
     for part in _chunks([to_text(path) for path in paths]):

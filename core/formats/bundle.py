@@ -127,8 +127,9 @@ def _roles(index: BundleIndex, graph: BundleEntry | None, values: Values) -> tup
         message = parse_graph(data)
     except FormatError as error:
         return None, str(error)
-    entries = index.entries
-    return graph_roles(message, lambda name: name in entries and entries[name].dtype in dtypes.TRAINABLE), None
+    trainable = {name for name, entry in index.entries.items() if entry.dtype in dtypes.TRAINABLE}
+    scalars = {name for name, entry in index.entries.items() if entry.shape == ()}
+    return graph_roles(message, trainable.__contains__, scalars.__contains__), None
 
 
 def _facts(layout: Layout, values: Values, shards: tuple[Shard, ...], problem: ReadProblem | None) -> Facts:

@@ -21,6 +21,7 @@ from core.formats.sstable import TRAILER_SIZE, Handle, Table, read_table
 from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+LARGEST = 1 << 53  # bytes, values: beyond every checkpoint, and still exact in JSON and in every database
 _CRC_TAG = 0x35  # field 6, fixed32
 _KEPT_SHAPES = 16
 _MOST_SHARDS = 99_999
@@ -126,7 +127,10 @@ def parse_index(table: Table) -> BundleIndex:
                 section="bundle entry",
                 offset=position,
             )
-        lengths[shard] = max(lengths.get(shard, 0), offset + size)
+        end = offset + size
+        if end > LARGEST:
+            raise CorruptError(f"a tensor ends at byte {end:,} of its shard", section="bundle entry", offset=position)
+        lengths[shard] = max(lengths.get(shard, 0), end)
         if key[0] == 0:
             name = _sliced_name(key)
             slice_bytes[name] = slice_bytes.get(name, 0) + size

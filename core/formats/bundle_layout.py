@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from core.errors import CorruptError
 from core.formats import dtypes, fingerprint
-from core.formats.bundle_index import GRAPH_KEY, BundleEntry, BundleIndex
+from core.formats.bundle_index import GRAPH_KEY, LARGEST, BundleEntry, BundleIndex
 from core.formats.object_graph import VALUE_SUFFIX, Counters, GraphRoles
 from core.model import Contents, Facts, Sourced, Variable
 
@@ -48,17 +49,28 @@ def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None
         role_bytes=fingerprint.role_bytes(variables),
         fingerprint=fingerprint.fingerprint(variables),
     )
+    _check_sums(facts)
     counters = known.counters
-    steps = tuple(tier for tier in (counters.iterations, counters.global_step, counters.step) if tier)
-    names = [name for tier in (*steps, counters.epoch, counters.save_counter) for name in tier]
+    tiers = (counters.iterations, counters.global_step, counters.step)
+    names = [name for tier in (*tiers, counters.epoch, counters.save_counter) for name in tier]
+    scalars = _scalars(index, names)
+    readable = {entry.name for entries in scalars.values() for entry in entries}
+    steps = (tuple(name for name in tier if name in readable) for tier in tiers)
     return Layout(
         variables=variables,
-        scalars=_scalars(index, names),
-        steps=steps,
+        scalars=scalars,
+        steps=tuple(tier for tier in steps if tier),
         epochs=counters.epoch,
         saves=counters.save_counter,
         facts=facts,
     )
+
+
+def _check_sums(facts: Facts) -> None:
+    """CorruptError for sums that no real checkpoint reaches, and that databases could not keep."""
+    for number in (*facts.role_bytes, facts.parameters or 0):
+        if not 0 <= number <= LARGEST:
+            raise CorruptError(f"sizes and shapes add up to {number:,}", section="bundle entry")
 
 
 def _scalars(index: BundleIndex, names: Iterable[str]) -> dict[int, tuple[BundleEntry, ...]]:
@@ -66,8 +78,9 @@ def _scalars(index: BundleIndex, names: Iterable[str]) -> dict[int, tuple[Bundle
     found: dict[int, tuple[BundleEntry, ...]] = {}
     for name in dict.fromkeys(names):
         entry = index.entries.get(name)
-        if entry is not None and entry.shape == () and entry.dtype in dtypes.INTEGERS:
-            found[entry.shard] = (*found.get(entry.shard, ()), entry)
+        if entry is None or entry.shape != () or dtypes.INTEGERS.get(entry.dtype) != entry.size:
+            continue
+        found[entry.shard] = (*found.get(entry.shard, ()), entry)
     return found
 
 

@@ -11,6 +11,7 @@ from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.model import Shard
 
+_LARGEST_COUNT = (1 << 63) - 1  # an unsigned number may be larger; databases cannot keep it
 _ONE_READ = 64 * 1024  # tensors within so many bytes of a shard are read in one go
 
 
@@ -31,12 +32,15 @@ class Values:
                 self.reason = f"{to_text(shard.name)}, which holds it, is missing"
                 continue
             try:
-                for entry, data in zip(entries, self._stored(shard, entries), strict=True):
-                    values[entry.name] = self._checked(entry, data)
+                stored = self._stored(shard, entries)
             except OSError as error:
                 self.reason = f"{to_text(shard.name)}: {error.strerror}"
-            except FormatError as error:
-                self.reason = f"{to_text(shard.name)}: {error}"
+                continue
+            for entry, data in zip(entries, stored, strict=True):
+                try:
+                    values[entry.name] = self._checked(entry, data)
+                except FormatError as error:
+                    self.reason = f"{to_text(shard.name)}: {error}"
         return values
 
     def _stored(self, shard: Shard, entries: Sequence[BundleEntry]) -> list[bytes]:
@@ -60,8 +64,16 @@ class Values:
 
     def integers(self, wanted: Mapping[int, Sequence[BundleEntry]]) -> dict[str, int]:
         """The values of integer scalars by name."""
-        order: Literal["big", "little"] = "big" if self._found.index.big_endian else "little"
-        return {name: int.from_bytes(data, order, signed=True) for name, data in self.read(wanted).items()}
+        index = self._found.index
+        order: Literal["big", "little"] = "big" if index.big_endian else "little"
+        numbers = {}
+        for name, data in self.read(wanted).items():
+            number = int.from_bytes(data, order, signed=not index.entries[name].dtype.startswith("u"))
+            if number <= _LARGEST_COUNT:
+                numbers[name] = number
+            else:
+                self.reason = f"{name} is {number:,}, which counts nothing"
+        return numbers
 
     def is_there(self, entry: BundleEntry) -> bool:
         """Whether the shard that holds a tensor exists."""

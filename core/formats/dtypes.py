@@ -36,7 +36,18 @@ NAMES: dict[int, str] = {
     33: "float4_e2m1fn",
 }
 STRING = 7
-INTEGERS = frozenset({"int32", "uint8", "int16", "int8", "int64", "uint16", "uint32", "uint64"})
+# Integers that count, with their bytes.
+INTEGERS = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8}
+# Bytes of one element, where it has a fixed number of them.
+SIZES = {
+    **INTEGERS,
+    **dict.fromkeys(("bool", "qint8", "quint8"), 1),
+    **dict.fromkeys(("float16", "bfloat16", "qint16", "quint16"), 2),
+    **dict.fromkeys(("float32", "qint32"), 4),
+    **dict.fromkeys(("float64", "complex64"), 8),
+    "complex128": 16,
+    **{name: 1 for name in NAMES.values() if name.startswith("float8")},
+}
 # What can be trained: only these may be weights.
 TRAINABLE = frozenset(name for name in NAMES.values() if name.startswith(("float", "bfloat", "complex")))
 

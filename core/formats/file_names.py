@@ -14,7 +14,7 @@ def epoch_from_name(name: str) -> int | None:
     if "e" not in name and "E" not in name:
         return None
     match = _EPOCH.search(_ENDINGS.sub("", name))
-    return None if match is None else int(match["number"])
+    return int(match["number"]) if match is not None and int(match["number"]) < _LARGEST else None
 
 
 def number_from_name(name: str) -> int | None:

@@ -6,9 +6,9 @@ A slot is stored beside its variable, as `dense/kernel/Adam` beside `dense/kerne
 
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
 from core.formats import dtypes
-from core.formats.bundle_index import BundleEntry
 from core.formats.object_graph import Counters, GraphRoles
 
 _SLOTS = re.compile(
@@ -18,7 +18,19 @@ _SLOTS = re.compile(
 _POWERS = re.compile(r"(?:.*/)?beta[12]_power(?:_\d+)?")
 
 
-def name_roles(entries: Mapping[str, BundleEntry]) -> GraphRoles:
+class Described(Protocol):
+    """A tensor's type and shape."""
+
+    @property
+    def dtype(self) -> str:
+        """TensorFlow's name of it."""
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """None for an unknown rank."""
+
+
+def name_roles(entries: Mapping[str, Described]) -> GraphRoles:
     """Roles and counters from names, shapes and dtypes alone."""
     optimizer: set[str] = set()
     weights: set[str] = set()

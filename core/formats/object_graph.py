@@ -3,8 +3,8 @@
 The graph has no class names and the keys lie: with `Checkpoint(model=m, optimizer=m.optimizer)` Keras 3's weights are
 stored under `optimizer/_trainable_variables/N`, since the optimizer's path is the shortest. So the graph is walked:
 
-- an *optimizer node* has `_iterations` or `iter` together with `_learning_rate` or `learning_rate`, or owns slot
-  variables, or has an `inner_optimizer`;
+- an *optimizer node* has `_iterations` or `iter` together with a child that only optimizers have beside it (a learning
+  rate that is a schedule leaves none, so others are known too), or owns slot variables, or has an `inner_optimizer`;
 - what an optimizer lists under `_trainable_variables` is a weight, always;
 - else a weight is a float or complex tensor that is reachable without passing an optimizer node and is not a known
   counter, metric, learning rate, random generator state or table;
@@ -24,9 +24,11 @@ from core.model import Role
 
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 _ITERATIONS = ("_iterations", "iter")
-_RATES = {"_learning_rate", "learning_rate"}
+# Beside a counter these tell an optimizer: learning rates, Keras' lists of its variables, a legacy optimizer's `decay`.
+_TELLING = {"_learning_rate", "learning_rate", "_current_learning_rate", "_trainable_variables", "_variables", "decay"}
 _TRAINABLE = "_trainable_variables"
 _INNER = "inner_optimizer"
+_SAVES = "save_counter"
 # Children of models that hold metrics, losses and the like; floats below them are no weights.
 _NOT_MODEL = {
     "keras_api",
@@ -38,8 +40,12 @@ _NOT_MODEL = {
     "_compile_loss",
 }
 _NOT_MODEL |= {"_loss_tracker", "loss_tracker", "_metric", "_tracker", "metric"}
-# Float scalars that training loops keep beside the model.
+# What metrics count, whatever its shape.
+_METRICS = {f"{verdict}_{kind}" for verdict in ("true", "false") for kind in ("positives", "negatives")}
+_METRICS |= {"total_cm", "total_confusion_matrix"}
+# Float scalars that training loops and metrics keep beside the model.
 _BOOKKEEPING = {"learning_rate", "_learning_rate", "lr", "best", "loss", "epoch", "step", "global_step", "epsilon"}
+_BOOKKEEPING |= {"total", "count"}
 _BOOKKEEPING_STEMS = ("best_", "lowest_", "highest_", "last_", "total_loss", "val_")
 
 
@@ -56,7 +62,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphRoles:
-    """What a graph says of a checkpoint's keys: `is_model` those that a model (not only an optimizer) reaches."""
+    """What a graph says of a checkpoint's keys; those that are neither weights nor optimizer state are other."""
 
     weights: frozenset[str]
     optimizer: frozenset[str]
@@ -82,7 +88,7 @@ class _Node:
     def is_optimizer(self) -> bool:
         names = self.children
         return bool(
-            self.slots or _INNER in names or (any(n in names for n in _ITERATIONS) and any(n in names for n in _RATES))
+            self.slots or _INNER in names or (any(n in names for n in _ITERATIONS) and not _TELLING.isdisjoint(names))
         )
 
 
@@ -103,7 +109,9 @@ def parse_graph(data: bytes) -> TrackableObjectGraph:
     return graph
 
 
-def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]) -> GraphRoles:
+def graph_roles(
+    graph: TrackableObjectGraph, is_trainable: Callable[[str], bool], is_scalar: Callable[[str], bool]
+) -> GraphRoles:
     """Roles of every key in the graph; `is_trainable(key)` tells whether its dtype is float or complex."""
     nodes = [
         _Node(
@@ -118,25 +126,19 @@ def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]
         for node in graph.nodes
     ]
     optimizers = [number for number, node in enumerate(nodes) if node.is_optimizer]
-    trained = {
-        target
-        for number in optimizers
-        if _TRAINABLE in nodes[number].children
-        for target in _below(nodes, [nodes[number].children[_TRAINABLE]], lambda _node, _name: True)
-    }
+    lists = [nodes[number].children[_TRAINABLE] for number in optimizers if _TRAINABLE in nodes[number].children]
+    trained = _below(nodes, lists, lambda _node, _name: True)
     opened = set(optimizers)
-    free = _below(nodes, [0] if nodes and 0 not in opened else [], lambda node, _name: node not in opened)
-    modelled = _below(
-        nodes,
-        [0] if nodes and 0 not in opened else [],
-        lambda node, name: node not in opened and name not in _NOT_MODEL,
-    )
+    starts = _starts(nodes, opened)
+    free = _below(nodes, starts, lambda node, _name: node not in opened)
+    modelled = _below(nodes, starts, lambda node, name: node not in opened and name not in _NOT_MODEL)
     owned = _below(nodes, optimizers, lambda _node, _name: True) - free
     names = _local_names(nodes)
     weights: set[str] = set()
     for number in modelled | trained:
         for key, full_name in nodes[number].keys.items():
-            if is_trainable(key) and (number in trained or not _is_bookkeeping(names[number], full_name)):
+            kept = number in trained or not _is_bookkeeping(names[number], full_name, is_scalar(key))
+            if kept and is_trainable(key):
                 weights.add(key)
     state = {key for number in owned for key in nodes[number].keys} - weights
     return GraphRoles(
@@ -145,6 +147,15 @@ def graph_roles(graph: TrackableObjectGraph, is_trainable: Callable[[str], bool]
         has_optimizer=bool(optimizers),
         counters=_counters(nodes, optimizers, free, names),
     )
+
+
+def _starts(nodes: list[_Node], optimizers: set[int]) -> list[int]:
+    """Where the walk past the optimizers begins. `Checkpoint(optimizer)` makes the optimizer itself the root, and hangs
+    its counter of saves there.
+    """
+    if nodes and 0 in optimizers:
+        return [target for name, target in nodes[0].children.items() if name == _SAVES]
+    return [0] if nodes else []
 
 
 def _below(nodes: list[_Node], starts: Iterable[int], may_enter: Callable[[int, str], bool]) -> set[int]:
@@ -168,9 +179,11 @@ def _local_names(nodes: list[_Node]) -> list[set[str]]:
     return names
 
 
-def _is_bookkeeping(local_names: set[str], full_name: str) -> bool:
+def _is_bookkeeping(local_names: set[str], full_name: str, is_scalar: bool) -> bool:
     candidates = {*local_names, full_name.rsplit("/", 1)[-1]}
-    return any(name in _BOOKKEEPING or name.startswith(_BOOKKEEPING_STEMS) for name in candidates)
+    if not _METRICS.isdisjoint(candidates):
+        return True
+    return is_scalar and any(name in _BOOKKEEPING or name.startswith(_BOOKKEEPING_STEMS) for name in candidates)
 
 
 def _counters(nodes: list[_Node], optimizers: list[int], free: set[int], names: list[set[str]]) -> Counters:
@@ -196,5 +209,5 @@ def _counters(nodes: list[_Node], optimizers: list[int], free: set[int], names: 
         global_step=named("global_step"),
         step=named("step"),
         epoch=named("epoch", "ckpt_saved_epoch"),
-        save_counter=named("save_counter"),
+        save_counter=named(_SAVES),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from core.errors import FormatError, UnsupportedError
-from core.formats import bundle, file_names, hdf5, keras_zip, orbax, saved_model, sstable
+from core.formats import bundle, file_names, hdf5, keras_zip, orbax, saved_model, v1
 from core.formats.bundle import BundleCache
 from core.fs.names import to_text
 from core.fs.storage import Storage
@@ -89,7 +89,7 @@ def _is_foreign(unit: Unit, error: FormatError) -> bool:
         return len(unit.files) == 1 and error.section == "footer"
     if unit.format is Format.TF_V1:
         return error.section == "footer"
-    return unit.format is Format.HDF5 and (isinstance(error, UnsupportedError) or error.section == "signature")
+    return unit.format is Format.HDF5 and isinstance(error, UnsupportedError)
 
 
 def _with_name(unit: Unit, facts: Facts) -> Facts:
@@ -114,13 +114,8 @@ def _read_bundle(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
 
 
 def _read_v1(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
-    """TF1's single-file format is recognised by its magic; its variables are not read yet."""
-    size = unit.files[unit.name].size
-    (tail,) = storage.read_ranges(unit.path, ((max(0, size - sstable.FOOTER_SIZE), sstable.FOOTER_SIZE),))
-    if not sstable.is_table(tail):
-        raise UnsupportedError("not a table", section="footer")
-    reason = "TensorFlow 1's single-file format is listed, not read"
-    return Reading(format=unit.format, facts=Facts(contents_reason=reason, step_reason=reason))
+    facts, variables = v1.read(storage, unit.path, unit.files[unit.name].size)
+    return Reading(format=unit.format, facts=facts, variables=variables)
 
 
 def _read_keras(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:

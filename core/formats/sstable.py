@@ -5,10 +5,9 @@ Each block is followed by a type byte (0 raw, 1 Snappy) and a masked CRC-32C of 
 Source: https://github.com/google/leveldb/blob/main/doc/table_format.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import cramjam
@@ -23,6 +22,8 @@ TRAILER_SIZE = 5
 MAX_BLOCK = 64 * 1024 * 1024
 MAX_ENTRIES = 4_000_000
 _RAW, _SNAPPY = 0, 1
+
+Fetch = Callable[[int, int], bytes]  # (offset, length) → bytes of the file
 
 
 class Handle(NamedTuple):
@@ -56,19 +57,20 @@ def is_table(tail: bytes) -> bool:
 
 def read_table(data: bytes) -> Table:
     """Every entry of a table file. Raises a FormatError that names the section and the offset."""
-    index_handle, metaindex_handle = _footer(data)
+    size, fetch = len(data), lambda offset, length: data[offset : offset + length]
+    index_handle, metaindex_handle = _footer(data[-FOOTER_SIZE:], size)
     compressed = False
     entries: list[Entry] = []
     blocks = [metaindex_handle, index_handle]
-    check_block(data, metaindex_handle, "metaindex block")
-    index, raw = _block(data, index_handle, "index block")
+    _checked(size, fetch, metaindex_handle, "metaindex block")
+    index, raw = _block(size, fetch, index_handle, "index block")
     end = 0
     for pointer in _entries(index, index_handle.offset if raw else None, "index block"):
         handle = _handle(pointer.value, 0, "index block", pointer.position)[0]
         if handle.offset < end:  # else a small index could ask for a large block a million times
             raise CorruptError("blocks overlap", section="index block", offset=pointer.position)
         end = handle.offset + handle.size + TRAILER_SIZE
-        block, raw = _block(data, handle, "data block")
+        block, raw = _block(size, fetch, handle, "data block")
         compressed = compressed or not raw
         blocks.append(handle)
         found = _entries(block, handle.offset if raw else None, "data block")
@@ -81,32 +83,59 @@ def read_table(data: bytes) -> Table:
     return Table(entries=tuple(entries), blocks=tuple(blocks), compressed=compressed)
 
 
-def check_block(data: bytes, handle: Handle, section: str) -> int:
-    """Verify a block's place and checksum; returns its type byte."""
+@dataclass(frozen=True, slots=True)
+class LazyTable:
+    """A table of which only the blocks that are asked for are read: for files that hold the tensors themselves."""
+
+    size: int
+    fetch: Fetch
+    pointers: tuple[Entry, ...]
+
+    @classmethod
+    def open(cls, size: int, fetch: Fetch) -> "LazyTable":
+        """Read the footer and the index block. `size` is the file's length; `fetch(offset, length)` reads from it."""
+        start = max(0, size - FOOTER_SIZE)
+        handle, _ = _footer(fetch(start, size - start), size)
+        block, raw = _block(size, fetch, handle, "index block")
+        return cls(size, fetch, tuple(_entries(block, handle.offset if raw else None, "index block")))
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key; None where the table has none."""
+        for pointer in self.pointers:
+            if pointer.key >= key:
+                handle, _ = _handle(pointer.value, 0, "index block", pointer.position)
+                block, raw = _block(self.size, self.fetch, handle, "data block")
+                found = _entries(block, handle.offset if raw else None, "data block")
+                return next((entry.value for entry in found if entry.key == key), None)
+        return None
+
+
+def _checked(size: int, fetch: Fetch, handle: Handle, section: str) -> bytes:
+    """A block with its trailer, its place and checksum verified."""
     end = handle.offset + handle.size + TRAILER_SIZE
     if handle.size > MAX_BLOCK:
         raise TooLargeError(f"a block of {handle.size:,} bytes", section=section, offset=handle.offset)
-    if end > len(data) - FOOTER_SIZE:
+    if end > size - FOOTER_SIZE:
         raise TruncatedError(
-            f"a block should end at byte {end:,}, the file's blocks end at {len(data) - FOOTER_SIZE:,}",
+            f"a block should end at byte {end:,}, the file's blocks end at {size - FOOTER_SIZE:,}",
             section=section,
             offset=handle.offset,
         )
-    stored = int.from_bytes(data[end - 4 : end], "little")
-    if masked_crc(memoryview(data)[handle.offset : end - 4]) != stored:
+    block = fetch(handle.offset, handle.size + TRAILER_SIZE)
+    if masked_crc(memoryview(block)[:-4]) != int.from_bytes(block[-4:], "little"):
         raise CorruptError("the checksum does not hold", section=section, offset=handle.offset)
-    return data[end - TRAILER_SIZE]
+    return block
 
 
-def _footer(data: bytes) -> tuple[Handle, Handle]:
-    """(index handle, metaindex handle)."""
-    start = len(data) - FOOTER_SIZE
-    if start < 0:
-        raise TruncatedError(f"{len(data)} bytes, a footer alone has {FOOTER_SIZE}", section="footer", offset=0)
-    if data[-8:] != MAGIC:
-        raise CorruptError("the magic number is not that of a table", section="footer", offset=len(data) - 8)
-    metaindex, position = _handle(data[start:], 0, "footer", start)
-    index, _ = _handle(data[start:], position, "footer", start)
+def _footer(tail: bytes, size: int) -> tuple[Handle, Handle]:
+    """(index handle, metaindex handle) of a file of `size` bytes that ends with `tail`."""
+    if size < FOOTER_SIZE:
+        raise TruncatedError(f"{size} bytes, a footer alone has {FOOTER_SIZE}", section="footer", offset=0)
+    if tail[-8:] != MAGIC:
+        raise CorruptError("the magic number is not that of a table", section="footer", offset=size - 8)
+    start = size - FOOTER_SIZE
+    metaindex, position = _handle(tail, 0, "footer", start)
+    index, _ = _handle(tail, position, "footer", start)
     return index, metaindex
 
 
@@ -116,17 +145,17 @@ def _handle(data: bytes, position: int, section: str, start: int | None) -> tupl
     return Handle(offset, size), position
 
 
-def _block(data: bytes, handle: Handle, section: str) -> tuple[bytes, bool]:
+def _block(size: int, fetch: Fetch, handle: Handle, section: str) -> tuple[bytes, bool]:
     """A block's content, and whether it lies in the file as it is."""
-    kind = check_block(data, handle, section)
-    content = data[handle.offset : handle.offset + handle.size]
+    block = _checked(size, fetch, handle, section)
+    content, kind = block[:-TRAILER_SIZE], block[-TRAILER_SIZE]
     if kind == _RAW:
         return content, True
     if kind != _SNAPPY:
         raise UnsupportedError(f"compression type {kind}", section=section, offset=handle.offset)
-    size, _ = read_varint(content, 0, section=section, start=handle.offset)
-    if size > MAX_BLOCK:
-        raise TooLargeError(f"a block that unpacks to {size:,} bytes", section=section, offset=handle.offset)
+    unpacked, _ = read_varint(content, 0, section=section, start=handle.offset)
+    if unpacked > MAX_BLOCK:
+        raise TooLargeError(f"a block that unpacks to {unpacked:,} bytes", section=section, offset=handle.offset)
     try:
         return bytes(cramjam.snappy.decompress_raw(content)), False
     except cramjam.DecompressionError as error:

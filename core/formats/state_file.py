@@ -3,6 +3,7 @@
 Source: tensorflow/python/checkpoint/checkpoint_management.py (get_checkpoint_state, latest_checkpoint).
 """
 
+import math
 import posixpath
 
 from google.protobuf import text_format
@@ -63,4 +64,8 @@ def times_by_name(state: StateFile) -> dict[str, float]:
     """Save times (seconds since the epoch) by base name of the prefix, where the file pairs them."""
     if len(state.times) != len(state.history):
         return {}
-    return {posixpath.basename(path): time for path, time in zip(state.history, state.times, strict=True) if time > 0}
+    return {
+        posixpath.basename(path): time
+        for path, time in zip(state.history, state.times, strict=True)
+        if 0 < time < math.inf
+    }

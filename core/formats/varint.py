@@ -9,9 +9,7 @@ _MAX_BITS = 70
 _LARGEST = (1 << 64) - 1
 
 
-def read_varint(
-    data: bytes | memoryview, position: int, *, section: str, start: int | None = 0
-) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, position: int, *, section: str, start: int | None = 0) -> tuple[int, int]:
     """The number that starts at `position`, and the position behind it. TruncatedError at the end of the data,
     CorruptError for more than ten bytes or 64 bits. `start` is the data's offset in the file, None where it has none.
     """

@@ -1,32 +1,36 @@
 r"""File names as text: reversible, printable, safe for databases and JSON.
 
 A name on a POSIX disk is bytes. Python hands it over with surrogate escapes, which neither SQLite nor JSON take.
-Here bytes that are not UTF-8 become `\xNN`; a backslash that would read like such an escape becomes `\x5c`, so
-that every text leads back to exactly one name.
+Here bytes that are not UTF-8 become `\xNN`, and so do control characters, line ends and what turns the direction of
+writing; a backslash that would read like such an escape becomes `\x5c`, so that every text leads back to exactly one
+name.
 """
 
 import hashlib
 import os
 import re
+import unicodedata
 
 _LOOKS_ESCAPED = re.compile(r"\\(?=x[0-9a-f]{2})")
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 _NUMBERS = re.compile(r"(\d+)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _ENDINGS = (".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5")
 
 
 def to_text(name: str) -> str:
-    r"""The printable form of a name from the disk; undecodable bytes as `\xNN`."""
-    if "\\" not in name and name.isascii():
-        return name
+    r"""The printable form of a name from the disk; undecodable bytes and unprintable characters as `\xNN`."""
     if "\\" in name:
         name = _LOOKS_ESCAPED.sub(r"\\x5c", name)
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(name).decode("utf-8", "backslashreplace")
-    return name
+    if name.isprintable():
+        return name
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(_escaped(letter) if unicodedata.category(letter) in _UNSEEN else letter for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode())
 
 
 def from_text(text: str) -> str:

@@ -134,6 +134,7 @@ RULES = {row[0]: Rule(id=row[0], severity=row[1], meaning=row[2], why=row[3], ac
 
 
 def finding(rule: str, path: str, reason: str) -> Finding:
-    """A finding of a rule at a place."""
+    """A finding of a rule at a place. The reason may quote a damaged file, so that it is made printable here."""
     known = RULES[rule]
-    return Finding(path=path, rule=rule, severity=known.severity, reason=reason, action=known.action)
+    shown = reason.encode("utf-8", "backslashreplace").decode()
+    return Finding(path=path, rule=rule, severity=known.severity, reason=shown, action=known.action)

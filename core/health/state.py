@@ -12,6 +12,7 @@ from core.health.rules import finding
 from core.model import Finding, StateFile
 
 _GLOB = re.compile(r"[*?\[\\]")
+_INDEX = ".index"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,8 @@ def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str
         else posixpath.join(root_path, posixpath.dirname(state.path), state.latest)
     )
     if _GLOB.search(written):  # TensorFlow takes the path for a glob pattern
-        pattern = _pattern(posixpath.normpath(written))
-        matches = any(pattern.fullmatch(posixpath.join(root_path, prefix)) for prefix in existing)
+        pattern = _pattern(posixpath.normpath(written) + _INDEX)  # with it: a last backslash quotes the dot
+        matches = any(pattern.fullmatch(posixpath.join(root_path, prefix) + _INDEX) for prefix in existing)
         return Answer(latest=inside if matches else None)
     return Answer(latest=inside if inside in existing else None)
 

@@ -31,6 +31,7 @@ from core.scan.walk import folder_units, join, look, signature
 _BACKUP_NAMES = {"latest.weights.h5": "training_metadata.json", "latest.weights.h5.bkp": "training_metadata.json.bkp"}
 _METADATA_LIMIT = 64 * 1024
 _SHOWN_FILES = 3
+_AHEAD_NS = 86_400 * 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -145,7 +146,7 @@ def _checkpoint(
     facts = _backup(storage, folder, one.name, beside, reading.facts)
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     newest = max((file.mtime_ns for file in one.files), default=0)
-    writing = bool(findings) and newest > task.now_ns - task.grace_ns
+    writing = bool(findings) and _is_young(newest, task)
     moment, source = _saved_at(one, facts)
     return Checkpoint(
         root=task.root,
@@ -163,6 +164,11 @@ def _checkpoint(
         health=Health.WRITING if writing else health_of(findings),
         stem=stem(path.rpartition("/")[2]),
     )
+
+
+def _is_young(time_ns: int, task: FolderTask) -> bool:
+    """Within the grace. A pass knows the time of its beginning, so that files may be newer; a day newer is no truth."""
+    return task.now_ns - task.grace_ns < time_ns < task.now_ns + _AHEAD_NS
 
 
 def health_of(findings: Sequence[Finding]) -> Health:
@@ -215,7 +221,7 @@ def _leftovers(task: FolderTask, groups: Groups) -> list[Leftover]:
     )
     for rule, places, what in sources:
         for name, parts in places.items():
-            young = max(file.mtime_ns for file in parts) > task.now_ns - task.grace_ns
+            young = _is_young(max(file.mtime_ns for file in parts), task)
             reason = f"{_listed(parts)} {what}: {sum(file.size for file in parts):,} bytes."
             path = join(task.listing.folder, name)
             found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
+from threading import RLock
 
 from core.formats.bundle import BundleCache
 from core.fs.storage import Storage
@@ -17,12 +18,12 @@ from core.index.folder import FolderResult, FolderTask, read_folder
 PROCESSES = 2  # this one and one more
 _WORTHWHILE = 4_000  # files to read below which one process is faster
 _CHUNK_FILES = 400
-_AHEAD = 16  # chunks given to the other process in advance: it goes on while this one writes to the catalog
+_AHEAD = 16  # chunks that wait for the other process: it goes on while this one writes to the catalog
+_WITH_IT = 2  # chunks that it has: one that it reads, and the next
 _cache = BundleCache()  # equal parses are shared between all folders that a process reads
 
 Item = tuple[str, Sequence[FolderTask]]
 Done = tuple[str, list[FolderResult]]
-_Share = tuple["Future[list[Done]]", list[Item]]
 
 
 def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
@@ -41,39 +42,72 @@ def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
         yield from _read_shared(storage, chain(first, chunks))
 
 
+class _Helper:
+    """The other process: a few chunks are with it, more wait for it and can be taken back.
+
+    No future is cancelled for that: should the process die then, concurrent.futures would never answer the rest.
+    """
+
+    def __init__(self, executor: ProcessPoolExecutor, storage: Storage) -> None:
+        self.sent: deque[tuple[Future[list[Done]], list[Item]]] = deque()
+        self._executor, self._storage = executor, storage
+        self._waiting: deque[list[Item]] = deque()
+        self._lock, self._busy, self._alive = RLock(), 0, True
+
+    def give(self, chunk: list[Item]) -> bool:
+        """Hand a chunk over; False where it has enough, or is dead."""
+        if not self._alive or len(self._waiting) >= _AHEAD:
+            return False
+        self._waiting.append(chunk)
+        self._send()
+        return True
+
+    def take_back(self) -> list[Item] | None:
+        """The last chunk that it has not got yet."""
+        with self._lock:
+            return self._waiting.pop() if self._waiting else None
+
+    def _send(self) -> None:
+        with self._lock:
+            while self._alive and self._busy < _WITH_IT and self._waiting:
+                try:
+                    future = self._executor.submit(_read_chunk, self._storage, self._waiting[0])
+                except RuntimeError:  # it died, or the pass was stopped
+                    self._alive = False
+                    return
+                self._busy += 1
+                self.sent.append((future, self._waiting.popleft()))
+                future.add_done_callback(self._answered)
+
+    def _answered(self, future: "Future[list[Done]]") -> None:
+        if isinstance(future.exception(), BrokenProcessPool):
+            self._alive = False  # without the lock: the pool holds its own while it says so
+            return
+        with self._lock:
+            self._busy -= 1
+            self._send()
+
+
 def _read_shared(storage: Storage, chunks: Iterator[list[Item]]) -> Iterator[Done]:
-    helped: deque[_Share] = deque()
     with ProcessPoolExecutor(PROCESSES - 1, mp_context=multiprocessing.get_context("spawn")) as executor:
-        alive = True
+        helper = _Helper(executor, storage)
         for chunk in chunks:
-            while helped and helped[0][0].done():
-                alive, done = _taken(storage, *helped.popleft())
-                yield from done
-            share = _hand_over(executor, storage, chunk) if alive and len(helped) < _AHEAD else None
-            if share is None:
+            while helper.sent and helper.sent[0][0].done():
+                yield from _taken(storage, *helper.sent.popleft())
+            if not helper.give(chunk):
                 yield from _read_chunk(storage, chunk)
-            else:
-                helped.append(share)
-        while helped:  # what the other process has not begun is taken back, from the far end
-            if helped[-1][0].cancel():
-                yield from _read_chunk(storage, helped.pop()[1])
-            else:
-                yield from _taken(storage, *helped.popleft())[1]
+        while (left := helper.take_back()) is not None:
+            yield from _read_chunk(storage, left)
+        while helper.sent:
+            yield from _taken(storage, *helper.sent.popleft())
 
 
-def _hand_over(executor: ProcessPoolExecutor, storage: Storage, chunk: list[Item]) -> "_Share | None":
+def _taken(storage: Storage, future: "Future[list[Done]]", chunk: list[Item]) -> list[Done]:
+    """The other process's result; if it died, its share is read here."""
     try:
-        return executor.submit(_read_chunk, storage, chunk), chunk
+        return future.result()
     except BrokenProcessPool:
-        return None
-
-
-def _taken(storage: Storage, future: "Future[list[Done]]", chunk: list[Item]) -> tuple[bool, list[Done]]:
-    """The other process's result, and whether it is still alive; if not, its share is read here."""
-    try:
-        return True, future.result()
-    except BrokenProcessPool:
-        return False, _read_chunk(storage, chunk)
+        return _read_chunk(storage, chunk)
 
 
 def _read_chunk(storage: Storage, chunk: list[Item]) -> list[Done]:

@@ -20,8 +20,8 @@ from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
 from core.index.options import SECOND_NS, Options, Progress
 from core.index.reader_pool import Item, read_all
-from core.index.rollup import RunRecord, prefixes, roll_up, wanted_prefixes
-from core.model import Checkpoint, Listing, Problem
+from core.index.rollup import RunRecord, prefixes, roll_up, turning_points, wanted_prefixes
+from core.model import Checkpoint, Finding, Health, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
 
@@ -35,12 +35,13 @@ def refresh_root(
     """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
     with engine.connect() as connection:
         known = writes.load_folders(connection, root)
+        times = writes.load_run_times(connection, root)
     progress.expected = len(known) or None
     now_ns = storage.now_ns()
     changes = find_changes(storage, known, options, now_ns, progress)
-    if changes.to_read or changes.gone:
-        progress.changed = True
-        _Pass(engine, storage, root, root_path, options, now_ns, known, changes, progress).write()
+    ages = options.ages
+    current = {run for run, (changed, gap, made) in times.items() if turning_points(changed, gap, ages) == made}
+    _Pass(engine, storage, root, root_path, options, now_ns, known, current, changes, progress).write()
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
 
 
@@ -68,6 +69,7 @@ class _Pass:
     options: Options
     now_ns: int
     known: dict[str, KnownFolder]
+    current: set[str]  # runs whose row is there and was made with these settings
     changes: Changes
     progress: Progress
     old_rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -76,9 +78,12 @@ class _Pass:
         """Read what changed and write it, run by run."""
         self._settle_doubts()
         by_run = self._dirty_runs()
+        left = self._left_runs()
+        if not (by_run or left or self.changes.gone):
+            return
+        self.progress.changed = True
         with self.engine.begin() as connection:
             writes.delete_folders(connection, self.root, self.changes.gone)
-            left = {known.run for path, known in self.known.items() if known.run is not None} - self._all_runs()
             writes.delete_runs(connection, self.root, left)
         batch = _Batch()
         for run, results in read_all(self.storage, self._items(by_run)):
@@ -89,8 +94,14 @@ class _Pass:
                 batch = _Batch()
         self._flush(batch)
 
-    def _all_runs(self) -> set[str | None]:
-        return {folder.run for folder in self.changes.folders.values()}
+    def _left_runs(self) -> set[str]:
+        """Runs that are no more, and those that lose folders to others: a kill before their new row is written must
+        not leave the old one, for the next pass makes anew only what it misses.
+        """
+        folders = self.changes.folders
+        before = {path: known.run for path, known in self.known.items() if known.run is not None}
+        left = {run for path, run in before.items() if path in folders and folders[path].run != run}
+        return left | (set(before.values()) - {folder.run for folder in folders.values()})
 
     def _settle_doubts(self) -> None:
         """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
@@ -111,6 +122,7 @@ class _Pass:
         )
         by_run: dict[str, list[str]] = {}
         dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
+        dirty |= {run or "." for run in runs} - self.current
         for path, item in folders.items():
             place = deepest_run(path, runs)
             run = None if place is None else place or "."
@@ -194,7 +206,11 @@ def _unread(rows: Sequence[dict[str, Any]], read: Iterable[str], run: str) -> li
     """Known checkpoints of the folders that need not be read, judged anew from their facts."""
     skipped = {to_text(path) for path in read} if rows else set()
     items = writes.checkpoints_of(row for row in rows if row["folder"] not in skipped)
-    return [item._replace(run=run, findings=file_rules.judge(item.path, item.format, item.facts)) for item in items]
+    return [item._replace(run=run, findings=_judged(item)) for item in items]
+
+
+def _judged(item: Checkpoint) -> tuple[Finding, ...]:
+    return () if item.health is Health.WRITING else file_rules.judge(item.path, item.format, item.facts)
 
 
 def _settled(folder: KnownFolder, result: FolderResult) -> KnownFolder:

@@ -45,6 +45,12 @@ def wanted_prefixes(states: Sequence[StateFile], root_path: str) -> frozenset[st
     return frozenset(path for path in inside | here if path is not None)
 
 
+def turning_points(changed_us: int | None, interval: float | None, ages: Ages) -> tuple[int, int]:
+    """Until when a run is live and from when it is stale, by its last change and its median save interval (seconds)."""
+    alive_us = int(max(ages.live_window, 3 * (interval or 0)) * SECOND_US)
+    return (changed_us or 0) + alive_us, (changed_us or 0) + int(ages.stale_after * SECOND_US)
+
+
 def roll_up(
     root: str,
     run: str,
@@ -63,10 +69,10 @@ def roll_up(
         found += [finding(item.rule, item.path, item.reason) for item in folder.leftovers if not item.writing]
     found += judge_run(run, series)
     counts = {severity: sum(item.severity is severity for item in found) for severity in Severity}
-    changed_us = max((folder.newest_ns for folder in folders), default=0) // 1000
+    changed_us = max((folder.newest_ns for folder in folders), default=0) // 1000 or None
     intervals = [gap for one in series if (gap := median_interval(one)) is not None]
     interval = min(intervals, default=None)
-    alive_us = int(max(ages.live_window, 3 * (interval or 0)) * SECOND_US)
+    live_until_us, stale_from_us = turning_points(changed_us, interval, ages)
     steps = [one[-1].facts.step.value for one in series if one[-1].facts.step is not None]
     row: dict[str, object] = {
         "root": root,
@@ -80,10 +86,10 @@ def roll_up(
         ),
         "newest_step": max(steps, default=None),
         "last_saved_us": max((to_us(item.saved_at) for item in members), default=None),
-        "changed_us": changed_us or None,
+        "changed_us": changed_us,
         "median_interval": interval,
-        "live_until_us": changed_us + alive_us,
-        "stale_from_us": changed_us + int(ages.stale_after * SECOND_US),
+        "live_until_us": live_until_us,
+        "stale_from_us": stale_from_us,
         "errors": counts[Severity.ERROR],
         "warnings": counts[Severity.WARNING],
         "infos": counts[Severity.INFO],

@@ -103,12 +103,16 @@ def newer(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Checkp
 
 def reasons(checkpoint: Checkpoint) -> str:
     """Why a checkpoint cannot be restored, in one line."""
-    errors = [finding.reason for finding in checkpoint.findings if finding.severity is Severity.ERROR]
-    if not errors:
-        errors = [finding.reason for finding in checkpoint.findings if finding.severity is not Severity.INFO]
+    errors = _reasons(checkpoint, Severity.ERROR) or _reasons(checkpoint, Severity.WARNING)
     if not errors and checkpoint.facts.problem is not None:
         errors = [checkpoint.facts.problem.detail]
     return "; ".join(errors) or "not everything that the restore reads is there"
+
+
+def _reasons(checkpoint: Checkpoint, severity: Severity) -> list[str]:
+    """The reasons of a severity about the files themselves, to be put into a sentence."""
+    own = (finding for finding in checkpoint.findings if finding.rule != "newest-not-restorable")
+    return [finding.reason.removesuffix(".") for finding in own if finding.severity is severity]
 
 
 def _passed_over(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> Found:
@@ -124,7 +128,7 @@ def _contents(checkpoint: Checkpoint) -> Found:
     if facts.contents is Contents.UNKNOWN:
         yield "contents-unknown", {"why": _because(facts.contents_reason)}
     if checkpoint.restorable:
-        doubts = [finding.reason for finding in checkpoint.findings if finding.severity is not Severity.INFO]
+        doubts = _reasons(checkpoint, Severity.ERROR) + _reasons(checkpoint, Severity.WARNING)
         if doubts:
             yield "findings", {"reasons": "; ".join(doubts)}
     if restoring.is_keras_2(checkpoint):

@@ -69,6 +69,11 @@ class Manifests:
     problems: tuple[Problem, ...] = ()
 
 
+def may_hold_manifests(home: Path) -> bool:
+    """Whether a folder is worth reading for manifests: two looks instead of a dozen, for lists of many runs."""
+    return (home / MANIFEST).exists() or (home / HIDDEN).exists()
+
+
 def read_manifests(run_folder: Path, decisions: Path | None = None) -> Manifests:
     """Every manifest of a run; `decisions` is its folder in decisions_dir (`places.decisions_folder`).
 

@@ -19,7 +19,8 @@ ORBAX_TEMP = ".orbax-checkpoint-tmp"
 OWN_FILES = frozenset({"resume_manifest.json"})
 _SAVED_MODEL_FOLDERS = frozenset({"variables", "assets", "assets.extra", "debug"})
 _TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?")
-_RUN_ID = re.compile(rb"^run_(?:id|uuid)\s*:\s*\S", re.MULTILINE)
+_TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
+_RUN_ID = re.compile(rb"^run_(?:id|uuid)[ \t]*:[ \t]*\S", re.MULTILINE)
 _META_LIMIT = 64 * 1024
 _DEEPEST = 64
 _SIGNED = 4  # the first fields of FileStat: name, size, mtime_ns, inode
@@ -41,7 +42,7 @@ def look(storage: Storage, folder: str) -> Listing:
     for name in members.subfolders:
         if name in SKIPPED:
             continue
-        if owner is None or name in owner or _TEMP_FOLDER.fullmatch(name):
+        if owner is None or name in owner or _is_temp(storage, join(folder, name), name):
             _absorb(storage, folder, name, files, times, problems, _DEEPEST)
         else:
             subfolders.append(name)
@@ -74,6 +75,17 @@ def _absorbs(folder_name: str, names: set[str]) -> frozenset[str] | None:
     if any(name in names for name in SAVED_MODEL_FILES):
         return _SAVED_MODEL_FOLDERS
     return frozenset()
+
+
+def _is_temp(storage: Storage, place: str, name: str) -> bool:
+    """Whether a folder is a save's temporary one, by its name and by all that it holds: people use that ending too."""
+    if not _TEMP_FOLDER.fullmatch(name):
+        return False
+    try:
+        members = storage.members(place)
+    except OSError:
+        return False
+    return not members.subfolders and all(_TEMP_PART.fullmatch(file.name) for file in members.files)
 
 
 def _absorb(

@@ -88,10 +88,15 @@ def layers(variables: Sequence[Variable]) -> None:
     figure = go.Figure(
         go.Treemap(
             ids=[tile.id for tile in tiles],
-            labels=[f"{html(tile.label)}<br>{fmt.size(tile.bytes)}" for tile in tiles],
+            labels=[f"{html(tile.label)}, {fmt.size(tile.bytes)}" for tile in tiles],
             parents=[tile.parent for tile in tiles],
             values=[tile.bytes for tile in tiles],
-            marker={"colors": [_ROLE_COLORS[tile.role] for tile in tiles], "line": {"width": 1}},
+            marker={
+                "colors": [_ROLE_COLORS[tile.role] for tile in tiles],
+                "line": {"width": 1},
+                "pad": {"t": 24, "l": 4, "r": 4, "b": 4},
+            },
+            textfont={"size": 13},
             hoverinfo="label",
             branchvalues="total",
             tiling={"pad": 2},

@@ -6,8 +6,7 @@ import streamlit as st
 
 from core.choose import SeriesChoice
 from core.model import Checkpoint
-from pages._shared import format as fmt
-from pages._shared import frame, links, resume
+from pages._shared import facts, frame, links, resume
 from pages._shared.text import md, shown
 
 _LISTED = 5
@@ -38,25 +37,8 @@ def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) ->
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             links.checkpoint_link(checkpoint, label="Open", icon=":material/open_in_full:")
             resume.button(checkpoint, key=f"resume-{choice.id}")
-    facts(checkpoint, now)
+    facts.main(checkpoint, now)
     st.markdown(f"**Why this one:** {md(choice.why)}")
-
-
-def facts(checkpoint: Checkpoint, now: datetime) -> None:
-    """The facts that tell checkpoints apart, each with its source."""
-    step, epoch = checkpoint.facts.step, checkpoint.facts.epoch
-    with st.container(horizontal=True, gap="large"):
-        frame.fact(
-            "Step",
-            fmt.sourced(step),
-            f"from {step.source}" if step else checkpoint.facts.step_reason or "not stored",
-        )
-        if epoch is not None:
-            frame.fact("Epoch", fmt.sourced(epoch), f"from {epoch.source}")
-        frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents], fmt.FORMATS[checkpoint.format])
-        saved_from = f"{fmt.exact(checkpoint.saved_at)}, {fmt.SAVED_AT[checkpoint.saved_at_source]}"
-        frame.fact("Saved", fmt.ago(checkpoint.saved_at, now), saved_from)
-        frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
 
 
 def _nothing(choice: SeriesChoice) -> None:
@@ -79,11 +61,11 @@ def _passed_over(choice: SeriesChoice) -> None:
 def _tensorflow(choice: SeriesChoice) -> None:
     chosen = choice.chosen.path if choice.chosen else None
     if choice.tensorflow_error:
-        answer = f"raises an error: {md(choice.tensorflow_error)}"
+        answer = f": {md(choice.tensorflow_error)}"
     elif choice.tensorflow_latest is None:
-        answer = "answers None: it sees no checkpoint here"
+        answer = " answers None: it sees no checkpoint here."
     elif choice.tensorflow_latest == chosen:
-        answer = "answers the same"
+        answer = " answers the same."
     else:
-        answer = f"answers {md(links.local(choice.tensorflow_latest, choice.latest.run))}, which is another one"
-    st.caption(f"`tf.train.latest_checkpoint` {answer}.")
+        answer = f" answers {md(links.local(choice.tensorflow_latest, choice.latest.run))}, which is another one."
+    st.caption(f"`tf.train.latest_checkpoint`{answer}")

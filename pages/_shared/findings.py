@@ -51,7 +51,7 @@ def by_place(placed: Iterable[PlacedFinding]) -> list[Place]:
 
 def line(place: Place) -> None:
     """A place as one entry of a list: its severity, a link to it, and what was found."""
-    badge, where, what = st.columns([1, 3, 7], vertical_alignment="center", gap="small")
+    badge, where, what = st.columns([2, 6, 9], vertical_alignment="center", gap="small")
     with badge:
         frame.badge(place.severity.value)
     with where:

@@ -12,7 +12,7 @@ from core.index.indexer import IndexerStatus
 from core.model import Health, Root
 from pages._shared import format as fmt
 from pages._shared import links, service
-from pages._shared.text import md, shown
+from pages._shared.text import md, md_lines, shown
 
 REFRESH_SECONDS = 5
 SET_ROOTS = (
@@ -30,7 +30,7 @@ def run(page: st.Page) -> None:
     except NotFoundError as error:
         not_found(str(error))
     except CoreError as error:
-        st.error(md(str(error)), icon=":material/error:")
+        st.error(md_lines(str(error)), icon=":material/error:")
 
 
 def head(title: str, *, icon: str | None = None) -> datetime:

@@ -11,7 +11,7 @@ from core.resume.history import ManifestEntry, ManifestState
 from pages._shared import format as fmt
 from pages._shared import frame, links, service, tables
 from pages._shared.tables import Column
-from pages._shared.text import button, md, shown
+from pages._shared.text import button, lines, md, md_lines, shown
 
 Placed = tuple[str, str, ManifestEntry]  # root id, run, manifest
 _PROBLEM = "manifest_problem"
@@ -32,7 +32,7 @@ def card(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
                 )
             else:
                 st.button("Undo", key=f"undo-{manifest.id}", icon=":material/redo:", on_click=_reinstate, args=place)
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             restored = manifest.restore.optimizer
             frame.fact("Step", fmt.number(manifest.checkpoint.step))
             handed = f"{fmt.exact(manifest.created_at)}, by {manifest.created_by}"
@@ -42,7 +42,7 @@ def card(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
         if manifest.note:
             with st.container(gap=None):
                 st.caption("Note")
-                st.text(shown(manifest.note))
+                st.text(lines(manifest.note))
         if manifest.warnings_accepted:
             st.caption(f"Warnings accepted: {md(', '.join(manifest.warnings_accepted))}")
         st.code(shown(str(entry.path)), language=None)
@@ -70,7 +70,7 @@ def problem() -> None:
     """What went wrong with the last click, once."""
     text = st.session_state.pop(_PROBLEM, None)
     if text:
-        st.error(md(text), icon=":material/error:")
+        st.error(md_lines(text), icon=":material/error:")
 
 
 def _checkpoint_link(root: str, run: str, path: str) -> None:

@@ -6,12 +6,12 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.fs.names import to_text
-from core.model import Checkpoint
+from core.model import Checkpoint, Severity
 from core.resume.manifest import Manifest
 from core.resume.propose import Proposal
 from pages._shared import format as fmt
 from pages._shared import frame, links, reads, service
-from pages._shared.text import md, shown
+from pages._shared.text import md, md_lines, shown
 
 _STATE = "resuming"
 _NOTE_LENGTH = 2_000
@@ -39,8 +39,8 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
 
 def why_not(checkpoint: Checkpoint) -> str:
     """Why a checkpoint cannot be resumed from."""
-    reasons = [finding.reason for finding in checkpoint.findings if finding.severity.value == "error"]
-    return "It cannot be restored: " + ("; ".join(reasons) or "its files are not whole") + "."
+    found = [finding.reason for finding in checkpoint.findings if finding.severity is Severity.ERROR]
+    return " ".join(["It cannot be restored.", *(found or ["Its files are not whole."])])
 
 
 def dialog_if_asked() -> None:
@@ -132,7 +132,7 @@ def _write(asked: _Asked, note: str, accepted: list[str]) -> None:
     try:
         manifest, path = service.workspace().resume(asked.checkpoint, asked.proposal, note=note, accepted=accepted)
     except CoreError as error:
-        st.error(f"Nothing was written. {md(str(error))}", icon=":material/error:")
+        st.error(f"Nothing was written. {md_lines(str(error))}", icon=":material/error:")
         return
     except OSError as error:
         place = to_text(str(error.filename or "The run's folder"))

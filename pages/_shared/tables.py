@@ -106,9 +106,7 @@ def pages(total: int, *, key: str = "page") -> int:
 def runs(records: Sequence[Run], now: datetime, *, sort: Sort) -> None:
     """The table of runs."""
     columns = (
-        Column[Run](
-            head="run", cell=lambda run: button(links.run_name(run.path)), sort="path", opens=True, width="large"
-        ),
+        Column[Run](head="run", cell=lambda run: button(links.run_name(run.path)), sort="path", opens=True),
         Column[Run](head="status", cell=lambda run: [run.status], colors=fmt.color),
         Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
         Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),
@@ -128,9 +126,7 @@ def checkpoints(
     records: Sequence[Checkpoint], now: datetime, *, key: str, sort: Sort | None = None, with_run: bool = True
 ) -> None:
     """The table of checkpoints; `with_run` adds the run's column."""
-    place = Column[Checkpoint](
-        head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width="medium"
-    )
+    place = Column[Checkpoint](head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width=140)
     epoch = Column[Checkpoint](head="epoch", cell=lambda item: fmt.sourced(item.facts.epoch), sort="epoch", right=True)
     columns = (
         Column[Checkpoint](
@@ -138,7 +134,7 @@ def checkpoints(
             cell=lambda item: button(links.local(item.path, item.run)),
             sort="path",
             opens=True,
-            width="medium",
+            width=200 if with_run else None,
         ),
         *((place,) if with_run else ()),
         Column[Checkpoint](head="step", cell=lambda item: fmt.sourced(item.facts.step), sort="step", right=True),

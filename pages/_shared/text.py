@@ -8,8 +8,6 @@ import html as html_module
 import re
 import unicodedata
 
-from core.fs.names import to_text
-
 _WORD_JOINER = "\u2060"
 # Streamlit turns these into links and arrows after the entities are decoded; an invisible joiner keeps them text.
 _SPLIT = re.compile(r"(?<=[-<>=:/~+])(?=[-<>=:/~+])|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
@@ -18,11 +16,21 @@ _KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def shown(text: str) -> str:
-    r"""Text whose every character can be seen: bytes that are not UTF-8 as \xNN, controls and marks as \uNNNN."""
-    text = to_text(text)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_visible(character) for character in text)
+    r"""Text whose every character can be seen: odd bytes and unprintable characters as \xNN, as names have them.
+
+    What already is text stays as it is.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def lines(text: str) -> str:
+    """Several lines, each as `shown` gives it."""
+    return "\n".join(shown(line) for line in text.splitlines())
+
+
+def md_lines(text: str) -> str:
+    """Several lines for a Markdown sink."""
+    return "  \n".join(md(line) for line in text.splitlines())
 
 
 def md(text: str) -> str:
@@ -51,4 +59,6 @@ def _visible(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character
     code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))

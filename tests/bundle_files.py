@@ -1,0 +1,60 @@
+"""Bundles that Keras, tf-keras and TensorFlow wrote, and bundles made of bytes, for several tests."""
+
+import functools
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from core.formats import bundle
+from core.formats.bundle import BundleCache
+from core.fs.local import LocalStorage
+from core.model import Facts, Variable
+
+_KEPT: list[TemporaryDirectory[str]] = []
+_KINDS = ("keras", "tf_keras")  # one process each: they disturb each other, and there are two cores
+
+
+@functools.cache
+def folder() -> Path:
+    """The folder that write_bundles.py filled, once for all tests of a process."""
+    kept = TemporaryDirectory(prefix="waypoint-tests-")
+    _KEPT.append(kept)
+    program = str(Path(__file__).with_name("write_bundles.py"))
+    running = [
+        subprocess.Popen(
+            [sys.executable, program, kept.name, kind], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        for kind in _KINDS
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in running]
+    for process, error in zip(running, errors, strict=True):
+        assert process.returncode == 0, error[-3000:]
+    return Path(kept.name)
+
+
+@functools.cache
+def expected() -> dict[str, Any]:
+    """What was saved by its makers' own word, by prefix relative to the folder."""
+    found: dict[str, Any] = {}
+    for kind in _KINDS:
+        found |= json.loads((folder() / f"expected-{kind}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def read(root: Path, prefix: str, cache: BundleCache | None = None) -> tuple[Facts, tuple[Variable, ...]]:
+    """A bundle of a root; without a cache as if it were the first."""
+    storage = LocalStorage(str(root))
+    inside, _, name = prefix.rpartition("/")
+    files = {file.name: file for file in storage.members(inside).files}
+    return bundle.read(storage, inside, name, files, BundleCache() if cache is None else cache)
+
+
+def put(root: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files into a folder."""
+    for name, content in files.items():
+        (root / name).write_bytes(content)
+    return root

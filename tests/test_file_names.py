@@ -1,0 +1,74 @@
+"""What a checkpoint's name says of its step and epoch."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.formats.file_names import epoch_from_name, number_from_name
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("model.ckpt-100", 100),
+        ("ckpt-7", 7),
+        ("cp-0004-0.285.keras", 4),
+        ("cp-0004.ckpt", 4),
+        ("cp-0004.weights.h5", 4),
+        ("weights.05-1.25.hdf5", 5),
+        ("05.h5", 5),
+        ("2000", 2000),
+        ("ckpt-20240131", None),
+        ("ckpt-20241331", 20241331),
+        ("run-1700000000", None),
+        ("ckpt_12", 12),
+        ("step=300.ckpt", 300),
+        ("step 300", 300),
+        ("a-1-2", 2),
+        ("ckpt-1.5", None),
+        ("v2model", None),
+        ("mnist3", None),
+        ("best", None),
+        ("", None),
+        ("ckpt-" + "9" * 200, None),
+    ],
+)
+def test_a_number_that_stands_by_itself(name: str, number: int | None) -> None:
+    assert number_from_name(name) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "epoch"),
+    [
+        ("epoch-03", 3),
+        ("weights.epoch_12.h5", 12),
+        ("model_epoch=7", 7),
+        ("e12", 12),
+        ("ep5.keras", 5),
+        ("Epoch10-loss0.5.h5", 10),
+        ("EPOCH-4.weights.h5", 4),
+        ("ckpt-7", None),
+        ("model7", None),
+        ("best", None),
+        ("epoch", None),
+        ("epoch-1.5", None),
+        ("", None),
+        ("epoch-" + "9" * 30, None),
+        ("epoch-" + "9" * 240 + ".h5", None),
+    ],
+)
+def test_the_number_behind_the_word_epoch(name: str, epoch: int | None) -> None:
+    assert epoch_from_name(name) == epoch
+
+
+@given(st.text(max_size=60), st.integers(0, 10**60))
+def test_any_name_gives_a_number_that_databases_hold_or_none(text: str, number: int) -> None:
+    for name in (text, f"{text}-{number}", f"{text}_epoch_{number}{text}"):
+        for found in (number_from_name(name), epoch_from_name(name)):
+            assert found is None or 0 <= found < 2**31
+
+
+@given(st.integers(0, 9_999_999))
+def test_the_step_in_a_usual_name_is_found(step: int) -> None:
+    assert number_from_name(f"model.ckpt-{step}") == step
+    assert epoch_from_name(f"weights.epoch-{step:03d}.h5") == step

@@ -1,0 +1,86 @@
+"""Imports point one way, and what the dashboard imports stays light."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parents[1]
+CORE = HERE / "core"
+# From the lowest layer to the highest; those in one row do not know each other.
+LAYERS = (
+    ("errors",),
+    ("model", "setting_values"),
+    ("settings",),
+    ("fs",),
+    ("scan",),
+    ("formats",),
+    ("health",),
+    ("catalog",),
+    ("index",),
+    ("choose",),
+    ("resume",),
+    ("workspace",),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {name: number for number, row in enumerate(LAYERS) for name in row}
+MODULES = sorted(path for path in CORE.rglob("*.py") if not path.name.endswith("_pb2.py"))
+HEAVY = ("tensorflow", "keras", "streamlit", "h5py", "jax", "pandas", "plotly")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Full names of all that a module imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, path
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def layer(path: Path) -> str:
+    """The part of the core that a module belongs to."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def test_every_part_of_the_core_has_its_layer() -> None:
+    assert {layer(path) for path in MODULES} - {"__init__"} == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_module_imports_only_from_its_own_layer_and_lower_ones(path: Path) -> None:
+    own = layer(path)
+    wanted = {name.split(".")[1] for name in imported(path) if name.startswith("core.")} - {own}
+    if own == "__init__":
+        assert wanted == set()
+    else:
+        assert {name: LEVEL[name] for name in wanted if LEVEL[name] >= LEVEL[own]} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_core_knows_neither_the_pages_nor_what_is_banned(path: Path) -> None:
+    tops = {name.partition(".")[0] for name in imported(path)}
+    assert tops & {"streamlit", "tensorflow", "keras", "tf_keras", "jax", "pages", "app", "tests"} == set()
+
+
+def loaded_after(imports: str) -> list[str]:
+    """Those of the heavy packages that a fresh interpreter has loaded after an import."""
+    program = f"import sys, json, {imports}; print(json.dumps(sorted(set({HEAVY!r}) & sys.modules.keys())))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=HERE, check=True, timeout=60
+    )
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def test_importing_the_core_and_the_shell_loads_nothing_heavy() -> None:
+    assert loaded_after("core, core.cli, core.cli.app, core.workspace, core.index.indexer") == []
+
+
+def test_the_test_would_notice() -> None:
+    assert loaded_after("h5py") == ["h5py"]
