@@ -250,17 +250,17 @@ OTHER = a_member("d-1", minute=1)
         pytest.param([BROKEN], [("nothing-restorable", "None of 1 checkpoints can be restored.")], id="nothing"),
         pytest.param(
             [WHOLE, BROKEN],
-            [("newest-not-restorable", "The newest that can is run/ckpts/c-1: 200 steps would be lost.")],
+            [("newest-not-restorable", "The newest that can be restored is run/ckpts/c-1: 200 steps would be lost.")],
             id="newest-broken",
         ),
         pytest.param(
             [OTHER, a_member("d-2", minute=2, restorable=False), a_member("d-3", minute=3, restorable=False)],
-            [("newest-not-restorable", "The newest that can is run/ckpts/d-1: 2 saves would be lost.")],
+            [("newest-not-restorable", "The newest that can be restored is run/ckpts/d-1: 2 saves would be lost.")],
             id="without-steps",
         ),
         pytest.param(
             [OTHER, a_member("d-2", minute=2, restorable=False)],
-            [("newest-not-restorable", "The newest that can is run/ckpts/d-1: 1 save would be lost.")],
+            [("newest-not-restorable", "The newest that can be restored is run/ckpts/d-1: 1 save would be lost.")],
             id="one-save",
         ),
         pytest.param([BROKEN, a_member("c-9", step=900, minute=9)], [], id="older-broken"),
@@ -270,12 +270,12 @@ OTHER = a_member("d-1", minute=1)
         pytest.param([BROKEN, WRITING], [], id="nothing-whole-yet"),
         pytest.param(
             [WHOLE, BROKEN, WRITING],
-            [("newest-not-restorable", "The newest that can is run/ckpts/c-1: 200 steps would be lost.")],
+            [("newest-not-restorable", "The newest that can be restored is run/ckpts/c-1: 200 steps would be lost.")],
             id="broken-before-the-one-being-written",
         ),
         pytest.param(
             [WHOLE, BROKEN, OTHER, a_member("d-2", minute=9, restorable=False, health=Health.WRITING)],
-            [("newest-not-restorable", "The newest that can is run/ckpts/c-1: 200 steps would be lost.")],
+            [("newest-not-restorable", "The newest that can be restored is run/ckpts/c-1: 200 steps would be lost.")],
             id="another-series-being-written",
         ),
     ],
@@ -288,7 +288,7 @@ def test_runs(members: list[object], expected: list[tuple[str, str]]) -> None:
 def test_the_finding_lies_at_the_newest_and_its_reason_is_text() -> None:
     whole, bad = (a_member(f"c-{n}", step=n, restorable=n == 1, folder=ODD) for n in (1, 2))
     (found,) = runs.judge_run(ODD, arrange([whole, bad]))
-    assert (found.path, found.reason) == (f"{ODD}/c-2", "The newest that can is caf\\xe9/c-1: 1 steps would be lost.")
+    assert (found.path, found.reason) == (f"{ODD}/c-2", "The newest that can be restored is caf\\xe9/c-1: 1 step would be lost.")
 
 
 def test_every_rule_says_what_it_means_why_and_what_to_do() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import posixpath
 from collections.abc import Iterator
 from typing import Annotated, NoReturn
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError, SettingsError
 from core.fs.names import to_text
@@ -56,10 +58,16 @@ def leaving() -> Iterator[None]:
         _leave(error, NOTHING_RESTORABLE)
     except CoreError as error:
         _leave(error, FAILED)
+    except OSError as error:
+        place = f"{to_text(os.fsdecode(error.filename))}: " if error.filename else ""
+        _leave(error, FAILED, f"{place}{error.strerror or error}")
+    except DBAPIError as error:
+        home = "the catalog is a cache, so its files in WAYPOINT_HOME may be deleted"
+        _leave(error, FAILED, f"The catalog cannot be used: {error.orig}. Is its disk full? If it is damaged: {home}.")
 
 
-def _leave(error: CoreError, code: int) -> NoReturn:
-    say(str(error))
+def _leave(error: Exception, code: int, text: str = "") -> NoReturn:
+    say(text or str(error))
     raise typer.Exit(code) from error
 
 

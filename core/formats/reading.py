@@ -3,7 +3,8 @@
 To add a format: a module with a reader, and one line in READERS.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from core.errors import FormatError, UnsupportedError
@@ -16,6 +17,9 @@ from core.model import Facts, FileStat, Format, ReadProblem, Sourced, Variable
 LFS = b"version https://git-lfs"
 _LFS_SIZE = 1024
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGIC = b"PK\x03\x04"
+# Formats that a worker process reads: worth reading several at once.
+IN_WORKERS = frozenset({Format.KERAS, Format.HDF5, Format.WEIGHTS_H5})
 _FROM_NAME = "the number in the name"
 _SAVED_MODEL_PREFIX = "variables/variables"
 
@@ -40,14 +44,33 @@ class Reading(NamedTuple):
     variables: tuple[Variable, ...] = ()
 
 
-def read_unit(storage: Storage, unit: Unit, cache: BundleCache, *, is_named: bool = False) -> Reading | None:
+Ahead = Mapping[str, Reading | FormatError | OSError]
+
+
+def read_ahead(storage: Storage, paths: Sequence[str]) -> Ahead:
+    """Several HDF5 and `.keras` files at once, by path: the worker processes that read them then work side by side."""
+    by_kind: dict[bool, list[str]] = {True: [], False: []}
+    for path in paths:
+        with suppress(OSError):  # it is met again when its turn comes
+            by_kind[storage.read(path, len(_ZIP_MAGIC)) != _ZIP_MAGIC].append(path)
+    found: dict[str, Reading | FormatError | OSError] = {}
+    for path, item in zip(by_kind[True], hdf5.read_many(storage, by_kind[True]), strict=True):
+        found[path] = item if isinstance(item, Exception) else Reading(*item)
+    for path, result in zip(by_kind[False], keras_zip.read_many(storage, by_kind[False]), strict=True):
+        found[path] = result if isinstance(result, Exception) else Reading(Format.KERAS, *result)
+    return found
+
+
+def read_unit(
+    storage: Storage, unit: Unit, cache: BundleCache, *, is_named: bool = False, ahead: Ahead | None = None
+) -> Reading | None:
     """Facts and variables of one checkpoint; None for a foreign file that only looks like one.
 
-    `is_named` tells that a state file names it. What is wrong with the files stands in the facts: nothing is raised but
-    FileNotFoundError, when the files went away meanwhile.
+    `is_named` tells that a state file names it; `ahead` holds what was read already. What is wrong with the files
+    stands in the facts: nothing is raised but FileNotFoundError, when the files went away meanwhile.
     """
     try:
-        reading = _placeholder(storage, unit) or READERS[unit.format](storage, unit, cache)
+        reading = _placeholder(storage, unit) or _taken(ahead, unit) or READERS[unit.format](storage, unit, cache)
     except FormatError as error:
         if not is_named and _is_foreign(unit, error):
             return None
@@ -58,6 +81,13 @@ def read_unit(storage: Storage, unit: Unit, cache: BundleCache, *, is_named: boo
         reading = _failed(unit, "unreadable", error.strerror or str(error))
     facts = _with_name(unit, reading.facts)
     return reading if facts is reading.facts else reading._replace(facts=facts)
+
+
+def _taken(ahead: Ahead | None, unit: Unit) -> Reading | None:
+    found = None if ahead is None else ahead.get(unit.path)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _placeholder(storage: Storage, unit: Unit) -> Reading | None:

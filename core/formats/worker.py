@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ PROGRAM = Path(__file__).with_name("h5_worker.py")
 SECONDS = 5.0  # for one file
 START_SECONDS = 60.0  # for the interpreter and its imports, on a cold network file system too
 MAX_ANSWER = 64 << 20
-TOGETHER = 16  # files that one worker reads before others get their turn
+TOGETHER = 16  # files whose answers are held at once
 KINDS: Mapping[str, type[FormatError]] = {
     "corrupt": CorruptError,
     "too-large": TooLargeError,
@@ -129,22 +130,26 @@ class Pool:
 
         No worker is held between answers: a generator that is kept, by a traceback say, must not keep one.
         """
+        if len(requests) == 1:
+            yield self._one(requests[0], seconds)
+            return
         for start in range(0, len(requests), TOGETHER):
-            yield from self._run(requests[start : start + TOGETHER], seconds)
+            with ThreadPoolExecutor(self._size, "waypoint-h5") as threads:
+                answers = list(
+                    threads.map(lambda request: self._one(request, seconds), requests[start : start + TOGETHER])
+                )
+            yield from answers
 
-    def _run(self, requests: Sequence[Mapping[str, Any]], seconds: float) -> list[dict[str, Any] | FormatError]:
+    def _one(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any] | FormatError:
         with self._turns:
             worker = self._take()
-            answers = []
             try:
-                for request in requests:
-                    answer, worker = _ask(worker, request, seconds)
-                    answers.append(answer)
+                answer, worker = _ask(worker, request, seconds)
             finally:
                 if worker is not None and not worker.closed:
                     with self._lock:
                         self._idle.append(worker)
-            return answers
+            return answer
 
     def _take(self) -> _Worker | None:
         with self._lock:

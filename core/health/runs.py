@@ -23,14 +23,13 @@ def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Find
 
 
 def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
-    newest = series[-1]
-    saves = len(series) - 1 - list(series).index(best)
-    if (
-        newest.facts.step is not None
-        and best.facts.step is not None
-        and newest.facts.step.value > best.facts.step.value
-    ):
-        lost = f"{newest.facts.step.value - best.facts.step.value:,} steps"
+    new, old = series[-1].facts.step, best.facts.step
+    if new is not None and old is not None and new.value > old.value:
+        lost = _count(new.value - old.value, "step")
     else:
-        lost = f"{saves} {'save' if saves == 1 else 'saves'}"
-    return f"The newest that can is {to_text(best.path)}: {lost} would be lost."
+        lost = _count(len(series) - 1 - list(series).index(best), "save")
+    return f"The newest that can be restored is {to_text(best.path)}: {lost} would be lost."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

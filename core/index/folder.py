@@ -1,13 +1,13 @@
 """A scan's unit of work: one folder's listing, and what is known of it, to records. Plain, picklable, run anywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from core.formats import state_file
 from core.formats.bundle import BundleCache
 from core.formats.hdf5 import backup_epoch
-from core.formats.reading import Unit, read_unit
+from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
 from core.fs.names import stem, to_text
 from core.fs.storage import Storage
 from core.health import files as file_rules
@@ -98,6 +98,7 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
     checkpoints: list[Checkpoint] = []
     reused = parsed = 0
     beside = {file.name for file in listing.files}
+    ahead = _read_ahead(storage, listing.folder, groups, known)
     for one in groups.checkpoints:
         path = join(listing.folder, one.name) if one.name else listing.folder
         old = known.get((path, one.files))
@@ -109,7 +110,7 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
             reused += 1
             continue
         try:
-            made = _checkpoint(storage, task, one, cache, named, beside)
+            made = _checkpoint(storage, task, one, cache, named, beside, ahead)
         except FileNotFoundError:
             problems.append(Problem(path=to_text(path), problem="went away while it was read"))
             continue
@@ -133,14 +134,32 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
     )
 
 
+def _read_ahead(
+    storage: Storage, folder: str, groups: Groups, known: Mapping[tuple[str, tuple[FileStat, ...]], Checkpoint]
+) -> Ahead | None:
+    """What worker processes read, where that is more than one file."""
+    fresh = [
+        path
+        for one in groups.checkpoints
+        if one.format in IN_WORKERS and (path := join(folder, one.name), one.files) not in known
+    ]
+    return read_ahead(storage, fresh) if len(fresh) > 1 else None
+
+
 def _checkpoint(
-    storage: Storage, task: FolderTask, one: Group, cache: BundleCache, named: set[str], beside: set[str]
+    storage: Storage,
+    task: FolderTask,
+    one: Group,
+    cache: BundleCache,
+    named: set[str],
+    beside: set[str],
+    ahead: Ahead | None,
 ) -> Checkpoint | None:
     folder = task.listing.folder
     path = join(folder, one.name) if one.name else folder
     files = {file.name: file for file in one.files}
     unit = Unit(folder=folder, name=one.name, path=path, format=one.format, files=files)
-    reading = read_unit(storage, unit, cache, is_named=one.name in named)
+    reading = read_unit(storage, unit, cache, is_named=one.name in named, ahead=ahead)
     if reading is None:
         return None
     facts = _backup(storage, folder, one.name, beside, reading.facts)
