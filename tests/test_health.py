@@ -288,7 +288,8 @@ def test_runs(members: list[object], expected: list[tuple[str, str]]) -> None:
 def test_the_finding_lies_at_the_newest_and_its_reason_is_text() -> None:
     whole, bad = (a_member(f"c-{n}", step=n, restorable=n == 1, folder=ODD) for n in (1, 2))
     (found,) = runs.judge_run(ODD, arrange([whole, bad]))
-    assert (found.path, found.reason) == (f"{ODD}/c-2", "The newest that can be restored is caf\\xe9/c-1: 1 step would be lost.")
+    assert found.path == f"{ODD}/c-2"
+    assert found.reason == "The newest that can be restored is caf\\xe9/c-1: 1 step would be lost."
 
 
 def test_every_rule_says_what_it_means_why_and_what_to_do() -> None:

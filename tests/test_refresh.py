@@ -24,9 +24,11 @@ from core.catalog.queries import CheckpointFilter, Reader, RunFilter
 from core.catalog.tables import metadata
 from core.fs.local import LocalStorage
 from core.fs.storage import Members
+from core.fs.storage import Storage as AnyStorage
 from core.index import reader_pool, refresh
 from core.index.indexer import root_id
 from core.index.options import CancelledError, Options, Progress
+from core.index.reader_process import Done, Item, ReaderProcess
 from core.index.refresh import refresh_root
 from core.index.rollup import Ages
 from core.model import Checkpoint, Health, Root, Run
@@ -594,6 +596,8 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a small tree be worth two processes."""
     monkeypatch.setattr(reader_pool, "_WORTHWHILE", 10)
     monkeypatch.setattr(reader_pool, "_CHUNK_FILES", 8)
+    # where the other process finds the disk of these tests
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def test_two_processes_make_the_same_catalog_as_one(
@@ -611,25 +615,15 @@ def test_the_other_process_may_die(disk: Disk, tmp_path: Path, monkeypatch: pyte
     expected = fresh(disk, tmp_path)
     lowered(monkeypatch)
     killed: list[int] = []
-    taken = reader_pool._taken
 
-    def kill_first(storage: object, future: object, chunk: object) -> object:
-        if not killed:
-            killed.extend(kill_helpers())
-        return taken(storage, future, chunk)  # type: ignore[arg-type]
+    class Dying(ReaderProcess):
+        def read(self, storage: AnyStorage, chunk: list[Item]) -> list[Done]:
+            found = super().read(storage, chunk)
+            killed.append(self.process.pid)
+            os.kill(self.process.pid, signal.SIGKILL)
+            return found
 
-    monkeypatch.setattr(reader_pool, "_taken", kill_first)
+    monkeypatch.setattr(reader_pool, "ReaderProcess", Dying)
     assert counts(disk.look()) == (60, 0)
     assert len(killed) == 1
     assert disk.content() == expected
-
-
-def kill_helpers() -> list[int]:
-    """Kill the processes that the pool started, and only these."""
-    import multiprocessing
-
-    children = multiprocessing.active_children()
-    for child in children:
-        os.kill(child.pid or 0, signal.SIGKILL)
-        child.join(10)
-    return [child.pid or 0 for child in children]

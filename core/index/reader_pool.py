@@ -3,27 +3,18 @@
 A pass that reads little stays in one process: starting another takes about half a second.
 """
 
-import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from threading import RLock
 
-from core.formats.bundle import BundleCache
 from core.fs.storage import Storage
-from core.index.folder import FolderResult, FolderTask, read_folder
+from core.index.reader_process import DiedError, Done, Item, ReaderProcess, read_chunk
 
 PROCESSES = 2  # this one and one more
 _WORTHWHILE = 4_000  # files to read below which one process is faster
-_CHUNK_FILES = 400
-_AHEAD = 16  # chunks that wait for the other process: it goes on while this one writes to the catalog
-_WITH_IT = 2  # chunks that it has: one that it reads, and the next
-_cache = BundleCache()  # equal parses are shared between all folders that a process reads
-
-Item = tuple[str, Sequence[FolderTask]]
-Done = tuple[str, list[FolderResult]]
+_CHUNK_FILES = 800
+_AHEAD = 8  # chunks that wait for the other process: it goes on while this one writes to the catalog
 
 
 def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
@@ -37,81 +28,39 @@ def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
         first.append(chunk)
     if sum(map(_files, first)) < _WORTHWHILE:
         for chunk in first:
-            yield from _read_chunk(storage, chunk)
+            yield from read_chunk(storage, chunk)
     else:
         yield from _read_shared(storage, chain(first, chunks))
 
 
-class _Helper:
-    """The other process: a few chunks are with it, more wait for it and can be taken back.
-
-    No future is cancelled for that: should the process die then, concurrent.futures would never answer the rest.
-    """
-
-    def __init__(self, executor: ProcessPoolExecutor, storage: Storage) -> None:
-        self.sent: deque[tuple[Future[list[Done]], list[Item]]] = deque()
-        self._executor, self._storage = executor, storage
-        self._waiting: deque[list[Item]] = deque()
-        self._lock, self._busy, self._alive = RLock(), 0, True
-
-    def give(self, chunk: list[Item]) -> bool:
-        """Hand a chunk over; False where it has enough, or is dead."""
-        if not self._alive or len(self._waiting) >= _AHEAD:
-            return False
-        self._waiting.append(chunk)
-        self._send()
-        return True
-
-    def take_back(self) -> list[Item] | None:
-        """The last chunk that it has not got yet."""
-        with self._lock:
-            return self._waiting.pop() if self._waiting else None
-
-    def _send(self) -> None:
-        with self._lock:
-            while self._alive and self._busy < _WITH_IT and self._waiting:
-                try:
-                    future = self._executor.submit(_read_chunk, self._storage, self._waiting[0])
-                except RuntimeError:  # it died, or the pass was stopped
-                    self._alive = False
-                    return
-                self._busy += 1
-                self.sent.append((future, self._waiting.popleft()))
-                future.add_done_callback(self._answered)
-
-    def _answered(self, future: "Future[list[Done]]") -> None:
-        if isinstance(future.exception(), BrokenProcessPool):
-            self._alive = False  # without the lock: the pool holds its own while it says so
-            return
-        with self._lock:
-            self._busy -= 1
-            self._send()
-
-
 def _read_shared(storage: Storage, chunks: Iterator[list[Item]]) -> Iterator[Done]:
-    with ProcessPoolExecutor(PROCESSES - 1, mp_context=multiprocessing.get_context("spawn")) as executor:
-        helper = _Helper(executor, storage)
+    """A thread speaks with the other process; this one reads whenever that has enough, and what it has not begun."""
+    given: deque[tuple[Future[list[Done]], list[Item]]] = deque()
+    other, thread = ReaderProcess(), ThreadPoolExecutor(1, "waypoint-reader")
+    try:
         for chunk in chunks:
-            while helper.sent and helper.sent[0][0].done():
-                yield from _taken(storage, *helper.sent.popleft())
-            if not helper.give(chunk):
-                yield from _read_chunk(storage, chunk)
-        while (left := helper.take_back()) is not None:
-            yield from _read_chunk(storage, left)
-        while helper.sent:
-            yield from _taken(storage, *helper.sent.popleft())
+            while given and given[0][0].done():
+                yield from _taken(storage, *given.popleft())
+            if len(given) < _AHEAD:
+                given.append((thread.submit(other.read, storage, chunk), chunk))
+            else:
+                yield from read_chunk(storage, chunk)
+        while given:
+            if given[-1][0].cancel():
+                yield from read_chunk(storage, given.pop()[1])
+            else:
+                yield from _taken(storage, *given.popleft())
+    finally:
+        other.close()
+        thread.shutdown(cancel_futures=True)
 
 
 def _taken(storage: Storage, future: "Future[list[Done]]", chunk: list[Item]) -> list[Done]:
     """The other process's result; if it died, its share is read here."""
     try:
         return future.result()
-    except BrokenProcessPool:
-        return _read_chunk(storage, chunk)
-
-
-def _read_chunk(storage: Storage, chunk: list[Item]) -> list[Done]:
-    return [(name, [read_folder(storage, task, _cache) for task in tasks]) for name, tasks in chunk]
+    except DiedError:
+        return read_chunk(storage, chunk)
 
 
 def _files(chunk: list[Item]) -> int:
@@ -119,7 +68,7 @@ def _files(chunk: list[Item]) -> int:
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Items in groups of a few hundred files: small enough to share evenly, large enough to be worth a message."""
+    """Items in groups of some hundred files: small enough to share evenly, large enough to be worth a message."""
     chunk: list[Item] = []
     files = 0
     for item in items:

@@ -19,7 +19,8 @@ from core.health import files as file_rules
 from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
 from core.index.options import SECOND_NS, Options, Progress
-from core.index.reader_pool import Item, read_all
+from core.index.reader_pool import read_all
+from core.index.reader_process import Item
 from core.index.rollup import RunRecord, prefixes, roll_up, turning_points, wanted_prefixes
 from core.model import Checkpoint, Finding, Health, Listing, Problem
 from core.scan import walk
