@@ -62,7 +62,8 @@ lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m mypy --strict $(CHECKED)
 
 bench: $(VENV)/requirements-dev.stamp
-	$(BIN)/python -m benchmarks.index $(ARGS)
+	$(BIN)/python -m benchmarks.index
+	$(BIN)/python -m benchmarks.formats
 
 samples: $(VENV)/requirements-dev.stamp
 	$(BIN)/python sample_runs/train.py $(ARGS)

@@ -5,7 +5,7 @@ page cache:
 - a cold index with the catalog written ÷ a loop of tf.train.load_checkpoint + get_variable_to_shape_map;
 - a refresh of the same catalog with nothing changed ÷ `find -printf '%s %T@ %p\n'`.
 
-Run: make bench [ARGS="--bundles 20000"]
+Run: python -m benchmarks.index [--bundles 20000]
 """
 
 import argparse
