@@ -1,6 +1,7 @@
 # make run      the dashboard                    make test     every test (ARGS= goes to pytest)
 # make lint     ruff and mypy                    make bench    the benchmarks
 # make samples  train the sample runs again      make protos   generate the protocol buffer code again
+# make fuzz     fuzz the readers, FUZZ_SECONDS=60 for each of the TARGETS=
 #
 # A machine with Python 3.11 to 3.13 and make needs nothing else: .venv is made, and made up to date, when needed.
 
@@ -9,15 +10,17 @@ HOST = 127.0.0.1
 PORT = 8501
 PYTHON = python3
 ARGS =
+FUZZ_SECONDS = 60
+TARGETS =
 
 VENV = .venv
 BIN = $(VENV)/bin
 PROTOS = $(wildcard core/formats/wire/*.proto)
-CHECKED = $(wildcard core pages app.py tests)
+CHECKED = $(wildcard core pages app.py tests fuzz)
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench samples protos
+.PHONY: run test lint bench samples protos fuzz
 
 # The Python is checked before anything is made of it. A .venv without pip is what a failed or killed attempt left.
 define ENSURE_VENV
@@ -45,6 +48,11 @@ $(VENV)/requirements-dev.stamp: requirements.txt requirements-dev.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
 	@touch $(VENV)/requirements.stamp $@
 
+$(VENV)/requirements-fuzz.stamp: requirements.txt requirements-fuzz.txt
+	@$(ENSURE_VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-fuzz.txt
+	@touch $(VENV)/requirements.stamp $@
+
 # Without roots the sample runs are shown, with the times at which they were trained: git keeps none.
 ifneq ($(strip $(ROOTS)),)
 run: export WAYPOINT_ROOTS = $(ROOTS)
@@ -70,3 +78,6 @@ samples: $(VENV)/requirements-dev.stamp
 
 protos: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTOS)
+
+fuzz: $(VENV)/requirements-fuzz.stamp
+	$(BIN)/python -m fuzz --seconds "$(FUZZ_SECONDS)" $(TARGETS)

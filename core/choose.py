@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.fs.names import to_text
 from core.health.state import Answer, tensorflow_answer
 from core.model import Checkpoint, Health, StateFile
-from core.scan.series import arrange, times_are_useless
+from core.scan.series import arrange, why_times_are_useless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +53,6 @@ def choose(
 def _choice(members: tuple[Checkpoint, ...], answer: Answer) -> SeriesChoice:
     chosen = next((item for item in members if item.restorable), None)
     newer = members if chosen is None else members[: members.index(chosen)]
-    note = None
-    if times_are_useless(members):
-        known = all(item.facts.step is not None for item in members)
-        note = (
-            "The files' times are useless here: all were written within 2 seconds, as in a copied tree. "
-            f"The order is by {'step' if known else 'name'}."
-        )
     first = members[0]
     folder = first.path.rpartition("/")[0]
     within = folder[len(first.run) :].lstrip("/") if first.run != "." else folder
@@ -71,9 +64,26 @@ def _choice(members: tuple[Checkpoint, ...], answer: Answer) -> SeriesChoice:
         chosen=chosen,
         passed_over=tuple(PassedOver(checkpoint=item, reasons=reasons(item)) for item in newer),
         why=_why(members, chosen, len(newer)),
-        order_note=note,
+        order_note=_order_note(members, chosen),
         tensorflow_latest=answer.latest,
         tensorflow_error=answer.error,
+    )
+
+
+def _order_note(members: Sequence[Checkpoint], chosen: Checkpoint | None) -> str | None:
+    """What to know of the order: that it is not by time, or that an earlier save has a higher step."""
+    if (why := why_times_are_useless(members)) is not None:
+        known = all(item.facts.step is not None for item in members)
+        return f"{why}, as in a copied tree, so the order is that of the {'steps' if known else 'names'}."
+    if chosen is None or chosen.facts.step is None:
+        return None
+    steps = [(item.facts.step.value, item) for item in members if item.restorable and item.facts.step is not None]
+    highest, item = max(steps, key=lambda pair: pair[0])
+    if highest <= chosen.facts.step.value:
+        return None
+    return (
+        f"{to_text(item.path)} has a higher step ({highest:,}) but was saved earlier, so training was restarted or "
+        "rewound since. If these files were copied, their times may mislead: pick it by hand then."
     )
 
 

@@ -19,8 +19,8 @@ class FormatError(CoreError):
     kind = "corrupt"
 
     def __init__(self, message: str, *, section: str, offset: int | None = None) -> None:
-        self.message = message
-        self.section = section
+        self.message = _told(message)
+        self.section = _told(section)
         self.offset = offset
         super().__init__(str(self))
 
@@ -30,6 +30,11 @@ class FormatError(CoreError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.section, self.offset))
+
+
+def _told(text: str) -> str:
+    """Text that every database and page takes: errors quote names from inside files."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _rebuild(kind: type[FormatError], message: str, section: str, offset: int | None) -> FormatError:

@@ -15,12 +15,15 @@ SHOWN_LIMIT = 80
 _SEPARATOR = re.compile(re.escape(os.pathsep) + r"(?!//)")
 
 
+MOST_SECONDS = 1e9  # 31 years: what is longer is a slip, and overflows clocks
+
+
 def seconds(value: object) -> float:
     """A finite number of seconds, 0 or more; text holds one in the environment. A bool is none."""
     number = _number(value)
     if number is None or number < 0:
         raise ValueError("must be a number of seconds, 0 or more")
-    return number
+    return _not_too_long(number)
 
 
 def positive_seconds(value: object) -> float:
@@ -28,6 +31,12 @@ def positive_seconds(value: object) -> float:
     number = _number(value)
     if number is None or number <= 0:
         raise ValueError("must be a number of seconds greater than 0")
+    return _not_too_long(number)
+
+
+def _not_too_long(number: float) -> float:
+    if number > MOST_SECONDS:
+        raise ValueError(f"must be at most {MOST_SECONDS:,.0f} seconds")
     return number
 
 

@@ -173,6 +173,8 @@ def _read_document(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise SettingsError(f"{path}: is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: is not valid TOML: it is nested too deeply") from error
     for key in LIST_KEYS & document.keys():
         # A lone string is one item: only the environment has no other way to write a list than a separator.
         if isinstance(document[key], str):

@@ -89,7 +89,10 @@ class Workspace:
             except NotFoundError:
                 continue
         if not found:
-            raise NotFoundError(f"There is no run {to_text(text)!r} under {self._root_names()}.")
+            hint = "Other roots: --root PATH, or WAYPOINT_ROOTS."
+            raise NotFoundError(f"There is no run {to_text(text)!r} under {self._root_names()}. {hint}")
+        if len({self.absolute(run.root, run.path) for run in found}) == 1:  # roots inside each other: the inner one's
+            return max(found, key=lambda run: len(self.root(run.root).path))
         if len(found) > 1:
             places = ", ".join(to_text(self.absolute(run.root, run.path)) for run in found)
             raise AmbiguousError(f"{to_text(text)!r} is a run in several roots: {places}. Give one of these paths.")

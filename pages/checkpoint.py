@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.model import Checkpoint, Root
 from core.resume import restoring
-from pages._shared import charts, facts, frame, links, reads, resume, snippets, tables, variables
+from pages._shared import charts, facts, frame, links, lists, reads, resume, snippets, variables
 from pages._shared import format as fmt
 from pages._shared.text import md, shown
 
@@ -38,7 +38,7 @@ def details(root: Root, checkpoint: Checkpoint, read: reads.Inspection, now: dat
     table, layers, files, code = st.tabs(names)
     with table:
         if read.variables:
-            variables.show(read.variables)
+            variables.show(read.variables, checkpoint.format)
         else:
             frame.empty(":material/data_object:", "No variables could be read from these files.")
     with layers:
@@ -48,11 +48,13 @@ def details(root: Root, checkpoint: Checkpoint, read: reads.Inspection, now: dat
             frame.empty(":material/data_object:", "Without variables there is nothing to draw.")
     with files:
         st.text(shown(f"In {root.path}/{checkpoint.folder}"))
-        tables.files(checkpoint.files, now)
+        lists.files(checkpoint.files, now)
     with code:
         path = f"{root.path}/{checkpoint.path}"
         api = restoring.api(checkpoint)
-        st.code(snippets.restore_code(api, path, has_optimizer=checkpoint.facts.has_optimizer), language="python")
+        optimizer = checkpoint.facts.has_optimizer
+        text = snippets.restore_code(api, path, has_optimizer=optimizer, variables=read.variables)
+        st.code(text, language="python")
 
 
 root, run = reads.asked_run()

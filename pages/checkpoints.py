@@ -7,7 +7,7 @@ import streamlit as st
 from core.catalog.queries import CHECKPOINT_SORTS, CheckpointFilter
 from core.model import Contents, Format, Health
 from pages._shared import format as fmt
-from pages._shared import frame, links, service, tables
+from pages._shared import frame, links, lists, service, tables
 
 MIB, GIB = 1 << 20, 1 << 30
 AGES: dict[str, tuple[int | None, int | None]] = {  # days: saved at most, saved at least ago
@@ -81,7 +81,7 @@ if page.items:
         f"{fmt.count(page.total, 'checkpoint')}, {fmt.size(page.total_bytes)} in all. "
         "Click a row to open it, a column's head to sort by it."
     )
-    tables.checkpoints(page.items, now, key="checkpoints", sort=sort)
+    lists.checkpoints(page.items, now, key="checkpoints", sort=sort)
 elif where == CheckpointFilter():
     frame.empty(
         ":material/save:",

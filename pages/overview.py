@@ -7,25 +7,25 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.catalog.queries import CheckpointFilter, Overview
 from pages._shared import format as fmt
-from pages._shared import frame, links, service, tables
+from pages._shared import frame, links, lists, reads, service
 from pages._shared.findings import by_place, line
 from pages._shared.text import md
 
 ATTENTION = 8
 LAST_SAVES = 6
+MOST = 500  # findings that the catalog gives at a time
 
 
 def cards(numbers: Overview) -> None:
     """The four numbers."""
-    worst = fmt.count(numbers.errors, "error") if numbers.errors else fmt.count(numbers.warnings, "warning")
-    rest = [fmt.count(numbers.warnings, "warning")] if numbers.errors and numbers.warnings else []
-    rest += [fmt.count(numbers.infos, "info")] if numbers.infos else []
+    found = [(numbers.errors, "error"), (numbers.warnings, "warning"), (numbers.infos, "info")]
+    worst, *rest = [fmt.count(number, word) for number, word in found if number] or ["None"]
     stale = f", {numbers.stale:,} stale" if numbers.stale else ""
     live, checkpoints, disk, findings = st.columns(4)
     card(live, "Live runs", f"{numbers.live:,}", f"of {fmt.count(numbers.runs, 'run')}{stale}")
     card(checkpoints, "Checkpoints", f"{numbers.checkpoints:,}", f"{numbers.restorable:,} restorable")
     card(disk, "On disk", fmt.size(numbers.bytes), f"{fmt.size(numbers.leftover_bytes)} in leftovers")
-    card(findings, "Findings", worst, " and ".join(rest) or "nothing else")
+    card(findings, "Findings", worst, " and ".join(rest) or ("nothing else" if worst != "None" else "in any run"))
 
 
 def card(place: DeltaGenerator, label: str, value: str, below: str) -> None:
@@ -33,16 +33,26 @@ def card(place: DeltaGenerator, label: str, value: str, below: str) -> None:
     place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
 
 
-def attention() -> None:
+def handed_over(waiting: int) -> None:
+    """The manifests that wait for a job, if any do."""
+    if waiting:
+        label = f"{fmt.count(waiting, 'manifest')} {'waits' if waiting == 1 else 'wait'} for a job"
+        st.page_link(links.RESUME, label=label, icon=":material/play_circle:")
+
+
+def attention(numbers: Overview) -> None:
     """The worst findings, each a link."""
-    with frame.section("Needs attention"), st.container(border=True):
-        places = by_place(service.workspace().reader.findings(severities=("error", "warning")))
+    places = by_place(service.workspace().reader.findings(severities=("error", "warning")))
+    are_all = numbers.errors + numbers.warnings <= MOST
+    found = " and ".join(fmt.findings(numbers.errors, numbers.warnings))
+    note = f"{found} in {fmt.count(len(places), 'place')}, one a line."
+    with frame.section("Needs attention", note=note if places and are_all else None), st.container(border=True):
         if not places:
             st.markdown(":green[:material/check_circle:] Nothing: no errors and no warnings in any run.")
         for place in places[:ATTENTION]:
             line(place)
         if len(places) > ATTENTION:
-            label = f"{len(places) - ATTENTION:,} more: see the runs with errors or warnings"
+            label = f"{fmt.count(len(places) - ATTENTION, 'more place')}: see the runs with errors or warnings"
             query = [("health", "error"), ("health", "warning")]
             st.page_link(links.RUNS, label=label, icon=":material/arrow_forward:", query_params=query)
 
@@ -51,7 +61,7 @@ def last_saves(now: datetime) -> None:
     """The newest checkpoints of all runs."""
     with frame.section("Last saves"):
         newest = service.workspace().reader.checkpoints(CheckpointFilter(), limit=LAST_SAVES).items
-        tables.checkpoints(newest, now, key="last-saves")
+        lists.checkpoints(newest, now, key="last-saves")
 
 
 def nothing_yet() -> None:
@@ -72,5 +82,6 @@ if numbers.runs == 0:
     nothing_yet()
 else:
     cards(numbers)
-    attention()
+    handed_over(reads.pending_count(tuple(root.id for root in reader.roots())))
+    attention(numbers)
     last_saves(now)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.catalog.queries import CHECKPOINT_SORTS, CheckpointFilter
 from core.model import Root, Run
-from pages._shared import charts, choice_card, findings, frame, links, reads, resume, service, tables
+from pages._shared import charts, choice_card, findings, frame, links, lists, reads, resume, service, tables
 from pages._shared import format as fmt
 from pages._shared.text import md, shown
 
@@ -14,7 +14,7 @@ from pages._shared.text import md, shown
 def about(root: Root, run: Run, now: datetime) -> None:
     """The run in one line: status, what it holds, where it lies."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        frame.badge(run.status)
+        frame.badge(run.status, tip=f"Last change: {fmt.ago(run.changed_at, now)}." if run.changed_at else None)
         for word in fmt.findings(run.errors, run.warnings):
             frame.badge(word)
         held = f"{fmt.count(run.checkpoints, 'checkpoint')}, {run.restorable:,} restorable, {fmt.size(run.bytes)}"
@@ -51,7 +51,7 @@ def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
         page = service.workspace().reader.checkpoints(
             where, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset
         )
-        tables.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False)
+        lists.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False)
 
 
 def found(root: Root, run: Run) -> None:
@@ -72,7 +72,7 @@ def leftovers(root: Root, run: Run, now: datetime) -> None:
     files = [file for item in items for file in item.files]
     total = fmt.size(sum(file.size for file in files))
     with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total}."):
-        tables.files(files, now, key="leftovers")
+        lists.files(files, now, key="leftovers")
 
 
 root, run = reads.asked_run()

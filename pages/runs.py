@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.catalog.queries import RUN_SORTS, RunFilter
 from pages._shared import format as fmt
-from pages._shared import frame, links, service, tables
+from pages._shared import frame, links, lists, service, tables
 
 STATUS = ("live", "idle", "stale")
 HEALTH = ("ok", "warning", "error")
@@ -30,7 +30,7 @@ if page.items:
         f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
         "Click a row to open its run, a column's head to sort by it."
     )
-    tables.runs(page.items, now, sort=sort)
+    lists.runs(page.items, now, sort=sort)
 elif where == RunFilter():
     frame.empty(
         ":material/folder_open:",

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+OURS = {".waypoint", "resume_manifest.json"}  # what trying the dashboard leaves in a run
 NOT_RUNS = {"trainers", "__pycache__"}
 Times = dict[str, tuple[int, int | None]]
 
@@ -75,7 +76,7 @@ def apply(folder: Path) -> list[str]:
             left.append(f"{path}: missing")
         elif size is not None and target.stat().st_size != size:
             left.append(f"{path}: changed since, {target.stat().st_size} bytes instead of {size}")
-        elif size is None and {entry.name for entry in os.scandir(target)} != names.get(path, set()):
+        elif size is None and {entry.name for entry in os.scandir(target)} - OURS != names.get(path, set()):
             left.append(f"{path}: files came or went since")
         elif target.stat().st_mtime_ns != modified:
             os.utime(target, ns=(modified, modified))

@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
+from core.formats.bundle import BundleCache
+from core.formats.reading import Reading, Unit, read_unit
 from core.fs.local import LocalStorage
+from core.index.folder import FolderTask, read_folder
+from core.model import Checkpoint
+from core.scan.walk import look
 
 _KEPT: list[TemporaryDirectory[str]] = []
 
@@ -22,23 +27,59 @@ def folder() -> Path:
     """The folder that write_keras_files.py filled, once for all tests of a process."""
     kept = TemporaryDirectory(prefix="waypoint-tests-")
     _KEPT.append(kept)
-    program = Path(__file__).with_name("write_keras_files.py")
-    command = [sys.executable, str(program), kept.name]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    here = Path(__file__)
+    commands = [[str(here.with_name("write_keras_files.py")), kept.name, kind] for kind in ("keras", "tf_keras")]
+    commands.append([str(here.with_name("write_orbax_files.py")), kept.name])
+    running = [
+        subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for command in commands
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in running]
+    for process, error in zip(running, errors, strict=True):
+        assert process.returncode == 0, error[-3000:]
     return Path(kept.name)
 
 
 @functools.cache
 def expected() -> dict[str, Any]:
-    """What Keras says that it saved."""
-    found: dict[str, Any] = json.loads((folder() / "expected.json").read_text())
+    """What Keras, tf-keras and JAX say that they saved."""
+    found: dict[str, Any] = {}
+    for path in folder().glob("expected-*.json"):
+        found |= json.loads(path.read_text())
     return found
 
 
 def storage() -> LocalStorage:
     """That folder as a root."""
     return LocalStorage(str(folder()))
+
+
+def checkpoints(root: Path) -> dict[str, Checkpoint]:
+    """Every checkpoint below a folder, as a scan finds it, by its path."""
+    place, waiting = LocalStorage(str(root)), [""]
+    found: dict[str, Checkpoint] = {}
+    while waiting:
+        listing = look(place, waiting.pop())
+        waiting += [f"{listing.folder}/{name}" if listing.folder else name for name in listing.subfolders]
+        task = FolderTask(root="r", run="", listing=listing, known=(), now_ns=0, grace_ns=0)
+        found |= {one.path: one for one in read_folder(place, task).checkpoints}
+    return found
+
+
+@functools.cache
+def written() -> dict[str, Checkpoint]:
+    """Every checkpoint that was written for the tests."""
+    return checkpoints(folder())
+
+
+def reading(root: Path, checkpoint: Checkpoint) -> Reading:
+    """One checkpoint with its variables."""
+    inside = checkpoint.path.removeprefix(checkpoint.folder).lstrip("/")
+    files = {file.name: file for file in checkpoint.files}
+    unit = Unit(checkpoint.folder, inside, checkpoint.path, checkpoint.format, files)
+    found = read_unit(LocalStorage(str(root)), unit, BundleCache())
+    assert found is not None
+    return found
 
 
 def corpus(name: str) -> LocalStorage:

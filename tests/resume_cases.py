@@ -16,7 +16,7 @@ def a_checkpoint(number: int = 7, *, folder: str = "exp/a/ckpts", run: str = "ex
         "contents": Contents.WEIGHTS_AND_OPTIMIZER,
         "has_optimizer": True,
         "step": Sourced(value=100 * number, source="optimizer/_iterations"),
-        "epoch": Sourced(value=number, source="name"),
+        "epoch": Sourced(value=number, source="the epoch in the name"),
         "fingerprint": "9f86d081",
     }
     files = (

@@ -12,6 +12,7 @@ import pytest
 
 from core.fs.names import short_id
 from core.resume.manifest import parse
+from pages._shared import frame
 from tests.pages_server import Server, copy_samples, serve
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHR
 
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
-ROW, HEAD = 35, 38  # pixels of a table
+ROW, HEAD, NAME = 35, 38, 90  # pixels of a table: a row, the head, from the left to a name
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,7 @@ def page(browser: "Browser", server: Server) -> Iterator["Page"]:
     tab.set_default_timeout(20_000)
     yield tab
     assert tab.locator("[data-testid=stException]").count() == 0
+    assert tab.get_by_text(frame.UNEXPECTED).count() == 0
     context.close()
     assert foreign == []
 
@@ -111,6 +113,7 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page
     page.get_by_text(str(written)).wait_for()
     page.get_by_role("button", name="Withdraw").click()
     page.get_by_role("button", name="Undo").wait_for()
+    page.get_by_role("alert").get_by_text("Withdrawn: jobs leave it alone.").wait_for()
     withdrawn = server.runs / "mnist-cnn" / ".waypoint" / "withdrawn" / f"{manifest.id}.json"
     assert json.loads(withdrawn.read_text())["actor"] == "tester"
     page.get_by_role("button", name="Undo").click()
@@ -133,7 +136,7 @@ def test_a_cold_deep_link_meets_the_router(tmp_path: Path, browser: "Browser") -
 def test_a_click_on_a_head_sorts_and_the_url_says_so(page: "Page") -> None:
     page.goto("/runs")
     page.wait_for_selector(IDLE)
-    click(page, 40, 15)
+    click(page, NAME, 15)
     page.wait_for_url("**/runs?sort=path")
     page.wait_for_selector(IDLE)
     click_row(page, 0)
@@ -153,12 +156,32 @@ def test_the_keyboard_enters_a_table_without_opening_a_row_and_finds_a_link_behi
     assert page.url.endswith("/runs")
     page.keyboard.press("ArrowDown")
     page.locator("#glide-cell-0-1:focus").wait_for(state="attached")
-    second = page.locator("#glide-cell-0-1").inner_text()
+    second = page.locator("#glide-cell-1-1").inner_text()
     link = page.get_by_role("link", name=f"Open {second}")
     link.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/run?**")
     page.get_by_role("heading", name=second).wait_for()
+
+
+@pytest.mark.parametrize("right", [15, 28, 45, 75, 120, 175, 240, 700, 1000])
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_click_anywhere_in_a_row_of_runs_opens_it(page: "Page", row: int, right: int) -> None:
+    page.goto("/runs?q=churn" if row == 0 else "/runs")
+    page.get_by_text("1 run, " if row == 0 else re.compile(r"^\d\d runs, ")).wait_for()
+    click(page, right, HEAD + ROW * row + ROW // 2)
+    page.wait_for_url("**/run?**")
+
+
+@pytest.mark.parametrize("right", [28, 75, 200, 700])
+@pytest.mark.parametrize("place", ["checkpoints", "run"])
+def test_a_click_anywhere_in_a_row_of_checkpoints_opens_it(
+    page: "Page", server: Server, place: str, right: int
+) -> None:
+    page.goto("/checkpoints" if place == "checkpoints" else f"/run?root={short_id(str(server.runs))}&run=two-tower")
+    page.locator("[data-testid=stDataFrame]").first.scroll_into_view_if_needed()
+    click(page, right, HEAD + ROW // 2)
+    page.wait_for_url("**/checkpoint?**")
 
 
 def test_a_hostile_name_is_text_on_its_run_and_checkpoint_pages(page: "Page") -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
-from core.formats import bundle, dtypes
+from core.formats import bundle, bundle_index, dtypes
 from core.formats.bundle import BundleCache
 from core.formats.bundle_index import GRAPH_KEY, IndexCache, parse_index
 from core.formats.sstable import FOOTER_SIZE, read_table
@@ -559,3 +559,15 @@ def test_big_endian_counters_are_read(tmp_path: Path) -> None:
 def test_the_suffix_of_keys_is_tensorflows() -> None:
     _, variables = read(bundle_files.folder(), "adam/ckpt-1")
     assert all(variable.name.endswith(SUFFIX) for variable in variables)
+
+
+def test_kept_parses_are_bounded_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    indexes = [builders.bundle([builders.floats("w" * length, 3)])["ckpt.index"] for length in range(1, 60)]
+    monkeypatch.setattr(bundle_index, "_KEPT_BYTES", 10 * len(indexes[-1]))
+    cache = bundle_index.IndexCache()
+    for data in indexes:
+        assert cache.read(data).index is cache.read(data).index
+    kept = [shape.blanked for shapes in cache._shapes.values() for shape in shapes]
+    assert cache._kept == sum(map(len, kept)) <= 10 * len(indexes[-1])
+    assert [len(data) for data in kept] == [len(data) for data in indexes[-len(kept) :]]
+    assert len(kept) >= 10

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from core.catalog import engine as catalog
 from core.catalog import migrations, tables, writes
-from core.catalog.engine import FILE_NAME, file_system_of, open_catalog
+from core.catalog.engine import FILE_NAME, file_system_of, open_catalog, reopen_if_replaced
 from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS, CheckpointFilter, Reader, RunFilter
 from core.catalog.rows import (
+    bounded,
     checkpoint_from_row,
     checkpoint_to_row,
     from_us,
@@ -450,13 +451,13 @@ def test_checkpoints_are_filtered(where: CheckpointFilter, expected: str, engine
     [
         ("saved_at", "c-1 b% A_3 c-4", "c-4 A_3 b% c-1"),
         ("step", "A_3 c-4 c-1 b%", "c-1 c-4 A_3 b%"),
-        ("epoch", "c-4 c-1 b% A_3", "c-4 c-1 b% A_3"),
+        ("epoch", "c-4 A_3 b% c-1", "c-4 A_3 b% c-1"),
         ("bytes", "c-1 b% A_3 c-4", "c-4 A_3 b% c-1"),
         ("path", "A_3 b% c-1 c-4", "c-4 c-1 b% A_3"),
-        ("run", "A_3 c-1 b% c-4", "c-1 b% c-4 A_3"),
-        ("variables", "c-4 c-1 b% A_3", "c-4 c-1 b% A_3"),
-        ("parameters", "c-4 c-1 b% A_3", "c-4 c-1 b% A_3"),
-        ("health", "b% c-1 A_3 c-4", "c-1 A_3 c-4 b%"),
+        ("run", "A_3 b% c-1 c-4", "b% c-1 c-4 A_3"),
+        ("variables", "c-4 A_3 b% c-1", "c-4 A_3 b% c-1"),
+        ("parameters", "c-4 A_3 b% c-1", "c-4 A_3 b% c-1"),
+        ("health", "b% A_3 c-1 c-4", "A_3 c-1 c-4 b%"),
         ("nonsense; DROP TABLE runs", "c-1 b% A_3 c-4", "c-4 A_3 b% c-1"),
     ],
 )
@@ -556,3 +557,24 @@ def test_a_root_keeps_its_problem_and_odd_path(engine: Engine) -> None:
         writes.store_root(connection, root, to_us(START))
         writes.store_root(connection, replace(root, problem=None), to_us(START))
     assert Reader(engine, ["r"]).roots() == (replace(root, problem=None),)
+
+
+def test_a_catalog_deleted_under_a_running_server_is_begun_anew(tmp_path: Path) -> None:
+    engine = open_catalog(tmp_path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    reopen_if_replaced(engine)
+    assert (tmp_path / "catalog.sqlite3").exists()
+    with engine.connect() as connection:
+        assert connection.execute(select(tables.runs)).all() == []
+    before = (tmp_path / "catalog.sqlite3").stat().st_ino
+    reopen_if_replaced(engine)
+    assert (tmp_path / "catalog.sqlite3").stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(None, None), (5, 5), ((1 << 63) - 1, (1 << 63) - 1), (1 << 63, (1 << 63) - 1), (-(1 << 90), 1 - (1 << 63))],
+)
+def test_numbers_are_cut_to_what_a_database_holds(value: int | None, kept: int | None) -> None:
+    assert bounded(value) == kept

@@ -5,9 +5,9 @@ from hypothesis import given
 
 from core.choose import SeriesChoice, choose, reasons
 from core.health.rules import finding
-from core.model import Checkpoint, Format, Health, StateFile
+from core.model import Checkpoint, FileStat, Format, Health, SavedAtSource, StateFile
 from tests.test_series import members_of_a_run
-from tests.trees import a_member
+from tests.trees import MINUTE_NS, START_NS, a_member
 
 
 def chosen(
@@ -90,8 +90,8 @@ def test_reasons(item: Checkpoint, expected: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("steps", "note", "first"),
     [
-        ((300, 100, 200), "The order is by step.", "c-1"),
-        ((300, None, 200), "The order is by name.", "c-3"),
+        ((300, 100, 200), "the order is that of the steps.", "c-1"),
+        ((300, None, 200), "the order is that of the names.", "c-3"),
     ],
     ids=["steps", "unknown-steps"],
 )
@@ -157,3 +157,27 @@ def test_the_chosen_one_is_restorable_and_nothing_newer_is(members: list[Checkpo
 def test_formats_do_not_mix() -> None:
     members = [a_member("m-1", form=form) for form in (Format.TF_BUNDLE, Format.SAVED_MODEL)]
     assert len(choose(members, (), "/data", ())) == 2
+
+
+def test_an_earlier_save_with_a_higher_step_is_told() -> None:
+    choice = chosen(*(a_member(f"c-{n}", step=step, minute=n) for n, step in enumerate((100, 900, 50))))
+    assert choice.chosen is not None
+    assert choice.chosen.path == "run/ckpts/c-2"
+    assert choice.order_note is not None
+    assert choice.order_note.startswith("run/ckpts/c-1 has a higher step (900) but was saved earlier")
+    assert chosen(*(a_member(f"c-{n}", step=n) for n in (1, 2))).order_note is None
+
+
+def test_times_of_a_copy_that_contradict_the_state_file_do_not_count() -> None:
+    """A copy of a run with keep_checkpoint_every_n_hours: the listed ones have true times, the others the copy's."""
+    listed = [
+        a_member(f"c-{n}", step=n * 100, minute=n, source=SavedAtSource.STATE_FILE)._replace(
+            files=(FileStat(f"c-{n}.index", 10, START_NS + 600 * MINUTE_NS),)
+        )
+        for n in (7, 8)
+    ]
+    kept = [a_member(f"c-{n}", step=n * 100, minute=600 + n) for n in (2, 5)]
+    choice = chosen(*listed, *kept)
+    assert choice.latest.path == "run/ckpts/c-8"
+    assert choice.order_note is not None
+    assert choice.order_note.startswith("The files' times are not those in the state file")

@@ -184,11 +184,12 @@ def test_resume_of_a_named_checkpoint(name: str, tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("a", "--checkpoint", "nothing"), "Run a has no checkpoint 'nothing'"),
+        (("a", "--checkpoint", ""), "Run a has no checkpoint ''"),
         (("two",), "two has several series; say which with --checkpoint: two/x-1, two/y-1."),
         (("a", "--mode", "sideways"), "sideways"),
         (("nothing",), "There is no run 'nothing' under"),
     ],
-    ids=["unknown-checkpoint", "several-series", "unknown-mode", "unknown-run"],
+    ids=["unknown-checkpoint", "empty-checkpoint", "several-series", "unknown-mode", "unknown-run"],
 )
 def test_a_wrong_resume_is_exit_2(arguments: tuple[str, ...], text: str, tmp_path: Path) -> None:
     root = a_root(tmp_path)

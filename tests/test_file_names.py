@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.formats.file_names import epoch_from_name, number_from_name
+from core.formats.file_names import epoch_from_name, metric_from_name, number_from_name
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,46 @@ def test_any_name_gives_a_number_that_databases_hold_or_none(text: str, number: 
 def test_the_step_in_a_usual_name_is_found(step: int) -> None:
     assert number_from_name(f"model.ckpt-{step}") == step
     assert epoch_from_name(f"weights.epoch-{step:03d}.h5") == step
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("cp-0004-0.285.keras", ("metric", 0.285)),
+        ("weights.05-1.25.hdf5", ("metric", 1.25)),
+        ("w.05-0.31.weights.h5", ("metric", 0.31)),
+        ("cp-04--0.31.h5", ("metric", -0.31)),
+        ("e12-0.3", ("metric", 0.3)),
+        ("weights.05-val_loss-0.31.h5", ("val_loss", 0.31)),
+        ("model_acc=0.91.keras", ("acc", 0.91)),
+        ("epoch=3-val_loss=0.28.ckpt", ("val_loss", 0.28)),
+        ("Epoch10-Loss0.5.h5", ("loss", 0.5)),
+        ("05-loss0.40-val_loss0.31.keras", ("val_loss", 0.31)),
+        ("05-val_mean_iou_0.7", ("val_mean_iou", 0.7)),
+        ("val_loss-1.2e-05.h5", ("val_loss", 1.2e-05)),
+        ("lr-0.001.h5", None),
+        ("resnet-v2.1.keras", None),
+        ("ckpt-1.5", None),
+        ("1.2.3", None),
+        ("10-0.5-0.6", None),
+        ("loss-1.5e999", None),
+        ("gloss0.4", None),
+        ("mobilenet_1.00_224.h5", None),
+        ("model.ckpt-100", None),
+        ("", None),
+    ],
+)
+def test_the_metric_in_a_name(name: str, metric: tuple[str, float] | None) -> None:
+    assert metric_from_name(name) == metric
+
+
+@given(st.text(max_size=40), st.floats(0, 1e6))
+def test_any_name_gives_a_finite_metric_or_none(text: str, value: float) -> None:
+    for name in (text, f"{text}{value}", f"{text}loss{value}{text}", f"{text}-3-{value}"):
+        found = metric_from_name(name)
+        assert found is None or abs(found[1]) < 1e300
+
+
+@given(st.integers(0, 9_999), st.integers(0, 99_999))
+def test_the_metric_of_a_usual_name_is_found(epoch: int, value: int) -> None:
+    assert metric_from_name(f"cp-{epoch:04d}-{value / 1000:.3f}.keras") == ("metric", value / 1000)

@@ -39,6 +39,14 @@ def units(found: Groups) -> dict[str, tuple[str, list[str]]]:
         pytest.param(["m.keras"], {"m.keras": ("keras", ["m.keras"])}, id="keras"),
         pytest.param(["m.weights.h5"], {"m.weights.h5": ("weights-h5", ["m.weights.h5"])}, id="weights"),
         pytest.param(
+            ["latest.weights.h5", "latest.weights.h5.bkp", "training_metadata.json.bkp", "m.h5.bkp"],
+            {
+                "latest.weights.h5": ("weights-h5", ["latest.weights.h5"]),
+                "latest.weights.h5.bkp": ("weights-h5", ["latest.weights.h5.bkp"]),
+            },
+            id="double-backup",
+        ),
+        pytest.param(
             ["m.h5", "n.hdf5"], {"m.h5": ("hdf5", ["m.h5"]), "n.hdf5": ("hdf5", ["n.hdf5"])}, id="two-endings-of-hdf5"
         ),
         pytest.param(

@@ -219,9 +219,9 @@ def test_a_broken_weight_map_is_a_typed_error(tmp_path: Path, content: str, erro
 
 def test_backup_epoch() -> None:
     content = (keras_files.folder() / "backup" / "training_metadata.json").read_bytes()
-    assert hdf5.backup_epoch(content) == Sourced(value=2, source="training_metadata.json")
+    assert hdf5.backup_epoch(content, "training_metadata.json") == Sourced(value=2, source="training_metadata.json")
     for broken in (b"", b"[]", b'{"epoch": "3"}', b'{"epoch": true}', b'{"epoch": -1}', b"[" * 100_000, b"\xff"):
-        assert hdf5.backup_epoch(broken) is None
+        assert hdf5.backup_epoch(broken, "training_metadata.json") is None
 
 
 @pytest.mark.parametrize("name", ["adam.weights.h5", "tfk_legacy.h5"])

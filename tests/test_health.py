@@ -128,6 +128,15 @@ def test_names_of_shards_are_text() -> None:
     assert found.reason == "1 of 2 shards is missing: caf\\xe9."
 
 
+def test_a_missing_shard_of_unknown_length_is_missing() -> None:
+    shards = (Shard(0, "a_00000.weights.h5", None, 9), Shard(1, "a_00001.weights.h5", None, None))
+    (found,) = files.judge("a.weights.json", Format.WEIGHTS_H5_SHARDED, Facts(shards=shards))
+    assert (found.rule, found.reason) == ("missing-shard", "1 of 2 shards is missing: a_00001.weights.h5.")
+    (found,) = files.judge("a.weights.json", Format.WEIGHTS_H5_SHARDED, Facts(shards=shards[1:]))
+    assert (found.rule, found.reason) == ("orphan-index", "Its data shard is missing: a_00001.weights.h5.")
+    assert files.judge("a.weights.json", Format.WEIGHTS_H5_SHARDED, Facts(shards=shards[:1])) == ()
+
+
 EXISTING = frozenset({"run/ckpts/c-1", "run/ckpts/c-2", "run/..data/c-1", "run/ck[pt/c-1", "c-1"})
 
 
@@ -144,41 +153,50 @@ def a_state(latest: str | None, *history: str, folder: str = "run/ckpts", **fiel
         pytest.param(a_state("c-2", "c-1", "c-2"), [], id="all-there"),
         pytest.param(a_state("/data/run/ckpts/c-2"), [], id="absolute-inside"),
         pytest.param(a_state("c-1", folder="run/..data"), [], id="dots-in-a-folders-name"),
-        pytest.param(a_state("c-9", "c-9"), [("dangling-latest", "c-9 has no index.")], id="latest-gone"),
+        pytest.param(
+            a_state("c-9", "c-9"),
+            [("dangling-latest", "The state file's latest, c-9, has no index.")],
+            id="latest-gone",
+        ),
         pytest.param(
             a_state("c-2", "c-0", "c-1", "c-2"),
-            [("dangling-history", "Listed and not there: c-0.")],
+            [("dangling-history", "The state file lists what is not there: c-0.")],
             id="history-gone",
         ),
         pytest.param(
             a_state("c-2", *(f"x-{number}" for number in range(5))),
-            [("dangling-history", "Listed and not there: x-0, x-1, x-2 and 2 more.")],
+            [("dangling-history", "The state file lists what is not there: x-0, x-1, x-2 and 2 more.")],
             id="five-of-the-history-gone",
         ),
         pytest.param(
             a_state("c-9", "c-8", "c-9"),
             [
-                ("dangling-latest", "c-9 has no index."),
-                ("dangling-history", "Listed and not there: c-8."),
+                ("dangling-latest", "The state file's latest, c-9, has no index."),
+                ("dangling-history", "The state file lists what is not there: c-8."),
             ],
             id="both-gone",
         ),
         pytest.param(
             a_state("/old/place/c-2", "/old/place/c-1", "/old/place/c-2"),
-            [("moved-run", "It names 2 checkpoints in /old/place; the same names lie here.")],
+            [
+                (
+                    "moved-run",
+                    "The run was moved: its state file names 2 checkpoints in /old/place; the same names lie here.",
+                )
+            ],
             id="moved",
         ),
         pytest.param(
             a_state("/old/c-9", "/old/c-1"),
             [
-                ("moved-run", "It names 1 checkpoints in /old; the same names lie here."),
-                ("dangling-latest", "/old/c-9 lies outside of the root, where nothing is looked at."),
+                ("moved-run", "The run was moved: its state file names 1 checkpoint in /old; the same names lie here."),
+                ("dangling-latest", "The state file's latest, /old/c-9, lies outside of the root, where nothing is looked at."),
             ],
             id="moved-and-latest-gone",
         ),
         pytest.param(
             a_state("../../../c-1"),
-            [("dangling-latest", "../../../c-1 lies outside of the root, where nothing is looked at.")],
+            [("dangling-latest", "The state file's latest, ../../../c-1, lies outside of the root, where nothing is looked at.")],
             id="out-of-the-root",
         ),
         pytest.param(

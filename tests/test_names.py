@@ -108,6 +108,7 @@ def test_the_order_of_numbered_names_is_that_of_their_numbers(first: int, second
         ("generator.weights.h5", "generator"),
         ("w.weights.json", "w"),
         ("w.hdf5", "w"),
+        ("latest.weights.h5.bkp", "latest"),
     ],
 )
 def test_stems_leave_out_numbers_and_endings(name: str, expected: str) -> None:

@@ -12,13 +12,27 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.fs.names import short_id
-from pages._shared import service
+from core.model import Role, Variable
+from core.resume.cautions import TEXTS
+from core.resume.manifest import RestoreApi
+from pages._shared import findings, frame, manifests, reads, service
+from pages._shared.snippets import restore_code
+from pages._shared.tables import OPEN
 from pages._shared.text import lines, md, md_lines, shown
 from tests.pages_server import ROOT, copy_samples
 
 ROUTER = str(ROOT / "pages" / "router.py")
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 HOSTILE_INNER = "home: [x](http:"
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A page that fails says so kindly and logs the traceback: here that fails the test."""
+    reads.pending_count.clear()
+    yield
+    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
+    assert failed == []
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +92,7 @@ def show(app: AppTest, page: str, **query: str) -> AppTest:
         app.query_params[name] = value
     app.switch_page(page).run()
     assert [item.value for item in app.exception] == []
+    assert frame.UNEXPECTED not in values(app, "error")
     return app
 
 
@@ -114,9 +129,11 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     show(app, "overview.py")
     numbers = {item.label: (item.value, item.delta) for item in app.metric}
     assert numbers["Live runs"][1].startswith("of 17 runs")
-    assert numbers["Checkpoints"] == ("89", "87 restorable")
+    assert numbers["Checkpoints"] == ("90", "88 restorable")
     assert numbers["On disk"][0].endswith("MiB")
-    assert numbers["Findings"][0].endswith("errors")
+    assert numbers["Findings"] == ("4 errors", "4 warnings")
+    assert "4 errors and 4 warnings in 6 places, one a line." in texts(app)
+    assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     assert "ckpt-6.data-00001-of-00003" in texts(app)
     assert len(app.dataframe[0].value) == 6
 
@@ -149,7 +166,9 @@ def test_runs_are_a_table_with_units(app: AppTest) -> None:
     assert cells["size"][row].endswith(" KiB")
     assert cells["health"][row] == ["2 errors"]
     assert cells["last saved"][row].endswith(" ago")
-    assert cells["run"] == sorted(cells["run"])
+    whole = [name for name in cells["run"] if not name.startswith("…")]
+    assert whole == sorted(whole)
+    assert len(whole) == 16
 
 
 def test_runs_are_searched_and_filtered_by_the_url(app: AppTest) -> None:
@@ -179,7 +198,7 @@ def test_a_click_on_a_row_opens_its_run(app: AppTest) -> None:
 
 def test_the_keyboard_entering_a_table_opens_nothing(app: AppTest) -> None:
     show(app, "runs.py", q="two-tower")
-    select(app, 0, "run")
+    select(app, 0, OPEN)
     assert [item.value for item in app.title] == ["Runs"]
 
 
@@ -189,8 +208,11 @@ def test_a_run_recommends_the_latest_restorable_and_says_why(app: AppTest, sampl
     assert "Resume from checkpoints/ckpt-5" in said
     assert "Why this one: The newest that can be restored; 1 newer one cannot." in said.replace("**", "")
     assert "ckpt-6.data-00001-of-00003." in said
-    assert "`tf.train.latest_checkpoint` answers checkpoints/ckpt-6, which is another one." in said
-    assert "from optimizer/_iterations" in said
+    assert "`tf.train.latest_checkpoint` answers checkpoints/ckpt-6, which cannot be restored." in said
+    assert "\n1 of 3 shards is missing: ckpt-6.data-00001-of-00003.\n" in said
+    assert "Epoch" in values(app, "caption")
+    assert "not stored" in values(app, "caption")
+    assert "from the variable optimizer/_iterations" in said
     cells = columns(app)
     assert cells["checkpoint"] == [f"checkpoints/ckpt-{number}" for number in (6, 5, 4, 3, 2)]
     assert cells["restorable"] == ["no", "yes", "yes", "yes", "yes"]
@@ -201,6 +223,7 @@ def test_a_run_with_two_models_has_a_card_for_each_series(app: AppTest, samples:
     show(app, "run.py", root=short_id(str(samples)), run="digits-gan")
     headings = [plain(item.value) for item in app.subheader]
     assert len([text for text in headings if text.startswith("Resume from")]) == 2
+    assert "tf.train.latest_checkpoint" not in texts(app)
     assert sum(button.label == "Resume…" for button in app.button) == 2
 
 
@@ -229,13 +252,30 @@ def test_a_checkpoint_shows_each_fact_with_its_source(app: AppTest, samples: Pat
     show(app, "checkpoint.py", root=short_id(str(samples)), run="mnist-cnn", path=path)
     said = plain(texts(app))
     assert "**300**" in said
-    assert "from optimizer/_iterations" in said
-    assert "from save_counter" in said
+    assert "from the variable optimizer/_iterations" in said
+    assert "from the variable save_counter" in said
+    assert "\n**–**\n" in said
     assert "Weights only would save 16.0 KiB (67%)." in said
     variables = columns(app)
     assert "optimizer/_iterations" in variables["name"]
     assert variables["shape"][variables["name"].index("optimizer/_trainable_variables/2")] == "3 × 3 × 8 × 12"
     assert f"checkpoint.restore('{samples}/{path}')" in app.code[-1].value
+    assert "tf.train.Checkpoint(model=model, optimizer=optimizer)" in app.code[-1].value
+
+
+def test_the_metric_of_a_name_is_a_fact(app: AppTest, samples: Path) -> None:
+    path = "churn-mlp/checkpoints/cp-0006-0.243.keras"
+    show(app, "checkpoint.py", root=short_id(str(samples)), run="churn-mlp", path=path)
+    said = [plain(item.value) for item in (*app.markdown, *app.caption)]
+    assert {"Metric", "**0.243**", "from the name"} <= set(said)
+
+
+def test_an_older_backup_is_copied_before_it_is_restored(app: AppTest, samples: Path) -> None:
+    """Keras loads weights by their name's ending."""
+    path = "speech-commands/backup/latest.weights.h5.bkp"
+    show(app, "checkpoint.py", root=short_id(str(samples)), run="speech-commands", path=path)
+    assert f"shutil.copyfile('{samples}/{path}', 'restored.weights.h5')" in app.code[-1].value
+    assert "model.load_weights('restored.weights.h5')" in app.code[-1].value
 
 
 def test_variables_are_searched(app: AppTest, samples: Path) -> None:
@@ -342,14 +382,116 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
     assert "<b>mnist-cnn/checkpoints/ckpt-10</b>" in [item.value for item in app.text]
     assert columns(app)["checkpoint"] == ["checkpoints/ckpt-9"]
     assert [item.value for item in app.subheader] == ["Pending", "Superseded"]
+    assert f".waypoint/withdrawn/{manifest.id}.json" in texts(app)
+    assert "Warnings accepted: epoch not known for sure; " in plain(texts(app))
+    show(app, "overview.py")
+    assert "1 manifest waits for a job" in [link.proto.label for link in app.get("page_link")]
 
+    show(app, "resume.py")
     app.button(key=f"withdraw-{manifest.id}").click().run()
     assert workspace.manifests(root, "mnist-cnn")[0].state.value == "withdrawn"
+    assert [item.value for item in app.subheader] == ["Pending", "Withdrawn", "Superseded"]
+    assert [item.value for item in app.toast] == ["Withdrawn: jobs leave it alone. Undo it below."]
+    assert "UTC, by tester" in plain(texts(app).partition("Withdrawn")[2])
+    show(app, "overview.py")
+    assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
+    show(app, "resume.py")
     app.button(key=f"undo-{manifest.id}").click().run()
     assert workspace.manifests(root, "mnist-cnn")[0].state.value == "pending"
+    assert len(app.toast) == 1
 
     show(app, "run.py", root=root, run="mnist-cnn")
     assert "A manifest is pending: checkpoints/ckpt-10, step 300, handed over by tester" in plain(texts(app))
+
+
+@pytest.mark.parametrize("record", ["{}", "[]", '{"actor": 7, "at": "2026-01-01T00:00:00"}', '{"at": [1]}', "{"])
+def test_a_strange_record_of_a_withdrawal_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch, record: str) -> None:
+    runs = copy_samples(home / "runs")
+    app = open_on(monkeypatch, runs)
+    workspace, root = service.workspace(), short_id(str(runs))
+    checkpoint = workspace.reader.checkpoint(root, "mnist-cnn/checkpoints/ckpt-10")
+    proposal = workspace.propose(checkpoint)
+    accepted = [caution.id for caution in proposal.warnings]
+    manifest, _ = workspace.resume(checkpoint, proposal, note="", accepted=accepted)
+    withdrawn = runs / "mnist-cnn" / ".waypoint" / "withdrawn" / f"{manifest.id}.json"
+    withdrawn.parent.mkdir()
+    withdrawn.write_text(record)
+    show(app, "resume.py")
+    assert "at an unknown time" in plain(texts(app))
+
+
+def test_every_warning_has_a_short_phrase() -> None:
+    assert set(manifests.ACCEPTED) == set(TEXTS)
+
+
+def test_ids_of_rules_are_said_in_words() -> None:
+    assert findings.without_rule("missing-shard: 1 of 3: gone.") == "1 of 3: gone."
+    assert findings.without_rule("no-rule: 1 of 3") == "no-rule: 1 of 3"
+    assert findings.meanings("empty-file") == "A file of the checkpoint has no bytes."
+    assert findings.meanings("none") == "none"
+
+
+def test_an_unexpected_error_is_said_without_a_traceback_and_logged(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a secret place")
+
+    monkeypatch.setattr(service.workspace().reader, "overview", fail)
+    app.run()
+    assert values(app, "error") == [frame.UNEXPECTED]
+    assert len(app.exception) == 0
+    assert "a secret place" in caplog.text
+    caplog.clear()
+
+
+def test_a_variable_over_several_shards_says_so(app: AppTest, samples: Path) -> None:
+    path = "two-tower/checkpoints/ckpt-5"
+    show(app, "checkpoint.py", root=short_id(str(samples)), run="two-tower", path=path)
+    assert set(columns(app)["shard"]) == {"0", "1", "2", "several"}
+    show(
+        app,
+        "checkpoint.py",
+        root=short_id(str(samples)),
+        run="churn-mlp",
+        path="churn-mlp/checkpoints/cp-0006-0.243.keras",
+    )
+    assert "shard" not in columns(app)
+
+
+ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+@pytest.mark.parametrize(
+    ("names", "seen"),
+    [
+        ((), "Checkpoint(model=model, optimizer=optimizer)"),
+        (("model/a", "optimizer/x", "save_counter"), "Checkpoint(model=model, optimizer=optimizer)"),
+        (("epoch", "model/a"), "Checkpoint(model=model, epoch=epoch)"),
+        (("epoch", "model/a"), "# epoch: a tf.Variable, int64, scalar\n"),
+        (("optimizer/_trainable_variables/0", "optimizer/x"), "Checkpoint(model=model, optimizer=optimizer)"),
+        (("d/a", "g/a", "opt_d/x"), "Checkpoint(d=d, g=g, opt_d=opt_d)"),
+        (("layer_with_weights-0/a", "optimizer/x"), "Checkpoint(model)"),
+        (("_layers/0", "optimizer/x"), "Checkpoint(model)"),
+        (("lambda/a",), "Checkpoint(model)"),
+        (("a);print(1/x",), "Checkpoint(model)"),
+    ],
+    ids=["unknown", "usual", "epoch", "kind", "by optimizer alone", "gan", "root", "keras root", "keyword", "hostile"],
+)
+def test_the_restore_code_names_what_was_saved(names: tuple[str, ...], seen: str) -> None:
+    variables = [
+        Variable(
+            name=name + ENDING,
+            dtype="int64",
+            shape=(),
+            bytes=8,
+            role=Role.WEIGHT if name.endswith(("/a", "/0")) else Role.OPTIMIZER,
+        )
+        for name in names
+    ]
+    code = restore_code(RestoreApi.TF_CHECKPOINT_RESTORE, "/r/ckpt-1", has_optimizer=True, variables=variables)
+    compile(code, "restore", "exec")
+    assert f"{seen}" in code
 
 
 def test_a_checkpoint_whose_files_went_away_is_said_kindly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +501,7 @@ def test_a_checkpoint_whose_files_went_away_is_said_kindly(home: Path, monkeypat
     show(app, "checkpoint.py", root=short_id(str(runs)), run="mnist-cnn", path="mnist-cnn/checkpoints/ckpt-10")
     assert len(app.error) == 1
     assert "The files could not be read to the end" in app.error[0].value
-    assert "from optimizer/_iterations" in plain(texts(app))
+    assert "from the variable optimizer/_iterations" in plain(texts(app))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_whole_proposal() -> None:
             Check(name="latest restorable", ok=True, detail="newer ones that can be restored in its series: 0"),
             Check(name="saved", ok=True, detail="2026-01-31T07:30:00Z, from mtime"),
             Check(name="step", ok=True, detail="700, from optimizer/_iterations"),
-            Check(name="epoch", ok=True, detail="7, from name"),
+            Check(name="epoch", ok=True, detail="7, from the epoch in the name"),
             Check(name="optimizer", ok=True, detail="restored"),
             Check(name="findings", ok=True, detail="none"),
         ),
@@ -111,12 +111,12 @@ def test_the_call_and_what_becomes_of_the_optimizer(
 @pytest.mark.parametrize(
     ("epoch", "expected"),
     [
-        (Sourced(value=4, source="name"), 4),
-        (Sourced(value=4, source="file name"), 4),
+        (Sourced(value=4, source="the epoch in the name"), 4),
+        (Sourced(value=4, source="the number in the name"), None),
         (Sourced(value=4, source="training_metadata.json"), 4),
         (Sourced(value=4, source="epoch"), None),
         (Sourced(value=4, source="trainer/filename_epoch"), None),
-        (Sourced(value=-1, source="name"), None),
+        (Sourced(value=-1, source="the epoch in the name"), None),
         (None, None),
     ],
 )

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import h5py
@@ -22,6 +23,8 @@ from core.catalog import writes
 from core.catalog.engine import open_catalog
 from core.catalog.queries import CheckpointFilter, Reader, RunFilter
 from core.catalog.tables import metadata
+from core.formats import bundle as bundle_reader
+from core.formats.bundle import BundleCache
 from core.fs.local import LocalStorage
 from core.fs.storage import Members
 from core.fs.storage import Storage as AnyStorage
@@ -31,7 +34,8 @@ from core.index.options import CancelledError, Options, Progress
 from core.index.reader_process import Done, Item, ReaderProcess
 from core.index.refresh import refresh_root
 from core.index.rollup import Ages
-from core.model import Checkpoint, Health, Root, Run
+from core.model import Checkpoint, FileStat, Health, Root, Run
+from tests.builders import bundle, trained
 from tests.trees import (
     MINUTE_NS,
     START,
@@ -434,7 +438,7 @@ def test_the_epoch_of_a_backup_follows_its_metadata(disk: Disk, samples: Path) -
     weights = "speech/backup/latest.weights.h5"
     assert disk.items()[weights].facts.epoch == (6, "training_metadata.json")
     write(disk.root / "speech" / "backup", {"training_metadata.json": json.dumps({"epoch": 9, "batch": 0}).encode()})
-    assert counts(disk.look()) == (0, 1)
+    assert counts(disk.look()) == (0, 2)
     assert disk.items()[weights].facts.epoch == (9, "training_metadata.json")
 
 
@@ -627,3 +631,42 @@ def test_the_other_process_may_die(disk: Disk, tmp_path: Path, monkeypatch: pyte
     assert counts(disk.look()) == (60, 0)
     assert len(killed) == 1
     assert disk.content() == expected
+
+
+def test_times_that_no_clock_holds_cost_nothing(disk: Disk) -> None:
+    prefix = save(disk.root / "run", 1)
+    state(disk.root / "run", "ckpt-1", times=(1e300,))
+    write(disk.root, {"run/notes.txt": b"hi"}, 13_569_465_600 * 1_000_000_000)  # the year 2400
+    assert counts(disk.look()) == (1, 0)
+    (item,) = disk.items().values()
+    assert item.saved_at == START + timedelta(minutes=1)
+    assert index_of(prefix).name in {file.name for file in item.files}
+
+
+def test_an_index_older_than_its_shard_has_some_tensors_checked(disk: Disk) -> None:
+    """As after a kill between the shards and the index of a prefix that is written again and again."""
+    prefix = save(disk.root / "run", 7, name="best")
+    old_index = index_of(prefix).read_bytes()
+    content = bundle(trained(7, weights=bytes(range(24))), "best")
+    write(disk.root / "run", {shard_of(prefix).name: content[shard_of(prefix).name]}, START_NS + MINUTE_NS * 60)
+    assert index_of(prefix).read_bytes() == old_index
+    disk.look()
+    assert ("run/best", "stale-index") in disk.rules()
+
+
+def test_whatever_a_reader_raises_costs_one_file(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(disk.root / "run", 1)
+    save(disk.root / "run", 2)
+    real = bundle_reader.read
+
+    def fails(
+        storage: AnyStorage, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
+    ) -> object:
+        if prefix == "ckpt-1":
+            raise ZeroDivisionError("no such luck")
+        return real(storage, folder, prefix, files, cache)
+
+    monkeypatch.setattr(bundle_reader, "read", fails)
+    assert counts(disk.look()) == (2, 0)
+    assert ("run/ckpt-1", "unreadable-index") in disk.rules()
+    assert disk.items()["run/ckpt-2"].restorable

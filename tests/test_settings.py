@@ -168,6 +168,7 @@ def test_settings_are_frozen() -> None:
         ("LIVE_WINDOW", "inf", "must be a number of seconds, 0 or more"),
         ("STALE_AFTER", "nan", "must be a number of seconds, 0 or more"),
         ("STALE_AFTER", "true", "must be a number of seconds, 0 or more"),
+        ("LIVE_WINDOW", "1e308", "must be at most 1,000,000,000 seconds"),
         ("REFRESH", "0", "must be a number of seconds greater than 0"),
         ("REFRESH", "1e999", "must be a number of seconds greater than 0"),
         ("ROOTS", "::", "must name at least one folder"),

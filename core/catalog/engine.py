@@ -1,8 +1,10 @@
 """Opening the catalog: SQLite in WAL mode under the home folder, never on a network file system."""
 
+import os
 import re
 import sqlite3
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -28,6 +30,9 @@ _NETWORK = (
     "glusterfs",
     "fuse.glusterfs",
 )
+
+# The file that each engine opened: (device, inode).
+_opened: WeakKeyDictionary[Engine, tuple[int, int] | None] = WeakKeyDictionary()
 
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
@@ -68,10 +73,31 @@ def open_catalog(home: Path) -> Engine:
         migrate(engine)
     except DatabaseError as error:
         engine.dispose()
-        raise CatalogError(
-            f"The catalog {file} cannot be opened: {error.orig}. It is a cache: delete it and index again."
-        ) from error
+        remedy = "It is a cache: delete it and index again." if _may_write(home) else "May this user write there?"
+        raise CatalogError(f"The catalog {file} cannot be opened: {error.orig}. {remedy}") from error
+    _opened[engine] = _identity(file)
     return engine
+
+
+def reopen_if_replaced(engine: Engine) -> None:
+    """Begin a new catalog where the file was deleted or replaced under a running server."""
+    file = Path(engine.url.database or "")
+    if _opened.get(engine) != _identity(file):
+        engine.dispose()
+        migrate(engine)
+        _opened[engine] = _identity(file)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _may_write(home: Path) -> bool:
+    return os.access(home, os.W_OK)
 
 
 def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

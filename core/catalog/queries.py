@@ -196,7 +196,11 @@ class Reader:
         """A page of checkpoints; `sort` ∈ CHECKPOINT_SORTS; `limit` None gives all."""
         conditions = [self._mine(checkpoints), *_checkpoint_conditions(where)]
         column = {"saved_at": checkpoints.c.saved_at_us}.get(sort, checkpoints.c.get(sort, checkpoints.c.saved_at_us))
-        query = select(checkpoints).where(*conditions).order_by(*_ordered(column, descending), checkpoints.c.id)
+        query = (
+            select(checkpoints)
+            .where(*conditions)
+            .order_by(*_ordered(column, descending), checkpoints.c.path, checkpoints.c.root)
+        )
         total, size = self._totals(
             select(func.count(), func.coalesce(func.sum(checkpoints.c.bytes), 0)).where(*conditions)
         )

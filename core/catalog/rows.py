@@ -27,6 +27,7 @@ from core.model import (
 
 # Made once, for json.dumps makes one each time. ASCII, for text out of a damaged file may be such as no database takes.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_LARGEST = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,6 +39,11 @@ def to_us(moment: datetime) -> int:
 def from_us(value: int) -> datetime:
     """An aware UTC datetime from microseconds since the epoch."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def bounded(value: int | None) -> int | None:
+    """A number as a database can hold it: what a hostile file counts beyond 64 bits is cut there."""
+    return value if value is None or -_LARGEST <= value <= _LARGEST else (_LARGEST if value > 0 else -_LARGEST)
 
 
 def files_to_json(files: Iterable[FileStat]) -> list[list[object]]:
@@ -118,15 +124,15 @@ def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
         "format": item.format.value,
         "contents": facts.contents.value,
         "has_optimizer": facts.has_optimizer,
-        "step": facts.step.value if facts.step else None,
-        "epoch": facts.epoch.value if facts.epoch else None,
-        "save_counter": facts.save_counter.value if facts.save_counter else None,
+        "step": bounded(facts.step.value if facts.step else None),
+        "epoch": bounded(facts.epoch.value if facts.epoch else None),
+        "save_counter": bounded(facts.save_counter.value if facts.save_counter else None),
         "saved_at_us": to_us(item.saved_at),
         "saved_at_source": item.saved_at_source.value,
-        "bytes": item.bytes,
+        "bytes": bounded(item.bytes),
         "file_count": len(item.files),
-        "variables": facts.variables,
-        "parameters": facts.parameters,
+        "variables": bounded(facts.variables),
+        "parameters": bounded(facts.parameters),
         "restorable": item.restorable,
         "health": item.health.value,
         "attempt": item.attempt,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, update
 
 from core.catalog.rows import (
+    bounded,
     checkpoint_from_row,
     checkpoint_to_row,
     finding_to_row,
@@ -86,7 +87,7 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
             "has_folder_unit": item.has_folder_unit,
             "is_marker": item.is_marker,
             "recheck": item.recheck,
-            "bytes": item.bytes,
+            "bytes": bounded(item.bytes),
             "run": None if item.run is None else to_text(item.run),
             "states": states_to_json(item.states) if item.states else "[]",
             "leftovers": leftovers_to_json(item.leftovers) if item.leftovers else "[]",

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.catalog.queries import CheckpointFilter
-from core.choose import SeriesChoice
+from core.choose import SeriesChoice, reasons
 from core.cli import documents
 from core.cli.session import (
     NOTHING_RESTORABLE,
@@ -29,6 +29,7 @@ from core.cli.session import (
 from core.errors import AmbiguousError, NotFoundError, NotRestorableError
 from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Run
+from core.resume.history import ManifestState
 from core.resume.manifest import to_json
 from core.workspace import Workspace
 
@@ -39,6 +40,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+
+
+_WIDE = 120  # columns of a terminal that has room for format and contents
 
 
 class ResumeMode(StrEnum):
@@ -93,16 +97,17 @@ def ls_command(
 
 
 def _print_checkpoints(items: tuple[Checkpoint, ...]) -> None:
+    is_wide = not stdout.is_terminal or stdout.width >= _WIDE
+    names = (*(("format", "contents") if is_wide else ()), "step", "saved (UTC)", "bytes", "health")
     table = Table("checkpoint", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
-    for name in ("format", "contents", "step", "saved (UTC)", "bytes", "health"):
+    for name in names:
         table.add_column(name, no_wrap=True, justify="right" if name in ("step", "bytes") else "left")
     for item in items:
         step = item.facts.step
         table.add_row(
             Text(to_text(item.path)),
-            item.format.value,
-            item.facts.contents.value,
+            *((item.format.value, item.facts.contents.value) if is_wide else ()),
             "unknown" if step is None else f"{step.value:,}",
             f"{item.saved_at:%Y-%m-%d %H:%M:%S}",
             f"{item.bytes:,}",
@@ -163,8 +168,13 @@ def resume_command(
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "resume", cached=cached)
         found = workspace.find_run(run)
-        picked = _named(workspace, found, checkpoint) if checkpoint else _only_choice(workspace, found)
+        picked = _named(workspace, found, checkpoint) if checkpoint is not None else _only_choice(workspace, found)
+        if not picked.restorable:
+            raise NotRestorableError(f"{to_text(picked.path)} cannot be restored: {' '.join(reasons(picked))}")
         proposal = workspace.propose(picked)
+        for entry in workspace.manifests(found.root, found.path):
+            if entry.state is ManifestState.PENDING:
+                say(f"replaces the pending manifest of {entry.manifest.created_by}, {entry.manifest.checkpoint.path}")
         for warning in proposal.warnings:
             say(f"warning: {warning.text}")
         manifest, path = workspace.resume(

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import posixpath
+import sys
 from collections.abc import Iterator
 from typing import Annotated, NoReturn
 
@@ -23,7 +24,8 @@ from core.workspace import Workspace
 
 FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3
 
-stdout = Console(soft_wrap=True)
+# Not wrapped for a pipe: whoever reads it has no width.
+stdout = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=100_000)
 stderr = Console(stderr=True, soft_wrap=True)
 
 Roots = Annotated[

@@ -18,8 +18,8 @@ from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, ReadProblem, Shard, Variable
 
-MAX_INDEX = 256 * 1024 * 1024
-MAX_GRAPH = 64 * 1024 * 1024
+MAX_INDEX = 32 * 1024 * 1024
+MAX_GRAPH = 8 * 1024 * 1024
 _LFS = b"version https://git-lfs"
 _SMALL = 1024
 _KEPT_LAYOUTS = 64
@@ -57,6 +57,8 @@ def read(
     shards = _shards(prefix, found.index, files)
     values = Values(storage, folder, shards, found)
     layout = _layout(found, values, cache)
+    if any(shard.name in files and files[shard.name].mtime_ns > files[index_name].mtime_ns for shard in shards):
+        values.read(layout.samples)  # a save ends with the index: an older one is a reason to look closer
     return _facts(layout, values, shards, _lfs_problem(storage, folder, shards)), layout.variables
 
 

@@ -17,13 +17,15 @@ from google.protobuf.message import DecodeError
 from core.errors import CorruptError, UnsupportedError
 from core.formats import dtypes
 from core.formats.checksum import masked_crc
+from core.formats.fingerprint import LARGEST
 from core.formats.sstable import TRAILER_SIZE, Handle, Table, read_table
 from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-LARGEST = 1 << 53  # bytes, values: beyond every checkpoint, and still exact in JSON and in every database
 _CRC_TAG = 0x35  # field 6, fixed32
-_KEPT_SHAPES = 16
+_KEPT_SHAPES = 16  # of one length
+_KEPT_BYTES = 8 * 1024 * 1024  # of all indexes; a parse takes about ten times the bytes
+_MOST_AXES = 254  # TensorShape::MaxDimensions
 _MOST_SHARDS = 99_999
 _SLICE_END = b"\x00\x01"
 
@@ -83,6 +85,7 @@ class IndexCache:
     """The last few parses, by length of file."""
 
     _shapes: dict[int, list[_Shape]] = field(default_factory=dict)
+    _kept: int = 0
 
     def read(self, data: bytes) -> ReadIndex:
         """Parse an index file, or reuse an equal one's parse. Every block's checksum is verified either way."""
@@ -93,11 +96,21 @@ class IndexCache:
         table = read_table(data)
         index = parse_index(table)
         made = _shape(data, table, index)
-        if made is not None:
-            same = self._shapes.setdefault(len(data), [])
-            same.insert(0, made)
-            del same[_KEPT_SHAPES:]
+        if made is not None and len(data) <= _KEPT_BYTES:
+            self._keep(made)
         return ReadIndex(index=index, data=data)
+
+    def _keep(self, made: _Shape) -> None:
+        same = self._shapes.setdefault(len(made.blanked), [])
+        same.insert(0, made)
+        self._kept += len(made.blanked) * (1 - len(same[_KEPT_SHAPES:]))
+        del same[_KEPT_SHAPES:]
+        while self._kept > _KEPT_BYTES:
+            length, shapes = next(iter(self._shapes.items()))
+            shapes.pop()
+            self._kept -= length
+            if not shapes:
+                del self._shapes[length]
 
 
 def parse_index(table: Table) -> BundleIndex:
@@ -138,7 +151,9 @@ def parse_index(table: Table) -> BundleIndex:
         name = key.decode("utf-8", "backslashreplace")
         crc = proto.crc32c
         at_end = position is not None and value[-5:] == bytes((_CRC_TAG,)) + crc.to_bytes(4, "little")
-        shape = None if proto.shape.unknown_rank else tuple(dim.size for dim in proto.shape.dim)
+        if len(proto.shape.dim) > _MOST_AXES:  # the product of a million extents takes minutes
+            raise CorruptError(f"{len(proto.shape.dim):,} axes", section="bundle entry", offset=position)
+        shape = None if proto.shape.unknown_rank else tuple([dim.size for dim in proto.shape.dim])
         entries[name] = BundleEntry(
             name=name,
             dtype=dtypes.name_of(proto.dtype),

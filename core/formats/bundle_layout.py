@@ -4,22 +4,23 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.errors import CorruptError
 from core.formats import dtypes, fingerprint
-from core.formats.bundle_index import GRAPH_KEY, LARGEST, BundleEntry, BundleIndex
+from core.formats.bundle_index import GRAPH_KEY, BundleEntry, BundleIndex
 from core.formats.object_graph import VALUE_SUFFIX, Counters, GraphRoles
-from core.model import Contents, Facts, Sourced, Variable
+from core.model import Contents, Facts, Role, Sourced, Variable
 
+_SAMPLES, _SAMPLE_BYTES = 8, 256 * 1024
 _NO_ROLES = GraphRoles(weights=frozenset(), optimizer=frozenset(), has_optimizer=False, counters=Counters())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """`scalars` are the tensors that count, by shard; `steps`, `epochs` and `saves` their names, the steps' in tiers of
-    falling trust; `facts` lack what only a very file tells.
+    """`samples` are some tensors that training changes and `scalars` those that count, both by shard; `steps`, `epochs`
+    and `saves` are their names, the steps' in tiers of falling trust; `facts` lack what only a very file tells.
     """
 
     variables: tuple[Variable, ...]
+    samples: Mapping[int, tuple[BundleEntry, ...]]
     scalars: Mapping[int, tuple[BundleEntry, ...]]
     steps: tuple[tuple[str, ...], ...]
     epochs: tuple[str, ...]
@@ -33,6 +34,7 @@ def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None
     variables = tuple(
         _variable(entry, index.slice_bytes, known) for name, entry in index.entries.items() if name != GRAPH_KEY
     )
+    fingerprint.check_sums(variables, "bundle entry")
     if roles is None:
         contents = Contents.UNKNOWN
     elif roles.has_optimizer and roles.optimizer:
@@ -49,7 +51,6 @@ def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None
         role_bytes=fingerprint.role_bytes(variables),
         fingerprint=fingerprint.fingerprint(variables),
     )
-    _check_sums(facts)
     counters = known.counters
     tiers = (counters.iterations, counters.global_step, counters.step)
     names = [name for tier in (*tiers, counters.epoch, counters.save_counter) for name in tier]
@@ -58,6 +59,7 @@ def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None
     steps = (tuple(name for name in tier if name in readable) for tier in tiers)
     return Layout(
         variables=variables,
+        samples=_samples(index, variables),
         scalars=scalars,
         steps=tuple(tier for tier in steps if tier),
         epochs=counters.epoch,
@@ -66,22 +68,26 @@ def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None
     )
 
 
-def _check_sums(facts: Facts) -> None:
-    """CorruptError for sums that no real checkpoint reaches, and that databases could not keep."""
-    for number in (*facts.role_bytes, facts.parameters or 0):
-        if not 0 <= number <= LARGEST:
-            raise CorruptError(f"sizes and shapes add up to {number:,}", section="bundle entry")
+def _samples(index: BundleIndex, variables: Iterable[Variable]) -> dict[int, tuple[BundleEntry, ...]]:
+    """A few small tensors that each training step changes, by shard."""
+    found: dict[int, tuple[BundleEntry, ...]] = {}
+    for variable in variables:
+        entry = index.entries[variable.name]
+        mine = found.get(entry.shard, ())
+        if variable.role is not Role.OTHER and 0 < entry.size <= _SAMPLE_BYTES and len(mine) < _SAMPLES:
+            found[entry.shard] = (*mine, entry)
+    return found
 
 
 def _scalars(index: BundleIndex, names: Iterable[str]) -> dict[int, tuple[BundleEntry, ...]]:
     """Those of the names that are integer scalars, by shard."""
-    found: dict[int, tuple[BundleEntry, ...]] = {}
+    found: dict[int, list[BundleEntry]] = {}
     for name in dict.fromkeys(names):
         entry = index.entries.get(name)
         if entry is None or entry.shape != () or dtypes.INTEGERS.get(entry.dtype) != entry.size:
             continue
-        found[entry.shard] = (*found.get(entry.shard, ()), entry)
-    return found
+        found.setdefault(entry.shard, []).append(entry)
+    return {shard: tuple(entries) for shard, entries in found.items()}
 
 
 def _variable(entry: BundleEntry, slice_bytes: Mapping[str, int], roles: GraphRoles) -> Variable:

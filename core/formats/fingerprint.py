@@ -1,9 +1,21 @@
 """What a checkpoint's variables have in common: the fingerprint that makes a series, and sums over them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from core.errors import CorruptError
 from core.model import Role, RoleBytes, Variable
+
+LARGEST = 1 << 53  # bytes, values: beyond every checkpoint, and still exact in JSON and in every database
+
+
+def check_sums(variables: Sequence[Variable], section: str) -> None:
+    """CorruptError for sizes and shapes that no real checkpoint reaches, and that databases could not keep."""
+    stored = [variable.bytes for variable in variables]
+    counts = [variable.parameters for variable in variables]
+    for numbers, what in ((stored, "sizes"), (counts, "shapes")):
+        if numbers and not (min(numbers) >= 0 and sum(numbers) <= LARGEST):
+            raise CorruptError(f"{what} below 0, or adding up to more than {LARGEST:,}", section=section)
 
 
 def fingerprint(variables: Iterable[Variable]) -> str:

@@ -21,6 +21,8 @@ OPTIMIZERS = frozenset(
 INNER = "inner_optimizer"
 LEGACY_OPTIMIZER = "optimizer_weights"
 LEGACY_COUNTERS = frozenset({"iter", "iteration", "iterations"})
+_DIGITS = 10  # of a variable's number
+_OTHERS = 5  # counters that are named beside the one that counts
 _METRICS = frozenset({"metrics", "_metrics", "_compile_metrics"})
 _NUMBERED = re.compile(r"_\d+$")
 _VARIABLE = re.compile(r"(?:(.*)/)?vars/[^/]+$")
@@ -38,9 +40,8 @@ def of_weights_file(tree: Tree) -> Roles:
     """Roles in Keras 3's layout."""
     optimizers = _optimizers(tree)
     twins = _twins(tree.datasets, optimizers)
-    below = tuple(f"{owner}/" for owner in optimizers)
     variables = tuple(
-        _variable(dataset, _role(dataset, dataset.name.startswith(below)))
+        _variable(dataset, _role(dataset, _is_below(dataset.name, optimizers)))
         for dataset in tree.datasets
         if dataset.name not in twins
     )
@@ -95,12 +96,23 @@ def _optimizers(tree: Tree) -> frozenset[str]:
     return frozenset(found)
 
 
+def _is_below(name: str, owners: frozenset[str]) -> bool:
+    """Whether one of the groups that a dataset lies in is one of these."""
+    return any(name[:place] in owners for place, letter in enumerate(name) if letter == "/")
+
+
 def _twins(datasets: Sequence[Dataset], optimizers: frozenset[str]) -> frozenset[str]:
     """The outer optimizer's variables that are its inner optimizer's: its last ones, alike in dtype and shape."""
     twins: set[str] = set()
+    numbered: dict[str, list[tuple[int, Dataset]]] = {}
+    for dataset in datasets:
+        owner, found, number = dataset.name.rpartition("/vars/")
+        if found and len(number) < _DIGITS and number.isdecimal():
+            numbered.setdefault(owner, []).append((int(number), dataset))
+    own = {owner: [dataset for _, dataset in sorted(pairs, key=_first)] for owner, pairs in numbered.items()}
     for owner in optimizers:
-        inner = _own(datasets, f"{owner}/{INNER}") if f"{owner}/{INNER}" in optimizers else []
-        tail = _own(datasets, owner)[-len(inner) :] if inner else []
+        inner = own.get(f"{owner}/{INNER}", []) if f"{owner}/{INNER}" in optimizers else []
+        tail = own.get(owner, [])[-len(inner) :] if inner else []
         if len(tail) == len(inner) and all(
             (a.dtype, a.shape) == (b.dtype, b.shape) for a, b in zip(tail, inner, strict=True)
         ):
@@ -108,14 +120,8 @@ def _twins(datasets: Sequence[Dataset], optimizers: frozenset[str]) -> frozenset
     return frozenset(twins)
 
 
-def _own(datasets: Sequence[Dataset], owner: str) -> list[Dataset]:
-    start = f"{owner}/vars/"
-    numbered = [
-        (int(rest), dataset)
-        for dataset in datasets
-        if dataset.name.startswith(start) and (rest := dataset.name.removeprefix(start)).isdecimal()
-    ]
-    return [dataset for _, dataset in sorted(numbered, key=lambda pair: pair[0])]
+def _first(pair: tuple[int, Dataset]) -> int:
+    return pair[0]
 
 
 def _role(dataset: Dataset, is_optimizer: bool) -> Role:
@@ -154,5 +160,5 @@ def _step(counters: Sequence[Dataset], note: str) -> Sourced | None:
     ranked = sorted(counters, key=lambda dataset: dataset.value or 0, reverse=True)
     if not ranked:
         return None
-    others = "".join(f"; {other.name} is {other.value:,}" for other in ranked[1:] if other.value)
+    others = "".join(f"; {other.name} is {other.value:,}" for other in ranked[1 : 1 + _OTHERS] if other.value)
     return Sourced(value=ranked[0].value or 0, source=f"{ranked[0].name}{note}{others}")

@@ -27,7 +27,8 @@ MAX_NAME = 4_096  # bytes of a path inside the file
 MAX_NAMES = 8 << 20  # bytes of all paths
 MAX_TEXT = 8 << 20  # bytes of an attribute that is read
 MAX_VALUES = 256  # integer scalars that are read
-MEMORY = 256 << 20  # bytes that a file may cost beyond what the imports took
+MEMORY = 160 << 20  # bytes that a file may cost beyond what the imports took
+NO_MEMORY = "memory allocation failed"  # the library's own words, in errors of any kind
 
 
 class Refused(Exception):  # noqa: N818 (an answer, not a mishap)
@@ -111,6 +112,15 @@ def kind_of(type_id: Any) -> str:  # noqa: ANN401
     return f"opaque-{size}"
 
 
+def integer(found: Any) -> int | None:  # noqa: ANN401
+    """A scalar's value; None where another file holds it (external, virtual), or where no database keeps it."""
+    plan = found.get_create_plist()
+    if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
+        return None
+    value = int(h5py.Dataset(found)[()])
+    return value if value < 1 << 63 else None
+
+
 def dataset(root: Any, name: bytes, budget: list[int]) -> list[Any]:  # noqa: ANN401
     """[name, dtype, shape, stored bytes, offset or null, value of an integer scalar or null]."""
     found = h5d.open(root, name)
@@ -122,7 +132,7 @@ def dataset(root: Any, name: bytes, budget: list[int]) -> list[Any]:  # noqa: AN
     value = None
     if kind[:3] in ("int", "uin") and shape == () and budget[0] > 0:
         budget[0] -= 1
-        value = int(h5py.Dataset(found)[()])
+        value = integer(found)
     size = type_id.get_size()
     for extent in shape or ():
         size *= extent
@@ -200,12 +210,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             file.close()
     except Refused as refused:
         return {"error": list(refused.args)}
-    except MemoryError:
-        return {"error": ["too-large", "tree", "reading it takes more memory than a file may cost"]}
-    except OSError as error:
-        kind = "corrupt" if error.errno is None else "unreadable"
-        return {"error": [kind, "tree", str(error)]}
     except Exception as error:  # noqa: BLE001 (the library raises all kinds over damaged files)
+        if isinstance(error, MemoryError) or NO_MEMORY in str(error):
+            return {"error": ["too-large", "tree", "reading it takes more memory than a file may cost"]}
+        if isinstance(error, OSError):
+            return {"error": ["corrupt" if error.errno is None else "unreadable", "tree", str(error)]}
         return {"error": ["corrupt", "tree", f"{type(error).__name__}: {error}"]}
     finally:
         if window is not None:

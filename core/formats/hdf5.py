@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
 from core.formats import h5_roles, h5_tree
-from core.formats.fingerprint import fingerprint, parameters, role_bytes
+from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
 from core.formats.h5_tree import Place, Tree
 from core.formats.json_text import parse
 from core.fs.storage import Storage
@@ -21,6 +21,10 @@ from core.model import Contents, Facts, Format, Role, Shard, Sourced, Variable
 NO_OPTIMIZER = "the file holds no optimizer state, and nothing else in it counts steps"
 NO_COUNTER = "the optimizer's state has no iterations"
 MAX_MAP = 16 << 20  # bytes of a .weights.json
+# What BackupAndRestore writes, and with double_checkpoint=True has copied before: weights → epoch.
+BACKUPS = {"latest.weights.h5": "training_metadata.json", "latest.weights.h5.bkp": "training_metadata.json.bkp"}
+MAX_METADATA = 1 << 16  # bytes of such a training_metadata.json
+MAX_SHARDS = 99_999  # names have five digits
 
 
 class Found(NamedTuple):
@@ -83,6 +87,8 @@ def read_sharded(storage: Storage, json_path: str, shard_names: Collection[str])
     folder = json_path.rpartition("/")[0]
     weight_map = _weight_map(storage, json_path)
     names = sorted({name for shards in weight_map.values() for name in shards})
+    if len(names) > MAX_SHARDS:
+        raise TooLargeError(f"{len(names):,} shards, more than {MAX_SHARDS:,}", section="weight map")
     present = [name for name in names if name in shard_names]
     places = [Place(path=f"{folder}/{name}" if folder else name) for name in present]
     numbers = {name: number for number, name in enumerate(names)}
@@ -117,16 +123,16 @@ def _merged(names: Sequence[str], trees: Iterator[Tree | FormatError | OSError])
     return Tree(datasets=ordered, groups=frozenset(groups), titles=titles), where
 
 
-def backup_epoch(content: bytes) -> Sourced | None:
-    """The epoch that BackupAndRestore would go on with, from the training_metadata.json beside its weights."""
+def backup_epoch(content: bytes, name: str) -> Sourced | None:
+    """The epoch that BackupAndRestore would go on with, from the metadata (a file `name`) beside its weights."""
     try:
-        found = json.loads(content[:MAX_MAP])
+        found = json.loads(content)
     except (ValueError, RecursionError):
         return None
     epoch = found.get("epoch") if isinstance(found, dict) else None
     if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < 1 << 63:
         return None
-    return Sourced(value=epoch, source="training_metadata.json")
+    return Sourced(value=epoch, source=name)
 
 
 def optimizer_name(config: object) -> str | None:
@@ -170,6 +176,7 @@ def _facts(
     has_optimizer: bool | None = None,
 ) -> Facts:
     """Facts from variables that have their roles."""
+    check_sums(variables, "dataset")
     roles = {variable.role for variable in variables}
     if has_optimizer is None:
         has_optimizer = Role.OPTIMIZER in roles

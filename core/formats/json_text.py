@@ -1,10 +1,13 @@
-"""JSON from untrusted files: truncated and corrupt told apart, depth bounded."""
+"""JSON from untrusted files: truncated and corrupt told apart, depth and number of values bounded."""
 
 import json
+import re
 from typing import Any
 
-from core.errors import CorruptError, TruncatedError
+from core.errors import CorruptError, TooLargeError, TruncatedError
 
+MAX_MARKS = 1_500_000  # brackets, commas and colons: an empty object has two bytes in the file and 70 in memory
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a character, alone or with its other half
 _LITERALS = ("true", "false", "null", "NaN", "-Infinity", "Infinity")
 
 
@@ -12,8 +15,13 @@ def parse(content: bytes, section: str) -> Any:  # noqa: ANN401 (JSON is anythin
     """A document's value. TruncatedError where it ends too early, CorruptError where it is no JSON."""
     if not content.strip():
         raise TruncatedError("it is empty", section=section, offset=0)
+    marks = sum(map(content.count, (b",", b":", b"[", b"{")))
+    if marks > MAX_MARKS:
+        raise TooLargeError(f"more than {MAX_MARKS:,} brackets, commas and colons", section=section)
     try:
-        return json.loads(content)
+        found = json.loads(content.decode("utf-8-sig"))
+        if _HALF.search(content):
+            json.dumps(found, ensure_ascii=False).encode()  # half a character alone can be shown and stored nowhere
     except json.JSONDecodeError as error:
         at = len(error.doc[: error.pos].encode("utf-8", "surrogatepass"))
         if _is_cut(error.doc[error.pos :].rstrip(), error.msg):
@@ -22,10 +30,13 @@ def parse(content: bytes, section: str) -> Any:  # noqa: ANN401 (JSON is anythin
     except UnicodeDecodeError as error:
         kind = TruncatedError if error.reason == "unexpected end of data" else CorruptError
         raise kind(f"no UTF-8: {error.reason}", section=section, offset=error.start) from error
+    except UnicodeEncodeError as error:
+        raise CorruptError("half a character stands alone", section=section) from error
     except RecursionError as error:
         raise CorruptError("it is nested too deep", section=section) from error
     except ValueError as error:  # a number of thousands of digits
         raise CorruptError(f"no JSON: {error}", section=section) from error
+    return found
 
 
 def _is_cut(rest: str, message: str) -> bool:

@@ -104,10 +104,9 @@ def _optimizer(archive: Archive) -> str | None:
     """The optimizer's class, from the compile config."""
     if CONFIG not in archive.members:
         return None
-    content = archive.read(CONFIG, MAX_CONFIG)
-    if len(content) > MAX_PARSED:
+    if MAX_PARSED < archive.members[CONFIG].size <= MAX_CONFIG:
         return None
-    found = parse(content, CONFIG)
+    found = parse(archive.read(CONFIG, MAX_CONFIG), CONFIG)
     if not isinstance(found, dict):
         raise CorruptError("it is no object", section=CONFIG, offset=archive.members[CONFIG].offset)
     compiled = found.get("compile_config")

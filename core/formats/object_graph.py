@@ -18,10 +18,13 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from core.errors import CorruptError
+from core.errors import CorruptError, TooLargeError
 from core.formats.wire.trackable_object_graph_pb2 import TrackableObjectGraph
 from core.model import Role
 
+MAX_NODES = 120_000
+MAX_LINKS = 300_000  # children, stored values and slots of all nodes
+_MAX_EMPTY = 500_000  # an empty message has two bytes in the file, its length being 0, and about 70 in memory
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 _ITERATIONS = ("_iterations", "iter")
 # Beside a counter these tell an optimizer: learning rates, Keras' lists of its variables, a legacy optimizer's `decay`.
@@ -94,12 +97,19 @@ class _Node:
 
 def parse_graph(data: bytes) -> TrackableObjectGraph:
     """The message in a graph tensor's bytes. CorruptError where it is none, or points at nodes that do not exist."""
+    if data.count(0) > _MAX_EMPTY:
+        raise TooLargeError("too many parts of it are empty", section="object graph")
     graph = TrackableObjectGraph()
     try:
         graph.ParseFromString(data)
     except DecodeError as error:
         raise CorruptError("not a TrackableObjectGraph", section="object graph") from error
     count = len(graph.nodes)
+    if count > MAX_NODES:
+        raise TooLargeError(f"{count:,} nodes, more than {MAX_NODES:,}", section="object graph")
+    links = sum(len(node.children) + len(node.attributes) + len(node.slot_variables) for node in graph.nodes)
+    if links > MAX_LINKS:
+        raise TooLargeError(f"{links:,} links, more than {MAX_LINKS:,}", section="object graph")
     for number, node in enumerate(graph.nodes):
         pointed = [child.node_id for child in node.children] + [
             slot.slot_variable_node_id for slot in node.slot_variables
@@ -136,9 +146,12 @@ def graph_roles(
     names = _local_names(nodes)
     weights: set[str] = set()
     for number in modelled | trained:
+        local = names[number] if nodes[number].keys else ()
+        is_metric, is_bookkeeping = any(map(_is_metric, local)), any(map(_is_bookkeeping, local))
         for key, full_name in nodes[number].keys.items():
-            kept = number in trained or not _is_bookkeeping(names[number], full_name, is_scalar(key))
-            if kept and is_trainable(key):
+            last = full_name.rsplit("/", 1)[-1]
+            beside = is_metric or _is_metric(last) or (is_scalar(key) and (is_bookkeeping or _is_bookkeeping(last)))
+            if is_trainable(key) and (number in trained or not beside):
                 weights.add(key)
     state = {key for number in owned for key in nodes[number].keys} - weights
     return GraphRoles(
@@ -179,20 +192,22 @@ def _local_names(nodes: list[_Node]) -> list[set[str]]:
     return names
 
 
-def _is_bookkeeping(local_names: set[str], full_name: str, is_scalar: bool) -> bool:
-    candidates = {*local_names, full_name.rsplit("/", 1)[-1]}
-    if not _METRICS.isdisjoint(candidates):
-        return True
-    return is_scalar and any(name in _BOOKKEEPING or name.startswith(_BOOKKEEPING_STEMS) for name in candidates)
+def _is_metric(name: str) -> bool:
+    return name in _METRICS
+
+
+def _is_bookkeeping(name: str) -> bool:
+    return name in _BOOKKEEPING or name.startswith(_BOOKKEEPING_STEMS)
 
 
 def _counters(nodes: list[_Node], optimizers: list[int], free: set[int], names: list[set[str]]) -> Counters:
-    iterations: list[str] = []
+    counters: dict[int, None] = {}  # nodes, each once: many optimizers may point at one that has many values
     for number in optimizers:
         node = nodes[number]
         if _INNER in node.children and nodes[node.children[_INNER]].is_optimizer:
             continue  # under mixed precision the outer counter stays 0: the inner one counts
-        iterations += [key for name in _ITERATIONS if name in node.children for key in nodes[node.children[name]].keys]
+        counters.update((node.children[name], None) for name in _ITERATIONS if name in node.children)
+    iterations = [key for number in counters for key in nodes[number].keys]
 
     def named(*wanted: str) -> tuple[str, ...]:
         return tuple(

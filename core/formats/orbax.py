@@ -1,50 +1,67 @@
 """Orbax checkpoints: a folder `STEP` with `_CHECKPOINT_METADATA` and items such as `pytree` and `model_config`.
 
-Written by Keras 3's OrbaxCheckpoint and by JAX programs. Of the values nothing is read: `ITEM/_METADATA` names the
-tree's keys, shapes only where Orbax wrote them there. Layout:
+Written by Keras 3's OrbaxCheckpoint and by JAX programs. `ITEM/_METADATA` names the tree's keys; shapes, dtypes,
+stored bytes and the counters are those of the Zarr arrays in its database (`core.formats.orbax_arrays`). Layout:
 https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html.
 """
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.errors import CorruptError, TooLargeError, TruncatedError
-from core.formats.fingerprint import fingerprint, role_bytes
+from core.formats import orbax_arrays
+from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
 from core.formats.json_text import parse
+from core.formats.ocdbt import MANIFEST
+from core.formats.orbax_arrays import Arrays
 from core.fs.storage import Storage
 from core.model import Contents, Facts, Role, Sourced, Variable
 
 METADATA = "_CHECKPOINT_METADATA"
 TREE = "_METADATA"
-MANIFEST = "manifest.ocdbt"
 TEMPORARY = ".orbax-checkpoint-tmp"
 MODEL_CONFIG = "model_config"
-MAX_JSON = 64 << 20  # bytes
+NO_TREES = frozenset({MODEL_CONFIG, "assets"})  # what Keras keeps beside its variables
+MAX_JSON = 16 << 20  # bytes; a variable takes about 300
 MAX_VARIABLES = 20_000
 MAX_DEPTH = 64
-NO_STEP = "the folder's name has no number, and the tree's values are not read"
+NO_STEP = "the tree counts no steps, and the folder's name has no number"
+OPTIMIZER = "optimizer_variables"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROLES: Mapping[str, Role] = {
     "trainable_variables": Role.WEIGHT,
     "non_trainable_variables": Role.WEIGHT,
-    "optimizer_variables": Role.OPTIMIZER,
+    OPTIMIZER: Role.OPTIMIZER,
     "metrics_variables": Role.OTHER,
 }
 _NUMBER = re.compile(r"(\d{1,18})$")
+_ITERATIONS = frozenset({"iteration", "iterations"})
+_STEPS = frozenset({"step", "global_step"})
 
 
 def read(storage: Storage, folder: str, names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
     """A step's facts. `names` are its files relative to `folder`. A folder that was never renamed to its final name
     is not committed, and what it lacks is no error."""  # noqa: D209
     committed = TEMPORARY not in folder.rpartition("/")[2]
-    step = _step(folder)
     top = _object(storage, folder, METADATA) if METADATA in names else {}
     trees = _trees(storage, folder, names)
     if committed:
         _check_items(top, trees, names)
-    variables = tuple(variable for item in sorted(trees) for variable in _variables(trees[item], item))
+    variables: list[Variable] = []
+    counters: list[Sourced] = []
+    for item in sorted(trees):
+        place = f"{folder}/{item}" if folder and item else folder or item
+        inside = frozenset(name.removeprefix(f"{item}/") for name in names if not item or name.startswith(f"{item}/"))
+        arrays = orbax_arrays.find(storage, place, inside if committed else ())
+        for keys, kind in _leaves(trees[item], item):
+            variables.append(_variable(keys, kind, arrays, item if len(trees) > 1 else ""))
+            if _counts(keys) and (value := arrays.integer(".".join(keys))) is not None and value < 1 << 63:
+                counters.append(Sourced(value=value, source="/".join(keys)))
+    check_sums(variables, TREE)
+    step = max(counters, key=lambda counter: counter.value, default=None) or _step(folder)
     roles = {variable.role for variable in variables}
     has_architecture = any(name.startswith(f"{MODEL_CONFIG}/") for name in names)
     contents, reason = _contents(trees, roles, has_architecture)
@@ -58,12 +75,12 @@ def read(storage: Storage, folder: str, names: Collection[str]) -> tuple[Facts, 
         step_reason=None if step else NO_STEP,
         saved_at=_time(top.get("commit_timestamp_nsecs")),
         variables=len(variables) if trees else None,
-        parameters=sum(variable.parameters for variable in variables) if shapes_known else None,
+        parameters=parameters(variables) if shapes_known and Role.WEIGHT in roles else None,
         role_bytes=role_bytes(variables),
         fingerprint=fingerprint(variables) if trees else None,
         committed=committed,
         writer=_writer(variables),
-    ), variables
+    ), tuple(variables)
 
 
 def _step(folder: str) -> Sourced | None:
@@ -73,12 +90,12 @@ def _step(folder: str) -> Sourced | None:
 
 
 def _trees(storage: Storage, folder: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Item ('' for a folder that is an item itself) → its tree's metadata, without Keras' model_config."""
+    """Item ('' for a folder that is an item itself) → its tree's metadata."""
     items = [name.removesuffix(TREE).rstrip("/") for name in names if name == TREE or name.endswith(f"/{TREE}")]
     return {
         item.partition(TEMPORARY)[0]: _object(storage, folder, f"{item}/{TREE}" if item else TREE)
         for item in items
-        if item.count("/") == 0 and item.partition(TEMPORARY)[0] != MODEL_CONFIG
+        if item.count("/") == 0 and item.partition(TEMPORARY)[0] not in NO_TREES
     }
 
 
@@ -106,8 +123,8 @@ def _contents(
     return (Contents.WEIGHTS_AND_OPTIMIZER if Role.OPTIMIZER in roles else Contents.WEIGHTS_ONLY), None
 
 
-def _variables(tree: Mapping[str, Any], item: str) -> Iterator[Variable]:
-    """The tree's leaves, named by their keys."""
+def _leaves(tree: Mapping[str, Any], item: str) -> Iterator[tuple[list[str], str]]:
+    """The tree's leaves: their keys and kinds. Empty nodes (`None`, `{}`), which are never read, are none."""
     leaves = tree.get("tree_metadata")
     section = f"{item}/{TREE}" if item else TREE
     if not isinstance(leaves, dict):
@@ -119,35 +136,37 @@ def _variables(tree: Mapping[str, Any], item: str) -> Iterator[Variable]:
         try:
             keys = [str(part["key"]) for part in leaf["key_metadata"]]
             value = leaf["value_metadata"]
-            kind, shape = str(value["value_type"]), value.get("write_shape")
+            kind, is_empty = str(value["value_type"]), value.get("skip_deserialize") is True
         except (KeyError, TypeError, AttributeError) as error:
             raise CorruptError(f"{name!r} is described in no known way", section=section) from error
         if len(keys) > MAX_DEPTH:
             raise TooLargeError(f"keys lie more than {MAX_DEPTH} deep", section=section)
-        yield _variable(keys, kind, shape)
+        if not is_empty:
+            yield keys, kind
 
 
-def _variable(keys: list[str], kind: str, shape: object) -> Variable:
-    """A leaf as a variable; its dtype and stored bytes are with its values, and so is its shape as a rule."""
-    extents: tuple[int, ...] | None = None
-    if isinstance(shape, list) and all(isinstance(extent, int) and extent >= 0 for extent in shape):
-        extents = tuple(shape)
-    elif kind == "scalar":
-        extents = ()
+def _variable(keys: list[str], kind: str, arrays: Arrays, item: str) -> Variable:
+    """A leaf as a variable. `write_shape` in the tree's metadata is no shape: it is that of one device's part."""
+    array = arrays.by_name.get(".".join(keys))
     role = ROLES.get(keys[0], Role.OTHER) if keys else Role.OTHER
     if any(key.startswith("seed_generator") for key in keys):
         role = Role.OTHER
-    count = 1
-    for extent in extents or ():
-        count *= extent
+    shape = array.shape if array else () if kind in ("scalar", "string") else None
     return Variable(
-        name="/".join(keys),
-        dtype="unknown",
-        shape=extents,
-        bytes=0,
+        name="/".join([item, *keys] if item else keys),
+        dtype=array.dtype if array else "string" if kind == "string" else "unknown",
+        shape=shape,
+        bytes=array.bytes if array else 0,
         role=role,
-        parameters=count if extents is not None and role is Role.WEIGHT else 0,
+        parameters=math.prod(shape) if shape is not None and role is Role.WEIGHT else 0,
     )
+
+
+def _counts(keys: list[str]) -> bool:
+    """Whether a leaf counts steps: an optimizer's iterations, or in other trees than Keras' a number named step."""
+    if not keys:
+        return False
+    return keys[-1] in _ITERATIONS if keys[0] == OPTIMIZER else keys[0] not in ROLES and keys[-1] in _STEPS
 
 
 def _writer(variables: Collection[Variable]) -> str:

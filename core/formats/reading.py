@@ -3,6 +3,7 @@
 To add a format: a module with a reader, and one line in READERS.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, Format, ReadProblem, Sourced, Variable
 
+_log = logging.getLogger(__name__)
 LFS = b"version https://git-lfs"
 _LFS_SIZE = 1024
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -21,6 +23,7 @@ _ZIP_MAGIC = b"PK\x03\x04"
 # Formats that a worker process reads: worth reading several at once.
 IN_WORKERS = frozenset({Format.KERAS, Format.HDF5, Format.WEIGHTS_H5})
 _FROM_NAME = "the number in the name"
+_EPOCH_FROM_NAME = "the epoch in the name"
 _SAVED_MODEL_PREFIX = "variables/variables"
 
 
@@ -79,6 +82,9 @@ def read_unit(
         raise
     except OSError as error:
         reading = _failed(unit, "unreadable", error.strerror or str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file brings about costs this file alone
+        _log.warning("reading %s failed", to_text(unit.path), exc_info=True)
+        reading = _failed(unit, "unreadable", f"{type(error).__name__}: {error}")
     facts = _with_name(unit, reading.facts)
     return reading if facts is reading.facts else reading._replace(facts=facts)
 
@@ -107,6 +113,7 @@ def _head(storage: Storage, unit: Unit, name: str, length: int) -> bytes:
 
 
 def _failed(unit: Unit, kind: str, detail: str) -> Reading:
+    detail = detail.encode("utf-8", "backslashreplace").decode()  # it may quote names from inside a file
     shown = f"{unit.name}.index" if unit.format is Format.TF_BUNDLE else unit.name or unit.folder
     reason = f"{to_text(shown)}: {detail}"
     problem = ReadProblem(kind=kind, file=shown, detail=detail)
@@ -127,10 +134,13 @@ def _with_name(unit: Unit, facts: Facts) -> Facts:
     base = (unit.name or unit.folder).rpartition("/")[2]
     epoch = file_names.epoch_from_name(base)
     if facts.epoch is None and epoch is not None:
-        facts = facts._replace(epoch=Sourced(value=epoch, source=_FROM_NAME))
-    if facts.step is not None:
+        facts = facts._replace(epoch=Sourced(value=epoch, source=_EPOCH_FROM_NAME))
+    if facts.step is not None and (facts.epoch is not None or unit.format not in IN_WORKERS):
         return facts
     number = file_names.number_from_name(base)
+    if facts.step is not None:  # Keras' ModelCheckpoint can put no other whole number than the epoch into a name
+        is_step = number is None or number == facts.step.value
+        return facts if is_step else facts._replace(epoch=Sourced(value=number or 0, source=_FROM_NAME))
     is_version = unit.format is Format.SAVED_MODEL  # its number is the export's, for serving
     told = facts.save_counter is not None or epoch is not None or is_version
     if number is not None and not told and facts.problem is None:

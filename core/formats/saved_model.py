@@ -5,10 +5,11 @@ https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/protobuf/s
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
-from core.formats.fingerprint import fingerprint
+from core.formats.fingerprint import fingerprint, parameters
 from core.formats.varint import read_varint
 from core.fs.storage import Storage
 from core.model import Contents, Facts, RoleBytes, Variable
@@ -17,6 +18,7 @@ BINARY = "saved_model.pb"
 TEXT = "saved_model.pbtxt"
 INDEX = "variables/variables.index"
 KERAS = "keras_metadata.pb"
+COPIES = "_all_variables/"
 NO_STEP = "an export keeps no training state"
 UNREAD = "its variables could not be read"
 MAX_FIELDS = 10_000
@@ -54,7 +56,18 @@ def read(
         return facts._replace(contents=Contents.FULL_MODEL, has_architecture=True, writer=writer), variables
     if facts.contents is Contents.UNKNOWN:
         return facts._replace(has_architecture=KERAS in names, writer=writer), variables
+    variables = _copies_uncounted(variables)
+    facts = facts._replace(parameters=parameters(variables))
     return _export(facts, writer, is_keras=KERAS in names), variables
+
+
+def _copies_uncounted(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    """Keras 3's model.export stores the weights twice, a second time in a list of its own: counted once."""
+    if not any(variable.name.startswith("variables/") for variable in variables):
+        return variables
+    return tuple(
+        replace(variable, parameters=0) if variable.name.startswith(COPIES) else variable for variable in variables
+    )
 
 
 def _export(facts: Facts, writer: str | None, *, is_keras: bool) -> Facts:

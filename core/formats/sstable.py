@@ -20,9 +20,14 @@ FOOTER_SIZE = 48
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 TRAILER_SIZE = 5
 MAX_BLOCK = 64 * 1024 * 1024
-MAX_ENTRIES = 4_000_000
+MAX_UNPACKED = 64 * 1024 * 1024  # bytes of all blocks together
+MAX_ENTRIES = 50_000
+MAX_KEY = 4_096  # bytes of one key
+MAX_KEYS = 32 * 1024 * 1024  # bytes of all keys: an entry of five bytes may repeat a key of thousands
 _RAW, _SNAPPY = 0, 1
+_COPIED = 1024 * 1024  # bytes of a block up to which slices of it are taken the faster way, by copying
 
+Buffer = bytes | memoryview
 Fetch = Callable[[int, int], bytes]  # (offset, length) → bytes of the file
 
 
@@ -64,8 +69,8 @@ def read_table(data: bytes) -> Table:
     blocks = [metaindex_handle, index_handle]
     _checked(size, fetch, metaindex_handle, "metaindex block")
     index, raw = _block(size, fetch, index_handle, "index block")
-    end = 0
-    for pointer in _entries(index, index_handle.offset if raw else None, "index block"):
+    end = unpacked = keys = 0
+    for pointer in _bounded(index, index_handle.offset if raw else None, "index block", MAX_ENTRIES):
         handle = _handle(pointer.value, 0, "index block", pointer.position)[0]
         if handle.offset < end:  # else a small index could ask for a large block a million times
             raise CorruptError("blocks overlap", section="index block", offset=pointer.position)
@@ -73,10 +78,13 @@ def read_table(data: bytes) -> Table:
         block, raw = _block(size, fetch, handle, "data block")
         compressed = compressed or not raw
         blocks.append(handle)
-        found = _entries(block, handle.offset if raw else None, "data block")
-        entries.extend(islice(found, MAX_ENTRIES + 1 - len(entries)))
-        if len(entries) > MAX_ENTRIES:
-            raise TooLargeError(f"more than {MAX_ENTRIES:,} entries", section="data block", offset=handle.offset)
+        found = _bounded(block, handle.offset if raw else None, "data block", MAX_ENTRIES - len(entries))
+        entries += found
+        unpacked += len(block)
+        keys += sum([len(entry.key) for entry in found])
+        if unpacked > MAX_UNPACKED or keys > MAX_KEYS:
+            what = f"{unpacked:,} bytes with keys of {keys:,}"
+            raise TooLargeError(f"its blocks unpack to {what}", section="data block", offset=handle.offset)
     for before, after in pairwise(entries):
         if before.key >= after.key:
             raise CorruptError("keys are not in order", section="data block", offset=after.position)
@@ -97,7 +105,7 @@ class LazyTable:
         start = max(0, size - FOOTER_SIZE)
         handle, _ = _footer(fetch(start, size - start), size)
         block, raw = _block(size, fetch, handle, "index block")
-        return cls(size, fetch, tuple(_entries(block, handle.offset if raw else None, "index block")))
+        return cls(size, fetch, tuple(_bounded(block, handle.offset if raw else None, "index block", MAX_ENTRIES)))
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key; None where the table has none."""
@@ -145,9 +153,11 @@ def _handle(data: bytes, position: int, section: str, start: int | None) -> tupl
     return Handle(offset, size), position
 
 
-def _block(size: int, fetch: Fetch, handle: Handle, section: str) -> tuple[bytes, bool]:
+def _block(size: int, fetch: Fetch, handle: Handle, section: str) -> tuple[Buffer, bool]:
     """A block's content, and whether it lies in the file as it is."""
-    block = _checked(size, fetch, handle, section)
+    block: Buffer = _checked(size, fetch, handle, section)
+    if len(block) > _COPIED:
+        block = memoryview(block)
     content, kind = block[:-TRAILER_SIZE], block[-TRAILER_SIZE]
     if kind == _RAW:
         return content, True
@@ -157,12 +167,20 @@ def _block(size: int, fetch: Fetch, handle: Handle, section: str) -> tuple[bytes
     if unpacked > MAX_BLOCK:
         raise TooLargeError(f"a block that unpacks to {unpacked:,} bytes", section=section, offset=handle.offset)
     try:
-        return bytes(cramjam.snappy.decompress_raw(content)), False
+        return memoryview(cramjam.snappy.decompress_raw(content)), False
     except cramjam.DecompressionError as error:
         raise CorruptError(f"Snappy: {error}", section=section, offset=handle.offset) from error
 
 
-def _entries(block: bytes, start: int | None, section: str) -> Iterator[Entry]:
+def _bounded(block: Buffer, start: int | None, section: str, most: int) -> list[Entry]:
+    """A block's entries, if there are no more than `most`."""
+    found = list(islice(_entries(block, start, section), most + 1))
+    if len(found) > most:
+        raise TooLargeError(f"more than {MAX_ENTRIES:,} entries", section=section, offset=start)
+    return found
+
+
+def _entries(block: Buffer, start: int | None, section: str) -> Iterator[Entry]:
     """A block's entries; `start` is the block's offset in the file where it lies there as it is.
 
     Each entry: varints shared, unshared, value length; then the unshared bytes of the key, then the value. The block
@@ -173,7 +191,7 @@ def _entries(block: bytes, start: int | None, section: str) -> Iterator[Entry]:
     end = len(block) - 4 - 4 * int.from_bytes(block[-4:], "little")
     if end < 0:
         raise CorruptError("more restart points than bytes", section=section, offset=start)
-    key, position = b"", 0
+    key, position, repeated = b"", 0, 0
     while position < end:
         # One byte is the usual case by far, and calls for three numbers are what this loop would spend its time on.
         shared, unshared, length = block[position : position + 3] if position + 3 <= end else (128, 128, 128)
@@ -183,10 +201,14 @@ def _entries(block: bytes, start: int | None, section: str) -> Iterator[Entry]:
             shared, position = read_varint(block, position, section=section, start=start)
             unshared, position = read_varint(block, position, section=section, start=start)
             length, position = read_varint(block, position, section=section, start=start)
+            repeated += shared
+            if shared + unshared > MAX_KEY or repeated > MAX_KEYS:
+                where = None if start is None else start + position
+                raise TooLargeError("its keys are too long", section=section, offset=where)
         value_at = position + unshared
         if shared > len(key) or value_at + length > end:
             where = None if start is None else start + position
             raise CorruptError("an entry reaches beyond its block", section=section, offset=where)
-        key = key[:shared] + block[position:value_at]
+        key = key[:shared] + bytes(block[position:value_at])
         position = value_at + length
-        yield Entry(key, block[value_at:position], None if start is None else start + value_at)
+        yield Entry(key, bytes(block[value_at:position]), None if start is None else start + value_at)

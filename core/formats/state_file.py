@@ -3,7 +3,6 @@
 Source: tensorflow/python/checkpoint/checkpoint_management.py (get_checkpoint_state, latest_checkpoint).
 """
 
-import math
 import posixpath
 
 from google.protobuf import text_format
@@ -13,7 +12,9 @@ from core.fs.storage import Storage
 from core.model import FileStat, StateFile
 
 NAME = "checkpoint"
-MAX_SIZE = 16 * 1024 * 1024
+MAX_SIZE = 1024 * 1024  # about 10,000 checkpoints; a larger one takes seconds to parse
+_SHOWN = 200
+_FAR_S = 4_600_000_000.0  # the year 2115
 _LFS = b"version https://git-lfs"
 
 
@@ -43,7 +44,7 @@ def parse(path: str, data: bytes, mtime_ns: int = 0) -> StateFile:
     try:
         text_format.Merge(text, state)
     except text_format.ParseError as error:
-        return StateFile(path=path, unreadable=f"not a CheckpointState: {error}", mtime_ns=mtime_ns)
+        return StateFile(path=path, unreadable=f"not a CheckpointState: {error}"[:_SHOWN], mtime_ns=mtime_ns)
     if not state.model_checkpoint_path:
         return StateFile(
             path=path,
@@ -67,5 +68,5 @@ def times_by_name(state: StateFile) -> dict[str, float]:
     return {
         posixpath.basename(path): time
         for path, time in zip(state.history, state.times, strict=True)
-        if 0 < time < math.inf
+        if 0 < time < _FAR_S
     }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from core.errors import CorruptError, FormatError
+from core.errors import CorruptError, FormatError, TooLargeError
 from core.formats import dtypes, fingerprint
 from core.formats.name_based import name_roles
 from core.formats.sstable import LazyTable
@@ -18,16 +18,23 @@ from core.formats.wire.saved_tensor_slice_pb2 import SavedSliceMeta, SavedTensor
 from core.fs.storage import Storage
 from core.model import Contents, Facts, Role, Sourced, Variable
 
+MAX_META = 3 * 1024 * 1024  # bytes of the list of variables: in memory it takes up to forty times as many
+MAX_VARIABLES = 50_000
+MAX_VALUE = 1_024  # bytes of a counter with its slice
+_MOST_AXES = 254
 _WHOLE_SCALAR = b"\x00"  # a slice of no dimensions
 
 
 def read(storage: Storage, path: str, size: int) -> tuple[Facts, tuple[Variable, ...]]:
     """Facts and variables of a V1 file of `size` bytes. A FormatError of section 'footer' where it is no table."""
     table = LazyTable.open(size, lambda offset, length: storage.read_ranges(path, ((offset, length),))[0])
-    meta = _parse(table.get(b"")).meta
+    meta = _parse(table.get(b""), MAX_META).meta
+    if len(meta.tensor) > MAX_VARIABLES:
+        raise TooLargeError(f"{len(meta.tensor):,} variables, more than {MAX_VARIABLES:,}", section="data block")
     tensors = {tensor.name: tensor for tensor in meta.tensor}
     roles = name_roles({name: _Described.of(tensor) for name, tensor in tensors.items()})
     variables = tuple(_variable(tensor, roles.role(name)) for name, tensor in tensors.items())
+    fingerprint.check_sums(variables, "data block")
     step, reason = _step(table, roles.counters.global_step)
     contents = Contents.WEIGHTS_AND_OPTIMIZER if roles.optimizer else Contents.WEIGHTS_ONLY
     facts = Facts(
@@ -51,13 +58,17 @@ class _Described(NamedTuple):
 
     @classmethod
     def of(cls, tensor: SavedSliceMeta) -> "_Described":
+        if len(tensor.shape.dim) > _MOST_AXES:
+            raise CorruptError(f"{len(tensor.shape.dim):,} axes", section="data block")
         shape = None if tensor.shape.unknown_rank else tuple(dim.size for dim in tensor.shape.dim)
         return cls(dtypes.name_of(tensor.type), shape)
 
 
-def _parse(value: bytes | None) -> SavedTensorSlices:
+def _parse(value: bytes | None, limit: int) -> SavedTensorSlices:
     if value is None:
-        raise CorruptError("there is no list of variables", section="data block")
+        raise CorruptError("a key is missing", section="data block")
+    if len(value) > limit:
+        raise TooLargeError(f"{len(value):,} bytes, more than {limit:,}", section="data block")
     try:
         return SavedTensorSlices.FromString(value)
     except DecodeError as error:
@@ -81,7 +92,7 @@ def _step(table: LazyTable, names: tuple[str, ...]) -> tuple[Sourced | None, str
     """The value of the first counter, or why it is not known."""
     for name in names:
         try:
-            value = _parse(table.get(_key(name))).data.data
+            value = _parse(table.get(_key(name)), MAX_VALUE).data.data
         except FormatError as error:
             return None, f"the step cannot be read: {error}"
         numbers = [*value.int64_val, *value.int_val]

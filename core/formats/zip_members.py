@@ -7,20 +7,21 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from core.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
 
 MAX_MEMBERS = 10_000
-MAX_DIRECTORY = 4 << 20  # bytes
+MAX_DIRECTORY = 1 << 20  # bytes
 DIRECTORY = "central directory"
 END = "end of central directory"
 LOCAL = struct.Struct("<4s22xHH")
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack what they are given at once, gigabytes
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error)
 
 
@@ -53,6 +54,8 @@ class Archive:
     def read(self, name: str, limit: int) -> bytes:
         """A member's content. Raises TooLargeError above `limit` bytes, whatever the directory says its size is."""
         member = self.members[name]
+        if self._zip.getinfo(name).compress_type not in _METHODS:
+            raise UnsupportedError("neither stored nor deflated", section=name, offset=member.offset)
         if member.size > limit:
             raise TooLargeError(f"{member.size:,} bytes, more than {limit:,}", section=name, offset=member.offset)
         try:
@@ -79,31 +82,33 @@ def _check_directory(file: BinaryIO, length: int) -> None:
         if b"PK\x03\x04".startswith(head) or b"PK\x05\x06".startswith(head):
             raise TruncatedError("the file ends before its directory of members", section=END, offset=length)
         raise CorruptError("no zip signature", section="local header", offset=0)
-    _, _, _, _, members, size, offset, _ = _END.unpack_from(tail, at)
-    place = start + at
-    if members == 0xFFFF or 0xFFFFFFFF in (size, offset):
-        members, size, place = _end64(file, place) or (members, size, place)
-    if members > MAX_MEMBERS or size > MAX_DIRECTORY:
-        raise TooLargeError(f"{members:,} members, a directory of {size:,} bytes", section=DIRECTORY, offset=place)
-    if size > place:
-        raise CorruptError(f"a directory of {size:,} bytes in {place:,}", section=DIRECTORY, offset=place)
+    found = _END.unpack_from(tail, at)
+    for members, size, place in ((found[4], found[5], start + at), *_ends64(file, start + at)):
+        if members > MAX_MEMBERS or size > MAX_DIRECTORY:
+            raise TooLargeError(f"{members:,} members, a directory of {size:,} bytes", section=DIRECTORY, offset=place)
+        if size > place:
+            raise CorruptError(f"a directory of {size:,} bytes in {place:,}", section=DIRECTORY, offset=place)
 
 
-def _end64(file: BinaryIO, place: int) -> tuple[int, int, int] | None:
-    """Members, directory size and its record's place in a zip64; None where it is none."""
+def _ends64(file: BinaryIO, place: int) -> Iterator[tuple[int, int, int]]:
+    """Members, directory size and place of a zip64's record: where its locator says, and before the locator, for there
+    `zipfile` looks.
+    """
     if place < _LOCATOR.size:
-        return None
+        return
     file.seek(place - _LOCATOR.size)
     mark, _, at, _ = _LOCATOR.unpack(file.read(_LOCATOR.size))
     if mark != b"PK\x06\x07":
-        return None
+        return
     if at + _END64.size > place:
         raise CorruptError("the zip64 record lies beyond its locator", section=END, offset=place)
-    file.seek(at)
-    found = _END64.unpack(file.read(_END64.size))
-    if found[0] != b"PK\x06\x06":
-        raise CorruptError("no zip64 record where its locator says", section=END, offset=at)
-    return found[7], found[8], at
+    for start in {at, max(0, place - _LOCATOR.size - _END64.size)}:
+        file.seek(start)
+        found = _END64.unpack(file.read(_END64.size))
+        if found[0] == b"PK\x06\x06":
+            yield found[7], found[8], start
+        elif start == at:
+            raise CorruptError("no zip64 record where its locator says", section=END, offset=at)
 
 
 def _member(file: BinaryIO, info: zipfile.ZipInfo, directory: int) -> Member:

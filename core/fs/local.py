@@ -14,6 +14,7 @@ from core.model import FileStat, Problem
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _PIECE = 1 << 20
+_FAR_NS = 1 << 62  # the year 2116 and as far before 1970: later times, which a disk can hold, are cut there
 _new_tuple = tuple.__new__  # FileStat(…) without its Python-level constructor: a walk makes one for each file
 BLOCK = 512  # st_blocks counts these, whatever the file system's own block size (POSIX)
 
@@ -120,7 +121,7 @@ def _file(name: str, found: os.stat_result) -> FileStat:
         (
             name,
             found.st_size,
-            found.st_mtime_ns,
+            min(max(found.st_mtime_ns, -_FAR_NS), _FAR_NS),
             found.st_ino,
             found.st_dev,
             found.st_nlink,

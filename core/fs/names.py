@@ -16,7 +16,7 @@ _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 _NUMBERS = re.compile(r"(\d+)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
-_ENDINGS = (".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5")
+_ENDINGS = (".weights.h5.bkp", ".weights.h5", ".weights.json", ".keras", ".hdf5", ".h5")
 
 
 def to_text(name: str) -> str:

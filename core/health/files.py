@@ -13,13 +13,13 @@ def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
         return (_unreadable(path, form, facts),)
     if not facts.committed:
         return (finding("interrupted-save", path, "It has no mark of completion."),)
-    if facts.mismatch is None and all(shard.actual == shard.expected for shard in facts.shards):
+    if facts.mismatch is None and all(shard.actual == shard.expected is not None for shard in facts.shards):
         return ()
     return (*_judge_shards(path, facts.shards), *_judge_checksum(path, facts))[:1]
 
 
 def _judge_shards(path: str, shards: tuple[Shard, ...]) -> tuple[Finding, ...]:
-    missing = [shard for shard in shards if shard.actual is None and shard.expected]
+    missing = [shard for shard in shards if shard.actual is None and shard.expected != 0]
     if missing:
         return (_missing(path, missing, shards),)
     shorter = [shard for shard in shards if _length(shard) < _expected(shard)]

@@ -52,7 +52,8 @@ def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str
     )
     if _GLOB.search(written):  # TensorFlow takes the path for a glob pattern
         pattern = _pattern(posixpath.normpath(written) + _INDEX)  # with it: a last backslash quotes the dot
-        matches = any(pattern.fullmatch(posixpath.join(root_path, prefix) + _INDEX) for prefix in existing)
+        places = (posixpath.join(root_path, prefix) + _INDEX for prefix in existing)
+        matches = pattern is not None and any(pattern.fullmatch(place) for place in places)
         return Answer(latest=inside if matches else None)
     return Answer(latest=inside if inside in existing else None)
 
@@ -71,25 +72,32 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
         path for path in gone if posixpath.isabs(path) and posixpath.join(folder, posixpath.basename(path)) in existing
     ]
     if here:
-        elsewhere = posixpath.dirname(here[0])
+        elsewhere, word = posixpath.dirname(here[0]), "checkpoint" if len(here) == 1 else "checkpoints"
         yield finding(
-            "moved-run", state.path, f"It names {len(here)} checkpoints in {elsewhere}; the same names lie here."
+            "moved-run",
+            state.path,
+            f"The run was moved: its state file names {len(here)} {word} in {elsewhere}; the same names lie here.",
         )
         gone = [path for path in gone if path not in here]
     if state.latest in gone:
         is_inside = target(state, state.latest, root_path) is not None
         why = "has no index" if is_inside else "lies outside of the root, where nothing is looked at"
-        yield finding("dangling-latest", state.path, f"{state.latest} {why}.")
+        yield finding("dangling-latest", state.path, f"The state file's latest, {state.latest}, {why}.")
         gone.remove(state.latest)
     if gone:
         shown = ", ".join(gone[:3]) if len(gone) <= 3 else f"{', '.join(gone[:3])} and {len(gone) - 3} more"
-        yield finding("dangling-history", state.path, f"Listed and not there: {shown}.")
+        yield finding("dangling-history", state.path, f"The state file lists what is not there: {shown}.")
 
 
-def _pattern(glob: str) -> re.Pattern[str]:
-    """TensorFlow's glob (fnmatch of POSIX: `*` and `?` do not cross a slash, a backslash quotes) as an expression."""
+def _pattern(glob: str) -> re.Pattern[str] | None:
+    """TensorFlow's glob (fnmatch of POSIX: `*` and `?` do not cross a slash, a backslash quotes) as an expression; None
+    for a range that is none, which matches nothing.
+    """
     parts = re.split(r"(\\.|\*|\?|\[[!^]?\]?[^\]]*\])", glob)
-    return re.compile("".join(_translate(part) for part in parts), re.DOTALL)
+    try:
+        return re.compile("".join(_translate(part) for part in parts), re.DOTALL)
+    except re.error:
+        return None
 
 
 def _translate(part: str) -> str:
@@ -98,6 +106,6 @@ def _translate(part: str) -> str:
     if part.startswith("\\") and len(part) == 2:
         return re.escape(part[1])
     if part.startswith("[") and part.endswith("]") and len(part) > 2:
-        inner = part[1:-1].replace("\\", "\\\\")
+        inner = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
         return f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]"
     return re.escape(part)

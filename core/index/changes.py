@@ -101,7 +101,7 @@ def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
         has_folder_unit=walk.folder_units({file.name for file in listing.files}, listing.folder),
         is_marker=listing.is_run_marker,
         recheck=False,
-        bytes=sum(file.size for file in listing.files),
+        bytes=sum(file.size for file in listing.files if file.name not in walk.OWN_FILES),
         states=(),
         leftovers=(),
         problems=listing.problems,

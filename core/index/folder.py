@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from core.formats import state_file
+from core.formats import file_names, hdf5, state_file
 from core.formats.bundle import BundleCache
-from core.formats.hdf5 import backup_epoch
 from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
 from core.fs.names import stem, to_text
 from core.fs.storage import Storage
@@ -28,8 +27,6 @@ from core.model import (
 from core.scan.group import Group, Groups, group
 from core.scan.walk import folder_units, join, look, signature
 
-_BACKUP_NAMES = {"latest.weights.h5": "training_metadata.json", "latest.weights.h5.bkp": "training_metadata.json.bkp"}
-_METADATA_LIMIT = 64 * 1024
 _SHOWN_FILES = 3
 _AHEAD_NS = 86_400 * 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -182,6 +179,7 @@ def _checkpoint(
         restorable=not findings,
         health=Health.WRITING if writing else health_of(findings),
         stem=stem(path.rpartition("/")[2]),
+        metric=file_names.metric_from_name(path.rpartition("/")[2]),
     )
 
 
@@ -222,12 +220,12 @@ def _dated(item: Checkpoint, times: dict[str, float]) -> Checkpoint:
 
 def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: Facts) -> Facts:
     """The epoch that Keras 3's BackupAndRestore keeps beside its weights."""
-    metadata = _BACKUP_NAMES.get(name)
+    metadata = hdf5.BACKUPS.get(name)
     if metadata is None or metadata not in beside:
         return facts
     try:
         with storage.open(join(folder, metadata)) as file:
-            return facts._replace(epoch=backup_epoch(file.read(_METADATA_LIMIT)))
+            return facts._replace(epoch=hdf5.backup_epoch(file.read(hdf5.MAX_METADATA), metadata))
     except OSError:
         return facts
 

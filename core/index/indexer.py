@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from core.catalog import writes
+from core.catalog.engine import reopen_if_replaced
 from core.catalog.rows import to_us
 from core.errors import BusyError, CoreError
 from core.fs.local import LocalStorage
@@ -73,6 +74,7 @@ def refresh_all(
     )
     total, changed = IndexReport(), False
     with writing(settings.home, purpose, WAIT_SECONDS):
+        reopen_if_replaced(engine)
         with engine.begin() as connection:
             writes.forget_roots(connection, [root_id(path) for path in settings.roots], _FORGOTTEN_AFTER_S)
         for path in settings.roots:
@@ -99,6 +101,11 @@ def _refresh_one(
         refresh_root(engine, LocalStorage(path), root_id(path), path, options, progress)
     except OSError as error:
         problem = f"{to_text(path)}: {error.strerror or error}. Is it mounted, and may {_who()} read it?"
+    except CoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one root never hides the others
+        _log.exception("the pass over %s failed", to_text(path))
+        problem = f"{to_text(path)}: could not be looked at: {type(error).__name__}: {error}"
     now = datetime.now(UTC)
     root = Root(id=root_id(path), path=path, problem=problem, looked_at=now if problem is None else None)
     with engine.begin() as connection:

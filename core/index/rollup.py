@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from core.catalog.rows import to_us
+from core.catalog.rows import bounded, to_us
 from core.catalog.writes import KnownFolder
 from core.health.rules import finding
 from core.health.runs import judge_run
@@ -80,9 +80,9 @@ def roll_up(
         "checkpoints": len(members),
         "restorable": sum(item.restorable for item in members),
         "series": len(series),
-        "bytes": sum(folder.bytes for folder in folders),
-        "leftover_bytes": sum(
-            file.size for folder in folders for item in folder.leftovers if not item.writing for file in item.files
+        "bytes": bounded(sum(folder.bytes for folder in folders)),
+        "leftover_bytes": bounded(
+            sum(file.size for folder in folders for item in folder.leftovers if not item.writing for file in item.files)
         ),
         "newest_step": max(steps, default=None),
         "last_saved_us": max((to_us(item.saved_at) for item in members), default=None),

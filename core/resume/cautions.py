@@ -10,6 +10,7 @@ from core.fs.names import natural_key, to_text
 from core.model import Checkpoint, Contents, Format, Run, Severity
 from core.resume import restoring
 from core.resume.manifest import OptimizerOutcome
+from core.resume.values import moment_text
 
 _LISTED = 5  # how many checkpoints a text names
 
@@ -44,12 +45,17 @@ TEXTS = {
         "The epoch is {told}: fit() starts at epoch 0 unless the job passes initial_epoch, and then trains all its "
         "epochs again."
     ),
+    "other-series": (
+        "The run has other series ({names}), which this manifest does not hand over: a job that restores several files "
+        "restores those by itself."
+    ),
     "best-metric": (
         "The name says {name} {value}. A new ModelCheckpoint(save_best_only=True) does not know it and overwrites a "
         "better file with its first save: pass initial_value_threshold={value}."
     ),
     "run-is-live": (
-        "The run is live: a second job that writes into its folder would overwrite what the first one saves."
+        "The run is live, it changed {changed}: make sure that its job has ended. A second one that writes into the "
+        "same folder overwrites what the first one saves."
     ),
     "backup-pairs": (
         "This is BackupAndRestore's own data. Weights and epoch are written one after the other, so a kill can pair "
@@ -165,7 +171,9 @@ def _counters(checkpoint: Checkpoint) -> Found:
 
 def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run) -> Found:
     if run.status == "live":
-        yield "run-is-live", {}
+        yield "run-is-live", {"changed": "just now" if run.changed_at is None else f"at {moment_text(run.changed_at)}"}
+    if others := {item.series: item for item in members if item.series != checkpoint.series and item.is_latest}:
+        yield "other-series", {"names": _listed([_name(item) for item in others.values()])}
     if restoring.is_backup(checkpoint):
         yield "backup-pairs", {}
     elif backups := [_name(item) for item in members if restoring.is_backup(item)]:

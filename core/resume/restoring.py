@@ -10,10 +10,11 @@ from core.resume.manifest import OptimizerOutcome, RestoreApi
 
 # Readers write "Keras 3.15.1, optimizer Adam" or "TensorFlow 2.15.0, Keras 2".
 _KERAS_VERSION = re.compile(r"\bkeras (\d+)\b", re.IGNORECASE)
-# Sources of an epoch that say how it counts: the name, and BackupAndRestore's metadata.
-_TELLS_ITS_EPOCH = re.compile(r"(^|\s)name\b|training_metadata\.json")
+# Sources of an epoch that say how it counts: the word epoch in a name, and BackupAndRestore's metadata. A bare number
+# in a name is shown as the epoch, but no job is told to go on from a guess.
+_TELLS_ITS_EPOCH = re.compile(r"epoch in the name\b|training_metadata\.json")
 _BACKUP_METADATA = ("training_metadata.json", "training_metadata.json.bkp")
-_BACKUP_WEIGHTS = ("latest.weights.h5", "latest.weights.json")
+_BACKUP_WEIGHTS = ("latest.weights.h5", "latest.weights.h5.bkp", "latest.weights.json")
 
 
 _KERAS_3 = {

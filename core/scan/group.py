@@ -105,6 +105,7 @@ def _keras(files: dict[str, FileStat], result: Groups) -> None:
     endings = (
         (".keras", Format.KERAS),
         (".weights.h5", Format.WEIGHTS_H5),
+        (".weights.h5.bkp", Format.WEIGHTS_H5),  # BackupAndRestore's one before, kept with double_checkpoint=True
         (".h5", Format.HDF5),
         (".hdf5", Format.HDF5),
     )

@@ -8,6 +8,7 @@ from core.fs.names import natural_key, short_id
 from core.model import Checkpoint, SavedAtSource
 
 COPIED_WITHIN_NS = 2_000_000_000
+_APART_S = 60.0  # a state file is written within a minute after the checkpoint that it names
 
 
 def base_name(item: Checkpoint) -> str:
@@ -37,13 +38,32 @@ def _by_fingerprint(items: Sequence[Checkpoint]) -> dict[str, list[Checkpoint]]:
     return groups
 
 
-def times_are_useless(members: Sequence[Checkpoint]) -> bool:
-    """Whether save times come from a copied tree: only mtimes, all within two seconds."""
+def why_times_are_useless(members: Sequence[Checkpoint]) -> str | None:
+    """Why save times do not tell the order, as a sentence's beginning; None where they do.
+
+    A copied tree has the times of its copying: all within two seconds, or, where a state file kept some true times,
+    mtimes of the same checkpoints that are far from those.
+    """
     if len(members) < 2 or any(item.saved_at_source is SavedAtSource.FORMAT for item in members):
-        return False
+        return None
+    if all(item.saved_at_source is SavedAtSource.STATE_FILE for item in members):
+        return None
     stamps = [max((file.mtime_ns for file in item.files), default=0) for item in members]
-    copied = max(stamps) - min(stamps) <= COPIED_WITHIN_NS
-    return copied and not all(item.saved_at_source is SavedAtSource.STATE_FILE for item in members)
+    if max(stamps) - min(stamps) <= COPIED_WITHIN_NS:
+        return "All files were written within 2 seconds"
+    told = [
+        abs(stamp / 1e9 - item.saved_at.timestamp())
+        for stamp, item in zip(stamps, members, strict=True)
+        if item.saved_at_source is SavedAtSource.STATE_FILE
+    ]
+    if told and max(told) > _APART_S:
+        return "The files' times are not those in the state file"
+    return None
+
+
+def times_are_useless(members: Sequence[Checkpoint]) -> bool:
+    """Whether save times do not tell the order."""
+    return why_times_are_useless(members) is not None
 
 
 def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:

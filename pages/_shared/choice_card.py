@@ -5,11 +5,13 @@ from datetime import datetime
 import streamlit as st
 
 from core.choose import SeriesChoice
-from core.model import Checkpoint
-from pages._shared import facts, frame, links, resume
+from core.model import Checkpoint, Format
+from pages._shared import facts, findings, frame, links, resume
 from pages._shared.text import md, shown
 
 _LISTED = 5
+# The formats whose checkpoints TensorFlow names in state files.
+_IN_STATE_FILES = (Format.TF_BUNDLE, Format.TF_V1)
 
 
 def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
@@ -24,7 +26,8 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
         _passed_over(choice)
         if choice.order_note:
             st.caption(f":material/info: {md(choice.order_note)}")
-        _tensorflow(choice)
+        if choice.latest.format in _IN_STATE_FILES:
+            _tensorflow(choice)
 
 
 def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) -> None:
@@ -53,7 +56,7 @@ def _passed_over(choice: SeriesChoice) -> None:
     for passed in choice.passed_over[:_LISTED]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             links.checkpoint_link(passed.checkpoint, icon=":material/block:")
-            st.text(shown("; ".join(passed.reasons)))
+            st.text(shown("; ".join(map(findings.without_rule, passed.reasons))))
     if len(choice.passed_over) > _LISTED:
         st.caption(f"and {len(choice.passed_over) - _LISTED:,} more, all in the table below")
 
@@ -67,5 +70,7 @@ def _tensorflow(choice: SeriesChoice) -> None:
     elif choice.tensorflow_latest == chosen:
         answer = " answers the same."
     else:
-        answer = f" answers {md(links.local(choice.tensorflow_latest, choice.latest.run))}, which is another one."
+        is_lost = any(passed.checkpoint.path == choice.tensorflow_latest for passed in choice.passed_over)
+        other = "which cannot be restored" if is_lost else "which is another one"
+        answer = f" answers {md(links.local(choice.tensorflow_latest, choice.latest.run))}, {other}."
     st.caption(f"`tf.train.latest_checkpoint`{answer}")

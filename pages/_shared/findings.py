@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.catalog.queries import PlacedFinding
 from core.fs.names import to_text
+from core.health.rules import RULES
 from core.model import Finding, Severity
 from pages._shared import frame, links
 from pages._shared.text import md, shorten, shown
@@ -79,6 +80,18 @@ def card(place: Place) -> None:
             with st.container(gap=None):
                 st.text(shown(finding.reason))
                 st.caption(f"What to do: {md(finding.action)}")
+
+
+def without_rule(reason: str) -> str:
+    """A reason without the id of its rule in front: `missing-shard: 1 of 3 …` is `1 of 3 …`."""
+    rule, colon, rest = reason.partition(": ")
+    return rest if colon and rule in RULES else reason
+
+
+def meanings(rules: str) -> str:
+    """What rules mean, in place of a list of their ids; any other text stays as it is."""
+    ids = rules.split(", ")
+    return " ".join(RULES[rule].meaning for rule in ids) if all(rule in RULES for rule in ids) else rules
 
 
 def _order(finding: Finding) -> tuple[int, bool]:

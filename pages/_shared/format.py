@@ -41,6 +41,10 @@ COLORS = {
     "pending": "blue",
     "withdrawn": "gray",
 }
+STATUS = (
+    "live: something in the run changed a short while ago (an hour, or three of its usual pauses between saves, unless "
+    "set otherwise). stale: nothing changed for long (14 days, unless set otherwise). idle: between the two."
+)
 ICONS = {
     "error": ":material/error:",
     "warning": ":material/warning:",
@@ -77,6 +81,12 @@ def count(value: int, one: str, many: str | None = None) -> str:
 def sourced(value: Sourced | None) -> str:
     """The number of a sourced one, or a dash."""
     return number(None if value is None else value.value)
+
+
+def metric(found: tuple[str, float]) -> str:
+    """A metric with its name, where the file's name tells one: `val_loss 0.31`, `0.285`."""
+    name, value = found
+    return f"{value:g}" if name == "metric" else f"{name} {value:g}"
 
 
 def ago(then: datetime | None, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """What surrounds every page: the head with the last look at the disk, errors said kindly, small building blocks."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,18 +20,28 @@ SET_ROOTS = (
     "Point Waypoint at the folders where training jobs write, with `make run ROOTS=/data/runs` or the setting "
     "`WAYPOINT_ROOTS` (several separated by `:`)."
 )
+UNEXPECTED = (
+    "This page could not be drawn: Waypoint met an error that it does not know. Nothing on the disk was changed by it. "
+    "Load the page again; if that does not help, look at the end of the server's log, where the details stand."
+)
+_log = logging.getLogger(__name__)
 _SEEN = "seen_version"
 _BUSY = "dialog_is_open"
 
 
 def run(page: st.Page) -> None:
-    """Draw a page; what the core raises on purpose is shown as a sentence, never as a traceback."""
+    """Draw a page; what the core raises on purpose is shown as a sentence, and so is any other error, with the
+    traceback in the log.
+    """
     try:
         page.run()
     except NotFoundError as error:
         not_found(str(error))
     except CoreError as error:
         st.error(md_lines(str(error)), icon=":material/error:")
+    except Exception:  # noqa: BLE001 - the last line of defence, and the log has it all
+        _log.exception("The page %s failed.", page.title)
+        st.error(UNEXPECTED, icon=":material/error:")
 
 
 def head(title: str, *, icon: str | None = None) -> datetime:
@@ -109,9 +120,9 @@ def fact(label: str, value: str, source: str | None = None) -> None:
             st.caption(md(source))
 
 
-def badge(word: str, color: str | None = None, *, icon: str | None = None) -> None:
+def badge(word: str, color: str | None = None, *, icon: str | None = None, tip: str | None = None) -> None:
     """A word of our own as a badge, coloured by what it says about health or status."""
-    st.badge(word, color=color or fmt.color(word), icon=icon or fmt.ICONS.get(word))  # type: ignore[arg-type]
+    st.badge(word, color=color or fmt.color(word), icon=icon or fmt.ICONS.get(word), help=tip)  # type: ignore[arg-type]
 
 
 def health_badge(health: Health) -> None:

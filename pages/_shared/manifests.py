@@ -9,12 +9,32 @@ from core.errors import CoreError
 from core.fs.names import from_text, to_text
 from core.resume.history import ManifestEntry, ManifestState
 from pages._shared import format as fmt
-from pages._shared import frame, links, service, tables
+from pages._shared import frame, links, reads, service, tables
 from pages._shared.tables import Column
-from pages._shared.text import button, lines, md, md_lines, shown
+from pages._shared.text import lines, md, md_lines, shown
 
 Placed = tuple[str, str, ManifestEntry]  # root id, run, manifest
-_PROBLEM = "manifest_problem"
+_PROBLEM, _DONE = "manifest_problem", "manifest_done"
+# What a person accepted, in a few words; a test holds these ids against those of core.resume.cautions.
+ACCEPTED = {
+    "newer-not-restorable": "newer ones cannot be restored",
+    "newer-restorable": "newer ones that can be restored are passed over",
+    "contents-unknown": "contents not known",
+    "findings": "findings about its files",
+    "written-by-keras-2": "written by Keras 2",
+    "optimizer-restarts": "optimizer starts anew",
+    "optimizer-needs-build": "optimizer must be built before the restore",
+    "legacy-hdf5": "Keras 3 may refuse the file",
+    "optimizer-not-tried": "optimizer's return not tried",
+    "step-unknown": "step not known",
+    "epoch-unknown": "epoch not known for sure",
+    "other-series": "other series are not handed over",
+    "best-metric": "best metric so far not known to a new job",
+    "run-is-live": "the run was live",
+    "backup-pairs": "BackupAndRestore may pair weights and epoch wrongly",
+    "backup-overrides": "BackupAndRestore may override it",
+    "not-in-the-file": "random state, data position and callbacks are in no checkpoint",
+}
 
 
 def card(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
@@ -37,6 +57,8 @@ def card(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
             frame.fact("Step", fmt.number(manifest.checkpoint.step))
             handed = f"{fmt.exact(manifest.created_at)}, by {manifest.created_by}"
             frame.fact("Handed over", fmt.ago(manifest.created_at, now), handed)
+            if entry.state is ManifestState.WITHDRAWN:
+                frame.fact("Withdrawn", *_withdrawn(entry, now))
             frame.fact("Mode", manifest.mode.value)
             frame.fact("Optimizer", restored.value if restored else "depends on the job")
         if manifest.note:
@@ -44,14 +66,20 @@ def card(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
                 st.caption("Note")
                 st.text(lines(manifest.note))
         if manifest.warnings_accepted:
-            st.caption(f"Warnings accepted: {md(', '.join(manifest.warnings_accepted))}")
+            words = "; ".join(ACCEPTED.get(warning, warning) for warning in manifest.warnings_accepted)
+            st.caption(f"Warnings accepted: {md(words)}.")
         st.code(shown(str(entry.path)), language=None)
+        if entry.state is ManifestState.PENDING:
+            st.caption(
+                "The job must read this `resume_manifest.json` and restore what it names, unless "
+                f"`.waypoint/withdrawn/{manifest.id}.json` exists beside it: `docs/resume.md` has a script that does."
+            )
 
 
 def table(entries: Sequence[Placed], now: datetime, *, key: str) -> None:
     """Manifests of one state, the newest first; a row opens its run."""
     columns = (
-        Column[Placed](head="run", cell=lambda item: button(links.run_name(item[1])), opens=True),
+        Column[Placed](head="run", cell=lambda item: shown(links.run_name(item[1])), name=True),
         Column[Placed](head="checkpoint", cell=lambda item: shown(item[2].manifest.checkpoint.path)),
         Column[Placed](head="step", cell=lambda item: fmt.number(item[2].manifest.checkpoint.step), right=True),
         Column[Placed](head="by", cell=lambda item: shown(item[2].manifest.created_by)),
@@ -66,10 +94,11 @@ def table(entries: Sequence[Placed], now: datetime, *, key: str) -> None:
         st.caption(f"The newest {tables.PAGE_ROWS:,} of {len(entries):,}.")
 
 
-def problem() -> None:
-    """What went wrong with the last click, once."""
-    text = st.session_state.pop(_PROBLEM, None)
-    if text:
+def outcome() -> None:
+    """What the last click did, or what went wrong with it, once."""
+    if done := st.session_state.pop(_DONE, None):
+        st.toast(done, icon=":material/check_circle:", duration="long")
+    if text := st.session_state.pop(_PROBLEM, None):
         st.error(md_lines(text), icon=":material/error:")
 
 
@@ -82,16 +111,35 @@ def _checkpoint_link(root: str, run: str, path: str) -> None:
 
 
 def _withdraw(root: str, run: str, manifest_id: str) -> None:
-    _act(lambda: service.workspace().withdraw(root, run, manifest_id))
+    _act(
+        lambda: service.workspace().withdraw(root, run, manifest_id),
+        "Withdrawn: jobs leave it alone. Undo it below.",
+    )
 
 
 def _reinstate(root: str, run: str, manifest_id: str) -> None:
-    _act(lambda: service.workspace().reinstate(root, run, manifest_id))
+    _act(
+        lambda: service.workspace().reinstate(root, run, manifest_id),
+        "Undone: it is pending again, and the next job that reads it resumes from there.",
+    )
 
 
-def _act(action: Callable[[], None]) -> None:
+def _withdrawn(entry: ManifestEntry, now: datetime) -> tuple[str, str]:
+    """When and by whom a manifest was taken back, as far as the record of it can be read."""
+    record = entry.withdrawal or {}
+    who, at = str(record.get("actor") or "somebody"), str(record.get("at") or "")
+    try:
+        moment = datetime.fromisoformat(at)
+        return fmt.ago(moment, now), f"{fmt.exact(moment)}, by {who}"
+    except (ValueError, TypeError, OverflowError):  # TypeError: a time without its zone
+        return "at an unknown time", f"by {who}"
+
+
+def _act(action: Callable[[], None], done: str) -> None:
     try:
         action()
+        reads.pending_count.clear()
+        st.session_state[_DONE] = done
     except CoreError as error:
         st.session_state[_PROBLEM] = str(error)
     except OSError as error:

@@ -64,6 +64,12 @@ def pending(root: str, run: str) -> ManifestEntry | None:
     return next((entry for entry in entries if entry.state.value == "pending"), None)
 
 
+@st.cache_data(ttl=60, max_entries=8, show_spinner=False)
+def pending_count(roots: tuple[str, ...]) -> int:  # noqa: ARG001 - the cache compares it
+    """How many manifests of these roots wait for a job, as of a minute ago: it is asked of every run's folder."""
+    return sum(item[2].state.value == "pending" for item in service.workspace().all_manifests())
+
+
 @st.cache_resource(max_entries=32, show_spinner="Reading the checkpoint's files…")
 def _inspect(key: str, _checkpoint: Checkpoint) -> Inspection:  # noqa: ARG001 - the cache compares it
     try:

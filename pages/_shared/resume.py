@@ -9,8 +9,8 @@ from core.fs.names import to_text
 from core.model import Checkpoint, Severity
 from core.resume.manifest import Manifest
 from core.resume.propose import Proposal
+from pages._shared import facts, findings, frame, links, reads, service
 from pages._shared import format as fmt
-from pages._shared import frame, links, reads, service
 from pages._shared.text import md, md_lines, shown
 
 _STATE = "resuming"
@@ -85,8 +85,8 @@ def _show_target(asked: _Asked) -> None:
     )
     with st.container(horizontal=True, gap="medium"):
         step, epoch = checkpoint.facts.step, checkpoint.facts.epoch
-        frame.fact("Step", fmt.sourced(step), f"from {step.source}" if step else "not known")
-        frame.fact("Epoch", fmt.sourced(epoch), f"from {epoch.source}" if epoch else "not known")
+        frame.fact("Step", fmt.sourced(step), facts.source(step) or "not known")
+        frame.fact("Epoch", fmt.sourced(epoch), facts.source(epoch) or "not known")
         frame.fact("Saved", fmt.ago(checkpoint.saved_at, now), fmt.exact(checkpoint.saved_at))
         frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
         frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents])
@@ -106,14 +106,12 @@ def _show_replaced(checkpoint: Checkpoint) -> None:
 
 
 def _show_checks(proposal: Proposal) -> None:
-    failed = sum(not check.ok for check in proposal.checks)
-    title = fmt.count(len(proposal.checks), "check")
-    with st.expander(
-        f"{title}, {failed} to know about" if failed else f"{title}, all passed", icon=":material/checklist:"
-    ):
+    passed, total = sum(check.ok for check in proposal.checks), len(proposal.checks)
+    result = "all passed" if passed == total else f"{passed} passed, {total - passed} not known or not met"
+    with st.expander(f"{fmt.count(total, 'check')}: {result}", icon=":material/checklist:"):
         for check in proposal.checks:
             icon = ":green[:material/check_circle:]" if check.ok else ":orange[:material/help:]"
-            st.markdown(f"{icon} **{md(check.name)}**: {md(check.detail)}")
+            st.markdown(f"{icon} **{md(check.name)}**: {md(findings.meanings(check.detail))}")
 
 
 def _ask_warnings(proposal: Proposal) -> list[str]:
@@ -139,6 +137,7 @@ def _write(asked: _Asked, note: str, accepted: list[str]) -> None:
         st.error(f"Nothing was written. {md(place)}: {md(error.strerror or str(error))}", icon=":material/error:")
         return
     asked.written = (manifest, str(path))
+    reads.pending_count.clear()
     st.rerun(scope="fragment")
 
 

@@ -6,23 +6,24 @@ the row that was seen when the catalog changed meanwhile.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS
 from core.fs.names import short_id
-from core.model import Checkpoint, FileStat, Run, Variable
 from pages._shared import format as fmt
-from pages._shared import links
-from pages._shared.text import button, md, shorten, shown
+from pages._shared.text import md, shorten
 
 PAGE_ROWS = 100
-TF_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 _FROM_A = frozenset({"path", "run", "name", "role"})
-_ROW, _HEAD, _SHOWN_ROWS = 35, 38, 20  # pixels, pixels, rows before the table scrolls by itself
+OPEN = "open"  # the head of the column of arrows
+# The spaces widen what can be clicked to the whole cell.
+_ARROW = "\u00a0" * 8 + "→" + "\u00a0" * 8
+_ROW, _HEAD = 35, 38  # pixels
+# A longer table scrolls by itself, and its height cuts a row in two, so that one sees that more follow.
+_WHOLE, _CUT = 50, 20.5  # rows
+_LETTER, _NARROWEST, _WIDEST = 6.8, 120, 430  # pixels: a letter of a cell, the width of a column of names
 Width = Literal["small", "medium", "large"] | int | None
 T = TypeVar("T")
 
@@ -31,17 +32,19 @@ T = TypeVar("T")
 class Column(Generic[T]):
     """One column: its head, a record's cell, and the name to sort by where it can be sorted.
 
-    `opens` makes its cells buttons that open the row; `right` aligns numbers and sizes; `colors` gives each word of a
-    cell (a list) a badge of that colour.
+    `name` marks what a record is called: its column is as wide as the names.
+    `right` aligns numbers and sizes; `colors` gives each word of a cell (a list) a badge of that colour; `help` is
+    shown over the head.
     """
 
     head: str
     cell: Callable[[T], object]
     sort: str | None = None
-    opens: bool = False
+    name: bool = False
     right: bool = False
     width: Width = None
     colors: Callable[[str], str] | None = None
+    help: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +80,12 @@ def show(
     frame = pd.DataFrame({column.head: [column.cell(record) for record in records] for column in columns})
     modes: list[Any] = (["single-cell"] if opens else []) + (["single-column"] if sort else [])
     name = f"{key}-{short_id(*st.query_params.to_dict().values(), repr(sort))}"
-    config = {column.head: _config(column, frame, sort, f"{name}-open" if opens else None) for column in columns}
+    config = {column.head: _config(column, frame, sort) for column in columns}
+    if opens is not None:
+        frame.insert(0, OPEN, _ARROW)
+        config[OPEN] = st.column_config.ButtonColumn(width=55, type="tertiary", key=f"{name}-open")
     options: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
-    options["height"] = "content" if len(records) <= _SHOWN_ROWS else _HEAD + _ROW * _SHOWN_ROWS
+    options["height"] = "content" if len(records) <= _WHOLE else _HEAD + int(_ROW * _CUT)
     event: Any = st.dataframe(
         frame, hide_index=True, column_config=config, key=name, alt=alt, placeholder=fmt.NONE, **options
     )
@@ -87,12 +93,7 @@ def show(
         _sort_by(columns, event.selection.columns[0], sort)
     if opens is not None:
         queries = [opens[1](record) for record in records]
-        _open(name, columns, event.selection.cells, opens[0], queries, list(frame[columns[0].head]))
-
-
-def key_of(key: str, sort: Sort | None = None) -> str:
-    """The widget key that `show` uses with the present URL."""
-    return f"{key}-{short_id(*st.query_params.to_dict().values(), repr(sort))}"
+        _open(name, event.selection.cells, opens[0], queries, list(frame[columns[0].head]))
 
 
 def pages(total: int, *, key: str = "page") -> int:
@@ -103,103 +104,23 @@ def pages(total: int, *, key: str = "page") -> int:
     return (st.pagination(count, key=key, bind="query-params") - 1) * PAGE_ROWS
 
 
-def runs(records: Sequence[Run], now: datetime, *, sort: Sort) -> None:
-    """The table of runs."""
-    columns = (
-        Column[Run](head="run", cell=lambda run: button(links.run_name(run.path)), sort="path", opens=True),
-        Column[Run](head="status", cell=lambda run: [run.status], colors=fmt.color),
-        Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
-        Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),
-        Column[Run](head="checkpoints", cell=lambda run: fmt.number(run.checkpoints), sort="checkpoints", right=True),
-        Column[Run](head="size", cell=lambda run: fmt.size(run.bytes), sort="bytes", right=True),
-        Column[Run](
-            head="health", cell=lambda run: fmt.findings(run.errors, run.warnings), sort="errors", colors=fmt.color
-        ),
-        Column[Run](head="last saved at (UTC)", cell=lambda run: fmt.exact(run.last_saved, zone=False)),
-    )
-    assert {column.sort for column in columns if column.sort} <= set(RUN_SORTS)
-    opens = (links.RUN, lambda run: links.run_query(run.root, run.path))
-    show(columns, records, key="runs", alt="Runs, one a row", opens=opens, sort=sort)
-
-
-def checkpoints(
-    records: Sequence[Checkpoint], now: datetime, *, key: str, sort: Sort | None = None, with_run: bool = True
-) -> None:
-    """The table of checkpoints; `with_run` adds the run's column."""
-    place = Column[Checkpoint](head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width=140)
-    epoch = Column[Checkpoint](head="epoch", cell=lambda item: fmt.sourced(item.facts.epoch), sort="epoch", right=True)
-    columns = (
-        Column[Checkpoint](
-            head="checkpoint",
-            cell=lambda item: button(links.local(item.path, item.run)),
-            sort="path",
-            opens=True,
-            width=200 if with_run else None,
-        ),
-        *((place,) if with_run else ()),
-        Column[Checkpoint](head="step", cell=lambda item: fmt.sourced(item.facts.step), sort="step", right=True),
-        *((epoch,) if any(item.facts.epoch for item in records) else ()),
-        Column[Checkpoint](head="saved", cell=lambda item: fmt.ago(item.saved_at, now), sort="saved_at"),
-        Column[Checkpoint](head="size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True),
-        Column[Checkpoint](head="health", cell=lambda item: [fmt.HEALTH[item.health]], sort="health", colors=fmt.color),
-        Column[Checkpoint](head="restorable", cell=lambda item: "yes" if item.restorable else "no"),
-        Column[Checkpoint](head="contents", cell=lambda item: fmt.CONTENTS[item.facts.contents]),
-        Column[Checkpoint](head="format", cell=lambda item: fmt.FORMATS[item.format]),
-        Column[Checkpoint](head="saved at (UTC)", cell=lambda item: fmt.exact(item.saved_at, zone=False)),
-    )
-    assert {column.sort for column in columns if column.sort} <= set(CHECKPOINT_SORTS)
-    show(
-        columns,
-        records,
-        key=key,
-        alt="Checkpoints, one a row",
-        opens=(links.CHECKPOINT, links.checkpoint_query),
-        sort=sort,
-    )
-
-
-def variables(records: Sequence[Variable], *, sort: Sort) -> None:
-    """The table of a checkpoint's variables, without TensorFlow's ending of their names."""
-    columns = (
-        Column[Variable](
-            head="name", cell=lambda item: shown(item.name.removesuffix(TF_ENDING)), sort="name", width="large"
-        ),
-        Column[Variable](head="shape", cell=lambda item: fmt.shape(item.shape), right=True),
-        Column[Variable](head="dtype", cell=lambda item: shown(item.dtype)),
-        Column[Variable](head="size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True),
-        Column[Variable](head="role", cell=lambda item: fmt.ROLES[item.role], sort="role"),
-        Column[Variable](head="shard", cell=lambda item: fmt.number(item.shard), right=True),
-    )
-    show(columns, records, key="variables", alt="Variables, one a row", sort=sort)
-
-
-def files(records: Sequence[FileStat], now: datetime, *, key: str = "files") -> None:
-    """The table of files."""
-
-    def changed(item: FileStat) -> datetime:
-        return datetime.fromtimestamp(item.mtime_ns / 1e9, tz=now.tzinfo)
-
-    columns = (
-        Column[FileStat](head="file", cell=lambda item: shown(item.name), width="large"),
-        Column[FileStat](head="size", cell=lambda item: fmt.size(item.size), right=True),
-        Column[FileStat](head="modified", cell=lambda item: fmt.ago(changed(item), now)),
-        Column[FileStat](head="modified at (UTC)", cell=lambda item: fmt.exact(changed(item), zone=False)),
-    )
-    show(columns, records, key=key, alt="Files, one a row")
-
-
-def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None, open_key: str | None) -> Any:  # noqa: ANN401
+def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None) -> Any:  # noqa: ANN401
     """The column's configuration, of one of Streamlit's many types."""
-    label = column.head
+    label, cells = column.head, frame[column.head]
     if sort is not None and column.sort == sort.by:
         label += " ↓" if sort.descending else " ↑"
-    if column.opens and open_key is not None:
-        return st.column_config.ButtonColumn(label, width=column.width, type="tertiary", alignment="left", key=open_key)
     if column.colors is not None:
-        words = sorted({word for words in frame[column.head] for word in words})
+        words = sorted({word for words in cells for word in words})
         colors = [column.colors(word) for word in words]
-        return st.column_config.MultiselectColumn(label, width=column.width, options=words, color=colors)
-    return st.column_config.TextColumn(label, width=column.width, alignment="right" if column.right else "left")
+        return st.column_config.MultiselectColumn(
+            label, width=column.width, help=column.help, options=words, color=colors
+        )
+    width = column.width
+    if column.name:
+        longest = max((len(cell) for cell in cells), default=0)
+        width = round(min(max(longest * _LETTER + 20, _NARROWEST), _WIDEST))
+    alignment: Literal["left", "right"] = "right" if column.right else "left"
+    return st.column_config.TextColumn(label, width=width, help=column.help, alignment=alignment)
 
 
 def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
@@ -210,19 +131,12 @@ def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
         st.rerun()
 
 
-def _open(
-    name: str,
-    columns: Sequence[Column[Any]],
-    cells: Sequence[Any],
-    page: str,
-    queries: list[dict[str, str]],
-    names: list[str],
-) -> None:
+def _open(name: str, cells: Sequence[Any], page: str, queries: list[dict[str, str]], names: list[str]) -> None:
     """Go where a clicked row leads, by what was drawn when it was clicked.
 
-    The keyboard enters a table at its first cell. That opens nothing, and neither do the cells that it moves to from
-    there: the next stop after the table is then a link that opens the row. A first choice of any other cell is a click;
-    a click on the first name is the button's.
+    The keyboard enters a table at its first cell, an arrow that the mouse presses and never selects. That opens
+    nothing, and neither do the cells that the keyboard moves to from there: the next stop after the table is then a
+    link that opens the row. A first choice of any other cell is a click.
     """
     drawn = st.session_state.get(f"{name}-queries", queries)
     st.session_state[f"{name}-queries"] = queries
@@ -230,7 +144,7 @@ def _open(
     row = pressed["row"] if pressed else None
     if row is None and cells:
         number, head = cells[0]
-        if number == 0 and head == columns[0].head:
+        if head == OPEN:
             st.session_state[f"{name}-entered"] = True
         if not st.session_state.get(f"{name}-entered"):
             row = number

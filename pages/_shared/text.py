@@ -44,12 +44,6 @@ def html(text: str) -> str:
     return html_module.escape(shown(text))
 
 
-def button(text: str) -> str:
-    """Text for a button inside a table, where a leading `:material/…:` would become an icon."""
-    visible = shown(text)
-    return _WORD_JOINER + visible if visible.startswith(":") else visible
-
-
 def shorten(text: str, length: int = 60) -> str:
     """The end of a long path, which tells more than its beginning."""
     return text if len(text) <= length else "…" + text[1 - length :]

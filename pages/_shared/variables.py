@@ -6,25 +6,26 @@ from typing import Any
 import streamlit as st
 
 from core.fs.names import natural_key, to_text
-from core.model import Variable
+from core.model import Format, Variable
 from pages._shared import format as fmt
-from pages._shared import tables
+from pages._shared import lists, tables
 
 _SORTS: dict[str, Callable[[Variable], Any]] = {
     "name": lambda item: natural_key(item.name),
     "bytes": lambda item: (item.bytes, natural_key(item.name)),
     "role": lambda item: (item.role.value, natural_key(item.name)),
 }
+_IN_SHARDS = (Format.TF_BUNDLE, Format.SAVED_MODEL, Format.WEIGHTS_H5_SHARDED)
 
 
-def show(variables: tuple[Variable, ...]) -> None:
+def show(variables: tuple[Variable, ...], stored_as: Format) -> None:
     """A search box and the table; its order and page stand in the URL."""
     text = st.text_input("Search", key="v", bind="query-params", placeholder="part of a name", icon=":material/search:")
     found = [item for item in variables if (text or "").lower() in to_text(item.name).lower()]
     sort = tables.Sort.asked(tuple(_SORTS), tables.Sort(by="name", descending=False))
     found.sort(key=_SORTS[sort.by], reverse=sort.descending)
-    ending = any(item.name.endswith(tables.TF_ENDING) for item in variables)
-    note = f" Each name ends in `{tables.TF_ENDING}`, which is left out." if ending else ""
+    ending = any(item.name.endswith(lists.TF_ENDING) for item in variables)
+    note = f" Each name ends in `{lists.TF_ENDING}`, which is left out." if ending else ""
     st.caption(f"{fmt.count(len(found), 'variable')}, {fmt.size(sum(item.bytes for item in found))}.{note}")
     offset = tables.pages(len(found))
-    tables.variables(found[offset : offset + tables.PAGE_ROWS], sort=sort)
+    lists.variables(found[offset : offset + tables.PAGE_ROWS], sort=sort, in_shards=stored_as in _IN_SHARDS)
