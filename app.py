@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import CoreError
 from pages._shared import service
+from pages._shared.guard import OwnSite
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -77,6 +78,6 @@ except CoreError as error:
 app = st.App(
     "pages/router.py",
     lifespan=lifespan,
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(SecurityHeaders), Middleware(OwnSite)],
     routes=[Route("/readyz", ready)],
 )

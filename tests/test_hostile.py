@@ -19,10 +19,11 @@ from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto
 from core.fs.local import LocalStorage
 from core.index.folder import read_folder
 from core.model import FileStat
-from tests import builders, hostile_files
+from tests import builders, hostile_files, hostile_hdf5
 from tests import read_folder as reader
 from tests.bundle_files import put
-from tests.hostile_files import GIB, MIB, Maker, entries_of, hdf5, shaped, sparse, text_file, weight_map
+from tests.hostile_files import GIB, MIB, Maker, entries_of, shaped, sparse, text_file, weight_map
+from tests.hostile_hdf5 import hdf5
 
 READER = Path(reader.__file__)
 MEMORY = 200  # megabytes, for one file
@@ -89,8 +90,8 @@ def many_values(start: str, end: str) -> str:
         (hostile_files.other_method, "bad.keras", "unreadable-file", "neither stored nor deflated"),
         (hostile_files.hidden_directory, "bad.keras", "unreadable-file", "a directory of 4,294,967,296 bytes"),
         (hostile_files.many_members, "bad.keras", "unreadable-file", "it has no model.weights.h5"),
-        (hdf5(hostile_files.many_groups), "bad.weights.h5", "unreadable-file", "more than 20,000 objects"),
-        (hdf5(hostile_files.absurd_extents), "bad.weights.h5", "unreadable-file", "sizes below 0, or adding up to"),
+        (hdf5(hostile_hdf5.many_groups), "bad.weights.h5", "unreadable-file", "more than 20,000 objects"),
+        (hdf5(hostile_hdf5.absurd_extents), "bad.weights.h5", "unreadable-file", "sizes below 0, or adding up to"),
         (entries_of(shaped(HUGE)), "bad", "unreadable-index", "shapes below 0, or adding up to"),
         (entries_of(shaped(-3)), "bad", "unreadable-index", "shapes below 0, or adding up to"),
         (entries_of(shaped(*[HUGE] * 254)), "bad", "unreadable-index", "shapes below 0, or adding up to"),
@@ -185,12 +186,12 @@ def test_an_index_of_nothing_and_without_a_shard_is_foreign(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("make", "contents", "step", "variables"),
     [
-        (hdf5(hostile_files.loops), "weights_only", None, 1),
-        (hdf5(hostile_files.links), "weights_only", None, 1),
-        (hdf5(hostile_files.borrowed_counter), "weights_and_optimizer", None, 3),
-        (hdf5(hostile_files.endless_counter), "weights_and_optimizer", None, 2),
-        (hdf5(hostile_files.nested_optimizers), "unknown", None, 2_500),
-        (hdf5(hostile_files.odd_names), "weights_only", None, 5),
+        (hdf5(hostile_hdf5.loops), "weights_only", None, 1),
+        (hdf5(hostile_hdf5.links), "weights_only", None, 1),
+        (hdf5(hostile_hdf5.borrowed_counter), "weights_and_optimizer", None, 3),
+        (hdf5(hostile_hdf5.endless_counter), "weights_and_optimizer", None, 2),
+        (hdf5(hostile_hdf5.nested_optimizers), "unknown", None, 2_500),
+        (hdf5(hostile_hdf5.odd_names), "weights_only", None, 5),
     ],
     ids=["loops", "links", "borrowed", "endless", "nested", "names"],
 )
@@ -203,7 +204,7 @@ def test_hdf5_is_read_without_leaving_the_file(
 
 
 def test_attributes_of_hundreds_of_megabytes_cost_a_finding_at_most(tmp_path: Path) -> None:
-    hdf5(hostile_files.huge_attributes)(tmp_path)
+    hdf5(hostile_hdf5.huge_attributes)(tmp_path)
     assert "too-large: bad.weights.h5: tree" in scan(tmp_path).reason("bad.weights.h5", "unreadable-file")
 
 

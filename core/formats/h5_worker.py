@@ -115,10 +115,8 @@ def kind_of(type_id: Any) -> str:  # noqa: ANN401
 def integer(found: Any) -> int | None:  # noqa: ANN401
     """A scalar's value; None where another file holds it (external, virtual), or where no database keeps it."""
     plan = found.get_create_plist()
-    if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
-        return None
-    value = int(h5py.Dataset(found)[()])
-    return value if value < 1 << 63 else None
+    is_inside = plan.get_layout() != h5d.VIRTUAL and not plan.get_external_count()
+    return value if is_inside and (value := int(h5py.Dataset(found)[()])) < 1 << 63 else None
 
 
 def dataset(root: Any, name: bytes, budget: list[int]) -> list[Any]:  # noqa: ANN401
