@@ -68,7 +68,7 @@ def page(browser: "Browser", server: Server) -> Iterator["Page"]:
 def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page", server: Server) -> None:
     page.goto("/")
     page.locator("[data-testid=stMetric]", has_text="Checkpoints").get_by_text(re.compile(r"^\d\d$")).wait_for()
-    page.get_by_role("link", name="Runs").click()
+    page.get_by_role("link", name="Runs", exact=True).click()
     page.wait_for_url("**/runs")
     page.get_by_role("textbox", name="Search").fill("mnist")
     page.keyboard.press("Enter")
@@ -164,7 +164,7 @@ def test_the_keyboard_enters_a_table_without_opening_a_row_and_finds_a_link_behi
     page.get_by_role("heading", name=second).wait_for()
 
 
-@pytest.mark.parametrize("right", [15, 28, 120, 175])
+@pytest.mark.parametrize("right", [4, 75, 120])
 @pytest.mark.parametrize("row", [0, 1])
 def test_a_click_anywhere_in_a_row_of_runs_opens_it(page: "Page", row: int, right: int) -> None:
     page.goto("/runs?q=churn" if row == 0 else "/runs")
@@ -173,7 +173,7 @@ def test_a_click_anywhere_in_a_row_of_runs_opens_it(page: "Page", row: int, righ
     page.wait_for_url("**/run?**")
 
 
-@pytest.mark.parametrize("right", [28, 75])
+@pytest.mark.parametrize("right", [4, 75])
 @pytest.mark.parametrize("place", ["checkpoints", "run"])
 def test_a_click_anywhere_in_a_row_of_checkpoints_opens_it(
     page: "Page", server: Server, place: str, right: int

@@ -140,6 +140,10 @@ def test_a_missing_shard_of_unknown_length_is_missing() -> None:
 EXISTING = frozenset({"run/ckpts/c-1", "run/ckpts/c-2", "run/..data/c-1", "run/ck[pt/c-1", "c-1"})
 
 
+MOVED = "The run was moved: its state file"
+OUTSIDE = "outside of the root, where nothing is looked at."
+
+
 def a_state(latest: str | None, *history: str, folder: str = "run/ckpts", **fields: str) -> StateFile:
     path = f"{folder}/checkpoint".lstrip("/")
     return StateFile(
@@ -181,7 +185,7 @@ def a_state(latest: str | None, *history: str, folder: str = "run/ckpts", **fiel
             [
                 (
                     "moved-run",
-                    "The run was moved: its state file names 2 checkpoints in /old/place; the same names lie here.",
+                    f"{MOVED} names 2 checkpoints in /old/place; the same names lie here.",
                 )
             ],
             id="moved",
@@ -189,14 +193,22 @@ def a_state(latest: str | None, *history: str, folder: str = "run/ckpts", **fiel
         pytest.param(
             a_state("/old/c-9", "/old/c-1"),
             [
-                ("moved-run", "The run was moved: its state file names 1 checkpoint in /old; the same names lie here."),
-                ("dangling-latest", "The state file's latest, /old/c-9, lies outside of the root, where nothing is looked at."),
+                ("moved-run", f"{MOVED} names 1 checkpoint in /old; the same names lie here."),
+                (
+                    "dangling-latest",
+                    "The state file's latest, /old/c-9, lies " + OUTSIDE,
+                ),
             ],
             id="moved-and-latest-gone",
         ),
         pytest.param(
             a_state("../../../c-1"),
-            [("dangling-latest", "The state file's latest, ../../../c-1, lies outside of the root, where nothing is looked at.")],
+            [
+                (
+                    "dangling-latest",
+                    "The state file's latest, ../../../c-1, lies " + OUTSIDE,
+                )
+            ],
             id="out-of-the-root",
         ),
         pytest.param(

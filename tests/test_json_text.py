@@ -18,7 +18,18 @@ def test_a_document_cut_anywhere_is_truncated() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"{'a': 1}", b"[1, 2,, 3]", b"nonsense", b"\xff\xfe\xfd", b"[" * 200_000, b"9" * 10_000, b"{} {}", b'"\\ud83d"', b'"\xed\xa0\xbd"']
+    "content",
+    [
+        b"{'a': 1}",
+        b"[1, 2,, 3]",
+        b"nonsense",
+        b"\xff\xfe\xfd",
+        b"[" * 200_000,
+        b"9" * 10_000,
+        b"{} {}",
+        b'"\\ud83d"',
+        b'"\xed\xa0\xbd"',
+    ],
 )
 def test_no_json_is_corrupt(content: bytes) -> None:
     error: type[FormatError] = CorruptError

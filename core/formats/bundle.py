@@ -57,9 +57,10 @@ def read(
     shards = _shards(prefix, found.index, files)
     values = Values(storage, folder, shards, found)
     layout = _layout(found, values, cache)
+    facts = _facts(layout, values)._replace(shards=shards, problem=_lfs_problem(storage, folder, shards))
     if any(shard.name in files and files[shard.name].mtime_ns > files[index_name].mtime_ns for shard in shards):
         values.read(layout.samples)  # a save ends with the index: an older one is a reason to look closer
-    return _facts(layout, values, shards, _lfs_problem(storage, folder, shards)), layout.variables
+    return facts if values.mismatch is None else facts._replace(mismatch=values.mismatch), layout.variables
 
 
 def _absent(file: str, kind: str, detail: str) -> Facts:
@@ -134,8 +135,8 @@ def _roles(index: BundleIndex, graph: BundleEntry | None, values: Values) -> tup
     return graph_roles(message, trainable.__contains__, scalars.__contains__), None
 
 
-def _facts(layout: Layout, values: Values, shards: tuple[Shard, ...], problem: ReadProblem | None) -> Facts:
-    """The layout's facts with what only this very file tells."""
+def _facts(layout: Layout, values: Values) -> Facts:
+    """The layout's facts with the counters of this very file."""
     numbers = values.integers(layout.scalars)
     step = step_of(layout, numbers)
     reason = layout.facts.step_reason
@@ -146,7 +147,4 @@ def _facts(layout: Layout, values: Values, shards: tuple[Shard, ...], problem: R
         step_reason=None if step is not None else reason,
         epoch=first_of(layout.epochs, numbers),
         save_counter=first_of(layout.saves, numbers),
-        shards=shards,
-        mismatch=values.mismatch,
-        problem=problem,
     )

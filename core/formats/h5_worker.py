@@ -28,7 +28,6 @@ MAX_NAMES = 8 << 20  # bytes of all paths
 MAX_TEXT = 8 << 20  # bytes of an attribute that is read
 MAX_VALUES = 256  # integer scalars that are read
 MEMORY = 160 << 20  # bytes that a file may cost beyond what the imports took
-NO_MEMORY = "memory allocation failed"  # the library's own words, in errors of any kind
 
 
 class Refused(Exception):  # noqa: N818 (an answer, not a mishap)
@@ -48,9 +47,7 @@ class Window(io.RawIOBase):
         """Yes."""
         return True
 
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
+    seekable = readable
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move within the window."""
@@ -90,8 +87,7 @@ def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py
     if attribute.get_type().get_class() != h5t.STRING:
         return None
     value = h5py.AttributeManager(SimpleNamespace(id=place))[name.decode()]
-    if isinstance(value, str):
-        value = value.encode("utf-8", "surrogateescape")
+    value = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return text(value) if isinstance(value, bytes) and len(value) <= MAX_TEXT else None
 
 
@@ -126,8 +122,7 @@ def dataset(root: Any, name: bytes, budget: list[int]) -> list[Any]:  # noqa: AN
     kind = kind_of(type_id)
     if kind.startswith("opaque") and h5a.exists(found, b"dtype"):
         kind = text_attribute(found, b"dtype") or kind
-    shape = found.shape
-    value = None
+    shape, value = found.shape, None
     if kind[:3] in ("int", "uin") and shape == () and budget[0] > 0:
         budget[0] -= 1
         value = integer(found)
@@ -209,7 +204,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except Refused as refused:
         return {"error": list(refused.args)}
     except Exception as error:  # noqa: BLE001 (the library raises all kinds over damaged files)
-        if isinstance(error, MemoryError) or NO_MEMORY in str(error):
+        if isinstance(error, MemoryError) or "memory allocation failed" in str(error):  # the library's own words
             return {"error": ["too-large", "tree", "reading it takes more memory than a file may cost"]}
         if isinstance(error, OSError):
             return {"error": ["corrupt" if error.errno is None else "unreadable", "tree", str(error)]}
@@ -235,13 +230,12 @@ def limit_memory() -> None:
 def main() -> None:
     """Answer until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends this process by closing stdin
-    requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand among the answers
     limit_memory()
     answers.write(b'{"ready": true}\n')
     answers.flush()
-    for line in requests:
+    for line in sys.stdin.buffer:
         request = json.loads(line)
         # The kernel ends a read that hangs in native code, also when the parent is gone.
         signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)

@@ -19,7 +19,7 @@ PAGE_ROWS = 100
 _FROM_A = frozenset({"path", "run", "name", "role"})
 OPEN = "open"  # the head of the column of arrows
 # The spaces widen what can be clicked to the whole cell.
-_ARROW = "\u00a0" * 8 + "→" + "\u00a0" * 8
+_ARROW = "\u00a0" * 20 + "→" + "\u00a0" * 20
 _ROW, _HEAD = 35, 38  # pixels
 # A longer table scrolls by itself, and its height cuts a row in two, so that one sees that more follow.
 _WHOLE, _CUT = 50, 20.5  # rows
