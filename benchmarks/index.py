@@ -134,6 +134,8 @@ def main() -> int:
         make_tree(root, save_templates(base / "saves", SAVES), arguments.bundles)
         cold, refresh, count = index_seconds(root, base / "home")
         loop, find = tensorflow_loop(root), find_seconds(root)
+    if count != arguments.bundles:
+        raise RuntimeError(f"{count} checkpoints were indexed of {arguments.bundles}")
     print(f"{count:,} bundles, {PER_FOLDER} to a folder; median of {ROUNDS}; Waypoint in at most {PROCESSES} processes")
     ratios = cold / loop, refresh / find
     print(f"cold index {cold:.2f} s ÷ load_checkpoint loop {loop:.2f} s = {ratios[0]:.2f} (limit {LIMIT_COLD})")

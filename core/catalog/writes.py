@@ -3,10 +3,10 @@
 import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from core.catalog.rows import (
     bounded,
@@ -25,8 +25,7 @@ from core.model import Checkpoint, Finding, Leftover, Problem, Root, StateFile
 _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 999
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFolder:
+class KnownFolder(NamedTuple):
     """A folder as the last pass saw it; `run` is '.' for the root and None outside every run."""
 
     path: str
@@ -47,28 +46,29 @@ class KnownFolder:
 
 def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
     """Every folder of a root, by path."""
-    rows = connection.execute(select(folders).where(folders.c.root == root)).mappings()
-    return {known.path: known for known in (_folder_from_row(row) for row in rows)}
+    columns = [folders.c[name] for name in KnownFolder._fields]
+    rows = connection.execute(select(*columns).where(folders.c.root == root))
+    return {known.path: known for known in (_folder_of(*row) for row in rows)}
 
 
-def _folder_from_row(row: RowMapping) -> KnownFolder:
+def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: Any) -> KnownFolder:  # noqa: ANN401
+    """A row, in the order of KnownFolder's fields. Most folders hold nothing of note: empty lists are not parsed."""
+    newest, units, folder_unit, marker, recheck, size, states, leftovers, problems, run = rest
     return KnownFolder(
-        path=from_text(row["path"]),
-        signature=row["signature"],
-        times=tuple((from_text(name), time) for name, time in json.loads(row["times"])),
-        subfolders=() if row["subfolders"] == "[]" else tuple(map(from_text, json.loads(row["subfolders"]))),
-        newest_ns=row["newest_ns"],
-        has_units=row["has_units"],
-        has_folder_unit=row["has_folder_unit"],
-        is_marker=row["is_marker"],
-        recheck=row["recheck"],
-        bytes=row["bytes"],
-        states=() if row["states"] == "[]" else states_from_json(row["states"]),
-        leftovers=() if row["leftovers"] == "[]" else leftovers_from_json(row["leftovers"]),
-        problems=()
-        if row["problems"] == "[]"
-        else tuple(Problem(path=path, problem=text) for path, text in json.loads(row["problems"])),
-        run=None if row["run"] is None else from_text(row["run"]),
+        from_text(path),
+        signature,
+        tuple((from_text(name), time) for name, time in json.loads(times)),
+        () if subfolders == "[]" else tuple(map(from_text, json.loads(subfolders))),
+        newest,
+        units,
+        folder_unit,
+        marker,
+        recheck,
+        size,
+        () if states == "[]" else states_from_json(states),
+        () if leftovers == "[]" else leftovers_from_json(leftovers),
+        () if problems == "[]" else tuple(Problem(path=where, problem=text) for where, text in json.loads(problems)),
+        None if run is None else from_text(run),
     )
 
 
@@ -154,8 +154,8 @@ def _insert_many(connection: Connection, table: Table, rows: Sequence[dict[str, 
     """
     compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(rows[0]))
     if compiled.positional and compiled.positiontup is not None:
-        names = compiled.positiontup
-        connection.exec_driver_sql(str(compiled), [tuple(row[name] for name in names) for row in rows])
+        in_order = itemgetter(*compiled.positiontup)
+        connection.exec_driver_sql(str(compiled), [in_order(row) for row in rows])
     else:
         connection.exec_driver_sql(str(compiled), list(rows))
 

@@ -31,6 +31,7 @@ class LocalStorage:
 
     def members(self, folder: str) -> Members:
         """The members of a folder; see `Storage.members`."""
+        is_link, is_regular = modes.S_ISLNK, modes.S_ISREG
         files: list[FileStat] = []
         subfolders: list[str] = []
         problems: list[Problem] = []
@@ -42,10 +43,14 @@ class LocalStorage:
                     try:
                         if entry.is_dir(follow_symlinks=False):
                             subfolders.append(entry.name)
-                        elif not entry.is_symlink() or self._leads_inside(folder, entry.name):
+                            continue
+                        found = entry.stat(follow_symlinks=False)
+                        if is_link(found.st_mode):
+                            if not self._leads_inside(folder, entry.name):
+                                continue
                             found = entry.stat()
-                            if modes.S_ISREG(found.st_mode):
-                                files.append(_file(entry.name, found))
+                        if is_regular(found.st_mode):
+                            files.append(_file(entry.name, found))
                     except FileNotFoundError:
                         continue
                     except OSError as error:
@@ -116,12 +121,13 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
 
 
 def _file(name: str, found: os.stat_result) -> FileStat:
+    time_ns = found.st_mtime_ns
     return _new_tuple(
         FileStat,
         (
             name,
             found.st_size,
-            min(max(found.st_mtime_ns, -_FAR_NS), _FAR_NS),
+            time_ns if -_FAR_NS < time_ns < _FAR_NS else (_FAR_NS if time_ns > 0 else -_FAR_NS),
             found.st_ino,
             found.st_dev,
             found.st_nlink,

@@ -1,5 +1,6 @@
 """The first half of a pass: walk a root and compare each folder with what the catalog knows of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.catalog.writes import KnownFolder
@@ -26,10 +27,17 @@ class Changes:
 
 
 def find_changes(
-    storage: Storage, known: dict[str, KnownFolder], options: Options, now_ns: int, progress: Progress
+    storage: Storage,
+    known: dict[str, KnownFolder],
+    options: Options,
+    now_ns: int,
+    progress: Progress,
+    expect: Callable[[int], None],
 ) -> Changes:
-    """Walk the root. OSError where the root itself cannot be listed; below it, what is known of an unreadable folder
-    stays and the problem is noted.
+    """Walk the root; `expect` is told how many files will have to be read.
+
+    OSError where the root itself cannot be listed; below it, what is known of an unreadable folder stays and the
+    problem is noted.
     """
     found = Changes()
     recent_ns = now_ns - int(options.ages.live_window * SECOND_NS)
@@ -63,6 +71,7 @@ def find_changes(
         if groups.has_units and groups.all_doubtful:
             found.doubtful.append(path)
         kept += len(listing.files)
+        expect(len(listing.files))
         found.to_read[path] = listing if kept <= _KEPT_FILES else None
     found.gone = tuple(known.keys() - found.folders.keys())
     return found

@@ -6,7 +6,6 @@ A pass that reads little stays in one process: starting another takes about half
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 
 from core.fs.storage import Storage
 from core.index.reader_process import DiedError, Done, Item, ReaderProcess, read_chunk
@@ -17,26 +16,40 @@ _CHUNK_FILES = 800
 _AHEAD = 8  # chunks that wait for the other process: it goes on while this one writes to the catalog
 
 
-def read_all(storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
-    """Read the folders of each item (a name and its tasks) and yield the items as they get done, in no order.
+class Readers:
+    """Reads folders, with a second process once there is enough to read; close it after the pass."""
 
-    `items` is taken as it is needed. Should the other process die, this one reads what it had.
-    """
-    chunks = _chunks(items)
-    first: list[list[Item]] = []
-    while sum(map(_files, first)) < _WORTHWHILE and (chunk := next(chunks, None)) is not None:
-        first.append(chunk)
-    if sum(map(_files, first)) < _WORTHWHILE:
-        for chunk in first:
-            yield from read_chunk(storage, chunk)
-    else:
-        yield from _read_shared(storage, chain(first, chunks))
+    def __init__(self) -> None:
+        self._expected = 0
+        self._other: ReaderProcess | None = None
+
+    def expect(self, files: int) -> None:
+        """So many files more will have to be read: the second process starts while the walk goes on."""
+        self._expected += files
+        if self._expected >= _WORTHWHILE and self._other is None:
+            self._other = ReaderProcess()
+
+    def read_all(self, storage: Storage, items: Iterable[Item]) -> Iterator[Done]:
+        """Read the folders of each item (a name and its tasks) and yield the items as they get done, in no order.
+
+        `items` is taken as it is needed. Should the other process die, this one reads what it had.
+        """
+        if self._other is not None:
+            yield from _read_shared(self._other, storage, _chunks(items))
+        else:
+            for item in items:
+                yield from read_chunk(storage, [item])
+
+    def close(self) -> None:
+        """End the second process."""
+        if self._other is not None:
+            self._other.close()
 
 
-def _read_shared(storage: Storage, chunks: Iterator[list[Item]]) -> Iterator[Done]:
+def _read_shared(other: ReaderProcess, storage: Storage, chunks: Iterator[list[Item]]) -> Iterator[Done]:
     """A thread speaks with the other process; this one reads whenever that has enough, and what it has not begun."""
     given: deque[tuple[Future[list[Done]], list[Item]]] = deque()
-    other, thread = ReaderProcess(), ThreadPoolExecutor(1, "waypoint-reader")
+    thread = ThreadPoolExecutor(1, "waypoint-reader")
     try:
         for chunk in chunks:
             while given and given[0][0].done():

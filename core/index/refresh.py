@@ -5,8 +5,9 @@ together; then, run by run, the reading and the writing in transactions of some 
 while a large root is read for the first time.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine
@@ -19,7 +20,7 @@ from core.health import files as file_rules
 from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
 from core.index.options import SECOND_NS, Options, Progress
-from core.index.reader_pool import read_all
+from core.index.reader_pool import Readers
 from core.index.reader_process import Item
 from core.index.rollup import RunRecord, prefixes, roll_up, turning_points, wanted_prefixes
 from core.model import Checkpoint, Finding, Health, Listing, Problem
@@ -39,10 +40,11 @@ def refresh_root(
         times = writes.load_run_times(connection, root)
     progress.expected = len(known) or None
     now_ns = storage.now_ns()
-    changes = find_changes(storage, known, options, now_ns, progress)
     ages = options.ages
     current = {run for run, (changed, gap, made) in times.items() if turning_points(changed, gap, ages) == made}
-    _Pass(engine, storage, root, root_path, options, now_ns, known, current, changes, progress).write()
+    with contextlib.closing(Readers()) as readers:
+        changes = find_changes(storage, known, options, now_ns, progress, readers.expect)
+        _Pass(engine, storage, root, root_path, options, now_ns, known, current, changes, progress, readers).write()
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
 
 
@@ -73,6 +75,7 @@ class _Pass:
     current: set[str]  # runs whose row is there and was made with these settings
     changes: Changes
     progress: Progress
+    readers: Readers
     old_rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -87,7 +90,7 @@ class _Pass:
             writes.delete_folders(connection, self.root, self.changes.gone)
             writes.delete_runs(connection, self.root, left)
         batch = _Batch()
-        for run, results in read_all(self.storage, self._items(by_run)):
+        for run, results in self.readers.read_all(self.storage, self._items(by_run)):
             self._add(batch, run, by_run[run], results)
             self.progress.step()
             if batch.size >= _BATCH:
@@ -109,7 +112,7 @@ class _Pass:
         for path in self.changes.doubtful:
             listing = self._listing(path)
             if listing is not None and not read_folder(self.storage, self._task(listing, "", ())).checkpoints:
-                self.changes.folders[path] = replace(self.changes.folders[path], has_units=False)
+                self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
             self.progress.step()
 
     def _dirty_runs(self) -> dict[str, list[str]]:
@@ -135,7 +138,7 @@ class _Pass:
             if run is not None:
                 by_run.setdefault(run, []).append(path)
             if item.run != run:
-                folders[path] = replace(item, run=run)
+                folders[path] = item._replace(run=run)
         return {run: paths for run, paths in by_run.items() if run in dirty}
 
     def _items(self, by_run: dict[str, list[str]]) -> Iterator[Item]:
@@ -216,8 +219,7 @@ def _judged(item: Checkpoint) -> tuple[Finding, ...]:
 
 def _settled(folder: KnownFolder, result: FolderResult) -> KnownFolder:
     """A folder's record after it was read."""
-    return replace(
-        folder,
+    return folder._replace(
         signature=result.signature,
         states=result.states,
         leftovers=result.leftovers,

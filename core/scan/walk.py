@@ -7,6 +7,7 @@ into the listing of the folder that they are part of, so that every unit lies in
 import hashlib
 import marshal
 import re
+from operator import itemgetter
 
 from core.fs.names import to_text
 from core.fs.storage import Members, Storage
@@ -23,6 +24,7 @@ _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _RUN_ID = re.compile(rb"^run_(?:id|uuid)[ \t]*:[ \t]*\S", re.MULTILINE)
 _META_LIMIT = 64 * 1024
 _DEEPEST = 64
+_by_name = itemgetter(0)
 _SIGNED = 4  # the first fields of FileStat: name, size, mtime_ns, inode
 
 
@@ -48,7 +50,7 @@ def look(storage: Storage, folder: str) -> Listing:
             subfolders.append(name)
     return Listing(
         folder=folder,
-        files=tuple(sorted(files)),
+        files=tuple(sorted(files, key=_by_name)),
         subfolders=tuple(sorted(subfolders)),
         folder_times=tuple(times),
         is_run_marker=_is_marker(storage, folder, members, names),
