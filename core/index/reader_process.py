@@ -6,6 +6,7 @@ under Streamlit is the script of a page.
 
 import contextlib
 import fcntl
+import gc
 import os
 import pickle
 import subprocess
@@ -86,6 +87,7 @@ def read_chunk(storage: Storage, chunk: list[Item]) -> list[Done]:
 def main() -> None:
     """Answer until stdin ends."""
     requests, answers = os.fdopen(0, "rb", _PIPE), os.fdopen(os.dup(1), "wb", _PIPE)
+    gc.disable()  # records make no cycles, and this process is short-lived
     os.dup2(2, 1)  # whatever prints must not garble the answers
     while True:
         try:
