@@ -381,3 +381,10 @@ def test_an_index_without_its_table_is_a_row_of_ls(tmp_path: Path) -> None:
     (document,) = answer("ls", "--root", tmp_path / "data")
     assert (document["restorable"], document["variables"]) == (False, None)
     assert document["findings"] == ["unreadable-index"]
+
+
+def test_a_run_in_roots_inside_each_other_is_that_of_the_inner_one(tmp_path: Path) -> None:
+    root = a_root(tmp_path)
+    result = run("latest", root / "a", "--root", root, "--root", root / "a", "--json")
+    assert result.exit_code == 0
+    assert {(item["root"], item["run"]) for item in json.loads(result.stdout)} == {(str(root / "a"), ".")}

@@ -336,3 +336,9 @@ def test_a_finding_of_no_rule_is_an_error_of_the_program() -> None:
 
 def test_severities_are_ordered() -> None:
     assert [severity.rank for severity in (Severity.INFO, Severity.WARNING, Severity.ERROR)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("latest", ["ckpt-[9-0]", "ckpt-[z-a]*"])
+def test_a_range_that_is_none_matches_nothing(latest: str) -> None:
+    """As TensorFlow answers: it takes the path for a pattern, and this one fits no file."""
+    assert state.tensorflow_answer(a_state(latest), "/data", {"run/ckpts/ckpt-9"}) == Answer()
