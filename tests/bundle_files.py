@@ -2,8 +2,6 @@
 
 import functools
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +11,7 @@ from core.formats import bundle
 from core.formats.bundle import BundleCache
 from core.fs.local import LocalStorage
 from core.model import Facts, Variable
+from tests.writers import run_together
 
 _KEPT: list[TemporaryDirectory[str]] = []
 _KINDS = ("keras", "tf_keras")  # one process each: they disturb each other, and there are two cores
@@ -24,15 +23,7 @@ def folder() -> Path:
     kept = TemporaryDirectory(prefix="waypoint-tests-")
     _KEPT.append(kept)
     program = str(Path(__file__).with_name("write_bundles.py"))
-    running = [
-        subprocess.Popen(
-            [sys.executable, program, kept.name, kind], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        for kind in _KINDS
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in running]
-    for process, error in zip(running, errors, strict=True):
-        assert process.returncode == 0, error[-3000:]
+    run_together([[program, kept.name, kind] for kind in _KINDS])
     return Path(kept.name)
 
 

@@ -3,8 +3,6 @@
 import functools
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +16,7 @@ from core.fs.local import LocalStorage
 from core.index.folder import FolderTask, read_folder
 from core.model import Checkpoint
 from core.scan.walk import look
+from tests.writers import run_together
 
 _KEPT: list[TemporaryDirectory[str]] = []
 
@@ -30,13 +29,7 @@ def folder() -> Path:
     here = Path(__file__)
     commands = [[str(here.with_name("write_keras_files.py")), kept.name, kind] for kind in ("keras", "tf_keras")]
     commands.append([str(here.with_name("write_orbax_files.py")), kept.name])
-    running = [
-        subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for command in commands
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in running]
-    for process, error in zip(running, errors, strict=True):
-        assert process.returncode == 0, error[-3000:]
+    run_together(commands)
     return Path(kept.name)
 
 

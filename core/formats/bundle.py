@@ -8,20 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import FormatError, TooLargeError
-from core.formats import dtypes
+from core.formats import dtypes, lfs
 from core.formats.bundle_index import GRAPH_KEY, BundleEntry, BundleIndex, IndexCache, ReadIndex
 from core.formats.bundle_layout import Layout, first_of, make_layout, step_of
 from core.formats.bundle_values import Values
 from core.formats.name_based import name_roles
 from core.formats.object_graph import GraphRoles, graph_roles, parse_graph
-from core.fs.names import to_text
+from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, ReadProblem, Shard, Variable
 
 MAX_INDEX = 32 * 1024 * 1024
 MAX_GRAPH = 8 * 1024 * 1024
-_LFS = b"version https://git-lfs"
-_SMALL = 1024
 _KEPT_LAYOUTS = 64
 
 
@@ -48,11 +46,11 @@ def read(
     size = files[index_name].size
     if size > MAX_INDEX:
         raise TooLargeError(f"{size:,} bytes", section="index")
-    data = storage.read(_join(folder, index_name), size + 1)
+    data = storage.read(join(folder, index_name), size + 1)
     if not data:
         return _absent(index_name, "empty", "the file has no bytes"), ()
-    if data.startswith(_LFS):
-        return _absent(index_name, "lfs-pointer", "a Git LFS pointer stands in its place"), ()
+    if lfs.is_pointer(data):
+        return _absent(index_name, "lfs-pointer", lfs.DETAIL), ()
     found = cache.indexes.read(data)
     shards = _shards(prefix, found.index, files)
     values = Values(storage, folder, shards, found)
@@ -68,10 +66,6 @@ def _absent(file: str, kind: str, detail: str) -> Facts:
     return Facts(contents_reason=reason, step_reason=reason, problem=ReadProblem(kind=kind, file=file, detail=detail))
 
 
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
 def _shards(prefix: str, index: BundleIndex, files: Mapping[str, FileStat]) -> tuple[Shard, ...]:
     count = len(index.shard_lengths)
     shards = []
@@ -85,14 +79,14 @@ def _shards(prefix: str, index: BundleIndex, files: Mapping[str, FileStat]) -> t
 def _lfs_problem(storage: Storage, folder: str, shards: tuple[Shard, ...]) -> ReadProblem | None:
     """A Git LFS pointer in the place of a shard: a small file of the wrong length is looked into."""
     for shard in shards:
-        if shard.actual is None or shard.actual == shard.expected or shard.actual > _SMALL:
+        if shard.actual is None or shard.actual == shard.expected or shard.actual > lfs.MOST_BYTES:
             continue
         try:
-            is_pointer = storage.read(_join(folder, shard.name), len(_LFS)) == _LFS
+            is_pointer = lfs.is_pointer(storage.read(join(folder, shard.name), len(lfs.START)))
         except OSError:
             continue
         if is_pointer:
-            return ReadProblem(kind="lfs-pointer", file=shard.name, detail="a Git LFS pointer stands in its place")
+            return ReadProblem(kind="lfs-pointer", file=shard.name, detail=lfs.DETAIL)
     return None
 
 

@@ -7,7 +7,7 @@ from core.errors import CorruptError, FormatError, TruncatedError
 from core.formats.bundle_index import BundleEntry, ReadIndex
 from core.formats.checksum import crc32c, mask, masked_crc
 from core.formats.varint import read_varint
-from core.fs.names import to_text
+from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.model import Shard
 
@@ -45,7 +45,7 @@ class Values:
 
     def _stored(self, shard: Shard, entries: Sequence[BundleEntry]) -> list[bytes]:
         """The stored bytes of tensors in one shard."""
-        path = f"{self._folder}/{shard.name}" if self._folder else shard.name
+        path = join(self._folder, shard.name)
         first = min([entry.offset for entry in entries])
         length = max([entry.offset + entry.size for entry in entries]) - first
         if length > _ONE_READ:

@@ -9,15 +9,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from core.errors import FormatError, UnsupportedError
-from core.formats import bundle, file_names, hdf5, keras_zip, orbax, saved_model, v1
+from core.formats import bundle, file_names, hdf5, keras_zip, lfs, orbax, saved_model, v1
 from core.formats.bundle import BundleCache
-from core.fs.names import to_text
+from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, Format, ReadProblem, Sourced, Variable
 
 _log = logging.getLogger(__name__)
-LFS = b"version https://git-lfs"
-_LFS_SIZE = 1024
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
 # Formats that a worker process reads: worth reading several at once.
@@ -103,13 +101,13 @@ def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
     (file,) = unit.files.values()
     if file.size == 0:
         return _failed(unit, "empty", "the file has no bytes")
-    if file.size <= _LFS_SIZE and _head(storage, unit, file.name, len(LFS)) == LFS:
-        return _failed(unit, "lfs-pointer", "a Git LFS pointer stands in its place")
+    if file.size <= lfs.MOST_BYTES and lfs.is_pointer(_head(storage, unit, file.name, len(lfs.START))):
+        return _failed(unit, "lfs-pointer", lfs.DETAIL)
     return None
 
 
 def _head(storage: Storage, unit: Unit, name: str, length: int) -> bytes:
-    return storage.read(f"{unit.folder}/{name}" if unit.folder else name, length)
+    return storage.read(join(unit.folder, name), length)
 
 
 def _failed(unit: Unit, kind: str, detail: str) -> Reading:

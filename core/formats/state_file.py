@@ -7,6 +7,7 @@ import posixpath
 
 from google.protobuf import text_format
 
+from core.formats import lfs
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.fs.storage import Storage
 from core.model import FileStat, StateFile
@@ -15,7 +16,6 @@ NAME = "checkpoint"
 MAX_SIZE = 1024 * 1024  # about 10,000 checkpoints; a larger one takes seconds to parse
 _SHOWN = 200
 _FAR_S = 4_600_000_000.0  # the year 2115
-_LFS = b"version https://git-lfs"
 
 
 def read(storage: Storage, folder: str, file: FileStat) -> StateFile:
@@ -34,8 +34,8 @@ def read(storage: Storage, folder: str, file: FileStat) -> StateFile:
 
 def parse(path: str, data: bytes, mtime_ns: int = 0) -> StateFile:
     """A state file's content as a record."""
-    if data.startswith(_LFS):
-        return StateFile(path=path, unreadable="a Git LFS pointer stands in its place", mtime_ns=mtime_ns)
+    if lfs.is_pointer(data):
+        return StateFile(path=path, unreadable=lfs.DETAIL, mtime_ns=mtime_ns)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

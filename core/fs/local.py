@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from core.fs.names import to_text
+from core.fs.names import join, to_text
 from core.fs.storage import Members
 from core.model import FileStat, Problem
 
@@ -54,7 +54,7 @@ class LocalStorage:
                     except FileNotFoundError:
                         continue
                     except OSError as error:
-                        place = f"{folder}/{entry.name}" if folder else entry.name
+                        place = join(folder, entry.name)
                         problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
         finally:
             os.close(descriptor)

@@ -40,6 +40,11 @@ def from_text(text: str) -> str:
     return os.fsdecode(_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "surrogateescape")))
 
 
+def join(folder: str, name: str) -> str:
+    """A path below a folder; the root is ''."""
+    return f"{folder}/{name}" if folder else name
+
+
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key under which `ckpt-9` stands before `ckpt-10`."""
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _NUMBERS.split(name) if part)

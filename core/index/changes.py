@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.catalog.writes import KnownFolder
-from core.fs.names import to_text
+from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.index.options import SECOND_NS, Options, Progress
 from core.model import Listing, Problem
@@ -49,7 +49,7 @@ def find_changes(
         progress.step()
         if old is not None and not options.deep and _is_quiet(storage, old, recent_ns):
             found.folders[path] = old
-            waiting.extend(walk.join(path, name) for name in old.subfolders)
+            waiting.extend(join(path, name) for name in old.subfolders)
             continue
         try:
             listing = walk.look(storage, path)
@@ -61,7 +61,7 @@ def find_changes(
                 below = f"{path}/"
                 found.folders |= {name: item for name, item in known.items() if name == path or name.startswith(below)}
             continue
-        waiting.extend(walk.join(path, name) for name in listing.subfolders)
+        waiting.extend(join(path, name) for name in listing.subfolders)
         mark = walk.signature(listing)
         if old is not None and _is_same(old, listing, mark):
             found.folders[path] = old
@@ -91,9 +91,7 @@ def _is_quiet(storage: Storage, old: KnownFolder, recent_ns: int) -> bool:
     if old.recheck or old.problems or old.newest_ns > recent_ns or any(time > recent_ns for _, time in old.times):
         return False
     try:
-        return all(
-            storage.folder_time(walk.join(old.path, name) if name else old.path) == time for name, time in old.times
-        )
+        return all(storage.folder_time(join(old.path, name) if name else old.path) == time for name, time in old.times)
     except OSError:
         return False
 

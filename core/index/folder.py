@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from core.formats import file_names, hdf5, state_file
 from core.formats.bundle import BundleCache
 from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
-from core.fs.names import stem, to_text
+from core.fs.names import join, stem, to_text
 from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.model import (
@@ -25,7 +25,7 @@ from core.model import (
     StateFile,
 )
 from core.scan.group import Group, Groups, group
-from core.scan.walk import folder_units, join, look, signature
+from core.scan.walk import look, signature
 
 _SHOWN_FILES = 3
 _AHEAD_NS = 86_400 * 1_000_000_000
@@ -57,8 +57,6 @@ class FolderResult:
     parsed: int
     reused: int
     recheck: bool
-    has_units: bool
-    has_folder_unit: bool
 
 
 def read_folder(storage: Storage, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
@@ -126,8 +124,6 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         parsed=parsed,
         reused=reused,
         recheck=writing or len(problems) > len(listing.problems),
-        has_units=groups.has_units,
-        has_folder_unit=folder_units(beside, listing.folder),
     )
 
 

@@ -9,7 +9,7 @@ import marshal
 import re
 from operator import itemgetter
 
-from core.fs.names import to_text
+from core.fs.names import join, to_text
 from core.fs.storage import Members, Storage
 from core.model import FileStat, Listing, Problem
 
@@ -26,11 +26,6 @@ _META_LIMIT = 64 * 1024
 _DEEPEST = 64
 _by_name = itemgetter(0)
 _SIGNED = 4  # the first fields of FileStat: name, size, mtime_ns, inode
-
-
-def join(folder: str, name: str) -> str:
-    """A path below a folder; the root is ''."""
-    return f"{folder}/{name}" if folder else name
 
 
 def look(storage: Storage, folder: str) -> Listing:

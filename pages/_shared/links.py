@@ -27,11 +27,6 @@ def checkpoint_query(checkpoint: Checkpoint) -> dict[str, str]:
     return {**run_query(checkpoint.root, checkpoint.run), "path": to_text(checkpoint.path)}
 
 
-def open_run(root: str, run: str) -> NoReturn:
-    """Go to a run's page."""
-    st.switch_page(RUN, query_params=run_query(root, run))
-
-
 def open_checkpoint(checkpoint: Checkpoint) -> NoReturn:
     """Go to a checkpoint's page."""
     st.switch_page(CHECKPOINT, query_params=checkpoint_query(checkpoint))
