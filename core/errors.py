@@ -90,3 +90,11 @@ class CatalogError(CoreError):
 
 class NotRestorableError(CoreError):
     """Nothing that could be resumed, with the reasons."""
+
+
+class PlaceError(CoreError):
+    """A path that would lead out of the run's folder, or something there that is no plain file or folder."""
+
+
+class ReadOnlyError(CoreError):
+    """The run's folder cannot be written and no other place was configured."""

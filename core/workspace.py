@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from core.catalog.engine import open_catalog
 from core.catalog.queries import CheckpointFilter, Reader, RunFilter
 from core.choose import SeriesChoice, choose
-from core.errors import AmbiguousError, NotFoundError
+from core.decisions.places import decisions_folder, run_folder
+from core.errors import AmbiguousError, NotFoundError, PlaceError
 from core.formats.bundle import BundleCache
 from core.formats.reading import Unit, read_unit
 from core.fs.local import LocalStorage
@@ -21,10 +22,8 @@ from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
 from core.index.rollup import prefixes, wanted_prefixes
 from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
-from core.resume.errors import PlaceError
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest
-from core.resume.places import decisions_folder, run_folder
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from core.settings import Settings

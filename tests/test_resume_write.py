@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from core.errors import BusyError, NotFoundError, NotRestorableError
+from core.decisions import desk, places
+from core.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
 from core.model import Checkpoint, FileStat, Finding, Severity
-from core.resume import desk, places
-from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, PlaceError, ReadOnlyError, StateError
+from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
 from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, parse
 from core.resume.propose import Proposal, propose
@@ -247,7 +247,7 @@ def test_an_actor_without_a_name_is_refused_and_nothing_written(root: Path, chec
 def test_a_second_writer_waits_and_then_names_the_holder(root: Path) -> None:
     with (
         desk.locked(root),
-        pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is writing the manifest"),
+        pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is deciding about this run"),
         desk.locked(root, wait=0.05),
     ):
         pytest.fail("two at once")

@@ -6,11 +6,11 @@ Pure functions of what the catalog knows. A warning's id stays the same for ever
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from core.decisions.values import moment_text
 from core.fs.names import natural_key, to_text
 from core.model import Checkpoint, Contents, Format, Run, Severity
 from core.resume import restoring
 from core.resume.manifest import OptimizerOutcome
-from core.resume.values import moment_text
 
 _LISTED = 5  # how many checkpoints a text names
 

@@ -27,13 +27,5 @@ class ChangedError(CoreError):
     """Files of the checkpoint are not what was indexed; the text names each and says what differs."""
 
 
-class PlaceError(CoreError):
-    """A path that would lead out of the run's folder, or something there that is no plain file or folder."""
-
-
-class ReadOnlyError(CoreError):
-    """The run's folder cannot be written and no other place was configured."""
-
-
 class StateError(CoreError):
     """A manifest is not in the state that an action needs."""

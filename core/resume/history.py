@@ -12,15 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.errors import NotFoundError
+from core.decisions.desk import hidden_folder, locked, log
+from core.decisions.places import HIDDEN, MANIFEST, read_small, writable_home
+from core.decisions.values import moment_text
+from core.errors import NotFoundError, PlaceError
 from core.fs.atomic import sync_folder, write_atomic
 from core.fs.names import to_text
 from core.model import Problem
-from core.resume.desk import hidden_folder, locked, log
-from core.resume.errors import ManifestError, PlaceError, StateError
+from core.resume.errors import ManifestError, StateError
 from core.resume.manifest import LIMIT, Manifest, parse, to_json
-from core.resume.places import HIDDEN, MANIFEST, read_small, writable_home
-from core.resume.values import moment_text
 from core.resume.write import FORMER
 
 CLAIMS = "claims"

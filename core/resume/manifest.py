@@ -23,8 +23,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from core.decisions import ids, values
 from core.model import Contents, Format, Problem
-from core.resume import ids, values
 from core.resume.errors import ManifestError
 from core.resume.explain import explain
 

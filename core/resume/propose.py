@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.decisions.values import moment_text
 from core.fs.names import to_text
 from core.model import Checkpoint, Run, Severity, Sourced
 from core.resume import restoring
 from core.resume.cautions import Caution, cautions, newer, reasons
 from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore
-from core.resume.values import moment_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from core.errors import NotRestorableError
+from core.decisions.desk import hidden_folder, locked, log
+from core.decisions.ids import uuid7
+from core.decisions.places import MANIFEST, decisions_folder, read_small, relative_to_run, run_folder, writable_home
+from core.errors import NotRestorableError, ReadOnlyError
 from core.fs.atomic import link_aside, remove_stale, write_atomic
 from core.fs.names import to_text
 from core.model import Checkpoint
 from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
-from core.resume.desk import hidden_folder, locked, log
-from core.resume.errors import ManifestError, NotAcceptedError, ReadOnlyError
-from core.resume.ids import uuid7
+from core.resume.errors import ManifestError, NotAcceptedError
 from core.resume.manifest import LIMIT, VERSION, Check, Manifest, ManifestCheckpoint, ManifestFile, parse, to_json
-from core.resume.places import MANIFEST, decisions_folder, read_small, relative_to_run, run_folder, writable_home
 from core.resume.propose import Proposal
 
 FORMER = "manifests"

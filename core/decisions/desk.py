@@ -1,6 +1,6 @@
 """One writer at a time for the decisions about a run, and the log of what each did.
 
-The lock is `.waypoint/manifest.lock`, held with flock: the kernel lets go of it when its holder dies. The log is
+The lock is `.waypoint/decisions.lock`, held with flock: the kernel lets go of it when its holder dies. The log is
 `.waypoint/log.jsonl`: one JSON object for each action, written before the action, so that none is missing.
 """
 
@@ -15,14 +15,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from core.errors import BusyError, CoreError
+from core.decisions.places import HIDDEN
+from core.decisions.values import moment_text
+from core.errors import BusyError, CoreError, PlaceError
 from core.fs.atomic import append_line, make_folder, take_group
 from core.fs.names import to_text
-from core.resume.errors import PlaceError
-from core.resume.places import HIDDEN
-from core.resume.values import moment_text
 
-LOCK = "manifest.lock"
+LOCK = "decisions.lock"
 LOG = "log.jsonl"
 WAIT = 10.0  # seconds
 _PAUSE = 0.01
@@ -73,7 +72,7 @@ def _acquire(handle: int, path: Path, wait: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= until:
                 holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "another process"
-                raise BusyError(f"{holder} is writing the manifest of this run; try again.") from None
+                raise BusyError(f"{holder} is deciding about this run; try again.") from None
             time.sleep(_PAUSE)
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):

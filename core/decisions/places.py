@@ -10,9 +10,9 @@ import stat as modes
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.decisions.values import place
+from core.errors import PlaceError, ReadOnlyError
 from core.fs.names import to_text
-from core.resume.errors import PlaceError, ReadOnlyError
-from core.resume.values import place
 
 MANIFEST = "resume_manifest.json"
 HIDDEN = ".waypoint"
