@@ -50,7 +50,13 @@ def test_every_format_has_a_row() -> None:
         ("zip", [f"{zip_members.MAX_MEMBERS:,} members", f"a directory of {mib(zip_members.MAX_DIRECTORY)}"]),
         ("zip", [f"`config.json` of {mib(keras_zip.MAX_CONFIG)}", f"deflated {mib(keras_zip.MAX_UNPACKED)}"]),
         ("HDF5", [f"{h5_worker.MAX_OBJECTS:,} objects", f"{h5_worker.MAX_DEPTH} levels"]),
-        ("HDF5", [f"{mib(h5_worker.MEMORY)} of memory", f"{worker.SECONDS:g} seconds"]),
+        (
+            "HDF5",
+            [
+                f"{mib(h5_worker.MEMORY)} of memory",
+                f"{worker.SECONDS:g} seconds of a processor ({worker.WAIT:g} by the clock)",
+            ],
+        ),
         ("`.weights.json`", [mib(hdf5.MAX_MAP), f"{hdf5.MAX_SHARDS:,} shards"]),
         ("Orbax", [mib(orbax.MAX_JSON), f"{orbax.MAX_VARIABLES:,} variables"]),
         ("any JSON", [f"{json_text.MAX_MARKS:,} brackets"]),

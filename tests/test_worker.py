@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +38,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    asked = json.loads(line)['path']\n"
         "    if asked == 'crash': os.kill(os.getpid(), signal.SIGSEGV)\n"
         "    if asked == 'hang': time.sleep(60)\n"
+        "    if asked == 'circle':\n"
+        "        signal.setitimer(signal.ITIMER_PROF, json.loads(line)['seconds'])\n"
+        "        while True: pass\n"
         "    if asked == 'chatter': print('{}\\n{}', flush=True)\n"
         "    if asked == 'garbage': print('no JSON', flush=True)\n"
         "    print(json.dumps({'tree': os.getpid()}), flush=True)\n"
@@ -56,6 +60,16 @@ def test_a_bad_file_costs_itself_only(pool: worker.Pool, program: Path, bad: str
     error = answers[1]
     assert isinstance(error, CrashedError)
     assert error.message.startswith("hung" if bad == "hang" else "the library that reads it crashed")
+
+
+def test_what_turns_in_circles_ends_by_its_processor_time(pool: worker.Pool, program: Path) -> None:
+    began = time.process_time(), os.times().children_user
+    answers = list(pool.run([{"path": "a"}, {"path": "circle"}, {"path": "b"}]))
+    pool.close()
+    assert kinds(list(answers)) == ["dict", "CrashedError", "dict"]
+    assert isinstance(answers[1], CrashedError)
+    assert answers[1].message == "hung: 1.8 s of a processor"
+    assert time.process_time() - began[0] + os.times().children_user - began[1] < 2.5
 
 
 def test_a_worker_that_was_killed_while_idle_is_replaced(pool: worker.Pool, program: Path) -> None:

@@ -1,9 +1,9 @@
 """The program of a worker process: reads the trees of HDF5 files with the C library, which hostile files can crash.
 
 Run as a file by `core.formats.worker`, alone: it imports nothing of the project, and its main module is never the
-parent's. A request is a line of JSON on stdin: `{"path", "offset", "length", "seconds"}` (offset null: the whole
-file), its answer a line on stdout: `{"tree": …}` or `{"error": [kind, section, message]}`. JSON, not pickle: what a
-worker says after a hostile file must not run in the parent.
+parent's. A request is a line of JSON on stdin: `{"path", "offset", "length", "seconds", "wait"}` (offset null: the
+whole file; seconds of a processor and by the clock), its answer a line on stdout: `{"tree": …}` or `{"error": [kind,
+section, message]}`. JSON, not pickle: what a worker says after a hostile file must not run in the parent.
 
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html. h5py's low-level calls take a third of
 the time of its visititems; H5Ovisit follows hard links only and meets each object once, so that neither links out of
@@ -238,9 +238,11 @@ def main() -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         # The kernel ends a read that hangs in native code, also when the parent is gone.
-        signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)
+        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+        signal.setitimer(signal.ITIMER_REAL, request["wait"] + 1)
         reply = json.dumps(answer(request)).encode()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
+            signal.setitimer(timer, 0)
         answers.write(reply + b"\n")
         answers.flush()
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import threading
@@ -23,7 +24,8 @@ from typing import Any
 from core.errors import CorruptError, CrashedError, FormatError, TooLargeError, UnsupportedError
 
 PROGRAM = Path(__file__).with_name("h5_worker.py")
-SECONDS = 5.0  # for one file
+SECONDS = 1.8  # of a processor, for one file: what hangs turns in circles
+WAIT = 10.0  # seconds for one file, on a slow disk and a busy machine too
 START_SECONDS = 60.0  # for the interpreter and its imports, on a cold network file system too
 MAX_ANSWER = 64 << 20
 TOGETHER = 16  # files whose answers are held at once
@@ -57,7 +59,7 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
-        self.closed = False
+        self.closed = self.used_up = False
         try:
             self._line(START_SECONDS)
         except BaseException:
@@ -67,7 +69,7 @@ class _Worker:
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The answer to one request; _DiedError or _HungError, after which the worker must be closed."""
         try:
-            self._requests.write(json.dumps({**request, "seconds": seconds}).encode() + b"\n")
+            self._requests.write(json.dumps({**request, "seconds": SECONDS, "wait": seconds}).encode() + b"\n")
         except OSError as error:
             raise _DiedError from error
         found = json.loads(self._line(seconds))
@@ -98,7 +100,7 @@ class _Worker:
         """End the process: it only reads, so it may be killed at any time."""
         self.closed = True
         self._process.kill()
-        self._process.wait()
+        self.used_up = self._process.wait() == -signal.SIGPROF
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):
                 pipe.close()
@@ -124,7 +126,7 @@ class Pool:
         self._turns = threading.BoundedSemaphore(self._size)
 
     def run(
-        self, requests: Sequence[Mapping[str, Any]], seconds: float = SECONDS
+        self, requests: Sequence[Mapping[str, Any]], seconds: float = WAIT
     ) -> Iterator[dict[str, Any] | FormatError]:
         """One answer or error for each request, in their order; a crash or a hang costs its own file only.
 
@@ -181,6 +183,8 @@ def _ask(
         except (_DiedError, ValueError):
             if worker is not None:
                 worker.close()
+                if worker.used_up:
+                    return CrashedError(f"hung: {SECONDS:g} s of a processor", section="HDF5 library"), None
             worker = None
             if last:
                 return CrashedError("the library that reads it crashed, twice", section="HDF5 library"), None
