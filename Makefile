@@ -2,6 +2,7 @@
 # make lint     ruff and mypy                    make bench    the benchmarks
 # make samples  train the sample runs again      make protos   generate the protocol buffer code again
 # make fuzz     fuzz the readers, FUZZ_SECONDS=60 for each of the TARGETS=
+# make soak     tests that kill and watch real trainings, with ten times as many rounds (ARGS= as above)
 #
 # A machine with Python 3.11 to 3.13 and make needs nothing else: .venv is made, and made up to date, when needed.
 
@@ -20,7 +21,7 @@ CHECKED = $(wildcard core pages app.py tests fuzz)
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench samples protos fuzz
+.PHONY: run test soak lint bench samples protos fuzz
 
 # The Python is checked before anything is made of it. A .venv without pip is what a failed or killed attempt left.
 define ENSURE_VENV
@@ -64,6 +65,9 @@ run: $(VENV)/requirements.stamp
 test: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m pytest -ra $(ARGS)
 
+soak: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m pytest -ra -m soak --soak $(ARGS)
+
 lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -72,6 +76,8 @@ lint: $(VENV)/requirements-dev.stamp
 bench: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m benchmarks.index
 	$(BIN)/python -m benchmarks.formats
+	$(BIN)/python -m benchmarks.verify
+	$(BIN)/python -m benchmarks.audit
 
 samples: $(VENV)/requirements-dev.stamp
 	$(BIN)/python sample_runs/train.py $(ARGS)

@@ -103,7 +103,8 @@ class Listing:
 
     `files` also holds those of absorbed subfolders (a SavedModel's variables, an Orbax step, TensorFlow's temp
     folders), named 'sub/name'. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the
-    absorbed ones: while they stay, no file came, went or was renamed.
+    absorbed ones: while they stay, no file came, went or was renamed. `listed_at` is of
+    the monotonic clock, seconds.
     """
 
     folder: str
@@ -112,6 +113,7 @@ class Listing:
     folder_times: tuple[tuple[str, int], ...]
     is_run_marker: bool = False
     problems: tuple[Problem, ...] = ()
+    listed_at: float = field(default=0.0, compare=False)
 
 
 class Sourced(NamedTuple):
@@ -196,13 +198,14 @@ class Facts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One rule's statement about one place."""
+    """One rule's statement about one place. `accepted` is the note of whoever said that it is so on purpose."""
 
     path: str
     rule: str
     severity: Severity
     reason: str
     action: str
+    accepted: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +222,8 @@ class Leftover:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateFile:
     """A parsed state file `checkpoint`. `error` is what TensorFlow would raise (a sentence), `unreadable` why it would
-    answer None; paths stand as written in the file.
+    answer None; paths stand as written in the file. `writing`: it was being rewritten, so that nothing follows from
+    it yet.
     """
 
     path: str
@@ -229,6 +233,7 @@ class StateFile:
     error: str | None = None
     unreadable: str | None = None
     mtime_ns: int = 0
+    writing: bool = False
 
 
 class Checkpoint(NamedTuple):

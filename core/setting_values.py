@@ -8,6 +8,7 @@ import math
 import os
 import re
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 ACTOR_LIMIT = 100
 SHOWN_LIMIT = 80
@@ -102,6 +103,22 @@ def shorten(value: object) -> str:
     """A value as it stands in a message."""
     text = repr(value)
     return text if len(text) <= SHOWN_LIMIT else text[: SHOWN_LIMIT - 1] + "…"
+
+
+def days(value: object) -> float:
+    """A finite number of days, 0 or more."""
+    number = _number(value)
+    if number is None or number < 0:
+        raise ValueError("must be a number of days, 0 or more")
+    _not_too_long(number * 86_400)
+    return number
+
+
+def tables(value: object) -> tuple[dict[str, Any], ...]:
+    """Tables of waypoint.toml; what stands in them is looked at where it is used."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("must be tables of waypoint.toml, each headed [[retention]]")
+    return tuple(value)
 
 
 def _number(value: object) -> float | None:

@@ -30,6 +30,7 @@ ENVIRONMENT = "environment"
 UNKNOWN_KEY = "unknown key"
 
 Seconds = Annotated[float, PlainValidator(values.seconds)]
+Days = Annotated[float, PlainValidator(values.days)]
 PositiveSeconds = Annotated[float, PlainValidator(values.positive_seconds)]
 
 
@@ -79,6 +80,16 @@ class Settings(BaseSettings):
         default=30.0,
         description="Seconds between two looks at the disk; every file is looked at again at least every 600 s and "
         "before any action.",
+    )
+    retention: Annotated[tuple[dict[str, Any], ...], NoDecode, PlainValidator(values.tables)] = Field(
+        default=(),
+        description="Tables that say which checkpoints of which runs stay ([storage.md](storage.md)); without any, a "
+        "plan holds leftovers only. Only in the file.",
+        json_schema_extra={"shown": "none"},
+    )
+    purge_after_days: Days = Field(
+        default=0.0,
+        description="Days after which what lies in quarantine is deleted for good; 0: never by itself.",
     )
     actor: Annotated[str, PlainValidator(values.actor)] = Field(
         default_factory=values.default_actor,
@@ -181,6 +192,9 @@ def _read_document(path: Path) -> dict[str, Any]:
             document[key] = [document[key]]
     for key in PATH_KEYS & document.keys():
         document[key] = _rebase(document[key], path.parent)
+    for table_ in document["retention"] if isinstance(document.get("retention"), list) else ():
+        if isinstance(table_, dict) and isinstance(table_.get("root"), str):
+            table_["root"] = _rebase(os.path.expanduser(table_["root"]), path.parent)
     return document
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from core.catalog.engine import open_catalog
-from core.catalog.queries import CheckpointFilter, Reader, RunFilter
+from core.catalog.filters import CheckpointFilter, RunFilter
+from core.catalog.queries import Reader
 from core.choose import SeriesChoice, choose
 from core.decisions.places import decisions_folder, run_folder
 from core.errors import AmbiguousError, NotFoundError, PlaceError
@@ -27,6 +28,7 @@ from core.resume.manifest import Manifest
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from core.settings import Settings
+from core.storage.retention import parse_retention
 
 
 class Workspace:
@@ -34,25 +36,26 @@ class Workspace:
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
+        self.retention = parse_retention(settings.retention)
         self.reader = Reader(engine, [root_id(path) for path in settings.roots])
-        self._engine = engine
+        self.engine = engine
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
-        """Open the home's catalog. CatalogError where it cannot be used."""
+        """Open the home's catalog. CatalogError where it cannot be used, SettingsError for wrong retention tables."""
         return cls(settings, open_catalog(settings.home))
 
     def close(self) -> None:
         """Let go of the catalog's connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""
         return datetime.now(UTC)
 
-    def indexer(self) -> Indexer:
-        """A background indexer over these settings, not yet started."""
-        return Indexer(self._engine, self.settings)
+    def indexer(self, after_deep: Callable[[], None] = lambda: None) -> Indexer:
+        """A background indexer over these settings, not yet started; `after_deep` as in `Indexer`."""
+        return Indexer(self.engine, self.settings, after_deep)
 
     def refresh(
         self,
@@ -62,7 +65,7 @@ class Workspace:
         watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
     ) -> IndexReport:
         """One pass over every root, now; counts are those of the whole catalog afterwards."""
-        report, _ = refresh_all(self._engine, self.settings, purpose, deep=deep, watch=watch)
+        report, _ = refresh_all(self.engine, self.settings, purpose, deep=deep, watch=watch)
         totals = self.reader.overview(self.now())
         return replace(report, runs=totals.runs, checkpoints=totals.checkpoints)
 
@@ -163,7 +166,7 @@ class Workspace:
 
     def manifests(self, root_id: str, run: str) -> tuple[ManifestEntry, ...]:
         """A run's manifests, newest first; read from disk now."""
-        return read_manifests(*self._places(self.root(root_id), run)).entries
+        return read_manifests(*self.places(self.root(root_id), run)).entries
 
     def all_manifests(self) -> tuple[tuple[str, str, ManifestEntry], ...]:
         """Every manifest with its root and run, newest first. A run whose folder went away has none."""
@@ -171,22 +174,22 @@ class Workspace:
         roots = {root.id: root for root in self.reader.roots()}
         for run in self.runs():
             with contextlib.suppress(PlaceError):
-                folder, decisions = self._places(roots[run.root], run.path)
+                folder, decisions = self.places(roots[run.root], run.path)
                 if any(may_hold_manifests(home) for home in (folder, decisions) if home is not None):
                     found += [(run.root, run.path, entry) for entry in read_manifests(folder, decisions).entries]
         return tuple(sorted(found, key=lambda item: item[2].manifest.id, reverse=True))
 
     def withdraw(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
         """Take a pending manifest back; `reinstate` undoes it."""
-        folder, decisions = self._places(self.root(root_id), run)
+        folder, decisions = self.places(self.root(root_id), run)
         withdraw(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
 
     def reinstate(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
         """Undo a withdrawal."""
-        folder, decisions = self._places(self.root(root_id), run)
+        folder, decisions = self.places(self.root(root_id), run)
         reinstate(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
 
-    def _places(self, root: Root, run: str) -> tuple[Path, Path | None]:
+    def places(self, root: Root, run: str) -> tuple[Path, Path | None]:
         """A run's folder, and where decisions about it lie if that cannot be written."""
         base = self.settings.decisions_dir
         return run_folder(root.path, run), None if base is None else decisions_folder(base, root.id, run)

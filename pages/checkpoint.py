@@ -6,7 +6,21 @@ import streamlit as st
 
 from core.model import Checkpoint, Root
 from core.resume import restoring
-from pages._shared import charts, facts, frame, links, lists, reads, resume, snippets, variables
+from pages._shared import (
+    acting,
+    charts,
+    facts,
+    frame,
+    links,
+    lists,
+    mending,
+    pinning,
+    reads,
+    resume,
+    snippets,
+    variables,
+    verifying,
+)
 from pages._shared import format as fmt
 from pages._shared.text import md, shown
 
@@ -22,7 +36,10 @@ def verdict(checkpoint: Checkpoint) -> None:
             frame.health_badge(checkpoint.health)
             if checkpoint.is_latest_restorable:
                 frame.badge("latest restorable of its series", "blue", icon=":material/star:")
-        resume.button(checkpoint, key="resume")
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            pinning.button(checkpoint)
+            mending.point_button(checkpoint)
+            resume.button(checkpoint, key="resume")
 
 
 def findings(checkpoint: Checkpoint) -> None:
@@ -63,11 +80,15 @@ with st.container(horizontal=True):
     links.back(links.CHECKPOINTS)
     links.run_link(root.id, run.path, icon=":material/folder:")
 now = frame.head(links.local(checkpoint.path, checkpoint.run), icon=":material/deployed_code:")
+acting.begin(links.CHECKPOINT)
 verdict(checkpoint)
+pinning.told(checkpoint, now)
 findings(checkpoint)
 read = reads.inspection(checkpoint)
 if read.error:
     st.error(f"The files could not be read to the end: {md(read.error)}", icon=":material/error:")
 facts.details(checkpoint, read.facts or checkpoint.facts, now)
+verifying.of_checkpoint(root, checkpoint, now)
 details(root, checkpoint, read, now)
 resume.dialog_if_asked()
+acting.dialog()

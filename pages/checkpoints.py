@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from core.catalog.queries import CHECKPOINT_SORTS, CheckpointFilter
+from core.catalog.filters import CheckpointFilter
+from core.catalog.queries import CHECKPOINT_SORTS
 from core.model import Contents, Format, Health
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, service, tables

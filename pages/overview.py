@@ -5,7 +5,8 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.catalog.queries import CheckpointFilter, Overview
+from core.catalog.answers import Overview
+from core.catalog.filters import CheckpointFilter, FindingFilter
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, reads, service
 from pages._shared.findings import by_place, line
@@ -24,8 +25,16 @@ def cards(numbers: Overview) -> None:
     live, checkpoints, disk, findings = st.columns(4)
     card(live, "Live runs", f"{numbers.live:,}", f"of {fmt.count(numbers.runs, 'run')}{stale}")
     card(checkpoints, "Checkpoints", f"{numbers.checkpoints:,}", f"{numbers.restorable:,} restorable")
-    card(disk, "On disk", fmt.size(numbers.bytes), f"{fmt.size(numbers.leftover_bytes)} in leftovers")
+    card(disk, "On disk", fmt.size(numbers.bytes), could_go(numbers))
     card(findings, "Findings", worst, " and ".join(rest) or ("nothing else" if worst != "None" else "in any run"))
+
+
+def could_go(numbers: Overview) -> str:
+    """What the policies of the settings let go; until that is known, what lies in leftovers."""
+    going = service.current().survey.could_go
+    if going is None:
+        return f"{fmt.size(numbers.leftover_bytes)} in leftovers"
+    return f"{fmt.size(going.total.freed)} could go"
 
 
 def card(place: DeltaGenerator, label: str, value: str, below: str) -> None:
@@ -33,16 +42,18 @@ def card(place: DeltaGenerator, label: str, value: str, below: str) -> None:
     place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
 
 
-def handed_over(waiting: int) -> None:
-    """The manifests that wait for a job, if any do."""
-    if waiting:
-        label = f"{fmt.count(waiting, 'manifest')} {'waits' if waiting == 1 else 'wait'} for a job"
-        st.page_link(links.RESUME, label=label, icon=":material/play_circle:")
+def ways_on(waiting: int) -> None:
+    """To the disk's space, and to the manifests that wait for a job, if any do."""
+    with st.container(horizontal=True):
+        st.page_link(links.STORAGE, label="Where the disk went, and what could go", icon=":material/database:")
+        if waiting:
+            label = f"{fmt.count(waiting, 'manifest')} {'waits' if waiting == 1 else 'wait'} for a job"
+            st.page_link(links.RESUME, label=label, icon=":material/play_circle:")
 
 
 def attention(numbers: Overview) -> None:
     """The worst findings, each a link."""
-    places = by_place(service.workspace().reader.findings(severities=("error", "warning")))
+    places = by_place(service.workspace().reader.findings(FindingFilter(severities=("error", "warning"))))
     are_all = numbers.errors + numbers.warnings <= MOST
     found = " and ".join(fmt.findings(numbers.errors, numbers.warnings))
     note = f"{found} in {fmt.count(len(places), 'place')}, one a line."
@@ -52,9 +63,12 @@ def attention(numbers: Overview) -> None:
         for place in places[:ATTENTION]:
             line(place)
         if len(places) > ATTENTION:
-            label = f"{fmt.count(len(places) - ATTENTION, 'more place')}: see the runs with errors or warnings"
-            query = [("health", "error"), ("health", "warning")]
-            st.page_link(links.RUNS, label=label, icon=":material/arrow_forward:", query_params=query)
+            more = fmt.count(len(places) - ATTENTION, "more place") if are_all else "more places"
+            st.caption(f"and {more}")
+        if places:
+            query = [("severity", "error"), ("severity", "warning")]
+            label = "See all on Health, by what is wrong"
+            st.page_link(links.HEALTH, label=label, icon=":material/health_and_safety:", query_params=query)
 
 
 def last_saves(now: datetime) -> None:
@@ -82,6 +96,6 @@ if numbers.runs == 0:
     nothing_yet()
 else:
     cards(numbers)
-    handed_over(reads.pending_count(tuple(root.id for root in reader.roots())))
+    ways_on(reads.pending_count(tuple(root.id for root in reader.roots())))
     attention(numbers)
     last_saves(now)

@@ -12,6 +12,8 @@ PAGES = {
     "run.py": ("Run", ":material/folder:", "hidden"),
     "checkpoints.py": ("Checkpoints", ":material/save:", "visible"),
     "checkpoint.py": ("Checkpoint", ":material/deployed_code:", "hidden"),
+    "health.py": ("Health", ":material/health_and_safety:", "visible"),
+    "storage.py": ("Storage", ":material/database:", "visible"),
     "resume.py": ("Resume", ":material/play_circle:", "visible"),
 }
 

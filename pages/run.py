@@ -4,9 +4,10 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.catalog.queries import CHECKPOINT_SORTS, CheckpointFilter
+from core.catalog.filters import CheckpointFilter
+from core.catalog.queries import CHECKPOINT_SORTS
 from core.model import Root, Run
-from pages._shared import charts, choice_card, findings, frame, links, lists, reads, resume, service, tables
+from pages._shared import acting, charts, choice_card, frame, links, lists, reads, resume, run_health, service, tables
 from pages._shared import format as fmt
 from pages._shared.text import md, shown
 
@@ -24,8 +25,21 @@ def about(root: Root, run: Run, now: datetime) -> None:
             else f", last saved {fmt.ago(run.last_saved, now)} ({fmt.exact(run.last_saved)})"
         )
         st.text(held + last)
+        st.page_link(
+            links.STORAGE,
+            label=what_could_go(run),
+            icon=":material/database:",
+            query_params=links.run_query(root.id, run.path),
+        )
     folder = service.workspace().absolute(root.id, run.path)
     st.code(shown(folder), language=None)
+
+
+def what_could_go(run: Run) -> str:
+    """What the policies of the settings let go of it, as the label of a link."""
+    survey = service.current().survey
+    going = None if survey.could_go is None else survey.could_go.by_run.get((run.root, run.path))
+    return "What could go" if going is None else f"What could go: {fmt.size(going.freed)}"
 
 
 def pending(run: Run, now: datetime) -> None:
@@ -54,16 +68,6 @@ def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
         lists.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False)
 
 
-def found(root: Root, run: Run) -> None:
-    """What is broken or odd, with what to do."""
-    with frame.section("Findings"):
-        places = findings.by_place(service.workspace().reader.findings(root=root.id, run=run.path))
-        if not places:
-            st.markdown(":green[:material/check_circle:] None.")
-        for place in places:
-            findings.card(place)
-
-
 def leftovers(root: Root, run: Run, now: datetime) -> None:
     """Files that belong to no checkpoint."""
     items = service.workspace().reader.leftovers(root.id, run.path)
@@ -78,6 +82,7 @@ def leftovers(root: Root, run: Run, now: datetime) -> None:
 root, run = reads.asked_run()
 links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
+acting.begin(links.RUN)
 about(root, run, now)
 pending(run, now)
 choices = service.workspace().choices(root.id, run.path)
@@ -91,6 +96,7 @@ else:
     ):
         charts.saves([member for choice in choices for member in choice.members], now, key="saves")
     checkpoint_list(root, run, now)
-found(root, run)
+run_health.draw(root, run, [member for choice in choices for member in choice.members], now)
 leftovers(root, run, now)
 resume.dialog_if_asked()
+acting.dialog()

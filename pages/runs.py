@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from core.catalog.queries import RUN_SORTS, RunFilter
+from core.catalog.filters import RunFilter
+from core.catalog.queries import RUN_SORTS
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, service, tables
 

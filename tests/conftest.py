@@ -11,9 +11,37 @@ import pytest
 from core.settings import Settings
 from core.workspace import Workspace
 from sample_runs import times
+from tests.disk import Disk
+from tests.training import Trainings
 
 SAMPLES = Path(__file__).parent.parent / "sample_runs"
 Opener = Callable[..., Workspace]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak`: tests of that mark do ten times as many rounds (make soak)."""
+    parser.addoption("--soak", action="store_true", help="ten times as many rounds of the tests marked so")
+
+
+@pytest.fixture
+def more(request: pytest.FixtureRequest) -> int:
+    """How many times as many rounds: 1, or 10 with --soak."""
+    return 10 if request.config.getoption("--soak") else 1
+
+
+@pytest.fixture(scope="session")
+def training_process() -> Iterator[Trainings]:
+    """A process that trains and saves for the tests; TensorFlow is imported there once."""
+    made = Trainings()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def trainings(training_process: Trainings) -> Iterator[Trainings]:
+    """Trainings, one at a time; none goes on after the test."""
+    yield training_process
+    training_process.stop()
 
 
 @pytest.fixture
@@ -49,3 +77,11 @@ def workspace(tmp_path: Path) -> Iterator[Opener]:
             return made
 
         yield opened
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """An empty root with a fresh catalog."""
+    made = Disk(tmp_path / "root", tmp_path / "home")
+    yield made
+    made.engine.dispose()

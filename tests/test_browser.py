@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from core.fs.names import short_id
 from core.resume.manifest import parse
 from pages._shared import frame
 from tests.pages_server import Server, copy_samples, serve
+from tests.trees import flip, save, state
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -35,6 +37,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     copied.mkdir(parents=True)
     for file in (runs / "mnist-cnn" / "checkpoints").iterdir():
         os.link(file, copied / file.name)
+    for run in ("dangling", "live"):
+        now = time.time_ns() if run == "live" else None
+        for step in (1, 2):
+            save(runs / run, step, at_ns=now)
+        state(runs / run, "ckpt-3", "ckpt-1", "ckpt-2", "ckpt-3")
+    flip(save(runs / "flipped", 1))
     with serve(runs, folder / "home") as running:
         yield running
 
@@ -119,6 +127,97 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Withdraw").wait_for()
     assert not withdrawn.exists()
+
+
+def tensorflow_latest(folder: Path) -> str | None:
+    """What TensorFlow itself answers."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    found: str | None = tensorflow.train.latest_checkpoint(str(folder))
+    return found
+
+
+def test_a_dangling_latest_is_mended_after_its_diff_and_undone(page: "Page", server: Server) -> None:
+    written = server.runs / "dangling" / "checkpoint"
+    before = written.read_bytes()
+    page.goto("/")
+    page.get_by_role("link", name="Health", exact=True).click()
+    page.wait_for_url("**/health")
+    page.get_by_role("textbox", name="Search").fill("dangling/")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/health?q=dangling%2F")
+    page.wait_for_selector(IDLE)
+    reason = page.get_by_text("The state file's latest, ckpt-3, has no index.")
+    playwright.expect(reason).to_have_count(1)
+    page.get_by_role("button", name="Mend…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text('-model_checkpoint_path: "ckpt-3"').wait_for()
+    dialog.get_by_text('+model_checkpoint_path: "ckpt-2"').wait_for()
+    dialog.get_by_text("with max_to_keep=5 deletes nothing.").wait_for()
+    assert written.read_bytes() == before
+    assert tensorflow_latest(written.parent) is None
+    dialog.get_by_role("button", name="Write it").click()
+    page.get_by_text("Mended: dangling/checkpoint.").wait_for()
+    assert tensorflow_latest(written.parent) == str(written.parent / "ckpt-2")
+    reason.wait_for(state="detached")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Undone: the state file of dangling is what it was before.").wait_for()
+    reason.wait_for()
+    assert written.read_bytes() == before
+
+
+def test_a_live_run_is_mended_only_after_its_name_was_typed(page: "Page", server: Server) -> None:
+    written = server.runs / "live" / "checkpoint"
+    before = written.read_bytes()
+    page.goto("/health?in_run=live")
+    page.get_by_role("button", name="Mend…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("This run is live.").wait_for()
+    dialog.get_by_role("button", name="Write it").click()
+    dialog.get_by_text("Nothing was written. live is live.").wait_for()
+    assert written.read_bytes() == before
+    dialog.get_by_label("Type the run's name to go on: live").fill("live")
+    page.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Write it").click()
+    page.get_by_text("Mended: live/checkpoint.").wait_for()
+    assert tensorflow_latest(written.parent) == str(written.parent / "ckpt-2")
+
+
+def test_a_finding_is_accepted_with_a_note_and_comes_back_after_undo(page: "Page", server: Server) -> None:
+    reason = page.get_by_text("ckpt-6.data-00001-of-00003").first
+    page.goto("/health?in_run=two-tower&rule=missing-shard")
+    reason.wait_for()
+    page.get_by_role("button", name="Accept…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Accept").click()
+    dialog.get_by_text("Write a note first").wait_for()
+    dialog.get_by_label("Note").fill("lost with <b>node 7</b>, kept for its graph")
+    dialog.get_by_role("button", name="Accept").click()
+    page.get_by_text("Accepted: missing-shard of two-tower/checkpoints/ckpt-6.").wait_for()
+    page.get_by_text("No finding fits these filters.").wait_for()
+    kept = json.loads((server.runs / "two-tower" / ".waypoint" / "accepted.json").read_text())
+    assert [(item["rule"], item["by"]) for item in kept["accepted"]] == [("missing-shard", "tester")]
+    page.get_by_text("1 accepted").wait_for()
+    page.get_by_text("Show", exact=True).click()
+    note = page.get_by_text("kept for its graph")
+    note.wait_for()
+    assert note.inner_text().replace("\u2060", "") == "Accepted: lost with <b>node 7</b>, kept for its graph"
+    page.wait_for_url("**/health?accepted=true&**")
+    page.get_by_text("Show", exact=True).click()
+    page.get_by_text("No finding fits these filters.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    reason.wait_for()
+    page.get_by_text("is a finding again.").wait_for()
+
+
+def test_verifying_a_checkpoint_names_the_tensor_with_a_flipped_byte(page: "Page", server: Server) -> None:
+    page.goto(f"/checkpoint?root={short_id(str(server.runs))}&run=flipped&path=flipped/ckpt-1")
+    page.get_by_text("Not verified yet.").wait_for()
+    page.get_by_role("button", name="Verify every byte (").click()
+    page.get_by_text("Damaged, found ").wait_for(timeout=60_000)
+    page.get_by_text("The checksum of bytes 0 to 24 of ckpt-1.data-00000-of-00001 does not hold.").wait_for()
+    page.get_by_role("strong").get_by_text("model/kernel", exact=True).wait_for()
+    page.get_by_text("not restorable").wait_for()
 
 
 def test_a_cold_deep_link_meets_the_router(tmp_path: Path, browser: "Browser") -> None:

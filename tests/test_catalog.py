@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from core.catalog import engine as catalog
 from core.catalog import migrations, tables, writes
 from core.catalog.engine import FILE_NAME, file_system_of, open_catalog, reopen_if_replaced
-from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS, CheckpointFilter, Reader, RunFilter
+from core.catalog.filters import CheckpointFilter, FindingFilter, RunFilter
+from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS, Reader
 from core.catalog.rows import (
     bounded,
     checkpoint_from_row,
@@ -73,7 +74,7 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         open_catalog(tmp_path).dispose()
     with sqlite3.connect(tmp_path / FILE_NAME) as database:
-        assert database.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+        assert database.execute("SELECT version FROM schema_version").fetchall() == [(len(migrations.MIGRATIONS),)]
     database.close()
 
 
@@ -121,7 +122,7 @@ def test_an_added_step_runs_once_and_keeps_what_is_there(tmp_path: Path, monkeyp
         opened = open_catalog(tmp_path)
         with opened.connect() as connection:
             assert connection.scalars(text("SELECT id FROM notes")).all() == [1]
-            assert connection.scalars(text("SELECT version FROM schema_version")).all() == [2]
+            assert connection.scalars(text("SELECT version FROM schema_version")).all() == [len(migrations.MIGRATIONS)]
         assert [root.path for root in Reader(opened, ["r"]).roots()] == ["/data"]
         opened.dispose()
 
@@ -330,9 +331,10 @@ def test_times_keep_their_microseconds(moment: datetime) -> None:
 def a_run(path: str, **fields: object) -> dict[str, object]:
     """A run's row: by default changed at the start, live for an hour, stale after 14 days."""
     known: dict[str, object] = dict.fromkeys(
-        ("checkpoints", "restorable", "series", "bytes", "leftover_bytes", "errors", "warnings", "infos"), 0
+        ("checkpoints", "restorable", "series", "bytes", "leftover_bytes", "errors", "warnings", "infos", "accepted"), 0
     )
     known |= {"newest_step": None, "last_saved_us": None, "changed_us": to_us(START), "median_interval": None}
+    known |= {"decided": "", "turns_us": None}
     known |= {"live_until_us": to_us(START) + 3_600_000_000, "stale_from_us": to_us(START) + 14 * 86_400_000_000}
     return {"root": "r00t", "path": path, **known, **fields}
 
@@ -485,15 +487,15 @@ def test_findings_stand_with_their_checkpoint_and_worst_first(engine: Engine) ->
     with engine.begin() as connection:
         found = [finding("orphan-shard", "run/x", "w"), finding("nothing-restorable", "run", "e")]
         writes.store_runs(connection, "r00t", [(a_run("run"), [*found, *broken.findings])])
-    placed = reader.findings(root="r00t", run="run")
+    placed = reader.findings(FindingFilter(root="r00t", run="run"))
     assert [(item.finding.rule, item.is_checkpoint) for item in placed] == [
         ("nothing-restorable", False),
         ("missing-shard", True),
         ("orphan-shard", False),
     ]
-    assert [item.finding.rule for item in reader.findings(severities=["warning"])] == ["orphan-shard"]
-    assert len(reader.findings(limit=1)) == 1
-    assert reader.findings(run="other") == ()
+    assert [item.finding.rule for item in reader.findings(FindingFilter(severities=("warning",)))] == ["orphan-shard"]
+    assert len(reader.findings(FindingFilter(), limit=1)) == 1
+    assert reader.findings(FindingFilter(run="other")) == ()
 
 
 def test_two_roots_in_one_home_do_not_see_each_other(engine: Engine) -> None:
@@ -503,7 +505,7 @@ def test_two_roots_in_one_home_do_not_see_each_other(engine: Engine) -> None:
     assert (mine.overview(NOW).bytes, theirs.overview(NOW).bytes) == (110, 10)
     assert (mine.checkpoints(CheckpointFilter()).total, theirs.checkpoints(CheckpointFilter()).total) == (4, 1)
     assert [run.checkpoints for run in theirs.runs(RunFilter(), NOW).items] == [1]
-    assert theirs.findings() == ()
+    assert theirs.findings(FindingFilter()) == ()
     assert theirs.checkpoint("0ther", "run/ckpts/c-1").findings == ()
     for ask in (
         lambda: theirs.checkpoint("r00t", "run/ckpts/b%"),

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core.cli.app import app
+from core.health.rules import RULES
 from core.index import indexer
-from core.model import Contents, Format, Health, SavedAtSource
+from core.model import Contents, Format, Health, SavedAtSource, Severity
 from tests.test_lock import holder
 from tests.trees import index_of, save, shard_of, state, write
 
@@ -113,7 +114,8 @@ def test_ls_of_every_sample_run_has_the_contracts_keys_and_values(samples: Path)
         assert document["saved_at"].endswith("Z")
         assert (document["step"] is None) == (document["step_source"] is None)
         assert list(document["bytes_by_role"]) == ["weights", "optimizer", "other"]
-        assert document["restorable"] is not bool(document["findings"])
+        rules = [RULES[rule] for rule in document["findings"]]
+        assert document["restorable"] is not any(rule.severity is Severity.ERROR for rule in rules)
     by_path = {(document["run"], document["path"]): document for document in documents}
     newest = by_path["mnist-cnn", "mnist-cnn/checkpoints/ckpt-10"]
     assert (newest["step"], newest["save_counter"], newest["contents"]) == (300, 10, "weights_and_optimizer")
@@ -388,3 +390,40 @@ def test_a_run_in_roots_inside_each_other_is_that_of_the_inner_one(tmp_path: Pat
     result = run("latest", root / "a", "--root", root, "--root", root / "a", "--json")
     assert result.exit_code == 0
     assert {(item["root"], item["run"]) for item in json.loads(result.stdout)} == {(str(root / "a"), ".")}
+
+
+def test_health_lists_every_finding_worst_first(samples: Path) -> None:
+    documents = answer("health", "--root", samples)
+    keys = dict.fromkeys(("root", "run", "path", "rule", "severity", "reason", "action"), str)
+    for document in documents:
+        has_the_keys(document, keys)
+        rule = RULES[document["rule"]]
+        assert (document["severity"], document["action"]) == (rule.severity.value, rule.action)
+        assert document["root"] == str(samples)
+    ranks = [Severity(document["severity"]).rank for document in documents]
+    assert ranks == sorted(ranks, reverse=True)
+    assert {document["run"] for document in documents if document["severity"] == "error"} == {
+        "two-tower",
+        "unet-segmentation",
+    }
+    assert answer("health", "two-tower", "--root", samples, "--cached") == [
+        document for document in documents if document["run"] == "two-tower"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("run_name", "fail_on", "code"),
+    [("two-tower", "error", 1), ("char-lm", "error", 0), ("char-lm", "warning", 1), ("review-sentiment", "warning", 0)],
+)
+def test_health_fails_on_the_severity_that_is_asked_for(run_name: str, fail_on: str, code: int, samples: Path) -> None:
+    assert run("health", run_name, "--fail-on", fail_on, "--root", samples).exit_code == code
+    assert run("health", run_name, "--root", samples, "--cached").exit_code == 0
+
+
+def test_health_says_all_clear(tmp_path: Path) -> None:
+    save(tmp_path / "runs" / "a", 1)
+    state(tmp_path / "runs" / "a", "ckpt-1")
+    for path in (tmp_path / "runs").rglob("*"):
+        os.utime(path)
+    assert run("health", "--root", tmp_path / "runs").stdout == "All clear.\n"
+    assert answer("health", "--root", tmp_path / "runs") == []

@@ -1,10 +1,12 @@
 """Rules: facts in, findings out, as tables."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from core.health import files, runs, state
+from core.health.doc import document
 from core.health.rules import RULES, finding
 from core.health.state import Answer
 from core.model import Facts, Finding, Format, Health, ReadProblem, Severity, Shard, StateFile
@@ -141,6 +143,7 @@ EXISTING = frozenset({"run/ckpts/c-1", "run/ckpts/c-2", "run/..data/c-1", "run/c
 
 
 MOVED = "The run was moved: its state file"
+COPIED = "The run was copied: its state file"
 OUTSIDE = "outside of the root, where nothing is looked at."
 
 
@@ -189,6 +192,16 @@ def a_state(latest: str | None, *history: str, folder: str = "run/ckpts", **fiel
                 )
             ],
             id="moved",
+        ),
+        pytest.param(
+            a_state("/data/run/..data/c-1", "/data/run/..data/c-1"),
+            [
+                (
+                    "moved-run",
+                    f"{COPIED} names 1 checkpoint in /data/run/..data; the same names lie here.",
+                )
+            ],
+            id="copied",
         ),
         pytest.param(
             a_state("/old/c-9", "/old/c-1"),
@@ -277,7 +290,7 @@ OTHER = a_member("d-1", minute=1)
     [
         pytest.param([], [], id="empty"),
         pytest.param([WHOLE], [], id="whole"),
-        pytest.param([BROKEN], [("nothing-restorable", "None of 1 checkpoints can be restored.")], id="nothing"),
+        pytest.param([BROKEN], [("nothing-restorable", "Its only checkpoint cannot be restored.")], id="nothing"),
         pytest.param(
             [WHOLE, BROKEN],
             [("newest-not-restorable", "The newest that can be restored is run/ckpts/c-1: 200 steps would be lost.")],
@@ -323,10 +336,15 @@ def test_the_finding_lies_at_the_newest_and_its_reason_is_text() -> None:
 
 
 def test_every_rule_says_what_it_means_why_and_what_to_do() -> None:
-    assert len(RULES) == 16
+    assert len(RULES) == 24
     for name, rule in RULES.items():
         assert rule.id == name
         assert all(text.endswith(".") for text in (rule.meaning, rule.why, rule.action))
+
+
+def test_the_page_about_rules_is_made_from_the_table() -> None:
+    page = Path(__file__).parents[1] / "docs" / "health.md"
+    assert page.read_text(encoding="utf-8") == document(), "python -m core.health.doc > docs/health.md"
 
 
 def test_a_finding_of_no_rule_is_an_error_of_the_program() -> None:

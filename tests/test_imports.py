@@ -13,7 +13,7 @@ HERE = Path(__file__).parents[1]
 CORE = HERE / "core"
 # From the lowest layer to the highest; those in one row do not know each other.
 LAYERS = (
-    ("errors",),
+    ("errors", "sizes"),
     ("model", "setting_values"),
     ("settings",),
     ("fs",),
@@ -27,7 +27,10 @@ LAYERS = (
     ("verify",),
     ("mend",),
     ("resume",),
+    ("storage",),
     ("workspace",),
+    ("care", "housekeeping"),
+    ("auditor",),
     ("cli",),
     ("__main__",),
 )

@@ -17,9 +17,10 @@ from core.resume.cautions import TEXTS
 from core.resume.manifest import RestoreApi
 from pages._shared import findings, frame, manifests, reads, service
 from pages._shared.snippets import restore_code
-from pages._shared.tables import OPEN
+from pages._shared.tables import OPEN, PAGE_ROWS
 from pages._shared.text import lines, md, md_lines, shown
 from tests.pages_server import ROOT, copy_samples
+from tests.trees import save
 
 ROUTER = str(ROOT / "pages" / "router.py")
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
@@ -131,7 +132,7 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     assert numbers["Live runs"][1].startswith("of 17 runs")
     assert numbers["Checkpoints"] == ("90", "88 restorable")
     assert numbers["On disk"][0].endswith("MiB")
-    assert numbers["Findings"] == ("4 errors", "4 warnings")
+    assert numbers["Findings"] == ("4 errors", "4 warnings and 5 infos")
     assert "4 errors and 4 warnings in 6 places, one a line." in texts(app)
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     assert "ckpt-6.data-00001-of-00003" in texts(app)
@@ -181,6 +182,21 @@ def test_no_run_that_fits_says_so(app: AppTest) -> None:
     show(app, "runs.py", q="no such run")
     assert len(app.dataframe) == 0
     assert "No run fits these filters" in texts(app)
+
+
+def test_another_order_begins_at_the_first_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(PAGE_ROWS + 20):
+        save(home / "runs" / f"run-{number:03}", 1)
+    app = show(open_on(monkeypatch, home / "runs"), "runs.py")
+    app.session_state["page"] = 2
+    assert len(app.run().dataframe[0].value) == 20
+    key = app.dataframe[0].key
+    assert key is not None
+    app.session_state[key] = {"selection": {"rows": [], "columns": ["run"], "cells": []}}
+    cells = columns(app.run())
+    assert values(app, "error") == []
+    assert cells["run"][:2] == ["run-000", "run-001"]
+    assert len(cells["run"]) == PAGE_ROWS
 
 
 @pytest.mark.parametrize("value", ["nonsense", "-nonsense", "-", "bytes;drop table runs", "\x00", "😀"])

@@ -41,6 +41,8 @@ def test_defaults(folder: Path) -> None:
         "live_window": 3600,
         "stale_after": 1209600,
         "refresh": 30,
+        "retention": (),
+        "purge_after_days": 0,
         "actor": "ada",
     }
 
@@ -176,6 +178,8 @@ def test_settings_are_frozen() -> None:
         ("RUN_PATTERN", "/x", "must hold globs relative to a root, without '..': '/x' is none"),
         ("HOME", "s3://b", "must be a local folder, not a URL"),
         ("DECISIONS_DIR", " ", "must be the path of a folder"),
+        ("RETENTION", "latest=3", "must be tables of waypoint.toml, each headed [[retention]]"),
+        ("PURGE_AFTER_DAYS", "-1", "must be a number of days, 0 or more"),
         ("ACTOR", "a\tb", "must be a name of 1 to 100 printable characters"),
     ],
 )
@@ -196,6 +200,8 @@ def test_a_wrong_variable_is_named(name: str, value: str, reason: str, monkeypat
         ("run_pattern = [1]", "[1]", "must be a list of globs, each a text that is not empty: 1 is none"),
         ('run_pattern = ["\\u0000"]', "['\\x00']", "must not hold a NUL character"),
         ("home = 1", "1", "must be the path of a folder"),
+        ("retention = [1]", "[1]", "must be tables of waypoint.toml, each headed [[retention]]"),
+        ("purge_after_days = 1e9", "1000000000.0", "must be at most 1,000,000,000 seconds"),
         ('actor = ""', "''", "must be a name of 1 to 100 printable characters"),
     ],
 )
@@ -290,3 +296,8 @@ def test_the_example_of_the_page_is_valid(folder: Path) -> None:
     settings = load()
     assert settings.roots == ("/data/experiments", f"{folder}/runs")
     assert (settings.run_pattern, settings.stale_after) == (("teams/*/*",), 604800)
+
+
+def test_a_root_in_a_retention_table_is_relative_to_the_file(folder: Path) -> None:
+    (folder / "waypoint.toml").write_text('[[retention]]\nroot = "runs"\nlatest = 3\n[[retention]]\nlatest = 1\n')
+    assert load().retention == ({"root": f"{folder}/runs", "latest": 3}, {"latest": 1})

@@ -42,6 +42,14 @@ def shard_of(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.data-00000-of-00001")
 
 
+def flip(prefix: Path) -> None:
+    """Change a byte of a bundle's first tensor and nothing that a listing shows."""
+    shard = shard_of(prefix)
+    stat, data = shard.stat(), shard.read_bytes()
+    shard.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 def state(folder: Path, latest: str, *history: str, times: tuple[float, ...] = (), at_ns: int = START_NS) -> Path:
     """A state file that names some prefixes."""
     lines = [f'model_checkpoint_path: "{latest}"']

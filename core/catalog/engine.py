@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -16,6 +17,7 @@ from core.errors import CatalogError
 
 FILE_NAME = "catalog.sqlite3"
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a blank, a tab, a newline and a backslash
+_LEAST_BYTES = 1 << 20  # with less room SQLite cannot even begin: its errors then do not always name the reason
 _NETWORK = (
     "nfs",
     "cifs",
@@ -73,8 +75,7 @@ def open_catalog(home: Path) -> Engine:
         migrate(engine)
     except DatabaseError as error:
         engine.dispose()
-        remedy = "It is a cache: delete it and index again." if _may_write(home) else "May this user write there?"
-        raise CatalogError(f"The catalog {file} cannot be opened: {error.orig}. {remedy}") from error
+        raise CatalogError(f"The catalog {file} cannot be opened: {error.orig}. {_remedy(home)}") from error
     _opened[engine] = _identity(file)
     return engine
 
@@ -96,8 +97,12 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _may_write(home: Path) -> bool:
-    return os.access(home, os.W_OK)
+def _remedy(home: Path) -> str:
+    if not os.access(home, os.W_OK):
+        return "May this user write there?"
+    if shutil.disk_usage(home).free < _LEAST_BYTES:
+        return f"The disk of {home} is full: make room, or set WAYPOINT_HOME to another local folder."
+    return "It is a cache: delete it and index again."
 
 
 def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

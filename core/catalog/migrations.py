@@ -16,7 +16,14 @@ def _create(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+def _make_anew(connection: Connection) -> None:
+    """Version 2: accepted findings and verifications. All that version 1 held is found on the disk again."""
+    old = [table for table in tables.metadata.sorted_tables if table is not tables.versions]
+    tables.metadata.drop_all(connection, tables=old)
+    tables.metadata.create_all(connection)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _make_anew)
 
 
 def migrate(engine: Engine) -> int:

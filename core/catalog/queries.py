@@ -1,12 +1,20 @@
 """Reading the catalog: filtered, sorted, paged lists and single records. Nothing here writes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, Select, Table, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, and_, case, func, select
 
+from core.catalog.answers import Overview, Page, PlacedFinding, run_from_row
+from core.catalog.filters import (
+    CheckpointFilter,
+    FindingFilter,
+    RunFilter,
+    checkpoint_conditions,
+    finding_conditions,
+    run_conditions,
+)
 from core.catalog.rows import (
     checkpoint_from_row,
     finding_from_row,
@@ -23,73 +31,7 @@ from core.model import Checkpoint, Finding, Leftover, Root, Run, StateFile
 RUN_SORTS = ("path", "last_saved", "newest_step", "checkpoints", "bytes", "errors")
 CHECKPOINT_SORTS = ("saved_at", "step", "epoch", "bytes", "path", "run", "variables", "parameters", "health")
 _LIST_LIMIT = 500
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs: `text` is in the path, `status` ⊆ live, idle, stale, `health` ⊆ ok, warning, error; empty: all."""
-
-    root: str | None = None
-    text: str = ""
-    status: tuple[str, ...] = ()
-    health: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointFilter:
-    """Which checkpoints; empty tuples mean all. `text` is looked for in the path; `saved_after`/`saved_before` bound
-    the save time, `min_bytes`/`max_bytes` the size.
-    """
-
-    root: str | None = None
-    run: str | None = None
-    text: str = ""
-    format: tuple[str, ...] = ()
-    contents: tuple[str, ...] = ()
-    health: tuple[str, ...] = ()
-    restorable: bool | None = None
-    saved_after: datetime | None = None
-    saved_before: datetime | None = None
-    min_bytes: int | None = None
-    max_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """One page of a longer list: its items, how many there are in all, and their bytes in all."""
-
-    items: tuple[T, ...]
-    total: int
-    total_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """The numbers of the first page. Bytes are apparent sizes of everything inside the runs' folders."""
-
-    runs: int
-    live: int
-    idle: int
-    stale: int
-    checkpoints: int
-    restorable: int
-    bytes: int
-    leftover_bytes: int
-    errors: int
-    warnings: int
-    infos: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedFinding:
-    """A finding and where it belongs; `is_checkpoint` tells whether its path is a row of the checkpoint list."""
-
-    root: str
-    run: str
-    finding: Finding
-    is_checkpoint: bool
+_WORST_FIRST = case({"error": 0, "warning": 1}, value=findings.c.severity, else_=2)
 
 
 class Reader:
@@ -156,11 +98,11 @@ class Reader:
         offset: int = 0,
     ) -> Page[Run]:
         """A page of runs; `sort` ∈ RUN_SORTS. Runs without a value come last either way."""
-        conditions = [self._mine(runs), *_run_conditions(where, to_us(now))]
+        conditions = [self._mine(runs), *run_conditions(where, to_us(now))]
         column = {"last_saved": runs.c.last_saved_us}.get(sort, runs.c.get(sort, runs.c.last_saved_us))
         query = select(runs).where(*conditions).order_by(*_ordered(column, descending), runs.c.path, runs.c.root)
         total, size = self._totals(select(func.count(), func.coalesce(func.sum(runs.c.bytes), 0)).where(*conditions))
-        items = tuple(_run(row, now) for row in self._rows(query.limit(limit).offset(offset)))
+        items = tuple(run_from_row(row, now) for row in self._rows(query.limit(limit).offset(offset)))
         return Page(items=items, total=total, total_bytes=size)
 
     def run(self, root: str, path: str, now: datetime) -> Run:
@@ -168,7 +110,7 @@ class Reader:
         rows = self._rows(select(runs).where(self._mine(runs), runs.c.root == root, runs.c.path == to_text(path)))
         if not rows:
             raise NotFoundError(f"No run {to_text(path)!r} in root {root}.")
-        return _run(rows[0], now, self.states(root, path))
+        return run_from_row(rows[0], now, self.states(root, path))
 
     def states(self, root: str, run: str) -> tuple[StateFile, ...]:
         """The state files of a run."""
@@ -184,6 +126,15 @@ class Reader:
         )
         return tuple(item for row in self._rows(query) for item in leftovers_from_json(row["leftovers"]))
 
+    def all_leftovers(self, root: str) -> tuple[tuple[str, Leftover], ...]:
+        """Every leftover of a root's runs, each with its run."""
+        query = select(folders.c.run, folders.c.leftovers).where(
+            folders.c.root == root, folders.c.run.is_not(None), folders.c.leftovers != "[]"
+        )
+        return tuple(
+            (from_text(row["run"]), item) for row in self._rows(query) for item in leftovers_from_json(row["leftovers"])
+        )
+
     def checkpoints(
         self,
         where: CheckpointFilter,
@@ -194,7 +145,7 @@ class Reader:
         offset: int = 0,
     ) -> Page[Checkpoint]:
         """A page of checkpoints; `sort` ∈ CHECKPOINT_SORTS; `limit` None gives all."""
-        conditions = [self._mine(checkpoints), *_checkpoint_conditions(where)]
+        conditions = [self._mine(checkpoints), *checkpoint_conditions(where)]
         column = {"saved_at": checkpoints.c.saved_at_us}.get(sort, checkpoints.c.get(sort, checkpoints.c.saved_at_us))
         query = (
             select(checkpoints)
@@ -219,15 +170,9 @@ class Reader:
         return self._with_findings(rows)[0]
 
     def findings(
-        self,
-        *,
-        root: str | None = None,
-        run: str | None = None,
-        severities: Iterable[str] = (),
-        limit: int = _LIST_LIMIT,
+        self, where: FindingFilter, *, limit: int | None = _LIST_LIMIT, offset: int = 0
     ) -> tuple[PlacedFinding, ...]:
         """Findings, worst first."""
-        rank = case({"error": 0, "warning": 1}, value=findings.c.severity, else_=2)
         is_checkpoint = (
             select(checkpoints.c.id)
             .where(checkpoints.c.root == findings.c.root, checkpoints.c.path == findings.c.path)
@@ -236,16 +181,11 @@ class Reader:
         )
         query = (
             select(findings, is_checkpoint)
-            .where(self._mine(findings))
-            .order_by(rank, findings.c.root, findings.c.run, findings.c.path)
+            .where(self._mine(findings), *finding_conditions(where))
+            .order_by(*_finding_order(where))
             .limit(limit)
+            .offset(offset)
         )
-        if root is not None:
-            query = query.where(findings.c.root == root)
-        if run is not None:
-            query = query.where(findings.c.run == to_text(run))
-        if wanted := tuple(severities):
-            query = query.where(findings.c.severity.in_(wanted))
         return tuple(
             PlacedFinding(
                 root=row["root"],
@@ -255,6 +195,15 @@ class Reader:
             )
             for row in self._rows(query)
         )
+
+    def finding_counts(self, where: FindingFilter) -> dict[str, int]:
+        """How many findings each rule has, by its id."""
+        query = (
+            select(findings.c.rule, func.count().label("number"))
+            .where(self._mine(findings), *finding_conditions(where))
+            .group_by(findings.c.rule)
+        )
+        return {row["rule"]: row["number"] for row in self._rows(query)}
 
     def known_paths(self, root: str, paths: Iterable[str]) -> frozenset[str]:
         """Those of `paths` that are checkpoints in the catalog."""
@@ -276,71 +225,11 @@ class Reader:
         return tuple(checkpoint_from_row(row, by_place.get((row["root"], row["path"]), ())) for row in rows)
 
 
+def _finding_order(where: FindingFilter) -> tuple[ColumnElement[Any], ...]:
+    """Worst first; findings of one rule are equally bad, and an index has them in this order."""
+    places = findings.c.root, findings.c.run, findings.c.path, findings.c.rule
+    return places if where.rule is not None else (_WORST_FIRST, *places)
+
+
 def _ordered(column: ColumnElement[Any], descending: bool) -> tuple[ColumnElement[Any], ...]:
     return (column.is_(None), column.desc() if descending else column.asc())
-
-
-def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    return column.icontains(text, autoescape=True)
-
-
-def _run_conditions(where: RunFilter, now_us: int) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if where.root is not None:
-        conditions.append(runs.c.root == where.root)
-    if where.text:
-        conditions.append(_contains(runs.c.path, where.text))
-    live = runs.c.live_until_us >= now_us
-    old = runs.c.stale_from_us <= now_us
-    states = {"live": live, "stale": and_(~live, old), "idle": and_(~live, ~old)}
-    if wanted := [states[name] for name in where.status if name in states]:
-        conditions.append(or_(*wanted))
-    bad = runs.c.errors > 0
-    doubtful = runs.c.warnings > 0
-    healths = {"error": bad, "warning": and_(~bad, doubtful), "ok": and_(~bad, ~doubtful)}
-    if wanted := [healths[name] for name in where.health if name in healths]:
-        conditions.append(or_(*wanted))
-    return conditions
-
-
-def _checkpoint_conditions(where: CheckpointFilter) -> list[ColumnElement[bool]]:
-    table = checkpoints.c
-    pairs: list[tuple[object, ColumnElement[bool]]] = [
-        (where.root, table.root == where.root),
-        (where.run, table.run == to_text(where.run or "")),
-        (where.text or None, _contains(table.path, where.text)),
-        (where.format or None, table.format.in_(where.format)),
-        (where.contents or None, table.contents.in_(where.contents)),
-        (where.health or None, table.health.in_(where.health)),
-        (where.restorable, table.restorable.is_(bool(where.restorable))),
-        (where.min_bytes, table.bytes >= (where.min_bytes or 0)),
-        (where.max_bytes, table.bytes <= (where.max_bytes or 0)),
-    ]
-    if where.saved_after is not None:
-        pairs.append((True, table.saved_at_us >= to_us(where.saved_after)))
-    if where.saved_before is not None:
-        pairs.append((True, table.saved_at_us <= to_us(where.saved_before)))
-    return [condition for value, condition in pairs if value is not None]
-
-
-def _run(row: RowMapping, now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
-    now_us = to_us(now)
-    aged = "stale" if row["stale_from_us"] <= now_us else "idle"
-    status = "live" if row["live_until_us"] >= now_us else aged
-    return Run(
-        root=row["root"],
-        path=from_text(row["path"]),
-        status=status,
-        checkpoints=row["checkpoints"],
-        restorable=row["restorable"],
-        series=row["series"],
-        bytes=row["bytes"],
-        newest_step=row["newest_step"],
-        last_saved=None if row["last_saved_us"] is None else from_us(row["last_saved_us"]),
-        changed_at=None if row["changed_us"] is None else from_us(row["changed_us"]),
-        median_interval=row["median_interval"],
-        errors=row["errors"],
-        warnings=row["warnings"],
-        infos=row["infos"],
-        states=states,
-    )

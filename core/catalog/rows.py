@@ -180,6 +180,7 @@ def finding_to_row(root: str, run: str, item: Finding) -> dict[str, object]:
         "severity": item.severity.value,
         "reason": item.reason,
         "action": item.action,
+        "accepted": item.accepted,
     }
 
 
@@ -191,6 +192,7 @@ def finding_from_row(row: Mapping[str, Any]) -> Finding:
         severity=Severity(row["severity"]),
         reason=row["reason"],
         action=row["action"],
+        accepted=row["accepted"],
     )
 
 
@@ -210,6 +212,7 @@ def states_from_json(text: str) -> tuple[StateFile, ...]:
             error=None if v[4] is None else from_text(v[4]),
             unreadable=None if v[5] is None else from_text(v[5]),
             mtime_ns=v[6],
+            writing=any(v[7:]),
         )
         for v in json.loads(text)
     )

@@ -95,6 +95,9 @@ runs = Table(
     Column("errors", Integer, nullable=False),
     Column("warnings", Integer, nullable=False),
     Column("infos", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("decided", Text, nullable=False),
+    Column("turns_us", BigInteger),
     Index("runs_by_last_saved", "last_saved_us"),
 )
 
@@ -109,7 +112,38 @@ findings = Table(
     Column("severity", String(8), nullable=False),
     Column("reason", Text, nullable=False),
     Column("action", Text, nullable=False),
+    Column("accepted", Text),
     Index("findings_by_run", "root", "run"),
     Index("findings_by_path", "root", "path"),
     Index("findings_by_severity", "severity"),
+    Index("findings_by_rule", "rule", "root", "run", "path", "accepted"),
+)
+
+# The last verification of each checkpoint. `identity` names the files that it was made for; `detail` is its JSON.
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("format", String(20), primary_key=True),
+    Column("identity", String(12), nullable=False),
+    Column("finished_us", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+# The last audit of each set of roots, and earlier ones' bytes by run.
+audits = Table(
+    "audits",
+    metadata,
+    Column("scope", String(12), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("at_us", BigInteger, primary_key=True),
+    Column("runs", Text, nullable=False),
 )

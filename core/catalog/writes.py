@@ -18,7 +18,7 @@ from core.catalog.rows import (
     states_from_json,
     states_to_json,
 )
-from core.catalog.tables import checkpoints, findings, folders, roots, runs
+from core.catalog.tables import checkpoints, findings, folders, roots, runs, verifications
 from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Finding, Leftover, Problem, Root, StateFile
 
@@ -173,11 +173,26 @@ def store_runs(
         connection.execute(insert(findings), found)
 
 
-def load_run_times(connection: Connection, root: str) -> dict[str, tuple[int | None, float | None, tuple[int, int]]]:
-    """Every run's last change, median save interval, and what was made of them: live until, stale from."""
-    columns = runs.c.path, runs.c.changed_us, runs.c.median_interval, runs.c.live_until_us, runs.c.stale_from_us
-    rows = connection.execute(select(*columns).where(runs.c.root == root))
-    return {from_text(path): (changed, interval, (live, stale)) for path, changed, interval, live, stale in rows}
+class RunMark(NamedTuple):
+    """What a run's row was made from beside its files: its last change and median save interval, what was made of them
+    (live until, stale from), the state of the decisions about it, and when time alone brings a new finding.
+    """
+
+    changed_us: int | None
+    interval: float | None
+    turning_points: tuple[int, int]
+    decided: str
+    turns_us: int | None
+
+
+def load_run_marks(connection: Connection, root: str) -> dict[str, RunMark]:
+    """Every run's mark, by path."""
+    names = ("path", "changed_us", "median_interval", "live_until_us", "stale_from_us", "decided", "turns_us")
+    rows = connection.execute(select(*(runs.c[name] for name in names)).where(runs.c.root == root))
+    return {
+        from_text(path): RunMark(changed, gap, (live, stale), decided, turns)
+        for path, changed, gap, live, stale, decided, turns in rows
+    }
 
 
 def delete_runs(connection: Connection, root: str, paths: Iterable[str]) -> None:
@@ -212,7 +227,7 @@ def forget_roots(connection: Connection, keep: Iterable[str], after_seconds: flo
     before_us = int((time.time() - after_seconds) * 1e6)
     unused = select(roots.c.id).where(roots.c.id.not_in(list(keep)), roots.c.looked_at_us < before_us)
     old = connection.scalars(unused).all()
-    for table in (folders, checkpoints, runs, findings) if old else ():
+    for table in (folders, checkpoints, runs, findings, verifications) if old else ():
         connection.execute(delete(table).where(table.c.root.in_(old)))
     if old:
         connection.execute(delete(roots).where(roots.c.id.in_(old)))

@@ -1,6 +1,5 @@
 """The commands."""
 
-import posixpath
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,9 +7,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from core.catalog.queries import CheckpointFilter
+from core.catalog.filters import CheckpointFilter
 from core.choose import SeriesChoice, reasons
 from core.cli import documents
+from core.cli.health import health_command
+from core.cli.mend import mend_command
+from core.cli.naming import checkpoint_named
+from core.cli.quarantine import pin_command, purge_command, quarantine_command, undo_command
 from core.cli.session import (
     NOTHING_RESTORABLE,
     AsJson,
@@ -26,8 +29,10 @@ from core.cli.session import (
     say,
     stdout,
 )
-from core.errors import AmbiguousError, NotFoundError, NotRestorableError
-from core.fs.names import from_text, to_text
+from core.cli.usage import plan_command, usage_command
+from core.cli.verify import verify_command
+from core.errors import AmbiguousError, NotRestorableError
+from core.fs.names import to_text
 from core.model import Checkpoint, Run
 from core.resume.history import ManifestState
 from core.resume.manifest import to_json
@@ -54,6 +59,17 @@ class ResumeMode(StrEnum):
 def main() -> None:
     """Entry point of `python -m core`."""
     app()
+
+
+app.command("health")(health_command)
+app.command("verify")(verify_command)
+app.command("mend")(mend_command)
+app.command("usage")(usage_command)
+app.command("plan")(plan_command)
+app.command("quarantine")(quarantine_command)
+app.command("undo")(undo_command)
+app.command("purge")(purge_command)
+app.command("pin")(pin_command)
 
 
 @app.command("index")
@@ -168,7 +184,9 @@ def resume_command(
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "resume", cached=cached)
         found = workspace.find_run(run)
-        picked = _named(workspace, found, checkpoint) if checkpoint is not None else _only_choice(workspace, found)
+        picked = (
+            checkpoint_named(workspace, found, checkpoint) if checkpoint is not None else _only_choice(workspace, found)
+        )
         if not picked.restorable:
             raise NotRestorableError(f"{to_text(picked.path)} cannot be restored: {' '.join(reasons(picked))}")
         proposal = workspace.propose(picked)
@@ -183,18 +201,6 @@ def resume_command(
         say(f"written: {to_text(str(path))}")
         typer.echo(to_json(manifest))
         raise typer.Exit(code)
-
-
-def _named(workspace: Workspace, run: Run, text: str) -> Checkpoint:
-    """A checkpoint of a run, named relative to its root or to the run, or by an absolute path."""
-    name = posixpath.normpath(from_text(text))
-    root = posixpath.normpath(workspace.root(run.root).path)
-    inside = name[len(root) + 1 :] if name.startswith(f"{root}/") else name
-    wanted = {inside, inside if run.path == "." else f"{run.path}/{inside}"}
-    for item in workspace.members(run.root, run.path):
-        if item.path in wanted:
-            return item
-    raise NotFoundError(f"Run {to_text(run.path)} has no checkpoint {to_text(text)!r}; `ls` lists what it has.")
 
 
 def _only_choice(workspace: Workspace, run: Run) -> Checkpoint:

@@ -18,7 +18,7 @@ from core.errors import CorruptError, UnsupportedError
 from core.formats import dtypes
 from core.formats.checksum import masked_crc
 from core.formats.fingerprint import LARGEST
-from core.formats.sstable import TRAILER_SIZE, Handle, Table, read_table
+from core.formats.sstable import TRAILER_SIZE, Entry, Handle, Table, read_table
 from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -169,6 +169,24 @@ def parse_index(table: Table) -> BundleIndex:
         slice_bytes=slice_bytes,
         shard_lengths=tuple(lengths.get(number, 0) for number in range(header.num_shards)),
         big_endian=header.endianness == BundleHeaderProto.BIG,
+    )
+
+
+def parse_slice(entry: Entry) -> BundleEntry:
+    """One slice of a partitioned variable, under the variable's name. `parse_index` has looked at its place before."""
+    proto = BundleEntryProto()
+    _parse(proto, entry.value, entry.position)
+    if len(proto.shape.dim) > _MOST_AXES:
+        raise CorruptError(f"{len(proto.shape.dim):,} axes", section="bundle entry", offset=entry.position)
+    return BundleEntry(
+        name=_sliced_name(entry.key),
+        dtype=dtypes.name_of(proto.dtype),
+        shape=tuple(dim.size for dim in proto.shape.dim),
+        shard=proto.shard_id,
+        offset=proto.offset,
+        size=proto.size,
+        crc=proto.crc32c,
+        crc_position=None,
     )
 
 

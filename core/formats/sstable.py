@@ -118,6 +118,19 @@ class LazyTable:
         return None
 
 
+def block_places(size: int, fetch: Fetch) -> Iterator[Handle]:
+    """Where every block of a table file of `size` bytes lies: metaindex, index, then data in their order. Only the
+    index is read.
+    """
+    start = max(0, size - FOOTER_SIZE)
+    index, metaindex = _footer(fetch(start, size - start), size)
+    yield metaindex
+    yield index
+    block, raw = _block(size, fetch, index, "index block")
+    for pointer in _bounded(block, index.offset if raw else None, "index block", MAX_ENTRIES):
+        yield _handle(pointer.value, 0, "index block", pointer.position)[0]
+
+
 def _checked(size: int, fetch: Fetch, handle: Handle, section: str) -> bytes:
     """A block with its trailer, its place and checksum verified."""
     end = handle.offset + handle.size + TRAILER_SIZE

@@ -20,11 +20,11 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV
 _TEMP_END = ".waypoint-tmp"
 
 
-def write_atomic(path: Path, data: bytes, *, fsync: bool = True) -> None:
+def write_atomic(path: Path, data: bytes, *, fsync: bool = True, mtime_ns: int | None = None) -> None:
     """Write a file so that a reader finds the old content or the new, never a part; a link is replaced, not followed.
 
     An error (OSError) leaves no temp file behind; a kill may leave one, see `remove_stale`. `fsync=False` is for what
-    can be made again: after a power cut such a file may be empty.
+    can be made again: after a power cut such a file may be empty. `mtime_ns` is the time that the file bears.
     """
     former = _plain(path)
     temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{_TEMP_END}"
@@ -39,6 +39,8 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True) -> None:
                 os.fchmod(handle, modes.S_IMODE(former.st_mode))
             file.write(data)
             file.flush()
+            if mtime_ns is not None:
+                os.utime(handle, ns=(mtime_ns, mtime_ns))
             if fsync:
                 os.fsync(handle)
         os.replace(temp, path)
@@ -58,6 +60,11 @@ def remove_stale(path: Path) -> int:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path.parent / name)
     return len(stale)
+
+
+def is_temp(name: str) -> bool:
+    """Whether a file is one that a write makes before it renames it."""
+    return name.startswith(".") and name.endswith(_TEMP_END)
 
 
 def make_folder(path: Path, *, fsync: bool = True) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from core.fs.names import join, to_text
-from core.fs.storage import Members
+from core.fs.storage import Entries, Members
 from core.model import FileStat, Problem
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _PIECE = 1 << 20
 _FAR_NS = 1 << 62  # the year 2116 and as far before 1970: later times, which a disk can hold, are cut there
@@ -36,7 +37,7 @@ class LocalStorage:
         subfolders: list[str] = []
         problems: list[Problem] = []
         # Through a descriptor of the folder, so that the kernel resolves one name for each stat and not the whole path.
-        descriptor = os.open(self.absolute(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(self.absolute(folder), _FOLDER)
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
@@ -50,7 +51,7 @@ class LocalStorage:
                                 continue
                             found = entry.stat()
                         if is_regular(found.st_mode):
-                            files.append(_file(entry.name, found))
+                            files.append(file_stat(entry.name, found))
                     except FileNotFoundError:
                         continue
                     except OSError as error:
@@ -64,6 +65,31 @@ class LocalStorage:
         target = os.path.realpath(os.path.join(self.root, folder, name))
         return target.startswith(os.path.realpath(self.root).rstrip(os.sep) + os.sep)
 
+    def entries(self, folder: str) -> Entries:
+        """Everything in a folder; see `Everything.entries`."""
+        found = Entries([], [], [])
+        add_name, add_stat = found.names.append, found.stats.append
+        descriptor = os.open(self.absolute(folder), _FOLDER | (os.O_NOFOLLOW if folder else 0))
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    try:
+                        add_stat(entry.stat(follow_symlinks=False))
+                    except FileNotFoundError:
+                        continue
+                    except OSError as error:
+                        place = to_text(join(folder, entry.name))
+                        found.problems.append(Problem(path=place, problem=error.strerror or str(error)))
+                        continue
+                    add_name(entry.name)
+        finally:
+            os.close(descriptor)
+        return found
+
+    def root_stat(self) -> os.stat_result:
+        """The root's own facts, behind a link if it is one."""
+        return os.stat(self.root)
+
     def folder_time(self, folder: str) -> int:
         """The folder's mtime, ns."""
         return os.stat(self.absolute(folder)).st_mtime_ns
@@ -73,7 +99,7 @@ class LocalStorage:
         found = os.stat(self.absolute(path))
         if not modes.S_ISREG(found.st_mode):
             raise FileNotFoundError(f"{to_text(path)} is not a regular file")
-        return _file(path, found)
+        return file_stat(path, found)
 
     def open(self, path: str) -> BinaryIO:
         """A file for reading. Never blocks on a pipe that took a file's place."""
@@ -120,7 +146,8 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
     return b"".join(pieces)
 
 
-def _file(name: str, found: os.stat_result) -> FileStat:
+def file_stat(name: str, found: os.stat_result) -> FileStat:
+    """A regular file's facts as records hold them."""
     time_ns = found.st_mtime_ns
     return _new_tuple(
         FileStat,

@@ -1,5 +1,6 @@
 """The storage protocol: all that the core asks of a disk. `core.fs.local` is the local one; object stores follow."""
 
+import os
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -11,6 +12,14 @@ class Members(NamedTuple):
 
     files: list[FileStat]
     subfolders: list[str]
+    problems: list[Problem]
+
+
+class Entries(NamedTuple):
+    """Everything that stands in a folder under its own name: `stats[n]` is that of `names[n]`, of a link the link's."""
+
+    names: list[str]
+    stats: list[os.stat_result]
     problems: list[Problem]
 
 
@@ -40,3 +49,15 @@ class Storage(Protocol):
 
     def now_ns(self) -> int:
         """The time by the clock that stamps this storage's files, ns since the epoch."""
+
+
+class Everything(Protocol):
+    """What the audit and the look before an action ask of a storage: all that stands there, under its own name."""
+
+    def entries(self, folder: str) -> Entries:
+        """Everything in a folder, also links, sockets and what `members` leaves out. A link in the folder's own place
+        is an OSError, except for the root.
+        """
+
+    def root_stat(self) -> os.stat_result:
+        """The root's own facts."""

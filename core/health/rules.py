@@ -1,8 +1,18 @@
 """The table of rules: what each means, why it happens, what to do. Pages, the shell and the docs are made from it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from core.model import Finding, Severity
+
+
+class Family(StrEnum):
+    """What a rule looks at; the headings of docs/health.md."""
+
+    FILES = "Index, shards and files"
+    STATE = "State files"
+    RUN = "Whole runs"
+    VERIFICATION = "After verification"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,6 +20,7 @@ class Rule:
     """One rule. `meaning` and `action` are single sentences for people; `why` names the usual causes."""
 
     id: str
+    family: Family
     severity: Severity
     meaning: str
     why: str
@@ -19,6 +30,7 @@ class Rule:
 _ROWS = (
     (
         "orphan-index",
+        Family.FILES,
         Severity.ERROR,
         "The index is there, none of its data shards is.",
         "The shards were deleted, not copied, or excluded by a size limit.",
@@ -26,6 +38,7 @@ _ROWS = (
     ),
     (
         "missing-shard",
+        Family.FILES,
         Severity.ERROR,
         "Some of the data shards that the index names are missing.",
         "A copy stopped early, or a worker's shard never reached this folder.",
@@ -33,6 +46,7 @@ _ROWS = (
     ),
     (
         "truncated-shard",
+        Family.FILES,
         Severity.ERROR,
         "A data shard is shorter than the index says.",
         "A full disk, a copy that stopped early, or a save cut off.",
@@ -40,6 +54,7 @@ _ROWS = (
     ),
     (
         "stale-index",
+        Family.FILES,
         Severity.ERROR,
         "The data shards are no longer those that the index describes.",
         "The same prefix was written again and the save stopped between shards and index.",
@@ -47,6 +62,7 @@ _ROWS = (
     ),
     (
         "unreadable-index",
+        Family.FILES,
         Severity.ERROR,
         "The index cannot be read.",
         "A full disk, a copy that stopped early, or a damaged disk.",
@@ -54,6 +70,7 @@ _ROWS = (
     ),
     (
         "unreadable-file",
+        Family.FILES,
         Severity.ERROR,
         "The checkpoint's file cannot be read to its end.",
         "A full disk, a copy or a save that stopped early, or a damaged disk.",
@@ -61,6 +78,7 @@ _ROWS = (
     ),
     (
         "empty-file",
+        Family.FILES,
         Severity.ERROR,
         "A file of the checkpoint has no bytes.",
         "A full disk, or a save that was killed.",
@@ -68,6 +86,7 @@ _ROWS = (
     ),
     (
         "lfs-pointer",
+        Family.FILES,
         Severity.ERROR,
         "A Git LFS pointer stands in the place of a file.",
         "The repository was cloned without Git LFS.",
@@ -75,6 +94,7 @@ _ROWS = (
     ),
     (
         "orphan-shard",
+        Family.FILES,
         Severity.WARNING,
         "Data shards without an index: nothing can be restored from them.",
         "TensorFlow's rotation deletes the index first, its save names the shards first: a kill leaves them.",
@@ -82,13 +102,23 @@ _ROWS = (
     ),
     (
         "interrupted-save",
+        Family.FILES,
         Severity.WARNING,
         "What a save left behind that never finished.",
         "The job was killed, or the disk was full, in the middle of a save.",
         "It can go: no framework reads it.",
     ),
     (
+        "untracked",
+        Family.FILES,
+        Severity.INFO,
+        "It is intact, but the state file of its folder does not list it.",
+        "It was kept on purpose (`keep_checkpoint_every_n_hours`, a copy), or its manager forgot it.",
+        "Nothing, if it is kept on purpose. TensorFlow will never rotate it: a retention policy can.",
+    ),
+    (
         "dangling-latest",
+        Family.STATE,
         Severity.ERROR,
         "The state file names a latest checkpoint that is not there.",
         "Its files were deleted or moved without the state file.",
@@ -96,6 +126,7 @@ _ROWS = (
     ),
     (
         "dangling-history",
+        Family.STATE,
         Severity.WARNING,
         "The state file lists checkpoints that are not there.",
         "Their files were deleted or moved without the state file.",
@@ -103,34 +134,96 @@ _ROWS = (
     ),
     (
         "moved-run",
+        Family.STATE,
         Severity.WARNING,
         "The state file holds absolute paths of another place; the same names lie here.",
         "The run was moved or copied after training.",
         "tf.train.latest_checkpoint will not find these checkpoints: resume by a manifest, or mend the state file.",
     ),
     (
+        "latest-not-newest",
+        Family.STATE,
+        Severity.INFO,
+        "The state file names a latest checkpoint although a newer one can be restored.",
+        "Perhaps set by hand, to go on from an older one; or the job was killed before it wrote the state file.",
+        "Nothing, if it is meant so. Else let the state file name the newest, or resume by a manifest.",
+    ),
+    (
         "unreadable-state",
+        Family.STATE,
         Severity.ERROR,
         "The state file cannot be read.",
         "A full disk, a save that was killed, or an edit by hand.",
         "tf.train.latest_checkpoint fails or finds nothing: resume by a manifest, or mend the state file.",
     ),
     (
+        "no-state",
+        Family.STATE,
+        Severity.INFO,
+        "There are checkpoints, but no state file beside them.",
+        "They were saved with `Checkpoint.write` or copied without it.",
+        "tf.train.latest_checkpoint will find nothing here: resume by a manifest, or let a state file be written.",
+    ),
+    (
+        "nothing-restorable",
+        Family.RUN,
+        Severity.ERROR,
+        "No checkpoint of this run can be restored.",
+        "See the findings of its checkpoints.",
+        "Bring missing files back, or start the job anew.",
+    ),
+    (
         "newest-not-restorable",
+        Family.RUN,
         Severity.ERROR,
         "The newest checkpoint of a series cannot be restored; an older one can.",
         "See the findings of the newest one.",
         "Resume from the recommended checkpoint; the work since then would be lost.",
     ),
     (
-        "nothing-restorable",
+        "optimizer-lost",
+        Family.RUN,
+        Severity.WARNING,
+        "The newest that can be restored has weights only; earlier ones had the optimizer's state too.",
+        "The job was changed to save weights only, or the model was saved before it was compiled.",
+        "Training would go on with a fresh optimizer: resume from an earlier one if that matters.",
+    ),
+    (
+        "stale-run",
+        Family.RUN,
+        Severity.INFO,
+        "Nothing in the run has changed for a long time.",
+        "It is finished, or it was given up.",
+        "Nothing. If it is not needed any more, it is a place to free disk.",
+    ),
+    (
+        "stale-checkpoint",
+        Family.RUN,
+        Severity.INFO,
+        "Old and superseded: neither the latest, nor the best, nor pinned.",
+        "Nothing deletes it: TensorFlow rotates only what its state file lists.",
+        "Nothing. A retention policy can let it go.",
+    ),
+    (
+        "checksum-mismatch",
+        Family.VERIFICATION,
         Severity.ERROR,
-        "No checkpoint of this run can be restored.",
-        "See the findings of its checkpoints.",
-        "Bring missing files back, or start the job anew.",
+        "Stored values do not match the checksums that were saved with them.",
+        "A damaged disk or copy, or files of two saves mixed.",
+        "Do not restore it. Copy it again, or resume from another checkpoint.",
+    ),
+    (
+        "non-finite",
+        Family.VERIFICATION,
+        Severity.ERROR,
+        "Weights or optimizer state hold NaN or infinite values.",
+        "Training diverged before it was saved.",
+        "Resume from an earlier checkpoint, with a lower learning rate or clipped gradients.",
     ),
 )
-RULES = {row[0]: Rule(id=row[0], severity=row[1], meaning=row[2], why=row[3], action=row[4]) for row in _ROWS}
+RULES = {
+    row[0]: Rule(id=row[0], family=row[1], severity=row[2], meaning=row[3], why=row[4], action=row[5]) for row in _ROWS
+}
 
 
 def finding(rule: str, path: str, reason: str) -> Finding:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from core.fs.names import to_text
 from core.health.rules import finding
-from core.model import Checkpoint, Finding, Health
+from core.model import Checkpoint, Contents, Finding, Health
+from core.scan.series import ordered
 
 
 def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Finding]:
@@ -12,7 +13,7 @@ def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Find
     members = [item for one in series for item in one]
     if not any(item.restorable for item in members):
         if members and not any(item.health is Health.WRITING for item in members):
-            yield finding("nothing-restorable", run, f"None of {len(members)} checkpoints can be restored.")
+            yield finding("nothing-restorable", run, _none(len(members)))
         return
     for every in series:
         one = [item for item in every if item.health is not Health.WRITING]
@@ -20,6 +21,21 @@ def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Find
         best = next((item for item in reversed(one) if item.restorable), None)
         if newest is not None and best is not None and best is not newest:
             yield finding("newest-not-restorable", newest.path, _lost(one, best))
+    yield from _optimizer_lost(members)
+
+
+def _optimizer_lost(members: Sequence[Checkpoint]) -> Iterable[Finding]:
+    """With and without the optimizer are two series, as their variables differ: here names tell what belongs."""
+    places: dict[tuple[str, str, str], list[Checkpoint]] = {}
+    for item in members:
+        if item.restorable and item.facts.contents is not Contents.UNKNOWN:
+            places.setdefault((item.path.rpartition("/")[0], item.format.value, item.stem), []).append(item)
+    for items in places.values():
+        *earlier, newest = ordered(items)
+        having = [item for item in earlier if item.facts.has_optimizer]
+        if having and not newest.facts.has_optimizer:
+            reason = f"It holds no optimizer state; {to_text(having[-1].path)} was the last that did."
+            yield finding("optimizer-lost", newest.path, reason)
 
 
 def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
@@ -29,6 +45,14 @@ def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
     else:
         lost = _count(len(series) - 1 - list(series).index(best), "save")
     return f"The newest that can be restored is {to_text(best.path)}: {lost} would be lost."
+
+
+def _none(members: int) -> str:
+    return (
+        "Its only checkpoint cannot be restored."
+        if members == 1
+        else f"None of {members:,} checkpoints can be restored."
+    )
 
 
 def _count(number: int, word: str) -> str:

@@ -58,27 +58,33 @@ def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str
     return Answer(latest=inside if inside in existing else None)
 
 
+def lies_here_too(state: StateFile, written: str, root_path: str, existing: Collection[str]) -> bool:
+    """Whether an absolute path leads to another folder although a checkpoint of that name lies beside the state file:
+    the run was moved, or copied, and its next job would go on with, and rotate, the files of the original.
+    """
+    here = posixpath.join(posixpath.dirname(state.path), posixpath.basename(written))
+    return posixpath.isabs(written) and here in existing and target(state, written, root_path) != here
+
+
 def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> Iterable[Finding]:
-    """Findings about one state file."""
+    """Findings about one state file; none while it is being rewritten."""
+    if state.writing:
+        return
     if state.unreadable is not None or state.error is not None:
         yield finding("unreadable-state", state.path, f"{state.unreadable or state.error}.")
     if state.latest is None:
         return
-    folder = posixpath.dirname(state.path)
-    gone = [
-        path for path in dict.fromkeys((state.latest, *state.history)) if target(state, path, root_path) not in existing
-    ]
-    here = [
-        path for path in gone if posixpath.isabs(path) and posixpath.join(folder, posixpath.basename(path)) in existing
-    ]
+    written = tuple(dict.fromkeys((state.latest, *state.history)))
+    here = [path for path in written if lies_here_too(state, path, root_path, existing)]
+    gone = [path for path in written if path not in here and target(state, path, root_path) not in existing]
     if here:
         elsewhere, word = posixpath.dirname(here[0]), "checkpoint" if len(here) == 1 else "checkpoints"
+        verb = "copied" if target(state, here[0], root_path) in existing else "moved"
         yield finding(
             "moved-run",
             state.path,
-            f"The run was moved: its state file names {len(here)} {word} in {elsewhere}; the same names lie here.",
+            f"The run was {verb}: its state file names {len(here)} {word} in {elsewhere}; the same names lie here.",
         )
-        gone = [path for path in gone if path not in here]
     if state.latest in gone:
         is_inside = target(state, state.latest, root_path) is not None
         why = "has no index" if is_inside else "lies outside of the root, where nothing is looked at"

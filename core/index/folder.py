@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 
 from core.formats import file_names, hdf5, state_file
 from core.formats.bundle import BundleCache
@@ -10,26 +9,23 @@ from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
 from core.fs.names import join, stem, to_text
 from core.fs.storage import Storage
 from core.health import files as file_rules
+from core.index.leftovers import leftovers
+from core.index.save_times import dated, saved_at
+from core.index.unsettled import Suspects, is_young, looks, suspects
 from core.model import (
     Checkpoint,
     Facts,
     FileStat,
     Finding,
-    Format,
     Health,
     Leftover,
     Listing,
     Problem,
-    SavedAtSource,
     Severity,
     StateFile,
 )
 from core.scan.group import Group, Groups, group
 from core.scan.walk import look, signature
-
-_SHOWN_FILES = 3
-_AHEAD_NS = 86_400 * 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,26 +56,65 @@ class FolderResult:
 
 
 def read_folder(storage: Storage, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
-    """Read what changed in a folder. One bad file never hides the rest. A group judged broken is listed once more.
+    """Read what changed in a folder. One bad file never hides the rest.
 
-    `cache` only saves time: what is in it was read from equal bytes.
+    What is judged broken becomes a finding if it stayed exactly so in further looks, and else counts as being written;
+    what went away while it was read is looked for again. `cache` only saves time: what is in it was read from equal
+    bytes.
     """
     cache = BundleCache() if cache is None else cache
     result = _read_once(storage, task, cache)
-    if not _is_broken(result):
+    broken, vanished = _suspects(result), _vanished(result)
+    if not broken and not vanished:
         return result
+    for _ in looks(task.listing, broken, task.now_ns, vanished=vanished):
+        again = _look_again(storage, task.listing)
+        if again is None:
+            break
+        if vanished or signature(again) != result.signature:
+            known = tuple(item for item in result.checkpoints if not item.findings)
+            result = _read_once(storage, replace(task, listing=again, known=known), cache)
+        now = _suspects(result)
+        broken, vanished = {key: seen for key, seen in broken.items() if now.get(key) == seen}, _vanished(result)
+        if not broken and not vanished:
+            break
+    return _withheld(replace(result, recheck=result.recheck or result.listing is not task.listing), broken)
+
+
+def _suspects(result: FolderResult) -> Suspects:
+    return suspects(result.checkpoints, result.leftovers, result.states)
+
+
+def _vanished(result: FolderResult) -> bool:
+    return len(result.problems) > len(result.listing.problems)
+
+
+def _look_again(storage: Storage, listing: Listing) -> Listing | None:
+    """The folder as it is now, empty where it is gone (a save's temporary one); None where it cannot be listed."""
     try:
-        again = look(storage, task.listing.folder)
+        return look(storage, listing.folder)
+    except FileNotFoundError:
+        return replace(listing, files=(), subfolders=(), problems=())
     except OSError:
-        return result
-    if signature(again) == result.signature:
-        return result
-    known = tuple(item for item in result.checkpoints if not item.findings)
-    return replace(_read_once(storage, replace(task, listing=again, known=known), cache), recheck=True)
+        return None
 
 
-def _is_broken(result: FolderResult) -> bool:
-    return any(item.findings for item in result.checkpoints) or any(not item.writing for item in result.leftovers)
+def _withheld(result: FolderResult, settled: Suspects) -> FolderResult:
+    """What did not stay as it was judged is being written: no finding yet, and looked at again next time."""
+    now = _suspects(result)
+    moving = {path for (kind, path), seen in now.items() if settled.get((kind, path)) != seen}
+    if not moving:
+        return result
+    return replace(
+        result,
+        checkpoints=tuple(
+            item._replace(findings=(), health=Health.WRITING) if item.findings and item.path in moving else item
+            for item in result.checkpoints
+        ),
+        leftovers=tuple(replace(item, writing=True) if item.path in moving else item for item in result.leftovers),
+        states=tuple(replace(item, writing=True) if item.path in moving else item for item in result.states),
+        recheck=True,
+    )
 
 
 def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> FolderResult:
@@ -99,9 +134,9 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         old = known.get((path, one.files))
         if old is not None and old.health is not Health.WRITING:
             facts = _backup(storage, listing.folder, one.name, beside, old.facts)
-            moment, source = _saved_at(one, facts)
+            moment, source = saved_at(one, facts)
             kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
-            checkpoints.append(_dated(kept._replace(findings=file_rules.judge(old.path, old.format, facts)), times))
+            checkpoints.append(dated(kept._replace(findings=file_rules.judge(old.path, old.format, facts)), times))
             reused += 1
             continue
         try:
@@ -111,15 +146,15 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
             continue
         parsed += 1
         if made is not None:
-            checkpoints.append(_dated(made, times))
-    leftovers = tuple(_leftovers(task, groups))
-    writing = any(item.health is Health.WRITING for item in checkpoints) or any(item.writing for item in leftovers)
+            checkpoints.append(dated(made, times))
+    left = leftovers(listing.folder, groups, task.now_ns, task.grace_ns)
+    writing = any(item.health is Health.WRITING for item in checkpoints) or any(item.writing for item in left)
     return FolderResult(
         listing=listing,
         signature=signature(listing),
         checkpoints=tuple(checkpoints),
         states=states,
-        leftovers=leftovers,
+        leftovers=left,
         problems=tuple(problems),
         parsed=parsed,
         reused=reused,
@@ -158,8 +193,8 @@ def _checkpoint(
     facts = _backup(storage, folder, one.name, beside, reading.facts)
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     newest = max((file.mtime_ns for file in one.files), default=0)
-    writing = bool(findings) and _is_young(newest, task)
-    moment, source = _saved_at(one, facts)
+    writing = bool(findings) and is_young(newest, task.now_ns, task.grace_ns)
+    moment, source = saved_at(one, facts)
     return Checkpoint(
         root=task.root,
         run=task.run,
@@ -179,39 +214,12 @@ def _checkpoint(
     )
 
 
-def _is_young(time_ns: int, task: FolderTask) -> bool:
-    """Within the grace. A pass knows the time of its beginning, so that files may be newer; a day newer is no truth."""
-    return task.now_ns - task.grace_ns < time_ns < task.now_ns + _AHEAD_NS
-
-
 def health_of(findings: Sequence[Finding]) -> Health:
     """The worst finding above info."""
     if not findings:
         return Health.OK
     worst = max(finding.severity.rank for finding in findings)
     return {Severity.ERROR.rank: Health.ERROR, Severity.WARNING.rank: Health.WARNING}.get(worst, Health.OK)
-
-
-def from_ns(nanoseconds: int) -> datetime:
-    """An aware UTC datetime; times that datetime cannot hold become its bounds."""
-    seconds = min(max(nanoseconds // 1_000_000_000, 0), 253_402_300_799)
-    return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000 % 1_000_000)
-
-
-def _saved_at(one: Group, facts: Facts) -> tuple[datetime, SavedAtSource]:
-    if facts.saved_at is not None:
-        return facts.saved_at, SavedAtSource.FORMAT
-    if one.format is Format.TF_BUNDLE:  # written last, renamed into place
-        return from_ns(one.files[0].mtime_ns), SavedAtSource.MTIME
-    return from_ns(max((file.mtime_ns for file in one.files), default=0)), SavedAtSource.MTIME
-
-
-def _dated(item: Checkpoint, times: dict[str, float]) -> Checkpoint:
-    """A bundle's save time from the state file, where that tells it."""
-    seconds = times.get(item.path.rpartition("/")[2]) if item.format is Format.TF_BUNDLE else None
-    if seconds is None:
-        return item
-    return item._replace(saved_at=from_ns(int(seconds * 1e9)), saved_at_source=SavedAtSource.STATE_FILE)
 
 
 def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: Facts) -> Facts:
@@ -224,23 +232,3 @@ def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: F
             return facts._replace(epoch=hdf5.backup_epoch(file.read(hdf5.MAX_METADATA), metadata))
     except OSError:
         return facts
-
-
-def _leftovers(task: FolderTask, groups: Groups) -> list[Leftover]:
-    found: list[Leftover] = []
-    sources = (
-        ("orphan-shard", groups.shards_only, "without an index"),
-        ("interrupted-save", groups.temps, "from a save that did not finish"),
-    )
-    for rule, places, what in sources:
-        for name, parts in places.items():
-            young = _is_young(max(file.mtime_ns for file in parts), task)
-            reason = f"{_listed(parts)} {what}: {sum(file.size for file in parts):,} bytes."
-            path = join(task.listing.folder, name)
-            found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
-    return found
-
-
-def _listed(files: list[FileStat]) -> str:
-    names = ", ".join(to_text(file.name.rpartition("/")[2]) for file in files[:_SHOWN_FILES])
-    return names if len(files) <= _SHOWN_FILES else f"{names} and {len(files) - _SHOWN_FILES} more"

@@ -1,19 +1,21 @@
 """The one background thread of a server that keeps the catalog true, and a pass over all roots for whoever asks."""
 
+import contextlib
 import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from core.catalog import writes
 from core.catalog.engine import reopen_if_replaced
 from core.catalog.rows import to_us
-from core.errors import BusyError, CoreError
+from core.errors import BusyError, CatalogError, CoreError
 from core.fs.local import LocalStorage
 from core.fs.names import short_id, to_text
 from core.index.lock import WAIT_SECONDS, writing
@@ -71,9 +73,10 @@ def refresh_all(
         write_grace=settings.write_grace,
         ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after),
         deep=deep,
+        decisions_dir=settings.decisions_dir,
     )
     total, changed = IndexReport(), False
-    with writing(settings.home, purpose, WAIT_SECONDS):
+    with writing(settings.home, purpose, WAIT_SECONDS), _catalog_errors(settings):
         reopen_if_replaced(engine)
         with engine.begin() as connection:
             writes.forget_roots(connection, [root_id(path) for path in settings.roots], _FORGOTTEN_AFTER_S)
@@ -101,7 +104,7 @@ def _refresh_one(
         refresh_root(engine, LocalStorage(path), root_id(path), path, options, progress)
     except OSError as error:
         problem = f"{to_text(path)}: {error.strerror or error}. Is it mounted, and may {_who()} read it?"
-    except CoreError:
+    except (CoreError, OperationalError):
         raise
     except Exception as error:  # noqa: BLE001 - one root never hides the others
         _log.exception("the pass over %s failed", to_text(path))
@@ -113,15 +116,29 @@ def _refresh_one(
     return root, progress
 
 
+@contextlib.contextmanager
+def _catalog_errors(settings: Settings) -> Iterator[None]:
+    """What the database cannot do, as a sentence: its disk is full, or it is damaged. What was written before stays."""
+    try:
+        yield
+    except OperationalError as error:
+        raise CatalogError(
+            f"The catalog in {settings.home} cannot be written: {error.orig}. Where its disk is full, make room or set "
+            "WAYPOINT_HOME to another local folder; where it is damaged, delete it: it is a cache."
+        ) from error
+
+
 def _who() -> str:
     return "the user who runs Waypoint"
 
 
 class Indexer:
-    """Looks at the roots every `settings.refresh` seconds in a daemon thread of its own."""
+    """Looks at the roots every `settings.refresh` seconds in a daemon thread of its own; `after_deep` is called after
+    each pass that looked at every file.
+    """
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine, self._settings = engine, settings
+    def __init__(self, engine: Engine, settings: Settings, after_deep: Callable[[], None] = lambda: None) -> None:
+        self._engine, self._settings, self._after_deep = engine, settings, after_deep
         self._wake, self._stopping = threading.Event(), False
         self._deep_next = True
         self._thread: threading.Thread | None = None
@@ -184,6 +201,8 @@ class Indexer:
             self._status = replace(
                 self._status, phase="waiting", finished_at=datetime.now(UTC), version=version, report=report, error=None
             )
+            if deep:
+                self._after_deep()
 
     def _finish(self, error: str) -> None:
         self._status = replace(self._status, phase="failed", finished_at=datetime.now(UTC), error=error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from core.errors import CoreError
 from core.index.rollup import Ages
@@ -16,12 +17,15 @@ class CancelledError(CoreError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Settings of a pass; times in seconds. `deep`: stat every file, also where no folder changed."""
+    """Settings of a pass; times in seconds. `deep`: stat every file, also where no folder changed. `decisions_dir`:
+    where people's decisions about read-only runs lie.
+    """
 
     run_pattern: tuple[str, ...]
     write_grace: float
     ages: Ages
     deep: bool = True
+    decisions_dir: Path | None = None
 
 
 @dataclass(slots=True)

@@ -18,12 +18,13 @@ from core.catalog.writes import KnownFolder
 from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.health import files as file_rules
+from core.index.beside import Bearings
 from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
 from core.index.options import SECOND_NS, Options, Progress
 from core.index.reader_pool import Readers
 from core.index.reader_process import Item
-from core.index.rollup import RunRecord, prefixes, roll_up, turning_points, wanted_prefixes
+from core.index.rollup import RunRecord, prefixes, roll_up, wanted_prefixes
 from core.model import Checkpoint, Finding, Health, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
@@ -39,14 +40,12 @@ def refresh_root(
     """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
     with engine.connect() as connection:
         known = writes.load_folders(connection, root)
-        times = writes.load_run_times(connection, root)
     progress.expected = len(known) or None
     now_ns = storage.now_ns()
-    ages = options.ages
-    current = {run for run, (changed, gap, made) in times.items() if turning_points(changed, gap, ages) == made}
+    beside = Bearings.load(engine, root, root_path, options, now_ns)
     with contextlib.closing(Readers()) as readers, _calm_collector():
         changes = find_changes(storage, known, options, now_ns, progress, readers.expect)
-        _Pass(engine, storage, root, root_path, options, now_ns, known, current, changes, progress, readers).write()
+        _Pass(engine, storage, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
 
 
@@ -87,7 +86,7 @@ class _Pass:
     options: Options
     now_ns: int
     known: dict[str, KnownFolder]
-    current: set[str]  # runs whose row is there and was made with these settings
+    beside: Bearings
     changes: Changes
     progress: Progress
     readers: Readers
@@ -141,7 +140,7 @@ class _Pass:
         )
         by_run: dict[str, list[str]] = {}
         dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
-        dirty |= {run or "." for run in runs} - self.current
+        dirty |= {run or "." for run in runs} - self.beside.settled(folders)
         for path, item in folders.items():
             place = deepest_run(path, runs)
             run = None if place is None else place or "."
@@ -204,7 +203,8 @@ class _Pass:
         if wanted:
             with self.engine.connect() as connection:
                 existing |= writes.known_prefixes(connection, self.root, wanted)
-        return roll_up(self.root, run, folders, members, self.root_path, existing, self.options.ages)
+        beside = self.beside.of(run, self.changes.folders, self.progress.problems)
+        return roll_up(self.root, run, folders, members, self.root_path, existing, self.options.ages, beside)
 
     def _flush(self, batch: _Batch) -> None:
         with self.engine.begin() as connection:

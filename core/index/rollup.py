@@ -1,14 +1,16 @@
 """What follows for a whole run from its folders and checkpoints: series, findings, and the numbers of its row. Pure."""
 
 import posixpath
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from core.catalog.rows import bounded, to_us
+from core.catalog.rows import bounded, from_us, to_us
 from core.catalog.writes import KnownFolder
-from core.health.rules import finding
-from core.health.runs import judge_run
-from core.health.state import judge_state, target
+from core.decisions.standing import Standing
+from core.health.state import target
+from core.health.verified import Verified
+from core.index.judging import RunFacts, judge, with_health, with_verification
 from core.model import Checkpoint, Finding, Format, Severity, StateFile
 from core.scan.series import arrange, median_interval
 
@@ -21,6 +23,18 @@ class Ages:
 
     live_window: float
     stale_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What bears on a run's row beside its files: the time (µs since the epoch), what people decided and the state of
+    those files, and verifications by (path, format).
+    """
+
+    now_us: int
+    decided: str = ""
+    standing: Standing = field(default_factory=Standing)
+    verified: Mapping[tuple[str, str], Verified] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,39 +73,69 @@ def roll_up(
     root_path: str,
     existing: Collection[str],
     ages: Ages,
+    beside: Beside,
 ) -> RunRecord:
     """Everything about one run. `existing` holds at least those prefixes that its state files name and that exist."""
-    series = arrange(checkpoints)
-    members = tuple(item for one in series for item in one)
-    found = [found for item in members for found in item.findings]
-    for folder in folders:
-        found += [finding for state in folder.states for finding in judge_state(state, root_path, existing)]
-        found += [finding(item.rule, item.path, item.reason) for item in folder.leftovers if not item.writing]
-    found += judge_run(run, series)
-    counts = {severity: sum(item.severity is severity for item in found) for severity in Severity}
+    series = arrange([with_verification(item, beside.verified) for item in checkpoints])
     changed_us = max((folder.newest_ns for folder in folders), default=0) // 1000 or None
+    facts = RunFacts(
+        run=run,
+        root_path=root_path,
+        folders=folders,
+        series=series,
+        existing=existing,
+        changed=None if changed_us is None else from_us(changed_us),
+    )
+    stale_after = timedelta(seconds=ages.stale_after)
+    judgement = judge(facts, beside.standing, from_us(beside.now_us), stale_after)
+    members = with_health(series, judgement.findings)
+    return RunRecord(
+        row={
+            "root": root,
+            "path": run,
+            **_sizes(folders, members),
+            **_times(series, changed_us, ages),
+            **_counts(judgement.findings),
+            "series": len(series),
+            "decided": beside.decided,
+            "turns_us": judgement.turns_us,
+        },
+        checkpoints=members,
+        findings=judgement.findings,
+    )
+
+
+def _sizes(folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> dict[str, object]:
+    left = (file.size for folder in folders for item in folder.leftovers if not item.writing for file in item.files)
+    return {
+        "checkpoints": len(members),
+        "restorable": sum(item.restorable for item in members),
+        "bytes": bounded(sum(folder.bytes for folder in folders)),
+        "leftover_bytes": bounded(sum(left)),
+    }
+
+
+def _times(series: Sequence[Sequence[Checkpoint]], changed_us: int | None, ages: Ages) -> dict[str, object]:
     intervals = [gap for one in series if (gap := median_interval(one)) is not None]
     interval = min(intervals, default=None)
     live_until_us, stale_from_us = turning_points(changed_us, interval, ages)
     steps = [one[-1].facts.step.value for one in series if one[-1].facts.step is not None]
-    row: dict[str, object] = {
-        "root": root,
-        "path": run,
-        "checkpoints": len(members),
-        "restorable": sum(item.restorable for item in members),
-        "series": len(series),
-        "bytes": bounded(sum(folder.bytes for folder in folders)),
-        "leftover_bytes": bounded(
-            sum(file.size for folder in folders for item in folder.leftovers if not item.writing for file in item.files)
-        ),
+    return {
         "newest_step": max(steps, default=None),
-        "last_saved_us": max((to_us(item.saved_at) for item in members), default=None),
+        "last_saved_us": max((to_us(item.saved_at) for one in series for item in one), default=None),
         "changed_us": changed_us,
         "median_interval": interval,
         "live_until_us": live_until_us,
         "stale_from_us": stale_from_us,
-        "errors": counts[Severity.ERROR],
-        "warnings": counts[Severity.WARNING],
-        "infos": counts[Severity.INFO],
     }
-    return RunRecord(row=row, checkpoints=members, findings=tuple(found))
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, object]:
+    """Findings by severity; those that people accepted are a number of their own."""
+    open_ = [item.severity for item in findings if item.accepted is None]
+    return {
+        "errors": open_.count(Severity.ERROR),
+        "warnings": open_.count(Severity.WARNING),
+        "infos": open_.count(Severity.INFO),
+        "accepted": len(findings) - len(open_),
+    }

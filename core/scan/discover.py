@@ -83,7 +83,7 @@ def _run_of(start: str, markers: frozenset[str], patterns: Sequence[str], root_m
     above = ["/".join(parts[:count]) for count in range(len(parts) + 1)]  # '' first, the start last
     if patterns:
         for folder in above[1:]:
-            if any(_glob(pattern).fullmatch(folder) for pattern in patterns):
+            if any(glob_of(pattern).fullmatch(folder) for pattern in patterns):
                 return folder
     for folder in reversed(above):
         if folder in markers:
@@ -98,7 +98,7 @@ def _run_of(start: str, markers: frozenset[str], patterns: Sequence[str], root_m
 
 
 @lru_cache(maxsize=64)
-def _glob(pattern: str) -> re.Pattern[str]:
+def glob_of(pattern: str) -> re.Pattern[str]:
     """A glob in which `*` and `?` stay within one component and `**` crosses them."""
     parts = re.split(r"(\*\*/?|\*|\?)", pattern.strip("/"))
     special = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}

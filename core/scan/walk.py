@@ -7,6 +7,7 @@ into the listing of the folder that they are part of, so that every unit lies in
 import hashlib
 import marshal
 import re
+import time
 from operator import itemgetter
 
 from core.fs.names import join, to_text
@@ -30,7 +31,7 @@ _SIGNED = 4  # the first fields of FileStat: name, size, mtime_ns, inode
 
 def look(storage: Storage, folder: str) -> Listing:
     """List a folder. OSError where the folder itself cannot be listed; problems of its members stand in the listing."""
-    times = [("", storage.folder_time(folder))]
+    times, listed_at = [("", storage.folder_time(folder))], time.monotonic()
     members = storage.members(folder)
     files, problems = list(members.files), list(members.problems)
     subfolders: list[str] = []
@@ -50,6 +51,7 @@ def look(storage: Storage, folder: str) -> Listing:
         folder_times=tuple(times),
         is_run_marker=_is_marker(storage, folder, members, names),
         problems=tuple(problems),
+        listed_at=listed_at,
     )
 
 

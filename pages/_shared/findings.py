@@ -1,11 +1,11 @@
 """Findings, put together by the place they are about: how bad, where, what, and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import streamlit as st
 
-from core.catalog.queries import PlacedFinding
+from core.catalog.answers import PlacedFinding
 from core.fs.names import to_text
 from core.health.rules import RULES
 from core.model import Finding, Severity
@@ -30,6 +30,10 @@ class Place:
     def severity(self) -> Severity:
         """The worst severity."""
         return max((finding.severity for finding in self.findings), key=lambda severity: severity.rank)
+
+    def placed(self, finding: Finding) -> PlacedFinding:
+        """One of the findings with its place."""
+        return PlacedFinding(root=self.root, run=self.run, finding=finding, is_checkpoint=self.is_checkpoint)
 
 
 def by_place(placed: Iterable[PlacedFinding]) -> list[Place]:
@@ -70,16 +74,19 @@ def link(place: Place) -> None:
         links.run_link(place.root, place.run)
 
 
-def card(place: Place) -> None:
-    """A place with each finding and what to do about it."""
+def card(place: Place, actions: Callable[[PlacedFinding], None]) -> None:
+    """A place with each finding, what to do about it, and `actions` beside it."""
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             frame.badge(place.severity.value)
             st.markdown(f"**{md(links.local(place.path, place.run))}**")
         for finding in place.findings:
-            with st.container(gap=None):
-                st.text(shown(finding.reason))
-                st.caption(f"What to do: {md(finding.action)}")
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                with st.container(gap=None, width="stretch"):
+                    st.text(shown(finding.reason))
+                    st.caption(f"What to do: {md(finding.action)}")
+                with st.container(horizontal=True, width="content", gap="small"):
+                    actions(place.placed(finding))
 
 
 def without_rule(reason: str) -> str:

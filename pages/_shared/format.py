@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from core.model import Contents, Format, Health, Role, SavedAtSource, Sourced
+from core.sizes import size_text
 
 NONE = "–"
 CONTENTS = {
@@ -58,14 +59,12 @@ _MONTH, _YEAR = 30 * 86_400, 365 * 86_400
 
 def size(number: int) -> str:
     """Bytes in binary units: 512 B, 4.0 KiB, 1.2 GiB."""
-    if number < 1024:
-        return f"{number:,} B"
-    value = float(number)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        value /= 1024
-        if value < 1023.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1024:,.1f} PiB"
+    return size_text(number)
+
+
+def signed(number: int) -> str:
+    """Bytes that came, with a plus, or went."""
+    return f"+{size_text(number)}" if number > 0 else size_text(number)
 
 
 def number(value: int | None) -> str:
@@ -95,8 +94,18 @@ def ago(then: datetime | None, now: datetime) -> str:
         return NONE
     seconds = (now - then).total_seconds()
     if seconds < 0:
-        return "just now" if seconds > -5 else f"in {_span(-seconds)}"
-    return "just now" if seconds < 2 else f"{_span(seconds)} ago"
+        return "just now" if seconds > -5 else f"in {span(-seconds)}"
+    return "just now" if seconds < 2 else f"{span(seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest whole unit: `1 second`, `3 hours`."""
+    for limit, unit, length in _STEPS:
+        if seconds < limit:
+            return count(max(1, int(seconds // length)), unit)
+    if seconds < _YEAR:
+        return count(int(seconds // _MONTH), "month")
+    return count(int(seconds // _YEAR), "year")
 
 
 def exact(moment: datetime | None, *, zone: bool = True) -> str:
@@ -123,12 +132,3 @@ def findings(errors: int, warnings: int) -> list[str]:
 def color(word: str) -> str:
     """The badge colour of a word about health or status, also with a count before it: `2 errors`."""
     return COLORS[word.rsplit(maxsplit=1)[-1].removesuffix("s")]
-
-
-def _span(seconds: float) -> str:
-    for limit, unit, length in _STEPS:
-        if seconds < limit:
-            return count(max(1, int(seconds // length)), unit)
-    if seconds < _YEAR:
-        return count(int(seconds // _MONTH), "month")
-    return count(int(seconds // _YEAR), "year")

@@ -13,7 +13,8 @@ from pages._shared.text import md, shorten, shown
 
 OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
-_TITLES = {RUNS: "All runs", CHECKPOINTS: "All checkpoints", OVERVIEW: "Overview", RESUME: "Resume"}
+HEALTH, STORAGE = "health.py", "storage.py"
+_TITLES = {RUNS: "All runs", CHECKPOINTS: "All checkpoints", OVERVIEW: "Overview", HEALTH: "Health", RESUME: "Resume"}
 _BACK = "back_to"
 
 

@@ -1,22 +1,39 @@
-"""What lives as long as the server: one workspace and one indexer, made on first need.
+"""What lives as long as the server: one workspace, one indexer, auditor and verifier, made on first need.
 
 Streamlit executes router.py and the pages anew for every rerun; an imported module stays.
 """
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from core import care
+from core.auditor import Auditor, Survey
 from core.index.indexer import Indexer, IndexerStatus
+from core.model import Checkpoint
 from core.settings import load
+from core.verify.queue import Verifier
+from core.verify.results import Verification
 from core.workspace import Workspace
+
+PATIENCE = 3.0  # seconds that a click waits for the disk to be looked at
+_TURN = 0.05
 
 
 @dataclass(slots=True)
 class Service:
-    """The workspace, and the indexer where a server runs one."""
+    """The workspace, the indexer where a server runs one, and what audits and verifies in the background."""
 
     workspace: Workspace
     indexer: Indexer | None = None
+    auditor: Auditor = field(init=False)
+    verifier: Verifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what works in the background; the verifier's thread starts with the first checkpoint handed in."""
+        self.auditor = Auditor(self.workspace)
+        self.verifier = Verifier(self._keep)
 
     @property
     def status(self) -> IndexerStatus | None:
@@ -24,19 +41,41 @@ class Service:
         return None if self.indexer is None else self.indexer.status
 
     @property
+    def survey(self) -> Survey:
+        """What is known of disk space."""
+        return self.auditor.survey
+
+    @property
     def version(self) -> tuple[int, int]:
-        """Changes whenever the catalog changed; during the very first pass also while it fills."""
+        """Changes whenever catalog or survey changed; during the very first pass also while the catalog fills."""
         status = self.status
         if status is None:
             return 0, 0
-        return status.version, status.checkpoints if status.report is None else 0
+        return status.version + self.survey.number, status.checkpoints if status.report is None else 0
 
     def look_now(self) -> None:
         """Look at the disk: the indexer as soon as it can, without one at once."""
         if self.indexer is None:
             self.workspace.refresh()
+            self.auditor.look()
         else:
             self.indexer.look_now()
+
+    def look_and_wait(self, patience: float = PATIENCE) -> bool:
+        """Look at the disk and wait until that is done, but no longer than `patience` seconds; whether it was done."""
+        asked, until = datetime.now(UTC), time.monotonic() + patience
+        self.look_now()
+        while self.indexer is not None and time.monotonic() < until:
+            status = self.indexer.status
+            if status.started_at is not None and status.started_at > asked and status.phase != "looking":
+                return status.phase == "waiting"
+            time.sleep(_TURN)
+        return self.indexer is None
+
+    def _keep(self, checkpoint: Checkpoint, result: Verification) -> None:
+        """Keep a verification; what follows from it is found by looking again."""
+        care.keep_verification(self.workspace, checkpoint, result)
+        self.look_now()
 
 
 _lock = threading.Lock()
@@ -53,22 +92,26 @@ def current() -> Service:
 
 
 def start() -> Service:
-    """Start the indexer's thread; it looks at the disk only after this returned."""
+    """Start the threads of indexer and auditor; they look at the disk only after this returned."""
     service = current()
     with _lock:
         if service.indexer is None:
-            service.indexer = service.workspace.indexer()
+            service.auditor.start()
+            service.indexer = service.workspace.indexer(service.auditor.look_now)
             service.indexer.start()
     return service
 
 
 def stop() -> None:
-    """Stop the indexer and forget the workspace."""
+    """Stop what runs in the background and forget the workspace."""
     global _service
     with _lock:
         service, _service = _service, None
-    if service is not None and service.indexer is not None:
-        service.indexer.stop()
+    if service is not None:
+        service.verifier.close()
+        if service.indexer is not None:
+            service.indexer.stop()
+        service.auditor.stop()
 
 
 def workspace() -> Workspace:

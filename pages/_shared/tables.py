@@ -17,6 +17,7 @@ from pages._shared.text import md, shorten
 
 PAGE_ROWS = 100
 _FROM_A = frozenset({"path", "run", "name", "role"})
+_FIRST = "first_page"
 OPEN = "open"  # the head of the column of arrows
 # The spaces widen what can be clicked to the whole cell.
 _ARROW = "\u00a0" * 20 + "→" + "\u00a0" * 20
@@ -98,10 +99,17 @@ def show(
 
 def pages(total: int, *, key: str = "page") -> int:
     """Page buttons for a list of `total` rows; returns the offset of the chosen page."""
+    if st.session_state.pop(_FIRST, False) and key in st.session_state:
+        st.session_state[key] = 1
     count = max(1, -(-total // PAGE_ROWS))
     if count == 1:
         return 0
     return (st.pagination(count, key=key, bind="query-params") - 1) * PAGE_ROWS
+
+
+def first_page() -> None:
+    """Begin at the first page in the next run: a bound value of the URL can only be set before its widget is drawn."""
+    st.session_state[_FIRST] = True
 
 
 def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None) -> Any:  # noqa: ANN401
@@ -127,7 +135,7 @@ def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
     by = next((column.sort for column in columns if column.head == head), None)
     if by is not None:
         st.query_params["sort"] = sort.clicked(by)
-        st.query_params.pop("page", None)
+        first_page()
         st.rerun()
 
 

@@ -1,0 +1,86 @@
+"""What is done about findings: verified, accepted with a note, put right. The pages and the shell share this."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.catalog import verified
+from core.catalog.answers import PlacedFinding
+from core.catalog.rows import from_us, to_us
+from core.catalog.verified import VerifiedRow
+from core.decisions import accepted
+from core.decisions.places import relative_to_run
+from core.fs.names import to_text
+from core.health.subject import Subjects, identity
+from core.mend.desk import MendDesk
+from core.model import Checkpoint, Run
+from core.verify.results import Outcome, Verification, from_document, to_document
+from core.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The last verification of a checkpoint; `holds` is False when one of its files changed since."""
+
+    verification: Verification
+    finished_at: datetime
+    holds: bool
+
+
+def keep_verification(workspace: Workspace, checkpoint: Checkpoint, result: Verification) -> None:
+    """Keep a verification; the next pass judges the run anew. One that was cancelled or failed says nothing and is not
+    kept.
+    """
+    if result.outcome not in (Outcome.VERIFIED, Outcome.DAMAGED):
+        return
+    row = VerifiedRow(identity(result.files), to_us(result.finished_at), json.dumps(to_document(result)))
+    with workspace.engine.begin() as connection:
+        verified.store_verification(connection, checkpoint, row)
+
+
+def verification(workspace: Workspace, checkpoint: Checkpoint) -> Kept | None:
+    """The last verification of a checkpoint."""
+    with workspace.engine.connect() as connection:
+        row = verified.load_verification(connection, checkpoint)
+    if row is None:
+        return None
+    holds = row.identity == identity(checkpoint.files)
+    found = from_document(json.loads(row.detail))
+    return Kept(verification=found, finished_at=from_us(row.finished_us), holds=holds)
+
+
+def accept(workspace: Workspace, placed: PlacedFinding, note: str, actor: str | None = None) -> None:
+    """Accept a finding: it is so on purpose. It counts no more until what it is about changes."""
+    who, now = actor or workspace.settings.actor, workspace.now()
+    root = workspace.root(placed.root)
+    subject = _subject(workspace, placed)
+    item = accepted.new(placed.finding.rule, placed.finding.path, placed.run, subject, note=note, actor=who, now=now)
+    folder, decisions = workspace.places(root, placed.run)
+    accepted.accept(folder, [item], now=now, actor=who, decisions=decisions)
+
+
+def withdraw_acceptance(workspace: Workspace, placed: PlacedFinding, actor: str | None = None) -> None:
+    """Undo `accept`."""
+    who, now = actor or workspace.settings.actor, workspace.now()
+    folder, decisions = workspace.places(workspace.root(placed.root), placed.run)
+    path = to_text(relative_to_run(placed.finding.path, placed.run))
+    accepted.withdraw(folder, placed.finding.rule, path, now=now, actor=who, decisions=decisions)
+
+
+def mend_desk(workspace: Workspace, run: Run) -> MendDesk:
+    """Where a run's state files are put right, from what the catalog knows of it."""
+    return MendDesk(
+        root=workspace.root(run.root),
+        run=run,
+        members=workspace.members(run.root, run.path),
+        states=workspace.reader.states(run.root, run.path),
+        live_window=workspace.settings.live_window,
+        decisions_dir=workspace.settings.decisions_dir,
+    )
+
+
+def _subject(workspace: Workspace, placed: PlacedFinding) -> str:
+    members = workspace.members(placed.root, placed.run)
+    leftovers = workspace.reader.leftovers(placed.root, placed.run)
+    states = workspace.reader.states(placed.root, placed.run)
+    return Subjects(members, leftovers, states).identity(placed.finding)

@@ -1,0 +1,88 @@
+"""`health`: every finding, worst first."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from core.catalog.answers import PlacedFinding
+from core.catalog.filters import FindingFilter
+from core.cli.session import FAILED, AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
+from core.fs.names import to_text
+from core.model import Severity
+
+_WIDE = 120  # columns of a terminal that has room for reasons beside names
+
+
+class FailOn(StrEnum):
+    """From which severity on a finding is a failure."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def health_command(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only this run's.")] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", help="Exit with 1 if there is a finding this bad, or worse.")
+    ] = None,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """What is broken, half-written, forgotten or left over. Findings that people accepted are left out."""
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "health", cached=cached)
+        where = FindingFilter()
+        if run is not None:
+            found = workspace.find_run(run)
+            where = FindingFilter(root=found.root, run=found.path)
+        placed = workspace.reader.findings(where, limit=None)
+        paths = {root.id: root.path for root in workspace.reader.roots()}
+        if as_json:
+            print_json([_document(item, paths[item.root]) for item in placed])
+        else:
+            _print(placed)
+        if fail_on is not None and any(_fails(item, fail_on) for item in placed):
+            code = FAILED
+        raise typer.Exit(code)
+
+
+def _fails(item: PlacedFinding, fail_on: FailOn) -> bool:
+    return item.finding.severity.rank >= Severity(fail_on.value).rank
+
+
+def _document(item: PlacedFinding, root_path: str) -> dict[str, object]:
+    found = item.finding
+    return {
+        "root": to_text(root_path),
+        "run": to_text(item.run),
+        "path": to_text(found.path),
+        "rule": found.rule,
+        "severity": found.severity.value,
+        "reason": found.reason,
+        "action": found.action,
+    }
+
+
+def _print(placed: tuple[PlacedFinding, ...]) -> None:
+    if not placed:
+        stdout.print("All clear.")
+        return
+    if stdout.is_terminal and stdout.width < _WIDE:
+        for item in placed:
+            found = item.finding
+            line = f"{found.severity.value}: {found.rule}: {to_text(found.path)}\n  {found.reason}\n  {found.action}"
+            stdout.print(line, markup=False, highlight=False)
+    else:
+        table = Table("severity", "rule", "path", "reason", box=None, pad_edge=False)
+        for item in placed:
+            found = item.finding
+            table.add_row(found.severity.value, found.rule, Text(to_text(found.path)), Text(found.reason))
+        stdout.print(table)
+    counts = {severity: sum(item.finding.severity is severity for item in placed) for severity in reversed(Severity)}
+    shown = [f"{number:,} {severity.value}{'s' if number > 1 else ''}" for severity, number in counts.items() if number]
+    say(", ".join(shown))

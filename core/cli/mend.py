@@ -1,0 +1,136 @@
+"""`mend`: the state files of a run put right, shown as a diff before anything is written."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from core.care import mend_desk
+from core.cli.naming import checkpoint_named
+from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.fs.names import to_text
+from core.mend.desk import MendDesk, Refusal
+from core.mend.effects import deleted_by_next_save, effects
+from core.mend.errors import LiveRunError
+from core.mend.propose import Proposal
+from core.mend.records import Mend, MendState, document
+from core.workspace import Workspace
+
+LAST = "last"
+Outcome = tuple[Proposal, Mend | None]
+
+
+def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
+    run: RunName,
+    latest: Annotated[
+        str | None, typer.Option(metavar="CHECKPOINT", help="Make this one the latest of its folder.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write what is shown.")] = False,
+    undo: Annotated[
+        str | None, typer.Option(metavar="ID", help="Undo a mend: its id, or `last` for the newest.")
+    ] = None,
+    confirm: Annotated[str, typer.Option(metavar="NAME", help="The run's name, which a live run needs.")] = "",
+    max_to_keep: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Tell what the next save deletes with this max_to_keep.")
+    ] = 5,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """Show how a run's state files would be put right; with --apply, write that. The old ones are kept."""
+    if undo is not None and (apply or latest is not None):
+        raise typer.BadParameter("stands alone, without --apply and --latest", param_hint="--undo")
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "mend", cached=cached)
+        desk = mend_desk(workspace, workspace.find_run(run))
+        if undo is not None:
+            _undo(workspace, desk, undo, confirm=confirm, as_json=as_json)
+            raise typer.Exit(code)
+        proposals, refusals = _proposed(workspace, desk, latest)
+        outcomes: list[Outcome] = [(item, None) for item in proposals]
+        if apply:
+            outcomes = [(item, _apply(workspace, desk, item, confirm)) for item in proposals]
+        if as_json:
+            documents = [_outcome_document(workspace, outcome, max_to_keep) for outcome in outcomes]
+            print_json(_document(workspace, desk, documents, refusals))
+        else:
+            _print(workspace, desk, outcomes, max_to_keep)
+        for refusal in refusals[1:]:
+            say(str(refusal.error))
+        if refusals:
+            raise refusals[0].error
+        raise typer.Exit(code)
+
+
+def _proposed(workspace: Workspace, desk: MendDesk, latest: str | None) -> tuple[list[Proposal], list[Refusal]]:
+    if latest is not None:
+        found = desk.point_at(checkpoint_named(workspace, desk.run, latest))
+        return ([] if found is None else [found]), []
+    items = desk.proposals()
+    return (
+        [item for item in items if isinstance(item, Proposal)],
+        [item for item in items if isinstance(item, Refusal)],
+    )
+
+
+def _apply(workspace: Workspace, desk: MendDesk, proposal: Proposal, confirm: str) -> Mend:
+    return desk.apply(proposal, actor=workspace.settings.actor, now=workspace.now(), confirm=confirm)
+
+
+def _undo(workspace: Workspace, desk: MendDesk, which: str, *, confirm: str, as_json: bool) -> None:
+    mend_id = desk.newest().record.id if which == LAST else which
+    mend = desk.undo(mend_id, actor=workspace.settings.actor, now=workspace.now(), confirm=confirm)
+    if as_json:
+        print_json(_document(workspace, desk, [], []))
+    else:
+        say(f"undone: {to_text(mend.record.state)} of {to_text(desk.run.path)} is what it was before {mend.record.id}")
+
+
+def _document(
+    workspace: Workspace, desk: MendDesk, proposals: Sequence[dict[str, object]], refusals: Sequence[Refusal]
+) -> dict[str, object]:
+    return {
+        "root": to_text(workspace.root(desk.run.root).path),
+        "run": to_text(desk.run.path),
+        "proposals": proposals,
+        "refused": [{"state": to_text(item.state), "reason": str(item.error)} for item in refusals],
+        "mends": [document(mend) for mend in desk.history()],
+    }
+
+
+def _outcome_document(workspace: Workspace, outcome: Outcome, max_to_keep: int) -> dict[str, object]:
+    proposal, mend = outcome
+    now = workspace.now()
+    return {
+        "state": to_text(proposal.state),
+        "rules": list(proposal.rules),
+        "latest": to_text(proposal.latest),
+        "listed": [to_text(path) for path in proposal.listed],
+        "diff": list(proposal.diff()),
+        "effects": list(effects(proposal, max_to_keep=max_to_keep, now=now)),
+        "next_save_deletes": [to_text(path) for path in deleted_by_next_save(proposal, max_to_keep, now)],
+        "mend": None if mend is None else mend.record.id,
+    }
+
+
+def _print(workspace: Workspace, desk: MendDesk, outcomes: Sequence[Outcome], max_to_keep: int) -> None:
+    lines: list[str] = []
+    for proposal, mend in outcomes:
+        lines += [f"{to_text(proposal.state)}: {proposal.why}", *proposal.diff()]
+        lines += effects(proposal, max_to_keep=max_to_keep, now=workspace.now())
+        if mend is not None:
+            lines.append(f"Written; `--undo {mend.record.id}` takes it back.")
+        elif desk.is_live(proposal.state):
+            lines.append(str(LiveRunError(desk.run.path)))
+        lines.append("")
+    if not outcomes:
+        lines.append("Nothing to mend.")
+    elif outcomes[0][1] is None:
+        lines.append("Nothing was written; --apply writes it.")
+    lines += [
+        f"In effect since {mend.record.at:%Y-%m-%d %H:%M:%S} UTC: {mend.record.id} by {mend.record.actor}, "
+        f"{mend.record.state}: {mend.record.why}"
+        for mend in desk.history()
+        if mend.state is MendState.IN_EFFECT and all(mend.record.id != made.record.id for _, made in outcomes if made)
+    ]
+    stdout.print("\n".join(lines), markup=False, highlight=False)

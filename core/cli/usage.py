@@ -1,0 +1,115 @@
+"""`usage` and `plan`: where the disk went, and what could go. Nothing is moved here."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from core import housekeeping
+from core.cli import policy as options
+from core.cli.policy import asked_policy
+from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
+from core.fs.names import to_text
+from core.model import Run
+from core.sizes import size_text
+from core.storage.document import plan_document
+from core.storage.planned import Plan
+from core.storage.usage import Usage
+from core.storage.usage_document import usage_document
+from core.workspace import Workspace
+
+_SHOWN = 20
+
+RunNames = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Only these runs.")]
+
+
+def usage_command(roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
+    """Where the disk went: bytes by root, run, format, contents, kind and age. `--cached`: the last audit."""
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "usage", cached=cached)
+        found = (housekeeping.last_audit(workspace) if cached else None) or housekeeping.audit(workspace)
+        if as_json:
+            print_json(usage_document(found.usage, {root.id: root.path for root in workspace.reader.roots()}))
+        else:
+            _print_usage(found.usage)
+        for root, problem in found.usage.problems:
+            say(f"{to_text(workspace.absolute(root, problem.path))}: {problem.problem}")
+        raise typer.Exit(code)
+
+
+def _print_usage(usage: Usage) -> None:
+    total = f"{size_text(usage.allocated_bytes)} on disk, {size_text(usage.apparent_bytes)} in {usage.files:,} files"
+    stdout.print(total, highlight=False)
+    runs = [("outside of runs" if run is None else to_text(run), amount) for (_, run), amount in usage.by_run]
+    parts = (
+        ("kind", [(key.value.replace("_", " "), amount) for key, amount in usage.by_kind]),
+        ("format", [("no checkpoint" if key is None else key.value, amount) for key, amount in usage.by_format]),
+        ("age", [(key.value, amount) for key, amount in usage.by_age]),
+        ("run", runs[:_SHOWN]),
+    )
+    for head, rows in parts:
+        table = Table(head, box=None, pad_edge=False)
+        for name in ("on disk", "apparent", "files"):
+            table.add_column(name, no_wrap=True, justify="right")
+        for name, amount in rows:
+            table.add_row(Text(name), size_text(amount.allocated), size_text(amount.apparent), f"{amount.files:,}")
+        stdout.print()
+        stdout.print(table)
+    if len(runs) > _SHOWN:
+        stdout.print(f"and {len(runs) - _SHOWN:,} more runs", highlight=False)
+
+
+def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
+    runs: RunNames = None,
+    latest: options.Latest = None,
+    best: options.Best = None,
+    metric: options.Metric = None,
+    mode: options.Mode = None,
+    every_steps: options.EverySteps = None,
+    every_hours: options.EveryHours = None,
+    newer_days: options.NewerDays = None,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """What would go into quarantine, by the policy given here or that of waypoint.toml, and why the rest stays."""
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "plan", cached=cached)
+        policy = asked_policy(
+            latest=latest,
+            best=best,
+            metric=metric,
+            mode=mode,
+            every_steps=every_steps,
+            every_hours=every_hours,
+            newer_days=newer_days,
+        )
+        made = housekeeping.plan(workspace, named_runs(workspace, runs), policy)
+        if as_json:
+            print_json(plan_document(made))
+        else:
+            print_plan(made)
+        raise typer.Exit(code)
+
+
+def named_runs(workspace: Workspace, names: list[str] | None) -> tuple[Run, ...]:
+    """The runs that were named, or all."""
+    return tuple(workspace.find_run(name) for name in names) if names else workspace.runs()
+
+
+def print_plan(made: Plan) -> None:
+    """A plan for people: what goes and what stays, each with its reason."""
+    for run in made.runs:
+        if not run.items and not run.stays:
+            continue
+        live = " (live)" if run.is_live else ""
+        lines = [f"{to_text(run.run)}{live}"]
+        lines += [f"  goes   {to_text(item.path)}  {size_text(item.bytes)}: {item.reason}" for item in run.items]
+        lines += [
+            f"  stays  {to_text(item.path)}  {size_text(item.bytes)}: {'; '.join(item.reasons)}" for item in run.stays
+        ]
+        stdout.print("\n".join(lines), markup=False, highlight=False)
+    number = sum(len(run.items) for run in made.runs)
+    what = "Nothing would go." if not number else f"{number:,} would go, {size_text(made.freed_bytes)} would be freed."
+    stdout.print(what, highlight=False)

@@ -1,0 +1,72 @@
+"""Rules over a folder's bundles and its state file together: what is listed, and whether the latest is the newest."""
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+
+from core.fs.names import to_text
+from core.health.rules import finding
+from core.health.state import target
+from core.model import Checkpoint, Finding, Format, StateFile
+
+_LISTED = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
+
+
+def judge_listing(
+    series: Sequence[Sequence[Checkpoint]], states: Sequence[StateFile], root_path: str
+) -> Iterable[Finding]:
+    """Findings about the intact bundles of a run; each series is ordered, newest last."""
+    by_folder: dict[str, list[Checkpoint]] = {}
+    for item in (item for one in series for item in one if item.format in _LISTED and item.restorable):
+        by_folder.setdefault(posixpath.dirname(item.path), []).append(item)
+    known = {posixpath.dirname(state.path): state for state in states}
+    for folder, items in by_folder.items():
+        state = known.get(folder)
+        if state is None:
+            count = f"{len(items):,} intact checkpoints" if len(items) > 1 else f"{to_text(items[0].path)} is intact"
+            yield finding("no-state", folder or ".", f"{count}, and there is no file `checkpoint` here.")
+        elif state.latest is not None:
+            yield from _untracked(items, state, root_path)
+    for state in states:
+        yield from _latest(series, state, root_path)
+
+
+def _untracked(items: Iterable[Checkpoint], state: StateFile, root_path: str) -> Iterable[Finding]:
+    listed = places(state, root_path)
+    number = len(set(listed.values()))
+    which = "the only one" if number == 1 else f"among the {number:,}"
+    for item in items:
+        if item.path not in listed:
+            yield finding("untracked", item.path, f"It is not {which} that {to_text(state.path)} lists.")
+
+
+def places(state: StateFile, root_path: str) -> Mapping[str, str]:
+    """What a state file lists, by its path relative to the root; absolute paths of another place count as the same
+    names here.
+    """
+    folder = posixpath.dirname(state.path)
+    found: dict[str, str] = {}
+    for written in dict.fromkeys((*state.history, state.latest)):
+        if written is None:
+            continue
+        found[posixpath.join(folder, posixpath.basename(written))] = written
+        if (inside := target(state, written, root_path)) is not None:
+            found[inside] = written
+    return found
+
+
+def _latest(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path: str) -> Iterable[Finding]:
+    inside = None if state.latest is None else target(state, state.latest, root_path)
+    if inside is None:
+        return
+    for one in series:
+        whole = [item for item in one if item.restorable and item.format in _LISTED]
+        named = next((item for item in whole if item.path == inside), None)
+        if named is not None and whole[-1] is not named:
+            reason = f"It names {_told(named)}; {_told(whole[-1])} is newer."
+            yield finding("latest-not-newest", state.path, reason)
+
+
+def _told(item: Checkpoint) -> str:
+    step = item.facts.step
+    name = to_text(posixpath.basename(item.path))
+    return name if step is None else f"{name} (step {step.value:,})"

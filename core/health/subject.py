@@ -1,0 +1,31 @@
+"""What a finding is about: the files whose change brings an accepted finding back and makes a verification void."""
+
+from collections.abc import Iterable, Sequence
+
+from core.fs.names import short_id
+from core.model import Checkpoint, FileStat, Finding, Leftover, StateFile
+
+
+def identity(files: Iterable[FileStat]) -> str:
+    """Names files in their present state. 12 hexadecimal digits."""
+    return short_id(*sorted(f"{file.name}:{file.size}:{file.mtime_ns}:{file.inode}" for file in files))
+
+
+class Subjects:
+    """The things of one run that findings are about."""
+
+    def __init__(
+        self, members: Sequence[Checkpoint], leftovers: Iterable[Leftover], states: Iterable[StateFile]
+    ) -> None:
+        self._members = members
+        self._files = {item.path: item.files for item in leftovers} | {item.path: item.files for item in members}
+        self._times = {state.path: state.mtime_ns for state in states}
+
+    def identity(self, finding: Finding) -> str:
+        """The state of what it is about: a checkpoint's or leftover's files, a state file, else the whole run."""
+        files = self._files.get(finding.path)
+        if files is not None:
+            return identity(files)
+        if finding.path in self._times:
+            return short_id(str(self._times[finding.path]))
+        return short_id(*sorted(f"{item.path}:{identity(item.files)}" for item in self._members))

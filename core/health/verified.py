@@ -1,0 +1,61 @@
+"""Rules over the result of a verification: every byte was read, and this is what was wrong with some."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.formats.object_graph import VALUE_SUFFIX
+from core.health.rules import finding
+from core.model import Finding
+
+_SHOWN = 3
+
+
+class BadTensor(NamedTuple):
+    """A stored tensor that did not pass: which rule, its name, and for numbers how many are NaN or infinite."""
+
+    rule: str
+    name: str
+    values: int = 0
+
+
+class Verified(NamedTuple):
+    """A verification as its findings need it; `identity` names the files that it was made for, `more` counts bad
+    tensors beyond those that are listed.
+    """
+
+    identity: str
+    bad: tuple[BadTensor, ...] = ()
+    more: int = 0
+
+
+def judge_verified(path: str, result: Verified) -> tuple[Finding, ...]:
+    """At most one finding of each rule."""
+    mismatches = [item for item in result.bad if item.rule == "checksum-mismatch"]
+    numbers = [item for item in result.bad if item.rule == "non-finite"]
+    found = []
+    if mismatches:
+        names = [_plain(item.name) for item in mismatches]
+        what = "checksum of" if len(names) + result.more == 1 else "checksums of"
+        verb = "does" if len(names) + result.more == 1 else "do"
+        reason = f"The {what} {_listed(names, result.more)} {verb} not hold."
+        found.append(finding("checksum-mismatch", path, reason))
+    if numbers:
+        names = [f"{_plain(item.name)} ({_values(item.values)})" for item in numbers]
+        reason = f"NaN or infinite: {_listed(names, 0 if mismatches else result.more)}."
+        found.append(finding("non-finite", path, reason))
+    return tuple(found)
+
+
+def _plain(name: str) -> str:
+    """A tensor's name without the ending that TensorFlow gives every variable's value."""
+    return name.removesuffix(VALUE_SUFFIX)
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count:,} values"
+
+
+def _listed(names: Sequence[str], more: int) -> str:
+    rest = len(names) - _SHOWN + more
+    shown = ", ".join(names[:_SHOWN])
+    return shown if rest <= 0 else f"{shown} and {rest:,} more"

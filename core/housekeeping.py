@@ -1,0 +1,237 @@
+"""Disk space as pages and the shell ask for it: audit, growth, plan, quarantine, undo, purge, pins."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from core.catalog import audits
+from core.catalog.audits import RootSnapshot
+from core.catalog.filters import CheckpointFilter
+from core.decisions import pins
+from core.decisions.pins import Pin, read_pins
+from core.decisions.places import HIDDEN, relative_to_run
+from core.errors import NotFoundError
+from core.fs.local import LocalStorage
+from core.fs.names import short_id, to_text
+from core.index.rollup import Ages, turning_points
+from core.mend.records import Site
+from core.model import Checkpoint, Problem, Run
+from core.resume.history import read_manifests
+from core.storage import audit as auditing
+from core.storage.again import Afresh
+from core.storage.audit import AuditRoot
+from core.storage.batches import Batches, batches
+from core.storage.growth import Growths, Snapshot, growth, snapshots
+from core.storage.journal import FOLDER, JournalFile
+from core.storage.journal_files import read_journal
+from core.storage.known import known_files
+from core.storage.live import Ground, is_leased
+from core.storage.plan import make_plan
+from core.storage.planned import Plan, RunPlan, RunState
+from core.storage.policies import Policy
+from core.storage.purge import Purged, purge, purge_older
+from core.storage.quarantine import Act, Quarantined, quarantine
+from core.storage.recover import Recovered, recover
+from core.storage.retention import policy_for
+from core.storage.returns import Returned
+from core.storage.undo import OnConflict, undo
+from core.storage.usage import Usage
+from core.storage.usage_document import from_json, to_json
+from core.workspace import Workspace
+
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """An audit and when it was made."""
+
+    usage: Usage
+    at: datetime
+
+
+def audit(workspace: Workspace) -> Audited:
+    """Walk every root now, and keep what was found. Takes as long as a few `du`."""
+    roots = []
+    for root in workspace.reader.roots():
+        members = workspace.reader.checkpoints(CheckpointFilter(root=root.id), limit=None).items
+        runs = [run.path for run in workspace.runs() if run.root == root.id]
+        left = [(run, item) for run, item in workspace.reader.all_leftovers(root.id)]
+        roots.append(AuditRoot(id=root.id, storage=LocalStorage(root.path), known=known_files(runs, members, left)))
+    now = workspace.now()
+    usage = auditing.audit(roots, int(now.timestamp()) * 1_000_000_000)
+    audits.store_audit(workspace.engine, _scope(workspace), now, to_json(usage), _by_root(snapshots(usage, now)))
+    return Audited(usage=usage, at=now)
+
+
+def last_audit(workspace: Workspace) -> Audited | None:
+    """The last audit of these roots; None before the first."""
+    found = audits.load_audit(workspace.engine, _scope(workspace))
+    return None if found is None else Audited(usage=from_json(found[1]), at=found[0])
+
+
+def growth_since(workspace: Workspace, days: float) -> Growths | None:
+    """What grew since the oldest snapshot of so many days; None where there are no two."""
+    ids = [root.id for root in workspace.reader.roots()]
+    kept = audits.load_snapshots(workspace.engine, ids, workspace.now() - timedelta(days=days))
+    first: dict[str, RootSnapshot] = {}
+    last: dict[str, RootSnapshot] = {}
+    for one in kept:
+        first.setdefault(one.root, one)
+        last[one.root] = one
+    pairs = [root for root in first if first[root].at != last[root].at]
+    if not pairs:
+        return None
+    return growth(_rows(first[root] for root in pairs), _rows(last[root] for root in pairs))
+
+
+def plan(workspace: Workspace, runs: Sequence[Run], policy: Policy | None = None) -> Plan:
+    """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing."""
+    def policy_of(root_path: str, run: str) -> Policy:
+        return policy_for(workspace.retention, root_path, run) if policy is None else policy
+
+    states = (run_state(workspace, run) for run in runs)
+    return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
+
+
+def run_state(workspace: Workspace, run: Run) -> RunState:
+    """A run as the catalog and the decisions on disk have it now."""
+    site = _site(workspace, run)
+    now_ns = LocalStorage(site.root_path).now_ns()
+    return RunState(
+        root=run.root,
+        root_path=site.root_path,
+        run=run.path,
+        is_live=workspace.reader.run(run.root, run.path, workspace.now()).status == "live" or _leased(site, now_ns),
+        now_ns=now_ns,
+        checkpoints=workspace.members(run.root, run.path),
+        leftovers=workspace.reader.leftovers(run.root, run.path),
+        pins=read_pins(site.folder, site.decisions),
+        manifests=read_manifests(site.folder, site.decisions),
+    )
+
+
+def execute(
+    workspace: Workspace, run: Run, planned: RunPlan, *, policy: Policy, note: str = "", actor: str | None = None
+) -> Quarantined:
+    """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first."""
+    afresh = Afresh(state=lambda: run_state(workspace, run), policy=policy, grace=workspace.settings.write_grace)
+    act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note)
+    return quarantine(ground(workspace, run), planned, afresh, act)
+
+
+def undo_batch(
+    workspace: Workspace, run: Run, batch: str, *, rename: bool = False, actor: str | None = None
+) -> Returned:
+    """Put a batch back; with `rename` what would write over newer files goes into a folder of its own."""
+    who = actor or workspace.settings.actor
+    conflict = OnConflict.RENAME if rename else OnConflict.REFUSE
+    return undo(ground(workspace, run), batch, actor=who, now=workspace.now(), on_conflict=conflict)
+
+
+def purge_batch(workspace: Workspace, run: Run, batch: str, *, confirm: str, actor: str | None = None) -> Purged:
+    """Delete a batch for good."""
+    who = actor or workspace.settings.actor
+    return purge(ground(workspace, run), batch, confirm=confirm, actor=who, now=workspace.now())
+
+
+def purge_old(workspace: Workspace, run: Run, days: float, actor: str | None = None) -> tuple[Purged, ...]:
+    """Delete a run's batches that are so old."""
+    who = actor or workspace.settings.actor
+    return purge_older(ground(workspace, run), days, actor=who, now=workspace.now())
+
+
+def run_batches(workspace: Workspace, run: Run) -> Batches:
+    """A run's batches, newest first; read from disk now."""
+    return batches(_site(workspace, run).folder)
+
+
+def batch_files(workspace: Workspace, run: Run, batch: str) -> tuple[JournalFile, ...]:
+    """The files of a batch that was not purged, by its whole id; read from disk now. OSError, CoreError."""
+    return read_journal(_site(workspace, run).folder / HIDDEN / FOLDER / batch).files
+
+
+def recover_run(workspace: Workspace, run: Run, actor: str | None = None) -> tuple[Recovered, ...]:
+    """End what a kill left half-done in a run."""
+    return recover(ground(workspace, run), actor=actor or workspace.settings.actor, now=workspace.now())
+
+
+def quarantined_run(workspace: Workspace, root: str, path: str) -> Run:
+    """The run that batches lie in, also where all of it went into quarantine, so that the catalog knows no such run.
+
+    NotFoundError where there are neither.
+    """
+    try:
+        return workspace.reader.run(root, path, workspace.now())
+    except NotFoundError:
+        if not (Path(workspace.absolute(root, path)) / HIDDEN / FOLDER).is_dir():
+            raise
+    numbers = dict.fromkeys(("checkpoints", "restorable", "series", "bytes", "errors", "warnings", "infos"), 0)
+    unknown = dict.fromkeys(("newest_step", "last_saved", "changed_at", "median_interval"))
+    return Run(root=root, path=path, status="idle", **numbers, **unknown)  # type: ignore[arg-type]
+
+
+def pin_of(workspace: Workspace, checkpoint: Checkpoint) -> Pin | Problem | None:
+    """The pin of a checkpoint, read from disk now; a problem where the pins cannot be understood."""
+    folder, decisions = workspace.places(workspace.root(checkpoint.root), checkpoint.run)
+    found, path = read_pins(folder, decisions), to_text(relative_to_run(checkpoint.path, checkpoint.run))
+    here = (one for one in found.pins if (one.path, one.format) == (path, checkpoint.format))
+    return next(iter(found.problems), None) or next(here, None)
+
+
+def pin(workspace: Workspace, checkpoint: Checkpoint, note: str = "", actor: str | None = None) -> Pin:
+    """Keep a checkpoint under every policy."""
+    root = workspace.root(checkpoint.root)
+    folder, decisions = workspace.places(root, checkpoint.run)
+    who, path = actor or workspace.settings.actor, to_text(relative_to_run(checkpoint.path, checkpoint.run))
+    return pins.pin(folder, path, checkpoint.format, actor=who, now=workspace.now(), note=note, decisions=decisions)
+
+
+def unpin(workspace: Workspace, checkpoint: Checkpoint, actor: str | None = None) -> Pin:
+    """Undo a pin."""
+    folder, decisions = workspace.places(workspace.root(checkpoint.root), checkpoint.run)
+    who, path = actor or workspace.settings.actor, to_text(relative_to_run(checkpoint.path, checkpoint.run))
+    return pins.unpin(folder, path, checkpoint.format, actor=who, now=workspace.now(), decisions=decisions)
+
+
+def ground(workspace: Workspace, run: Run) -> Ground:
+    """Where a run is acted on."""
+    ages = Ages(live_window=workspace.settings.live_window, stale_after=workspace.settings.stale_after)
+    alive_us, _ = turning_points(0, run.median_interval, ages)
+    return Ground(
+        site=_site(workspace, run), live_window=alive_us / _SECOND_US, inner=frozenset(_inner(workspace, run))
+    )
+
+
+def _inner(workspace: Workspace, run: Run) -> Iterable[str]:
+    before = "" if run.path == "." else f"{run.path}/"
+    for other in workspace.runs():
+        if other.root == run.root and other.path != run.path and other.path.startswith(before):
+            yield other.path.removeprefix(before)
+
+
+def _site(workspace: Workspace, run: Run) -> Site:
+    return Site.of(workspace.root(run.root), run.path, workspace.settings.decisions_dir)
+
+
+def _leased(site: Site, now_ns: int) -> bool:
+    return any(is_leased(home, now_ns) for home in (site.folder, site.decisions) if home is not None)
+
+
+def _scope(workspace: Workspace) -> str:
+    return short_id(*sorted(root.id for root in workspace.reader.roots()))
+
+
+def _by_root(rows: Iterable[Snapshot]) -> Iterable[RootSnapshot]:
+    by_root: dict[str, list[Snapshot]] = {}
+    for row in rows:
+        by_root.setdefault(row.root, []).append(row)
+    for root, items in by_root.items():
+        yield RootSnapshot(root, items[0].at, tuple((item.run, item.apparent, item.allocated) for item in items))
+
+
+def _rows(kept: Iterable[RootSnapshot]) -> list[Snapshot]:
+    return [
+        Snapshot(one.at, one.root, run, apparent, allocated) for one in kept for run, apparent, allocated in one.runs
+    ]

@@ -1,0 +1,75 @@
+"""What bears on runs beside their files, read once for a pass: decisions of people, verifications, the time."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from core.catalog import verified, writes
+from core.catalog.verified import VerifiedRow
+from core.catalog.writes import KnownFolder, RunMark
+from core.decisions.standing import stamp, standing
+from core.fs.names import to_text
+from core.health.verified import BadTensor, Verified
+from core.index.options import Options
+from core.index.rollup import Beside, turning_points
+from core.model import Problem
+
+
+@dataclass(slots=True)
+class Bearings:
+    """The same for every run of a pass over one root."""
+
+    root: str
+    root_path: str
+    options: Options
+    now_us: int
+    marks: dict[str, RunMark]
+    results: Mapping[tuple[str, str], Verified]
+    stamps: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, engine: Engine, root: str, root_path: str, options: Options, now_ns: int) -> "Bearings":
+        """Read from the catalog what it keeps of them."""
+        with engine.connect() as connection:
+            marks = writes.load_run_marks(connection, root)
+            rows = verified.load_verifications(connection, root)
+        results = {place: _verified(row) for place, row in rows.items()}
+        return cls(root, root_path, options, now_ns // 1000, marks, results)
+
+    def settled(self, folders: Mapping[str, KnownFolder]) -> set[str]:
+        """Runs whose row is there and would be made the same again, if none of their files changed."""
+        return {run for run, mark in self.marks.items() if self._is_settled(run, mark, folders)}
+
+    def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder]) -> bool:
+        if mark.turning_points != turning_points(mark.changed_us, mark.interval, self.options.ages):
+            return False
+        if mark.turns_us is not None and mark.turns_us <= self.now_us:
+            return False
+        return mark.decided == self._stamp(run, folders)
+
+    def _stamp(self, run: str, folders: Mapping[str, KnownFolder]) -> str:
+        """Of the decisions about a run; not looked for where its folder has no `.waypoint`."""
+        if run not in self.stamps:
+            folder = folders.get("" if run == "." else run)
+            may_be = self.options.decisions_dir is not None or (folder is not None and folder.is_marker)
+            self.stamps[run] = stamp(self.root_path, self.root, run, self.options.decisions_dir) if may_be else ""
+        return self.stamps[run]
+
+    def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> Beside:
+        """What bears on one run. Decisions that cannot be read become a problem."""
+        decided = self._stamp(run, folders)
+        if not decided:
+            return Beside(now_us=self.now_us, verified=self.results)
+        found = standing(self.root_path, self.root, run, self.options.decisions_dir)
+        if found.problem is not None:
+            problems.append(Problem(path=to_text(run), problem=found.problem))
+        return Beside(now_us=self.now_us, decided=decided, standing=found, verified=self.results)
+
+
+def _verified(row: VerifiedRow) -> Verified:
+    """The part of a verification's document (`core.verify.results.to_document`) that rules look at."""
+    detail = json.loads(row.detail)
+    bad = tuple(BadTensor(rule, name, values) for rule, name, _, values in detail["problems"])
+    return Verified(row.identity, bad, detail["problem_count"] - len(bad))

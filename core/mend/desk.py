@@ -1,0 +1,113 @@
+"""Mending one run: what pages and the shell call. It looks at the disk whenever it is asked."""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.decisions.places import relative_to_run
+from core.errors import CoreError, NotFoundError
+from core.formats.state_file import NAME
+from core.fs.local import LocalStorage
+from core.fs.names import from_text, join, to_text
+from core.index.rollup import prefixes, wanted_prefixes
+from core.mend import records
+from core.mend.apply import apply, undo
+from core.mend.propose import Proposal, propose
+from core.mend.records import Mend, MendState, Site
+from core.mend.standing import on_disk, parse, read
+from core.model import Checkpoint, Root, Run, StateFile
+from core.scan.walk import OWN_FILES
+
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A state file that is broken and for which nothing can be proposed, with the reason."""
+
+    state: str
+    error: CoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendDesk:
+    """One run as the catalog knows it after a fresh look: its checkpoints and its state files (only their paths count,
+    their content is read again). `live_window` is in seconds.
+    """
+
+    root: Root
+    run: Run
+    members: tuple[Checkpoint, ...]
+    states: tuple[StateFile, ...]
+    live_window: float
+    decisions_dir: Path | None = None
+
+    def proposals(self) -> tuple[Proposal | Refusal, ...]:
+        """What can be done for each broken state file, by path."""
+        return tuple(self._proposals())
+
+    def _proposals(self) -> Iterator[Proposal | Refusal]:
+        for path in sorted(state.path for state in self.states):
+            try:
+                found = self._propose(path, None)
+            except CoreError as error:
+                yield Refusal(state=path, error=error)
+            else:
+                if found is not None:
+                    yield found
+
+    def point_at(self, picked: Checkpoint) -> Proposal | None:
+        """The proposal that makes a checkpoint its folder's latest; None where it is that already.
+
+        CoreError for one that a state file cannot name, NotRestorableError for one that is not whole.
+        """
+        return self._propose(join(posixpath.dirname(picked.path), NAME), picked)
+
+    def apply(self, proposal: Proposal, *, actor: str, now: datetime, confirm: str = "") -> Mend:
+        """Write a proposal; see `core.mend.apply`. `confirm` is the run's path, which a live run needs."""
+        is_live = self.is_live(proposal.state)
+        return apply(self.site, proposal, actor=actor, now=now, is_live=is_live, confirm=confirm)
+
+    def undo(self, mend_id: str, *, actor: str, now: datetime, confirm: str = "") -> Mend:
+        """Undo a mend; see `core.mend.apply`."""
+        for mend in self.history():
+            if mend.record.id == mend_id:
+                path = from_text(mend.record.state)
+                is_live = self.is_live(path if self.run.path == "." else join(self.run.path, path))
+                break
+        else:
+            raise NotFoundError(f"Run {to_text(self.run.path)} has no mend {to_text(mend_id)!r}.")
+        return undo(self.site, mend_id, actor=actor, now=now, is_live=is_live, confirm=confirm)
+
+    def history(self) -> tuple[Mend, ...]:
+        """The run's mends, newest first."""
+        return records.history(self.site)
+
+    def newest(self) -> Mend:
+        """The newest mend that is in effect. NotFoundError where there is none."""
+        for mend in self.history():
+            if mend.state is MendState.IN_EFFECT:
+                return mend
+        raise NotFoundError(f"No mend of {to_text(self.run.path)} is in effect: there is nothing to undo.")
+
+    @property
+    def site(self) -> Site:
+        """Where the run lies now. PlaceError where a link leads out of it."""
+        return Site.of(self.root, self.run.path, self.decisions_dir)
+
+    def is_live(self, state: str) -> bool:
+        """Whether the run was live at the last look, or something was written beside this state file since."""
+        if self.run.status == "live":
+            return True
+        storage = LocalStorage(self.root.path)
+        files = storage.members(posixpath.dirname(state)).files
+        newest = max((file.mtime_ns for file in files if file.name not in OWN_FILES), default=0)
+        window = max(self.live_window, 3 * (self.run.median_interval or 0))
+        return newest > storage.now_ns() - int(window * _SECOND_NS)
+
+    def _propose(self, path: str, picked: Checkpoint | None) -> Proposal | None:
+        data = read(self.site.state_file(relative_to_run(path, self.run.path)))
+        wanted = wanted_prefixes((parse(path, data),), self.root.path) | prefixes(self.members)
+        return propose(path, data, self.root.path, self.members, on_disk(self.root.path, wanted), picked)

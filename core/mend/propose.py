@@ -1,0 +1,220 @@
+"""What a mended state file would say. Pure: the caller tells what lies on disk.
+
+A state file that is written here never lists a checkpoint that the old one did not list, for TensorFlow's next rotation
+would delete it. `model_checkpoint_path` is no such list: a CheckpointManager deletes only what stands in
+`all_model_checkpoint_paths`, so a latest that the old file did not list is named there and not listed.
+"""
+
+import difflib
+import posixpath
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from google.protobuf import text_format
+
+from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
+from core.formats import state_file
+from core.formats.wire.checkpoint_state_pb2 import CheckpointState
+from core.fs.names import join, stem, to_text
+from core.health.state import Answer, tensorflow_answer
+from core.mend.standing import Entry, Standing, stand
+from core.model import Checkpoint, Format
+from core.scan.series import arrange
+
+NAMED = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
+_SHOWN = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A new content for one state file. Paths are relative to the root.
+
+    `rules` are the findings that it answers; `is_picked` tells that a person picked the latest. `chosen` is the latest
+    as the catalog knows it, None for one that it does not know. `listed` are those that TensorFlow may rotate (with
+    `starts_anew` the latest alone, for there was no list), `dropped` the paths that leave the list, as written.
+    `before` and `after` are what tf.train.latest_checkpoint gives. `next_save` is what a job that restores the latest
+    saves next, where that can be told, and `overwrites` that path if something is there.
+    """
+
+    state: str
+    rules: tuple[str, ...]
+    is_picked: bool
+    latest: str
+    chosen: Checkpoint | None
+    listed: tuple[str, ...]
+    starts_anew: bool
+    dropped: tuple[str, ...]
+    old: bytes | None
+    new: bytes
+    before: Answer
+    after: Answer
+    next_save: str | None
+    overwrites: str | None
+
+    @property
+    def why(self) -> str:
+        """What the rewrite is for, for records and logs."""
+        picked = [f"point the latest at {to_text(posixpath.basename(self.latest))}"] if self.is_picked else []
+        return ", ".join([*self.rules, *picked])
+
+    def diff(self) -> tuple[str, ...]:
+        """The change as lines of a unified diff, printable."""
+        name = to_text(self.state)
+        lines = difflib.unified_diff(
+            _lines(self.old), _lines(self.new), f"{name} (now)", f"{name} (mended)", lineterm=""
+        )
+        return tuple(lines)
+
+
+def propose(
+    path: str,
+    data: bytes | None,
+    root_path: str,
+    members: Sequence[Checkpoint],
+    existing: Collection[str],
+    picked: Checkpoint | None = None,
+) -> Proposal | None:
+    """How a state file would be mended; None where nothing is to be done. `data` is what it holds now, None where it is
+    absent; `members` are the run's checkpoints; `existing` are the prefixes on disk, at least all that the file names
+    and those of `members`. `picked` becomes the latest; without it nothing is proposed for a file that is not broken.
+
+    NotRestorableError where nothing can be the latest, AmbiguousError where several series could be meant, CoreError
+    for a pick that a state file cannot name.
+    """
+    standing = stand(path, data, root_path, existing)
+    rules = ("no-state",) if data is None else tuple(standing.rules())
+    if picked is None and (data is None or not rules):
+        return None
+    latest = _latest(path, standing, members, existing, picked)
+    if not rules and standing.latest is not None and standing.latest.prefix == latest:
+        return None
+    listed = [Entry(latest, latest)] if standing.names_nothing else _listed(standing.listed, latest)
+    new = _text(posixpath.dirname(path), latest, listed, standing.preserved)
+    chosen = next((item for item in members if item.path == latest and item.format in NAMED), None)
+    next_save = None if chosen is None else _next_save(chosen)
+    return Proposal(
+        state=path,
+        rules=rules,
+        is_picked=picked is not None,
+        latest=latest,
+        chosen=chosen,
+        listed=tuple(entry.prefix for entry in listed if entry.prefix is not None),
+        starts_anew=standing.names_nothing,
+        dropped=tuple(dict.fromkeys(entry.written for entry in standing.listed if entry.prefix is None)),
+        old=data,
+        new=new,
+        before=Answer() if data is None else tensorflow_answer(standing.record, root_path, existing),
+        after=tensorflow_answer(state_file.parse(path, new), root_path, existing),
+        next_save=next_save,
+        overwrites=next_save if next_save in existing else None,
+    )
+
+
+def _latest(
+    path: str,
+    standing: Standing,
+    members: Sequence[Checkpoint],
+    existing: Collection[str],
+    picked: Checkpoint | None,
+) -> str:
+    """Which checkpoint the new file names as the latest."""
+    folder = posixpath.dirname(path)
+    if picked is not None:
+        _require_nameable(picked, folder, existing)
+        return picked.path
+    if standing.latest is not None and standing.latest.prefix is not None:
+        return standing.latest.prefix
+    about = _stem(standing)
+    best = [item for item in _recommended(members, folder, existing) if about in (None, item.stem)]
+    series = "" if about is None else f" of the series {to_text(about).replace('#', 'N')}"
+    where = to_text(folder) or "the root"
+    if not best:
+        raise NotRestorableError(
+            f"{to_text(path)}: nothing{series} in {where} can be restored, so no checkpoint can become the latest."
+        )
+    if len(best) > 1:
+        names = ", ".join(to_text(item.path) for item in best)
+        raise AmbiguousError(f"{to_text(path)}: which series it was about is not known; name the latest: {names}.")
+    _require_nameable(best[0], folder, existing)
+    return best[0].path
+
+
+def _stem(standing: Standing) -> str | None:
+    """The name without numbers of what the file was about; None where it tells nothing."""
+    written = standing.latest or (standing.listed[-1] if standing.listed else None)
+    return None if written is None else stem(posixpath.basename(written.written))
+
+
+def _recommended(members: Sequence[Checkpoint], folder: str, existing: Collection[str]) -> Iterator[Checkpoint]:
+    """The latest restorable of each series in the folder that a state file can name."""
+    here = [item for item in members if item.format in NAMED and posixpath.dirname(item.path) == folder]
+    for series in arrange(here):
+        found = [item for item in series if item.restorable and item.path in existing]
+        yield from found[-1:]
+
+
+def _require_nameable(item: Checkpoint, folder: str, existing: Collection[str]) -> None:
+    name = to_text(item.path)
+    if item.format not in NAMED:
+        raise CoreError(f"{name} is no TensorFlow checkpoint ({item.format.value}): no state file speaks of it.")
+    if posixpath.dirname(item.path) != folder:
+        raise CoreError(f"{name} does not lie in {to_text(folder) or 'the root'}, beside the state file.")
+    if item.path not in existing:
+        raise NotFoundError(f"{name} is not there any more.")
+    if not item.restorable:
+        raise NotRestorableError(f"{name} cannot be restored, so it cannot become the latest.")
+    try:
+        item.path.encode()
+    except UnicodeEncodeError:
+        raise CoreError(f"{name}: a state file cannot name it, for its name is not UTF-8.") from None
+
+
+def _listed(entries: Sequence[Entry], latest: str) -> list[Entry]:
+    """The entries that are there, each once, in their order with the latest last, as TensorFlow wants it.
+
+    Those with a time stay in front, for TensorFlow pairs times from the front; it never rotates the others.
+    """
+    there = [entry for entry in entries if entry.prefix is not None]
+    timed = {entry.prefix: entry for entry in there if entry.time is not None}
+    untimed = {entry.prefix: entry for entry in there if entry.time is None and entry.prefix not in timed}
+    for group in (timed, untimed):
+        if latest in group:
+            group[latest] = group.pop(latest)
+    return [*timed.values(), *untimed.values()]
+
+
+def _text(folder: str, latest: str, listed: Sequence[Entry], preserved: float) -> bytes:
+    """The file as TensorFlow writes it, its paths relative to its folder."""
+
+    def relative(prefix: str | None) -> str:
+        return posixpath.relpath(join("/", prefix or ""), join("/", folder))
+
+    state = CheckpointState(
+        model_checkpoint_path=relative(latest),
+        all_model_checkpoint_paths=[relative(entry.prefix) for entry in listed],
+        all_model_checkpoint_timestamps=[entry.time for entry in listed if entry.time is not None],
+        last_preserved_timestamp=preserved,
+    )
+    return text_format.MessageToString(state).encode()
+
+
+def _next_save(item: Checkpoint) -> str | None:
+    """What a job that restores this checkpoint saves next, where its name ends in its own count of saves."""
+    saves = item.facts.save_counter
+    if saves is None or not item.path.endswith(f"-{saves.value}"):
+        return None
+    return f"{item.path.removesuffix(str(saves.value))}{saves.value + 1}"
+
+
+def _lines(data: bytes | None) -> list[str]:
+    """A state file's lines for people; one line in the place of what is no text."""
+    if not data:
+        return []
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    lines = text.removesuffix("\n").split("\n")
+    if len(data) > _SHOWN or "\0" in text:
+        return [f"({len(data):,} bytes that are no state file)"]
+    return [to_text(line) for line in lines]

@@ -1,0 +1,166 @@
+"""What was mended: `.waypoint/mended/<id>/` holds the old state file and a record of who replaced it, when and why.
+
+What became of a mend is told by the state file itself, never written down in advance: a kill leaves no lie behind.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+
+from core.decisions import ids, values
+from core.decisions.desk import hidden_folder
+from core.decisions.places import HIDDEN, decisions_folder, inside, read_small, run_folder
+from core.errors import CoreError, PlaceError
+from core.formats.state_file import NAME
+from core.fs.atomic import write_atomic
+from core.fs.names import from_text, to_text
+from core.mend import standing
+from core.model import Root
+
+FOLDER = "mended"
+RECORD = "record.json"
+UNDONE = "undone.json"
+_LIMIT = 64 * 1024
+_ID = re.compile(ids.PATTERN)
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(values.moment_text, return_type=str)]
+
+
+class MendState(StrEnum):
+    """What became of a mend: it is in effect, it was undone, the state file was written again since, or it never came
+    to be (the process died first).
+    """
+
+    IN_EFFECT = "in effect"
+    UNDONE = "undone"
+    REPLACED = "replaced"
+    NEVER = "never"
+
+
+class Record(BaseModel):
+    """`record.json`. `state` is the state file relative to the run; `old` and `new` are SHA-256, `old` null where there
+    was no file; `mode` (permission bits) and `mtime_ns` are the old file's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: Annotated[str, StringConstraints(pattern=ids.PATTERN)]
+    actor: str
+    at: Moment
+    state: Annotated[str, AfterValidator(values.relative_path)]
+    old: Sha256 | None
+    new: Sha256
+    mode: Annotated[int, Field(ge=0, le=0o7777)] | None
+    mtime_ns: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """A mend of the past: its record, the folder that keeps the old state file, what became of it."""
+
+    record: Record
+    folder: Path
+    state: MendState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a run lies (`run` is relative to the root), and where its decisions do if its folder is read-only."""
+
+    root_path: str
+    run: str
+    folder: Path
+    decisions: Path | None
+
+    @classmethod
+    def of(cls, root: Root, run: str, decisions_dir: Path | None) -> "Site":
+        """The place of a run. PlaceError where a link leads out of it."""
+        apart = None if decisions_dir is None else decisions_folder(decisions_dir, root.id, run)
+        return cls(root_path=root.path, run=run, folder=run_folder(root.path, run), decisions=apart)
+
+    def state_file(self, path: str) -> Path:
+        """A state file's place, by its path relative to the run. PlaceError where any part of it is a link."""
+        place = self.folder / path
+        if inside(self.folder, path) != place:
+            raise PlaceError(f"{to_text(path)!r} lies behind a link: nothing is written there.")
+        if place.name != NAME:
+            raise PlaceError(f"{to_text(path)!r} is no state file: those are named {NAME!r}.")
+        return place
+
+
+def digest(data: bytes | None) -> str | None:
+    """The SHA-256 of a state file; None where there is none."""
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def keep(home: Path, record: Record, old: bytes | None) -> Path:
+    """Write the old state file and its record, both synced, the record last. Only under the lock of `home`."""
+    folder = hidden_folder(home, FOLDER, record.id)
+    if old is not None:
+        write_atomic(folder / NAME, old)
+    write_atomic(folder / RECORD, json.dumps(record.model_dump(mode="json"), indent=2).encode() + b"\n")
+    return folder
+
+
+def kept(mend: Mend) -> bytes | None:
+    """The state file as it was before a mend. CoreError where what is kept is not what the record says."""
+    if mend.record.old is None:
+        return None
+    place = mend.folder / NAME
+    try:
+        data = read_small(place, standing.LIMIT)
+    except FileNotFoundError:
+        data = None
+    if digest(data) != mend.record.old:
+        raise CoreError(f"{to_text(str(place))} is not the old state file any more: nothing was written.")
+    return data
+
+
+def history(site: Site) -> tuple[Mend, ...]:
+    """The mends of a run, newest first. A record that cannot be read is left out."""
+    homes = [site.folder] if site.decisions is None else [site.folder, site.decisions]
+    found = [mend for home in homes for mend in _mends(site, home / HIDDEN / FOLDER)]
+    return tuple(sorted(found, key=lambda mend: mend.record.id, reverse=True))
+
+
+def _mends(site: Site, folder: Path) -> Iterator[Mend]:
+    try:
+        names = [name for name in os.listdir(folder) if _ID.match(name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        try:
+            record = Record.model_validate_json(read_small(folder / name / RECORD, _LIMIT))
+            state = _state(site, record, is_undone=(folder / name / UNDONE).exists())
+        except (OSError, PlaceError, ValueError):
+            continue
+        if record.id == name:
+            yield Mend(record=record, folder=folder / name, state=state)
+
+
+def _state(site: Site, record: Record, *, is_undone: bool) -> MendState:
+    if is_undone:
+        return MendState.UNDONE
+    try:
+        now = digest(standing.read(site.state_file(from_text(record.state))))
+    except PlaceError:
+        return MendState.REPLACED
+    if now == record.new:
+        return MendState.IN_EFFECT
+    return MendState.NEVER if now == record.old else MendState.REPLACED
+
+
+def document(mend: Mend) -> dict[str, object]:
+    """A mend as JSON."""
+    return mend.record.model_dump(mode="json") | {"became": mend.state.value}

@@ -1,0 +1,81 @@
+"""What every action on a run shares: one at a time, only where the run can be written, and a line in its log."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.decisions.desk import hidden_folder, locked
+from core.decisions.places import HIDDEN
+from core.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
+from core.fs.names import to_text
+from core.mend.records import Site
+from core.storage.journal import FILES, FOLDER, ID, JOURNAL, Journal
+
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class ConfirmError(CoreError):
+    """What had to be typed was not."""
+
+
+class StageError(CoreError):
+    """A batch is not in the stage that an action needs."""
+
+
+@contextlib.contextmanager
+def acting(site: Site) -> Iterator[Path]:
+    """Hold the run's decisions; gives the folder of its batches. ReadOnlyError, BusyError, PlaceError."""
+    for place in (site.folder, site.folder / HIDDEN, site.folder / HIDDEN / FOLDER):
+        if os.path.lexists(place) and not can_write(place):
+            raise _read_only(str(place))
+    try:
+        with locked(site.folder):
+            yield hidden_folder(site.folder, FOLDER)
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        raise _read_only(os.fsdecode(error.filename or site.folder)) from error
+
+
+def can_write(folder: Path) -> bool:
+    """Whether this process may make and rename what is in a folder."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def require_writable(batch: Path, journal: Journal) -> None:
+    """ReadOnlyError where some of a batch's files could not be moved or deleted, before any of them is."""
+    for folder in sorted({file.name.rpartition("/")[0] for file in journal.files}):
+        place = batch / FILES / folder
+        if place.is_dir() and not can_write(place):
+            raise ReadOnlyError(
+                f"{to_text(str(place))} cannot be written: nothing was done. {journal.by} moved these files here, and "
+                "may do it, or give the folder to its group."
+            )
+
+
+def find(batches: Path, batch: str) -> Path:
+    """A batch's folder by its id or the last digits of it. NotFoundError, AmbiguousError."""
+    found = [name for name in batch_names(batches) if batch and name.endswith(batch)]
+    if len(found) > 1:
+        raise AmbiguousError(f"{batch!r} fits several batches: {', '.join(found)}.")
+    if not found or not (batches / found[0] / JOURNAL).exists():
+        raise NotFoundError(f"There is no batch {to_text(batch)!r} in quarantine.")
+    return batches / found[0]
+
+
+def batch_names(batches: Path) -> list[str]:
+    """The ids of the batches that have a folder, oldest first."""
+    try:
+        with os.scandir(batches) as entries:
+            return sorted(one.name for one in entries if ID.match(one.name) and one.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read_only(place: str) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{to_text(place)} cannot be written, and quarantine is a rename inside the run. Give the plan, which lists "
+        "every file, to somebody who may write there."
+    )

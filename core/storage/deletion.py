@@ -1,0 +1,63 @@
+"""The end of a batch: its files are deleted, then its folder, and a small record stays. Can be begun again."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from core.fs.atomic import remove_stale, sync_folder
+from core.fs.names import to_text
+from core.model import Problem
+from core.storage.folders import remove_empty
+from core.storage.journal import (
+    FILES,
+    JOURNAL,
+    VERSION,
+    Journal,
+    PurgedBatch,
+    PurgedItem,
+)
+from core.storage.journal_files import write_purged
+from core.storage.moves import lies
+
+
+def delete(batch: Path, journal: Journal) -> tuple[Problem, ...]:
+    """Delete a batch whose journal says `purging`. What somebody put into its folder stays there, and is told."""
+    assert journal.purge is not None
+    for file in journal.files:
+        if lies(batch, file) is not None:
+            with contextlib.suppress(IsADirectoryError):  # not ours
+                os.unlink(batch / FILES / file.name)
+    remove_empty(batch)
+    write_purged(batch, _record(journal))
+    remove_stale(batch / JOURNAL)
+    os.unlink(batch / JOURNAL)
+    try:
+        os.rmdir(batch)
+    except OSError:
+        return (Problem(path=to_text(batch.name), problem="holds files that were not of the batch: they stay there"),)
+    finally:
+        sync_folder(batch.parent)
+    return ()
+
+
+def _record(journal: Journal) -> PurgedBatch:
+    assert journal.purge is not None
+    return PurgedBatch(
+        version=VERSION,
+        id=journal.id,
+        kind=journal.kind,
+        by=journal.by,
+        at=journal.at,
+        note=journal.note,
+        items=tuple(
+            PurgedItem(
+                kind=item.kind,
+                path=item.path,
+                format=item.format,
+                files=len(item.files),
+                bytes=sum(file.size for file in item.files),
+            )
+            for item in journal.items
+        ),
+        purge=journal.purge,
+    )

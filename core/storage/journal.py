@@ -1,0 +1,219 @@
+"""The journal of a batch: `.waypoint/quarantine/<batch>/journal.json`, version 1. docs/storage.md describes it.
+
+It is written and synced before anything is moved, and again at each stage, so that a kill at any instant leaves the
+list of all files that may lie in two places. Paths are text (`core.fs.names`), relative to the run.
+"""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+from core.decisions import ids, values
+from core.decisions.places import HIDDEN
+from core.formats.state_file import NAME as STATE_NAME
+from core.fs.names import from_text, to_text
+from core.model import Format
+from core.storage.planned import ItemKind, PlannedFile
+
+FOLDER = "quarantine"
+JOURNAL = "journal.json"
+FILES = "files"
+PURGED_END = ".purged.json"
+VERSION = 1
+ID = re.compile(ids.PATTERN)
+_LIMIT = 1 << 30
+_SHORT = 8
+
+
+class JournalKind(StrEnum):
+    """Why checkpoints were moved: to free the disk, or so that a job goes on from an older one."""
+
+    QUARANTINE = "quarantine"
+    REWIND = "rewind"
+
+
+class Stage(StrEnum):
+    """How far a batch is. Those that end in -ing are found only during an action, and after a kill."""
+
+    MOVING = "moving"
+    DONE = "done"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    PURGING = "purging"
+    PURGED = "purged"
+
+
+def _in_run(path: str) -> str:
+    values.relative_path(path)
+    if path.partition("/")[0] == HIDDEN:
+        raise ValueError(f"lies in {HIDDEN}")
+    return path
+
+
+def _state_path(path: str) -> str:
+    if path.rpartition("/")[2] != STATE_NAME:
+        raise ValueError(f"no state file: those are named {STATE_NAME!r}")
+    return _in_run(path)
+
+
+InRun = Annotated[str, AfterValidator(_in_run)]
+Place = Annotated[str, AfterValidator(values.place)]
+Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(values.moment_text, return_type=str)]
+Id = Annotated[str, StringConstraints(pattern=ids.PATTERN)]
+Mode = Annotated[int, Field(ge=0, le=0o7777)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class JournalFile(_Part):
+    """One file as it was when it was moved: sizes in bytes, `mode` its permission bits."""
+
+    path: InRun
+    size: Count
+    allocated: Count
+    mtime_ns: int
+    mode: Mode
+    inode: Count
+    device: Count
+    links: Count
+
+    @property
+    def name(self) -> str:
+        """The path on disk, relative to the run."""
+        return from_text(self.path)
+
+
+class JournalFolder(_Part):
+    """A folder on the way to some file. `goes`: it belongs to a checkpoint and is removed when it is empty."""
+
+    path: InRun
+    mode: Mode
+    uid: Count
+    gid: Count
+    mtime_ns: int
+    goes: bool
+
+    @property
+    def name(self) -> str:
+        """The path on disk, relative to the run."""
+        return from_text(self.path)
+
+
+class JournalItem(_Part):
+    """A checkpoint or a leftover: its files in the order in which they go, and why it went. `elsewhere` is the folder
+    in which undo puts it because its own place is taken; the files keep their names.
+    """
+
+    kind: ItemKind
+    path: Place
+    format: Format | None
+    reason: str
+    files: tuple[JournalFile, ...]
+    elsewhere: InRun | None = None
+
+    @property
+    def parent(self) -> str:
+        """The folder that the item lies in, relative to the run, '' for the run's own."""
+        return from_text(self.path).rpartition("/")[0]
+
+    def home(self, file: JournalFile) -> str:
+        """Where undo puts a file: its own place, or the one in `elsewhere`."""
+        if self.elsewhere is None:
+            return file.name
+        return f"{from_text(self.elsewhere)}/{file.name.removeprefix(self.parent).lstrip('/')}"
+
+
+class StateRewrite(_Part):
+    """A state file that named what was moved: what it said, what was written instead, and the old one's time."""
+
+    path: Annotated[str, AfterValidator(_state_path)]
+    old: str
+    new: str
+    mtime_ns: int
+
+
+class Act(_Part):
+    """Who did something, and when."""
+
+    by: str
+    at: Moment
+
+
+class Purge(Act):
+    """Who deletes a batch, when, and the bytes that the disk gains."""
+
+    freed_bytes: Count
+
+
+class Journal(_Part):
+    """The whole document. `undo` and `purge` are there from the stages undoing and purging on."""
+
+    version: Annotated[int, AfterValidator(values.only_version(VERSION))]
+    id: Id
+    kind: JournalKind
+    by: str
+    at: Moment
+    note: str
+    stage: Stage
+    items: tuple[JournalItem, ...]
+    folders: tuple[JournalFolder, ...]
+    states: tuple[StateRewrite, ...]
+    undo: Act | None = None
+    purge: Purge | None = None
+
+    @property
+    def files(self) -> tuple[JournalFile, ...]:
+        """Every file, in the order in which they go."""
+        return tuple(file for item in self.items for file in item.files)
+
+
+class PurgedItem(_Part):
+    """What is left to say of an item: its files are gone."""
+
+    kind: ItemKind
+    path: Place
+    format: Format | None
+    files: Count
+    bytes: Count
+
+
+class PurgedBatch(_Part):
+    """`<batch>.purged.json`, what stays of a batch after its purge."""
+
+    version: Annotated[int, AfterValidator(values.only_version(VERSION))]
+    id: Id
+    kind: JournalKind
+    by: str
+    at: Moment
+    note: str
+    items: tuple[PurgedItem, ...]
+    purge: Purge
+
+
+def short_id(batch: str) -> str:
+    """What people type for a batch: the last digits of its id, which are random."""
+    return batch[-_SHORT:]
+
+
+def printable(text: str) -> str:
+    """Text that fits into UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def journal_file(file: PlannedFile, mode: int) -> JournalFile:
+    """A planned file with its permission bits, for a journal."""
+    return JournalFile(**{**file._asdict(), "path": to_text(file.path)}, mode=mode)

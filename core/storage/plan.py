@@ -1,0 +1,167 @@
+"""The plan: what would go and what stays, each with its reasons. An immutable value; nothing is moved here. Pure.
+
+Protection is no policy and cannot be switched off: the latest restorable of a series, its sole member, what is pinned,
+what a manifest hands over to a job that has not finished, and all of a live run but its leftovers. Checkpoints, whole
+or damaged, go by a policy only; leftovers go when they are older than the grace.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from core.decisions.places import relative_to_run
+from core.fs.names import to_text
+from core.model import Checkpoint, Format, Health, Leftover
+from core.scan.series import arrange, why_times_are_useless
+from core.storage.known import is_leftover
+from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
+from core.storage.policies import Point, Policy, is_past
+
+INTERRUPTED = "interrupted-save"
+
+
+def make_plan(
+    states: Iterable[RunState], policy_of: Callable[[str, str], Policy], *, grace: float, made_at: datetime
+) -> Plan:
+    """The plan for some runs. `policy_of` gives the policy of a root's path and a run, `grace` is in seconds."""
+    return Plan(
+        made_at=made_at,
+        runs=tuple(_plan_run(state, policy_of(state.root_path, state.run), grace) for state in states),
+    )
+
+
+def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
+    found: list[Item | Stay] = []
+    saved = [item for item in state.checkpoints if not _is_interrupted(item)]
+    for series in arrange(saved):
+        found += _series(state, series, policy, grace)
+    for item in state.checkpoints:
+        if _is_interrupted(item):
+            found.append(_leftover_row(state, item, _decided(state, item.path, item.format), policy, grace))
+    for left in state.leftovers:
+        found.append(_leftover(state, left, policy, grace))
+    return RunPlan(
+        root=state.root,
+        root_path=state.root_path,
+        run=state.run,
+        is_live=state.is_live,
+        items=tuple(one for one in found if isinstance(one, Item)),
+        stays=tuple(one for one in found if isinstance(one, Stay)),
+    )
+
+
+def _series(state: RunState, series: Sequence[Checkpoint], policy: Policy, grace: float) -> Iterator[Item | Stay]:
+    latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
+    kept = _kept(state, series, policy)
+    for place, item in enumerate(series):
+        why = [*_placed(series, place, latest), *_decided(state, item.path, item.format)]
+        if is_leftover(item):
+            yield _leftover_row(state, item, why, policy, grace)
+            continue
+        if item.health is Health.WRITING:
+            why.append("being written")
+        if not item.restorable and place > latest:
+            why.append("damaged, and nothing newer can be restored: its files may be brought back")
+        if state.is_live:
+            why.append("live run: only leftovers go")
+        by_policy = kept.get(item.path, ())
+        if why:
+            by_policy = by_policy if policy.rules else ()
+            yield _stay(state, item, (*why, *by_policy), is_protected=True)
+        elif by_policy:
+            yield _stay(state, item, by_policy, is_protected=False)
+        else:
+            yield _go(ItemKind.CHECKPOINT, state, item, "no rule of the policy keeps it")
+
+
+def _kept(state: RunState, series: Sequence[Checkpoint], policy: Policy) -> dict[str, tuple[str, ...]]:
+    """What the policy keeps of a series, by path. Leftovers take no place in it."""
+    members = [item for item in series if not is_leftover(item)]
+    no_times = why_times_are_useless(members) is not None
+    points = [
+        Point(
+            step=None if item.facts.step is None else item.facts.step.value,
+            time=None if no_times else item.saved_at,
+            metric=item.metric,
+            restorable=item.restorable,
+            pinned=state.pins.why(_text(state, item.path), item.format) is not None,
+        )
+        for item in members
+    ]
+    now = datetime.fromtimestamp(state.now_ns // 1_000_000_000, UTC)
+    return {members[place].path: reasons for place, reasons in policy.kept(points, now).items()}
+
+
+def _placed(series: Sequence[Checkpoint], place: int, latest: int) -> Iterator[str]:
+    """Why a member's place in its series protects it."""
+    if place == latest:
+        yield "latest restorable"
+    if len(series) == 1:
+        yield "sole member of its series"
+
+
+def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
+    """Why people's decisions protect something; `path` is relative to the root."""
+    text = _text(state, path)
+    pinned = state.pins.why(text, form)
+    reasons = [] if pinned is None else [pinned]
+    reasons += [
+        f"a manifest cannot be read, so that nothing it may name goes ({problem.path}: {problem.problem})"
+        for problem in state.manifests.problems[:1]
+    ]
+    for entry in state.manifests.entries:
+        if entry.needs_checkpoint and entry.manifest.checkpoint.path == text:
+            word = "pending manifest" if entry.claim is None else "claimed manifest, its job has not finished"
+            reasons.append(f"{word} ({entry.manifest.created_by}, {entry.manifest.id})")
+    return reasons
+
+
+def _leftover_row(state: RunState, item: Checkpoint, why: Sequence[str], policy: Policy, grace: float) -> Item | Stay:
+    """A checkpoint that is none: an index without shards, a save that was never committed."""
+    young = _young(state, [file.mtime_ns for file in item.files], policy, grace)
+    if why or young:
+        return _stay(state, item, (*why, *young), is_protected=True, kind=ItemKind.LEFTOVER)
+    return _go(ItemKind.LEFTOVER, state, item, item.findings[0].reason)
+
+
+def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float) -> Item | Stay:
+    files = leftover_files(state.run, item)
+    why = [*_decided(state, item.path, None), *_young(state, [file.mtime_ns for file in files], policy, grace)]
+    if item.writing:
+        why.append("being written")
+    path = relative_to_run(item.path, state.run)
+    if why:
+        size = sum(file.size for file in files)
+        return Stay(kind=ItemKind.LEFTOVER, path=path, format=None, bytes=size, is_protected=True, reasons=tuple(why))
+    return Item(kind=ItemKind.LEFTOVER, path=path, format=None, reason=item.reason, files=files)
+
+
+def _young(state: RunState, times: Sequence[int], policy: Policy, grace: float) -> list[str]:
+    if is_past(max(times, default=state.now_ns), state.now_ns, grace=grace, after=policy.leftovers_after):
+        return []
+    return ["a leftover that is too young: a save may still be writing it"]
+
+
+def _go(kind: ItemKind, state: RunState, item: Checkpoint, reason: str) -> Item:
+    path = relative_to_run(item.path, state.run)
+    return Item(kind=kind, path=path, format=item.format, reason=reason, files=checkpoint_files(item))
+
+
+def _stay(
+    state: RunState,
+    item: Checkpoint,
+    reasons: tuple[str, ...],
+    *,
+    is_protected: bool,
+    kind: ItemKind = ItemKind.CHECKPOINT,
+) -> Stay:
+    path = relative_to_run(item.path, state.run)
+    return Stay(kind=kind, path=path, format=item.format, bytes=item.bytes, is_protected=is_protected, reasons=reasons)
+
+
+def _is_interrupted(item: Checkpoint) -> bool:
+    return is_leftover(item) and all(finding.rule == INTERRUPTED for finding in item.findings)
+
+
+def _text(state: RunState, path: str) -> str:
+    """A path relative to the root as decisions write it."""
+    return to_text(relative_to_run(path, state.run))

@@ -1,0 +1,170 @@
+"""Retention rules: which checkpoints of a series stay. Small pure classes over step, time and metric.
+
+A policy keeps what any of its rules keeps. A rule that lacks what it judges by (a step, a save time, a metric) keeps
+the checkpoint: nothing goes because something is not known. Only whole checkpoints fill the places of "the latest 3"
+and the like; a damaged one takes none of them. The model is Orbax's preservation_policy:
+https://github.com/google/orbax/blob/main/checkpoint/orbax/checkpoint/checkpoint_managers/preservation_policy.py
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from core.resume.manifest import MetricMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One checkpoint of a series as rules see it. `time` is None where save times are not to be believed; `metric` is
+    the name and the value in the file's name.
+    """
+
+    step: int | None = None
+    time: datetime | None = None
+    metric: tuple[str, float] | None = None
+    restorable: bool = True
+    pinned: bool = False
+
+
+Kept = Mapping[int, str]
+Series = Sequence[Point]
+
+
+class Rule(Protocol):
+    """What stays of a series."""
+
+    def keep(self, series: Series, now: datetime) -> Kept:
+        """The places of those that stay, with the reason; the series has the newest last."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLatest:
+    """The latest so many that can be restored."""
+
+    count: int
+
+    def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002 - rules are called alike
+        """See `Rule.keep`."""
+        whole = _whole(series)[-self.count :]
+        return dict.fromkeys(whole, f"one of the latest {self.count:,}" if self.count > 1 else "the latest")
+
+
+@dataclass(frozen=True, slots=True)
+class KeepBest:
+    """The so many with the best value of a metric; of equal ones the newer first."""
+
+    count: int
+    metric: str
+    mode: MetricMode
+
+    def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
+        """See `Rule.keep`."""
+        known: list[tuple[float, int]] = []
+        kept: dict[int, str] = {}
+        for place in _whole(series):
+            metric = series[place].metric
+            if metric is None or metric[0] != self.metric:
+                kept[place] = f"its name tells no {self.metric}"
+            else:
+                known.append((metric[1] if self.mode is MetricMode.MIN else -metric[1], -place))
+        best = [-place for _, place in sorted(known)[: self.count]]
+        word = "lowest" if self.mode is MetricMode.MIN else "highest"
+        reason = f"one of the {self.count:,} with the {word} {self.metric}"
+        return kept | dict.fromkeys(best, reason if self.count > 1 else f"the {word} {self.metric}")
+
+
+@dataclass(frozen=True, slots=True)
+class EverySteps:
+    """Those whose step is a multiple of a number, and the first at or after each multiple that none hits."""
+
+    steps: int
+
+    def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
+        """See `Rule.keep`."""
+        kept: dict[int, str] = {}
+        taken: dict[int, tuple[int, int]] = {}
+        for place in _whole(series):
+            step = series[place].step
+            if step is None:
+                kept[place] = "its step is not known"
+                continue
+            # Of one interval the one with the lowest step; of equal steps (after a restart) the newer one.
+            interval = step // self.steps
+            taken[interval] = min(taken.get(interval, (step, -place)), (step, -place))
+        return kept | {-place: f"one every {self.steps:,} steps" for _, place in taken.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class EveryHours:
+    """The first one, and each that was saved so many hours or more after the last one that stays."""
+
+    hours: float
+
+    def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
+        """See `Rule.keep`."""
+        kept: dict[int, str] = {}
+        last: datetime | None = None
+        for place in _whole(series):
+            time = series[place].time
+            if time is None:
+                kept[place] = "its save time is not known"
+            elif last is None or time - last >= timedelta(hours=self.hours):
+                kept[place] = f"one every {self.hours:g} hours"
+                last = time
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class NewerThan:
+    """Those saved within so many days, damaged ones too."""
+
+    days: float
+
+    def keep(self, series: Series, now: datetime) -> Kept:
+        """See `Rule.keep`."""
+        kept: dict[int, str] = {}
+        for place, point in enumerate(series):
+            if point.time is None:
+                kept[place] = "its save time is not known"
+            elif now - point.time < timedelta(days=self.days):
+                kept[place] = f"newer than {self.days:g} days"
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Nothing but the pinned ones, which stay under every policy: as the only rule it lets all others go."""
+
+    def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
+        """See `Rule.keep`."""
+        return {place: "pinned" for place, point in enumerate(series) if point.pinned}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Some rules; what any of them keeps stays. `leftovers_after` is how old (seconds) a leftover must be to go, if
+    that is more than the grace.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    leftovers_after: float = 0.0
+
+    def kept(self, series: Series, now: datetime) -> dict[int, tuple[str, ...]]:
+        """The places of those that stay, with every rule's reason. Without rules all stay."""
+        if not self.rules:
+            return dict.fromkeys(range(len(series)), ("no retention policy for it",))
+        found: dict[int, tuple[str, ...]] = {}
+        for rule in self.rules:
+            for place, reason in rule.keep(series, now).items():
+                found[place] = (*found.get(place, ()), reason)
+        return found
+
+
+def is_past(newest_ns: int, now_ns: int, *, grace: float, after: float = 0.0) -> bool:
+    """Whether a leftover whose newest file has this mtime may go: older than the grace and than `after` (seconds)."""
+    return now_ns - newest_ns > max(grace, after) * 1_000_000_000
+
+
+def _whole(series: Series) -> list[int]:
+    return [place for place, point in enumerate(series) if point.restorable]

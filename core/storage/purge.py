@@ -1,0 +1,76 @@
+"""Purging: what lies in quarantine is deleted for good, by hand with a typed confirmation, or when it is old."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from core.decisions.desk import log
+from core.decisions.places import HIDDEN
+from core.errors import CoreError
+from core.fs.names import to_text
+from core.model import Problem
+from core.storage.acting import ConfirmError, StageError, acting, batch_names, find, require_writable
+from core.storage.deletion import delete
+from core.storage.journal import FOLDER, Journal, Purge, Stage, printable, short_id
+from core.storage.journal_files import read_journal, write_journal
+from core.storage.live import Ground
+from core.storage.moves import held
+from core.storage.planned import freed
+from core.storage.recover import recover_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """A batch that is gone: the bytes that the disk gained, those allocated to files whose last link went."""
+
+    batch: str
+    files: int
+    freed_bytes: int
+    problems: tuple[Problem, ...]
+
+
+def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime) -> Purged:
+    """Delete a batch. `confirm` is what a person typed: the last digits of the batch's id, or the run's path.
+
+    Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError.
+    """
+    with acting(ground.site) as batches:
+        recover_all(ground, batches, actor=actor, now=now)
+        place = find(batches, batch)
+        journal = read_journal(place)
+        if journal.stage is not Stage.DONE:
+            raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value}: there is nothing to purge.")
+        name = to_text(ground.site.run)
+        if confirm not in (short_id(journal.id), journal.id, name):
+            raise ConfirmError(
+                f"A purge cannot be undone. To confirm it, type {short_id(journal.id)} or the run's name, {name}."
+            )
+        return _purge(ground, place, journal, actor, now)
+
+
+def purge_older(ground: Ground, days: float | None, *, actor: str, now: datetime) -> tuple[Purged, ...]:
+    """Delete the batches that went into quarantine so many days ago or longer. None: never."""
+    if days is None or not batch_names(ground.site.folder / HIDDEN / FOLDER):
+        return ()
+    purged: list[Purged] = []
+    with acting(ground.site) as batches:
+        recover_all(ground, batches, actor=actor, now=now)
+        for name in batch_names(batches):
+            try:
+                journal = read_journal(batches / name)
+            except CoreError:
+                continue
+            if journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days):
+                purged.append(_purge(ground, batches / name, journal, actor, now))
+    return tuple(purged)
+
+
+def _purge(ground: Ground, place: Path, journal: Journal, actor: str, now: datetime) -> Purged:
+    require_writable(place, journal)
+    gain = freed((str(place), file) for file in held(place, journal))
+    about = {"batch": journal.id, "items": [item.path for item in journal.items], "freed_bytes": gain}
+    log(ground.site.folder, actor=actor, event=f"purge {journal.kind.value}", now=now, about=about)
+    act = Purge(by=printable(actor), at=now, freed_bytes=gain)
+    journal = write_journal(place, journal.model_copy(update={"stage": Stage.PURGING, "purge": act}))
+    problems = delete(place, journal)
+    return Purged(batch=journal.id, files=len(journal.files), freed_bytes=gain, problems=problems)

@@ -1,0 +1,174 @@
+"""Into quarantine: what a plan holds is moved to `<run>/.waypoint/quarantine/<batch>/files`, where undo finds it.
+
+In this order, under the run's lock: everything is looked at again, the log gets its line, the journal is written, the
+state files are rewritten, the files are renamed, the index of each checkpoint first. A kill at any instant leaves a
+journal by which it is taken back.
+"""
+
+import contextlib
+import errno
+import os
+import stat as modes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.decisions.desk import hidden_folder, log
+from core.decisions.ids import uuid7
+from core.errors import CoreError
+from core.fs.names import join, to_text
+from core.mend.propose import NAMED
+from core.mend.records import Site
+from core.model import Checkpoint
+from core.storage.acting import acting
+from core.storage.again import LIVE, Afresh, leave, look_again
+from core.storage.folders import path_folders
+from core.storage.journal import (
+    FOLDER,
+    JOURNAL,
+    VERSION,
+    Journal,
+    JournalItem,
+    JournalKind,
+    Stage,
+    journal_file,
+    printable,
+)
+from core.storage.journal_files import write_journal
+from core.storage.live import Ground
+from core.storage.moves import NotMovedError, take
+from core.storage.planned import Item, ItemKind, RunPlan
+from core.storage.recheck import LeftOut
+from core.storage.recover import recover_all
+from core.storage.returns import bring_back
+from core.storage.rewrites import rewrites, write_states
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Who acts, when and why; and what for."""
+
+    actor: str
+    now: datetime
+    note: str = ""
+    kind: JournalKind = JournalKind.QUARANTINE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """What went, as the journal says it (None where nothing did), and what of the plan stays, with its reasons."""
+
+    journal: Journal | None
+    left_out: tuple[LeftOut, ...]
+
+
+def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quarantined:
+    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError; OSError where the disk is full."""
+    with acting(ground.site) as batches:
+        recover_all(ground, batches, actor=act.actor, now=act.now)
+        going = look_again(ground, plan, afresh, act.now)
+        members = () if going.state.is_live else going.state.checkpoints
+        journal, refused = move(ground, going.items, members, act)
+        left = tuple(leave(plan, item, reason) for item, reason in refused)
+        return Quarantined(journal=journal, left_out=(*going.left_out, *left))
+
+
+def move(
+    ground: Ground, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
+) -> tuple[Journal | None, list[tuple[Item, str]]]:
+    """Move items that were looked at; `members` are the run's checkpoints, without which no state file is rewritten.
+
+    An item that does not go as a whole is put back and refused, with the reason. Only under the run's lock.
+    """
+    refused: list[tuple[Item, str]] = []
+    while items:
+        journal, stay = _attempt(ground, items, members, act)
+        if not stay:
+            return journal, refused
+        refused += [(items[place], reason) for place, reason in stay.items()]
+        items = [item for place, item in enumerate(items) if place not in stay]
+        if members and ground.is_live():  # a job began meanwhile
+            refused += [(item, LIVE) for item in items if item.kind is not ItemKind.LEFTOVER]
+            items, members = [item for item in items if item.kind is ItemKind.LEFTOVER], ()
+    return None, refused
+
+
+def _attempt(
+    ground: Ground, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
+) -> tuple[Journal | None, Mapping[int, str]]:
+    """Move all of the items, or none, saying which (by their places) must stay."""
+    site = ground.site
+    prefixes = {place: _from_root(site, item) for place, item in enumerate(items) if item.format in NAMED}
+    said = rewrites(site, members, set(prefixes.values()))
+    stay = {place: said.refused[prefix] for place, prefix in prefixes.items() if prefix in said.refused}
+    if stay:
+        return None, stay
+    entries: list[JournalItem] = []
+    for place, item in enumerate(items):
+        try:
+            entries.append(_entry(site.folder, item))
+        except OSError as error:
+            return None, {place: f"its files cannot be looked at: {error.strerror}"}
+    journal = Journal(
+        version=VERSION,
+        id=str(uuid7()),
+        kind=act.kind,
+        by=printable(act.actor),
+        at=act.now,
+        note=printable(act.note.strip()),
+        stage=Stage.MOVING,
+        items=tuple(entries),
+        folders=path_folders(site.folder, entries),
+        states=said.states,
+    )
+    try:
+        return _moved(site, journal, act), {}
+    except NotMovedError as failure:
+        _take_back(ground, journal, act, str(failure))
+        return None, {place: str(failure) for place, entry in enumerate(entries) if _fails_too(entry, failure)}
+    except (CoreError, OSError) as error:
+        _take_back(ground, journal, act, str(error))
+        raise
+
+
+def _moved(site: Site, journal: Journal, act: Act) -> Journal:
+    about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
+    log(site.folder, actor=act.actor, event=act.kind.value, now=act.now, about=about)
+    batch = hidden_folder(site.folder, FOLDER, journal.id)
+    write_journal(batch, journal)
+    write_states(site, journal.states)
+    take(site.folder, batch, journal)
+    return write_journal(batch, journal.model_copy(update={"stage": Stage.DONE}))
+
+
+def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
+    """What recovery would do. Nothing stays of the batch, unless something came in the way of its files meanwhile."""
+    folder = ground.site.folder
+    batch = hidden_folder(folder, FOLDER, journal.id)
+    about = {"batch": journal.id, "reason": reason}
+    log(folder, actor=act.actor, event=f"{act.kind.value} taken back", now=act.now, about=about)
+    if bring_back(ground, batch, journal).journal.stage is Stage.UNDONE:
+        os.unlink(batch / JOURNAL)
+        with contextlib.suppress(OSError):
+            os.rmdir(batch)
+
+
+def _fails_too(entry: JournalItem, failure: NotMovedError) -> bool:
+    """Whether an item cannot go either: it is the one, or lies on the other file system too."""
+    return entry == failure.item or (failure.errno == errno.EXDEV and entry.parent == failure.item.parent)
+
+
+def _entry(run: Path, item: Item) -> JournalItem:
+    files = []
+    for file in item.files:
+        found = os.lstat(run / file.path)
+        # The time as the disk has it: records cut those that are far off.
+        files.append(journal_file(file._replace(mtime_ns=found.st_mtime_ns), modes.S_IMODE(found.st_mode)))
+    return JournalItem(
+        kind=item.kind, path=to_text(item.path), format=item.format, reason=printable(item.reason), files=tuple(files)
+    )
+
+
+def _from_root(site: Site, item: Item) -> str:
+    return item.path if site.run == "." else join(site.run, item.path)

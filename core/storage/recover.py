@@ -1,0 +1,92 @@
+"""Batches that a kill left half-done end by themselves, before the next action on their run.
+
+moving: rolled back, for what was decided may have changed since. undoing: completed; what cannot come back stays in
+quarantine. purging: completed. Each of these can itself be killed and begun again.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.decisions.desk import log
+from core.decisions.places import HIDDEN
+from core.errors import CoreError
+from core.fs.atomic import remove_stale
+from core.model import Problem
+from core.storage.acting import acting, batch_names
+from core.storage.deletion import delete
+from core.storage.journal import FOLDER, JOURNAL, PURGED_END, Stage
+from core.storage.journal_files import read_journal
+from core.storage.live import Ground
+from core.storage.returns import bring_back
+
+HALF = frozenset({Stage.MOVING, Stage.UNDOING, Stage.PURGING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """A batch that was ended: the stage in which it was found, the one it is in now, and what is not as it was."""
+
+    batch: str
+    found: Stage
+    became: Stage
+    problems: tuple[Problem, ...] = ()
+
+
+def needs_recovery(run_folder: Path) -> bool:
+    """Whether some batch is half-done, or being worked on at this moment. Takes no lock and writes nothing."""
+    batches = run_folder / HIDDEN / FOLDER
+    for name in batch_names(batches):
+        try:
+            if read_journal(batches / name).stage in HALF:
+                return True
+        except FileNotFoundError:
+            if not (batches / f"{name}{PURGED_END}").exists():
+                return True
+        except CoreError:
+            continue
+    return False
+
+
+def recover(ground: Ground, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
+    """End what was left half-done in a run. BusyError, ReadOnlyError, PlaceError. Does nothing where nothing is."""
+    if not needs_recovery(ground.site.folder):
+        return ()
+    with acting(ground.site) as batches:
+        return recover_all(ground, batches, actor=actor, now=now)
+
+
+def recover_all(ground: Ground, batches: Path, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
+    """The same under the run's lock. What cannot be understood or written is left alone; `batches` tells of it."""
+    found: list[Recovered] = []
+    for name in batch_names(batches):
+        with contextlib.suppress(CoreError, OSError):
+            ended = _end(ground, batches / name, actor, now)
+            found += [] if ended is None else [ended]
+    return tuple(found)
+
+
+def _end(ground: Ground, batch: Path, actor: str, now: datetime) -> Recovered | None:
+    try:
+        journal = read_journal(batch)
+    except FileNotFoundError:
+        _remove_unwritten(batch)
+        return None
+    if journal.stage not in HALF:
+        return None
+    about = {"batch": journal.id, "stage": journal.stage.value}
+    log(ground.site.folder, actor=actor, event=f"recover {journal.kind.value}", now=now, about=about)
+    if journal.stage is Stage.PURGING:
+        problems = delete(batch, journal)
+        return Recovered(batch=journal.id, found=journal.stage, became=Stage.PURGED, problems=problems)
+    back = bring_back(ground, batch, journal)
+    return Recovered(batch=journal.id, found=journal.stage, became=back.journal.stage, problems=back.problems)
+
+
+def _remove_unwritten(batch: Path) -> None:
+    """A batch that died before its journal was written, or after it was purged: there is nothing in it."""
+    with contextlib.suppress(OSError):
+        remove_stale(batch / JOURNAL)
+        os.rmdir(batch)

@@ -1,0 +1,174 @@
+"""Verifying one checkpoint: in a worker process, from the thread that asks, with progress and cancel."""
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from core.fs.local import LocalStorage
+from core.fs.names import join, to_text
+from core.model import Checkpoint, FileStat
+from core.verify.process import Ended, Ending, converse
+from core.verify.results import Outcome, Verification, identity, problems_of
+from core.verify.trial import try_restore
+
+WORKER = "core.verify.worker"
+SILENCE = 300.0  # seconds without a word, after which a worker hangs: a window of a slow network disk takes less
+CANCELLED = "It was cancelled."
+_SOON = 0.5  # seconds before which no estimate is made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a verification is: bytes, seconds since it began to read, and the seconds left (None: not yet known)."""
+
+    bytes_done: int = 0
+    bytes_total: int = 0
+    seconds: float = 0.0
+    seconds_left: float | None = None
+
+
+def verify(
+    root_path: str,
+    checkpoint: Checkpoint,
+    *,
+    watch: Callable[[Progress], None] = lambda _progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    restore: bool = False,
+) -> Verification:
+    """Read every byte of a checkpoint once. Blocks; whatever is wrong with its files is the result.
+
+    `watch` and `cancelled` are called from this thread, about ten times a second. With `restore` the library that
+    would restore it reads it too.
+    """
+    storage = LocalStorage(root_path)
+    before, gone = _stats(storage, checkpoint)
+    if gone:
+        return _ended(Outcome.CHANGED, f"{gone} is gone since the last look at the disk.", before)
+    follower = _Follower(watch)
+    ended = converse(WORKER, _request(root_path, checkpoint), hear=follower.hear, cancelled=cancelled, silence=SILENCE)
+    found = _judged(ended, before, follower)
+    if restore and found.outcome in (Outcome.VERIFIED, Outcome.DAMAGED):
+        answer = try_restore(root_path, checkpoint, cancelled=cancelled)
+        found = replace(found, restore=answer, finished_at=datetime.now(UTC))
+        if cancelled():
+            found = _ended(Outcome.CANCELLED, CANCELLED, before, found.seconds)
+    if found.outcome is Outcome.CANCELLED:
+        return found
+    after, gone = _stats(storage, checkpoint)
+    if gone or identity(after) != identity(before):
+        return _ended(Outcome.CHANGED, _changed(before, after, gone), before, found.seconds)
+    return found
+
+
+class _Follower:
+    """Turns a worker's messages into progress."""
+
+    def __init__(self, watch: Callable[[Progress], None]) -> None:
+        self._watch = watch
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the worker was ready."""
+        return time.monotonic() - self._start
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """One message."""
+        if "done" not in message:
+            self._start = time.monotonic()
+            return
+        done, total, seconds = int(message["done"]), int(message["total"]), self.seconds
+        left = (total - done) * seconds / done if done and seconds >= _SOON else None
+        self._watch(Progress(bytes_done=done, bytes_total=total, seconds=seconds, seconds_left=left))
+
+
+def _stats(storage: LocalStorage, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
+    """The files' facts now, and the first that is not there."""
+    found: list[FileStat] = []
+    for file in checkpoint.files:
+        try:
+            found.append(storage.stat(join(checkpoint.folder, file.name))._replace(name=file.name))
+        except OSError:
+            return tuple(found), to_text(file.name)
+    return tuple(found), ""
+
+
+def _request(root_path: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    name = checkpoint.path[len(checkpoint.folder) :].lstrip("/")
+    return {
+        "root": root_path,
+        "folder": checkpoint.folder,
+        "name": name,
+        "path": checkpoint.path,
+        "format": checkpoint.format.value,
+        "files": [list(file) for file in checkpoint.files],
+    }
+
+
+def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower) -> Verification:
+    """What a conversation with the worker comes to."""
+    seconds = follower.seconds
+    if ended.how is Ending.CANCELLED:
+        return _ended(Outcome.CANCELLED, CANCELLED, files, seconds)
+    if ended.how is Ending.SILENT:
+        return _ended(Outcome.FAILED, f"The reading process hung: no word for {SILENCE:g} s.", files, seconds)
+    if ended.how is Ending.DIED:
+        return _ended(Outcome.FAILED, _death(ended.code), files, seconds)
+    try:
+        if "error" in ended.answer:
+            kind, detail = ended.answer["error"]
+            return _ended(Outcome(kind), str(detail), files, seconds)
+        return _result(ended.answer["result"], files, seconds)
+    except (KeyError, TypeError, ValueError) as error:
+        why = f"The reading process gave an answer that makes no sense ({type(error).__name__})."
+        return _ended(Outcome.FAILED, why, files, seconds)
+
+
+def _result(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: float) -> Verification:
+    count, bad, skipped = int(found["tensors"]), int(found["problem_count"]), int(found["unverifiable_count"])
+    sentences = [str(text) for text in found["damage"]]
+    if bad:
+        sentences.append(f"{_tensors(bad)} did not pass, of {_tensors(count)} that were read.")
+    elif not sentences:
+        sentences.append(f"{_tensors(count)} passed.")
+    if skipped:
+        sentences.append(f"{_tensors(skipped)} could not be verified.")
+    return replace(
+        _ended(Outcome.DAMAGED if bad or found["damage"] else Outcome.VERIFIED, "", files, seconds),
+        detail=" ".join([*sentences, *(str(text) for text in found["notes"])]),
+        tensors=count,
+        bytes=int(found["bytes"]),
+        problems=problems_of(found["problems"]),
+        problem_count=bad,
+        unverifiable=tuple((str(name), str(why)) for name, why in found["unverifiable"]),
+        unverifiable_count=skipped,
+    )
+
+
+def _tensors(count: int) -> str:
+    return "1 tensor" if count == 1 else f"{count:,} tensors"
+
+
+def _death(code: int) -> str:
+    if code >= 0:
+        return f"The reading process ended with code {code} before it had answered."
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " Was the machine out of memory?" if name == "SIGKILL" else " The files may be damaged."
+    return f"The reading process was ended by {name}.{hint}"
+
+
+def _changed(before: tuple[FileStat, ...], after: tuple[FileStat, ...], gone: str) -> str:
+    if gone:
+        return f"Changed while read: {gone} is gone."
+    names = [to_text(name) for name in sorted({row[0] for row in identity(before) ^ identity(after)})]
+    return f"Changed while read: {', '.join(names[:3])}. Verify again when nothing writes to it."
+
+
+def _ended(outcome: Outcome, detail: str, files: tuple[FileStat, ...], seconds: float = 0.0) -> Verification:
+    return Verification(outcome=outcome, detail=detail, seconds=seconds, files=files, finished_at=datetime.now(UTC))

@@ -1,0 +1,38 @@
+"""The last word: whether the library that restores a checkpoint reads every value of it, asked in a subprocess."""
+
+from collections.abc import Callable
+from typing import Any
+
+from core.model import Checkpoint
+from core.verify.process import Ending, converse
+from core.verify.results import RestoreAnswer, restore_of
+
+PROGRAM = "core.verify.trial_program"
+SECONDS = 600.0  # for one value, and for the imports before the first
+
+
+def try_restore(
+    root_path: str, checkpoint: Checkpoint, *, cancelled: Callable[[], bool] = lambda: False
+) -> RestoreAnswer:
+    """Let TensorFlow, h5py or Orbax read every value. Blocks; what goes wrong is the answer."""
+    request: dict[str, Any] = {
+        "folder": f"{root_path}/{checkpoint.folder}" if checkpoint.folder else root_path,
+        "name": checkpoint.path[len(checkpoint.folder) :].lstrip("/"),
+        "format": checkpoint.format.value,
+        "files": [file.name for file in checkpoint.files],
+    }
+    ended = converse(PROGRAM, request, hear=lambda _message: None, cancelled=cancelled, silence=SECONDS)
+    if ended.how is Ending.ANSWERED:
+        try:
+            return restore_of(ended.answer["result"])
+        except (KeyError, TypeError, ValueError):
+            return _failed("The trial gave an answer that makes no sense.")
+    if ended.how is Ending.CANCELLED:
+        return _failed("It was cancelled.")
+    if ended.how is Ending.SILENT:
+        return _failed(f"It hung: no value was read within {SECONDS:g} s.")
+    return _failed("The library that restores it crashed while reading.")
+
+
+def _failed(detail: str) -> RestoreAnswer:
+    return RestoreAnswer(ok=False, library="", tensors=0, detail=detail)

@@ -1,0 +1,156 @@
+"""The program of a trial restore: TensorFlow, h5py or Orbax reads every value of a checkpoint and keeps none.
+
+Values only: no model is built, no graph is loaded and no config is turned into objects, so that nothing of the file
+runs. Started by `core.verify.trial` with one request on stdin: {"folder", "name", "format", "files"}; the answer is
+`{"result": [ok, library, values read, sentence]}`, before it `{"done": n}` now and then. TensorFlow is imported by
+name: nothing else in the core may know it.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+
+from core.formats.orbax import NO_TREES, TREE
+from core.verify.keras_zip import opened_weights
+
+_INTERVAL = 0.5  # seconds between two messages
+_UNREADABLE = ("variant", "resource")  # get_tensor has no value for these
+Answer = list[Any]
+Count = Callable[[], None]
+
+
+class _Counter:
+    """Values that were read, told from time to time."""
+
+    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+        self._send, self._told = send, 0.0
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        if time.monotonic() - self._told > _INTERVAL:
+            self._told = time.monotonic()
+            self._send({"done": self.count})
+
+
+def main() -> None:
+    """Answer one request."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints must not stand among the answers
+
+    def send(message: dict[str, Any]) -> None:
+        answers.write(json.dumps(message).encode() + b"\n")
+
+    request = json.loads(sys.stdin.buffer.readline())
+    send({"result": _answer(request, _Counter(send))})
+
+
+def _answer(request: dict[str, Any], counter: _Counter) -> Answer:
+    try:
+        library, package, read = _READERS[request["format"]]
+        shown = f"{library} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return [False, library, 0, f"{library} is not installed here: pip install {package}."]
+    try:
+        skipped = read(request, counter)
+    except Exception as error:  # noqa: BLE001 (the library's own words are the answer)
+        words = str(error).strip().partition("\n")[0][:500] or type(error).__name__
+        return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, then: {words}"]
+    if skipped:
+        names = f"{', '.join(sorted(skipped)[:3])}{' and others' if skipped[3:] else ''}"
+        which = f"{counter.count:,} of {_tensors(counter.count + len(skipped))}; it has no way to read {names}"
+    else:
+        which = _tensors(counter.count) if counter.count == 1 else f"all {_tensors(counter.count)}"
+    return [True, shown, counter.count, f"{shown} read {which}."]
+
+
+def _tensors(count: int) -> str:
+    return "1 tensor" if count == 1 else f"{count:,} tensors"
+
+
+def _tensorflow(request: dict[str, Any], counter: Count) -> list[str]:
+    """The bundle, the SavedModel's variables or the V1 file; returns what TensorFlow has no value for."""
+    tf = importlib.import_module("tensorflow")
+    name = request["name"]
+    if request["format"] == "saved-model":
+        name = "variables/variables"
+        if f"{name}.index" not in request["files"]:
+            return []
+    reader = tf.train.load_checkpoint(f"{request['folder']}/{name}")
+    kinds = reader.get_variable_to_dtype_map()
+    skipped = sorted(name for name, kind in kinds.items() if kind.name in _UNREADABLE)
+    for name in sorted(kinds.keys() - set(skipped)):
+        try:
+            reader.get_tensor(name)
+        except tf.errors.UnimplementedError:  # halves and slices of V1 files
+            skipped.append(name)
+        else:
+            counter()
+    return skipped
+
+
+def _h5py(request: dict[str, Any], counter: Count) -> list[str]:
+    """One file, the weights inside a zip, or every shard."""
+    for name in request["files"]:
+        path = f"{request['folder']}/{name}"
+        if name.endswith(".json"):
+            continue
+        if zipfile.is_zipfile(path):
+            with opened_weights(path) as weights:
+                _datasets(weights, counter)
+        else:
+            _datasets(path, counter)
+    return []
+
+
+def _datasets(place: Any, counter: Count) -> None:  # noqa: ANN401 (a path or a file object)
+    """Read every dataset of an HDF5 file, unless another file holds its values."""
+    with h5py.File(place, "r") as file:
+        names: list[str] = []
+        file.visit(names.append)  # links are not followed
+        for name in names:
+            item = file[name]
+            if not isinstance(item, h5py.Dataset):
+                continue
+            if item.is_virtual or item.external:
+                raise OSError(f"{name}: its values lie in another file, which is not followed")
+            item[()]
+            counter()
+
+
+def _orbax(request: dict[str, Any], counter: Count) -> list[str]:
+    """Every tree, through the checkpointer that Orbax has for them; its arrays as NumPy's, on no device."""
+    ocp = importlib.import_module("orbax.checkpoint")
+    tree = importlib.import_module("jax.tree")
+
+    def how(leaf: Any) -> Any:  # noqa: ANN401 (Orbax may be absent)
+        return ocp.RestoreArgs(restore_type=np.ndarray) if hasattr(leaf, "shape") else ocp.RestoreArgs()
+
+    for name in request["files"]:
+        item, _, last = name.rpartition("/")
+        if last == TREE and "/" not in item and item not in NO_TREES:
+            place = f"{request['folder']}/{item}".rstrip("/")
+            checkpointer = ocp.PyTreeCheckpointer()
+            wanted = tree.map(how, checkpointer.metadata(place).item_metadata.tree)
+            for _ in tree.leaves(checkpointer.restore(place, restore_args=wanted)):
+                counter()
+    return []
+
+
+_READERS: dict[str, tuple[str, str, Callable[[dict[str, Any], _Counter], list[str]]]] = {
+    **dict.fromkeys(("tf-bundle", "tf-v1", "saved-model"), ("TensorFlow", "tensorflow", _tensorflow)),
+    **dict.fromkeys(("keras", "hdf5", "weights-h5", "weights-h5-sharded"), ("h5py", "h5py", _h5py)),
+    "orbax": ("Orbax", "orbax-checkpoint", _orbax),
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The program of the worker process: reads one checkpoint and tells what it found, in lines of JSON.
+
+Started by `core.verify.process` with one request on stdin: {"root", "folder", "name", "path", "format", "files"}. It
+answers `{"done", "total"}` in bytes while it reads, then `{"result": …, "peak": …}`, its largest resident memory in
+bytes, or `{"error": [kind, sentence]}`. It only reads, so that it may be killed at any time. JSON, not pickle: what a
+worker says after a hostile file must not run in the parent.
+"""
+
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from core.errors import FormatError
+from core.formats.bundle import MAX_INDEX, BundleCache
+from core.formats.reading import Reading, Unit, read_unit
+from core.fs.local import LocalStorage
+from core.fs.names import join, to_text
+from core.model import FileStat, Format, Role
+from core.verify import table
+from core.verify.bundle import BundleScan
+from core.verify.tally import Job, NotReadableError, Tally
+
+NO_MEMORY = "reading it takes more memory than a checkpoint may cost"
+MEMORY = 130 << 20  # bytes that a checkpoint may cost beyond what the imports took
+SAVED_MODEL_PREFIX = "variables/variables"
+# Kinds of core.model.ReadProblem that are damage; the others tell that the file could not be judged.
+_DAMAGE = {"truncated", "corrupt", "empty", "lfs-pointer"}
+
+
+def main() -> None:
+    """Answer one request."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends this process
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints must not stand among the answers
+    gc.disable()  # one checkpoint, then the process ends
+    request = json.loads(sys.stdin.buffer.readline())
+    answers.write(b'{"ready": true}\n')
+    try:
+        answer = _answer(request, answers.write)
+    except BrokenPipeError:
+        return  # nobody waits for it
+    except NotReadableError as error:
+        answer = {"error": ["failed", str(error)]}
+    except MemoryError:
+        answer = {"error": ["failed", f"{NO_MEMORY}."]}
+    except FormatError as error:
+        kind = "damaged" if error.kind in _DAMAGE else "failed"
+        answer = {"error": [kind, f"{to_text(request['name'] or request['folder'])}: {error}."]}
+    except OSError as error:
+        place = f"{to_text(os.path.basename(os.fsdecode(error.filename)))}: " if error.filename else ""
+        answer = {"error": ["failed", f"{place}{error.strerror or error}."]}
+    except Exception as error:  # noqa: BLE001 (whatever a hostile file brings about is this file's answer)
+        answer = {"error": ["failed", f"{type(error).__name__}: {error}."]}
+    answers.write(json.dumps({**answer, "peak": _peak()}).encode() + b"\n")
+
+
+def _answer(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:
+    tally = Tally(send)
+    form = Format(request["format"])
+    if form is not Format.ORBAX:  # its library reserves more than it uses, for its threads
+        _limit_memory()
+    files = {row[0]: FileStat(*row) for row in request["files"]}
+    storage, cache = LocalStorage(request["root"]), BundleCache()
+    unit = Unit(request["folder"], request["name"], request["path"], form, files)
+    job = Job(storage.absolute(unit.folder), unit.name, form, frozenset(files), {})
+    scan = _bundle_scan(storage, unit, cache, tally)
+    if scan is None or form is Format.SAVED_MODEL or not scan.is_clean:
+        # The structure, as a scan reads it: it tells the variables' roles, and damage beyond single tensors.
+        reading = read_unit(storage, unit, cache, is_named=True)
+        assert reading is not None  # what is named is never taken for foreign
+        problem = reading.facts.problem
+        if problem is not None:
+            kind = "damaged" if problem.kind in _DAMAGE else "failed"
+            detail = NO_MEMORY if problem.detail.startswith("MemoryError") else problem.detail.rstrip(".")
+            return {"error": [kind, f"{to_text(problem.file)}: {detail}."]}
+        _look_at_shards(reading, tally)
+        roles = {variable.name: variable.role for variable in reading.variables}
+        if roles and set(roles.values()) == {Role.OTHER}:
+            why = reading.facts.contents_reason or "none of them is known as one"
+            tally.notes.append(f"No value was checked for NaN: which variables are weights is not known ({why}).")
+        job = job._replace(format=reading.format, roles=roles)
+    if scan is not None:
+        scan.tell(job, tally)
+    elif job.format in READERS:
+        READERS[job.format](job, tally)
+    if form is Format.SAVED_MODEL:
+        tally.notes.append("Of the graph nothing was checked.")
+    return {"result": tally.result()}
+
+
+def _bundle_scan(storage: LocalStorage, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
+    """A bundle's tensors, read; None for other formats, and for an index that `read_unit` refuses."""
+    prefix = {Format.TF_BUNDLE: unit.name, Format.SAVED_MODEL: SAVED_MODEL_PREFIX}.get(unit.format)
+    if prefix is None or f"{prefix}.index" not in unit.files:
+        return None
+    data = storage.read(join(unit.folder, f"{prefix}.index"), MAX_INDEX + 1)
+    if len(data) > MAX_INDEX:
+        return None
+    try:
+        found = cache.indexes.read(data)
+    except FormatError:
+        return None
+    return BundleScan(storage.absolute(unit.folder), prefix, found, tally)
+
+
+def _look_at_shards(reading: Reading, tally: Tally) -> None:
+    for shard in reading.facts.shards:
+        if shard.actual is None:
+            tally.damage.append(f"{to_text(shard.name)} is missing.")
+        elif shard.expected is not None and shard.actual < shard.expected:
+            tally.damage.append(f"{to_text(shard.name)} has {shard.actual:,} of {shard.expected:,} bytes.")
+
+
+def _keras(job: Job, tally: Tally) -> None:
+    from core.verify.keras_zip import verify_keras
+
+    verify_keras(job, tally)
+
+
+def _hdf5(job: Job, tally: Tally) -> None:
+    from core.verify.hdf5 import verify_file
+
+    verify_file(f"{job.folder}/{job.name}", job, tally)
+
+
+def _sharded(job: Job, tally: Tally) -> None:
+    from core.verify.hdf5 import verify_shards
+
+    verify_shards(job, sorted(name for name in job.files if name.endswith(".h5")), tally)
+
+
+def _orbax(job: Job, tally: Tally) -> None:
+    from core.verify.orbax import verify_orbax
+
+    verify_orbax(job, tally)
+
+
+READERS: dict[Format, Callable[[Job, Tally], None]] = {
+    Format.TF_V1: table.verify_table,
+    Format.KERAS: _keras,
+    Format.HDF5: _hdf5,
+    Format.WEIGHTS_H5: _hdf5,
+    Format.WEIGHTS_H5_SHARDED: _sharded,
+    Format.ORBAX: _orbax,
+}
+
+
+def _limit_memory() -> None:
+    """Let no checkpoint take more than MEMORY beyond what the process has now."""
+    with suppress(ImportError, OSError, ValueError):  # else there is no such limit on this system
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as status:
+            now = int(status.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _peak() -> int | None:
+    """The largest resident memory so far, bytes; getrusage would count the parent's, from before exec."""
+    with suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return None
+
+
+if __name__ == "__main__":
+    main()

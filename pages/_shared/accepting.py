@@ -1,0 +1,79 @@
+"""Accepting a finding with a note, and taking that back."""
+
+from functools import partial
+
+import streamlit as st
+
+from core import care
+from core.catalog.answers import PlacedFinding
+from core.fs.names import short_id, to_text
+from pages._shared import acting, frame, links, service
+from pages._shared.text import md, md_lines, shown
+
+_NOTE_LENGTH = 2_000
+MEANING = (
+    "Accepting says: it is so on purpose. The finding leaves every list and count, and comes back by itself when the "
+    "files that it is about change. The note is kept with your name in the run's folder, in `.waypoint/accepted.json`."
+)
+
+
+def key(placed: PlacedFinding) -> str:
+    """Names a finding in the keys of widgets."""
+    return short_id(placed.root, placed.run, placed.finding.rule, placed.finding.path)
+
+
+def button(placed: PlacedFinding) -> None:
+    """Accept… for a finding that counts, Undo for one that was accepted."""
+    if placed.finding.accepted is not None:
+        st.button(
+            "Undo",
+            key=f"unaccept-{key(placed)}",
+            icon=":material/undo:",
+            help="It is a finding again.",
+            type="tertiary",
+            on_click=_withdraw,
+            args=(placed,),
+        )
+    else:
+        st.button(
+            "Accept…",
+            key=f"accept-{key(placed)}",
+            help="It is so on purpose: leave it out from now on.",
+            type="tertiary",
+            on_click=acting.ask,
+            args=(partial(_dialog, placed),),
+        )
+
+
+@st.dialog("Accept this finding", icon=":material/task_alt:", on_dismiss=acting.close)
+def _dialog(placed: PlacedFinding) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        frame.badge(placed.finding.severity.value)
+        st.markdown(f"**{md(_name(placed))}**")
+    st.text(shown(placed.finding.reason))
+    st.caption(MEANING)
+    note = st.text_area(
+        "Note", max_chars=_NOTE_LENGTH, height=80, key=f"note-{key(placed)}", placeholder="Why is it so on purpose?"
+    )
+    if not st.button("Accept", type="primary", icon=":material/check:", key="accept_confirm"):
+        return
+    if not note.strip():
+        st.error("Write a note first: in half a year somebody will ask why.", icon=":material/edit:")
+        return
+    problem = acting.attempt(lambda: care.accept(service.workspace(), placed, note))
+    if problem is not None:
+        st.error(f"Nothing was accepted. {md_lines(problem)}", icon=":material/error:")
+        return
+    acting.tell(f"Accepted: {placed.finding.rule} of {_name(placed)}.", undo=partial(_withdraw, placed))
+    acting.close()
+    st.rerun()
+
+
+def _withdraw(placed: PlacedFinding) -> None:
+    done = f"No longer accepted: {placed.finding.rule} of {_name(placed)} is a finding again."
+    acting.act(lambda: care.withdraw_acceptance(service.workspace(), placed), done)
+
+
+def _name(placed: PlacedFinding) -> str:
+    path = placed.finding.path
+    return links.run_name(placed.run) if path == placed.run else to_text(path)

@@ -1,0 +1,82 @@
+"""Pinning a checkpoint, so that it stays under every policy; who did it and why; and taking that back."""
+
+from datetime import datetime
+from functools import partial
+
+import streamlit as st
+
+from core import housekeeping
+from core.decisions.pins import Pin
+from core.errors import CoreError
+from core.model import Checkpoint, Problem
+from pages._shared import acting, links, service
+from pages._shared import format as fmt
+from pages._shared.text import lines, md, md_lines, shown
+
+_NOTE_LENGTH = 2_000
+MEANING = (
+    "A pinned checkpoint never goes into quarantine, whatever the policy. The pin is kept with your name in the run's "
+    "folder, in `.waypoint/pins.json`."
+)
+
+
+def button(checkpoint: Checkpoint) -> None:
+    """Pin…, or Unpin for one that is pinned."""
+    found = _pin(checkpoint)
+    if isinstance(found, Pin):
+        st.button("Unpin", key="unpin", icon=":material/keep_off:", on_click=_unpin, args=(checkpoint,))
+    else:
+        st.button(
+            "Pin…",
+            key="pin",
+            icon=":material/keep:",
+            help="Keep it under every policy.",
+            on_click=acting.ask,
+            args=(partial(_dialog, checkpoint),),
+        )
+
+
+def told(checkpoint: Checkpoint, now: datetime) -> None:
+    """Who pinned it, when and why; or that the pins cannot be read."""
+    found = _pin(checkpoint)
+    if isinstance(found, Problem):
+        st.warning(
+            f"The pins of this run cannot be read, so that everything in it counts as pinned. {md_lines(found.problem)}",
+            icon=":material/keep:",
+        )
+    elif found is not None:
+        at = datetime.fromisoformat(found.at)
+        st.markdown(f":blue[:material/keep:] Pinned {fmt.ago(at, now)} ({fmt.exact(at)}) by {md(found.by)}.")
+        if found.note:
+            st.text(lines(found.note))
+
+
+@st.dialog("Pin this checkpoint", icon=":material/keep:", on_dismiss=acting.close)
+def _dialog(checkpoint: Checkpoint) -> None:
+    st.markdown(f"**{md(_name(checkpoint))}**")
+    st.caption(MEANING)
+    note = st.text_area("Note", max_chars=_NOTE_LENGTH, height=80, key="pin_note", placeholder="Why keep it?")
+    if not st.button("Pin", type="primary", icon=":material/check:", key="pin_confirm"):
+        return
+    problem = acting.attempt(lambda: housekeeping.pin(service.workspace(), checkpoint, note))
+    if problem is not None:
+        st.error(f"Nothing was pinned. {md_lines(problem)}", icon=":material/error:")
+        return
+    acting.tell(f"Pinned: {_name(checkpoint)}.", undo=partial(_unpin, checkpoint))
+    acting.close()
+    st.rerun()
+
+
+def _unpin(checkpoint: Checkpoint) -> None:
+    acting.act(lambda: housekeeping.unpin(service.workspace(), checkpoint), f"No longer pinned: {_name(checkpoint)}.")
+
+
+def _pin(checkpoint: Checkpoint) -> Pin | Problem | None:
+    try:
+        return housekeeping.pin_of(service.workspace(), checkpoint)
+    except CoreError:
+        return None  # the run's folder went away: the next look at the disk says so
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    return shown(links.local(checkpoint.path, checkpoint.run))

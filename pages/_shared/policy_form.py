@@ -1,0 +1,135 @@
+"""Asking for a plan: for which runs, and by which policy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from core import housekeeping
+from core.catalog.filters import RunFilter
+from core.errors import SettingsError
+from core.fs.names import to_text
+from core.model import Run
+from core.resume.manifest import MetricMode
+from core.storage.planned import Plan
+from core.storage.policies import Policy
+from core.storage.retention import parse_policy
+from pages._shared import format as fmt
+from pages._shared import frame, links, reads, service
+from pages._shared.text import md_lines, shown
+
+SETTINGS, TRY = "of the settings", "to try"
+MOST_RUNS = 500  # that the choice of runs offers
+_PLAN, _ASKED = "storage_plan", "storage_plan_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A plan that was asked for; `policy` is None for those of the settings."""
+
+    plan: Plan
+    policy: Policy | None
+
+
+def ask(now: datetime) -> Tried | None:
+    """The form; the plan that was asked for last, until `forget`."""
+    named = _named_run()
+    how = st.segmented_control("Policy", [SETTINGS, TRY], default=SETTINGS, key="policy")
+    with st.form("plan", border=True):
+        if how == TRY:
+            st.caption("Any rule that keeps a checkpoint is enough for it to stay. Empty fields are no rules.")
+            values = _rules()
+        else:
+            st.markdown(_settings_text())
+            values = {}
+        runs = _choose_runs(now, named)
+        if st.form_submit_button("Show what would go", type="primary", icon=":material/rule:"):
+            _plan(values if how == TRY else None, runs)
+    tried: Tried | None = st.session_state.get(_PLAN)
+    return tried
+
+
+def forget() -> None:
+    """Let go of the plan: it was carried out."""
+    st.session_state.pop(_PLAN, None)
+
+
+def _named_run() -> Run | None:
+    """The run that the link names; its plan by the settings is made at once."""
+    if not st.query_params.get("run"):
+        st.session_state.pop(_ASKED, None)
+        return None
+    _, run = reads.asked_run()
+    if st.session_state.get(_ASKED) != (run.root, run.path):
+        st.session_state[_ASKED] = (run.root, run.path)
+        _plan(None, [run])
+    return run
+
+
+def _rules() -> dict[str, object]:
+    """The rules that were filled in, as the keys of `[[retention]]`."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        found: dict[str, object] = {
+            "latest": st.number_input("Keep the latest", min_value=1, value=None, key="latest", width=150),
+            "every_steps": st.number_input("One every … steps", min_value=1, value=None, key="every_steps", width=150),
+            "every_hours": st.number_input(
+                "One every … hours", min_value=0.0, value=None, key="every_hours", width=150
+            ),
+            "newer_days": st.number_input("Newer than … days", min_value=0.0, value=None, key="newer_days", width=150),
+        }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        found["best"] = st.number_input("Keep the best", min_value=1, value=None, key="best", width=150)
+        found["metric"] = st.text_input(
+            "by the metric", placeholder="val_loss", key="metric", width=150, help="As it stands in the files' names."
+        )
+        modes = [mode.value for mode in MetricMode]
+        found["mode"] = st.selectbox(
+            "the better being", modes, index=None, placeholder="min or max", key="mode", width=150
+        )
+        found["leftovers_hours"] = st.number_input(
+            "Leftovers older than … hours", min_value=0.0, value=None, key="leftovers_hours", width=210
+        )
+    return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _settings_text() -> str:
+    count = len(service.workspace().retention)
+    if not count:
+        return "No `[[retention]]` is set in `waypoint.toml`, so that only leftovers would go."
+    return f"{fmt.count(count, 'policy', 'policies')} in `waypoint.toml`: the first that is for a run governs it."
+
+
+def _choose_runs(now: datetime, named: Run | None) -> Sequence[Run]:
+    """The chosen runs, else all that fit the text; all without either."""
+    reader = service.workspace().reader
+    offered = reader.runs(RunFilter(), now, sort="bytes", limit=MOST_RUNS)
+    roots = {root.id: to_text(root.path) for root in reader.roots()}
+    names: dict[str, Run] = {}
+    for run in (*([] if named is None else [named]), *offered.items):
+        names[shown(links.run_name(run.path)) + (f" in {roots[run.root]}" if len(roots) > 1 else "")] = run
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Runs", list(names), default=list(names)[:1] if named else [], key="plan_runs", placeholder="all"
+        )
+        text = st.text_input(
+            "or all whose path contains", key="plan_text", placeholder="part of a path", icon=":material/search:"
+        )
+    if offered.total > MOST_RUNS:
+        st.caption(f"Offered are the {MOST_RUNS:,} runs with the most bytes of {offered.total:,}.")
+    if chosen:
+        return [names[name] for name in chosen]
+    return reader.runs(RunFilter(text=text), now, sort="path", descending=False, limit=None).items
+
+
+def _plan(values: Mapping[str, object] | None, runs: Sequence[Run]) -> None:
+    try:
+        policy = None if values is None else parse_policy(values)
+        with st.spinner(f"Planning {fmt.count(len(runs), 'run')}…"):
+            made = housekeeping.plan(service.workspace(), runs, policy)
+    except SettingsError as error:
+        forget()
+        st.error(md_lines(str(error)), icon=":material/error:")
+        return
+    st.session_state[_PLAN] = Tried(plan=made, policy=policy)
+    frame.dialog_open(False)

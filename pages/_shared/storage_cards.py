@@ -1,0 +1,86 @@
+"""Disk space in four numbers, and what could not be looked at."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from core.auditor import Survey
+from core.fs.names import to_text
+from core.storage.growth import Growths
+from core.storage.known import Kind
+from core.storage.usage import Amount, Usage
+from pages._shared import format as fmt
+from pages._shared import service
+from pages._shared.text import md, shown
+
+_SHOWN = 20  # problems
+
+
+def draw(survey: Survey, now: datetime) -> None:
+    """The cards; a number that is not known yet is a dash."""
+    usage = None if survey.audited is None else survey.audited.usage
+    batches = sum(one.batch.undoable for one in survey.batches)
+    cards = (
+        ("On disk", *_on_disk(usage)),
+        ("Could go", *_could_go(survey)),
+        ("In quarantine", *_in_quarantine(usage, batches)),
+        ("Growth", *_growth(survey.growths, now)),
+    )
+    for place, (label, value, below) in zip(st.columns(4), cards, strict=True):
+        place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
+
+
+def looked(survey: Survey, now: datetime) -> str:
+    """When the numbers were made, in a sentence."""
+    at = "Not yet added up" if survey.audited is None else f"Added up {fmt.ago(survey.audited.at, now)}"
+    return f"{at}; it is being done again." if survey.is_looking else f"{at}."
+
+
+def problems(survey: Survey) -> None:
+    """What could not be looked at, and why."""
+    if survey.error is not None:
+        st.error(f"Disk space could not be added up. {md(survey.error)}", icon=":material/error:")
+    found = [f"{one.path}: {one.problem}" for one in survey.problems]
+    if survey.audited is not None:
+        roots = {root.id: to_text(root.path) for root in service.workspace().reader.roots()}
+        found += [f"{roots.get(root, root)}/{one.path}: {one.problem}" for root, one in survey.audited.usage.problems]
+    if found:
+        with st.expander(f"{fmt.count(len(found), 'place')} could not be looked at", icon=":material/warning:"):
+            _lines(found)
+
+
+def _lines(found: Sequence[str]) -> None:
+    st.text("\n".join(shown(line) for line in found[:_SHOWN]))
+    if len(found) > _SHOWN:
+        st.caption(f"and {len(found) - _SHOWN:,} more")
+
+
+def _on_disk(usage: Usage | None) -> tuple[str, str]:
+    if usage is None:
+        return fmt.NONE, "not known yet"
+    return fmt.size(usage.allocated_bytes), f"{fmt.size(usage.apparent_bytes)} in {fmt.count(usage.files, 'file')}"
+
+
+def _could_go(survey: Survey) -> tuple[str, str]:
+    if survey.could_go is None:
+        return fmt.NONE, "not known yet"
+    total, runs = survey.could_go.total, len(survey.could_go.by_run)
+    if not total.items:
+        return fmt.size(0), "by the policies of the settings"
+    return fmt.size(total.freed), f"{fmt.count(total.items, 'thing')} of {fmt.count(runs, 'run')}"
+
+
+def _in_quarantine(usage: Usage | None, batches: int) -> tuple[str, str]:
+    below = fmt.count(batches, "batch", "batches")
+    if usage is None:
+        return fmt.NONE, below
+    return fmt.size(dict(usage.by_kind).get(Kind.QUARANTINE, Amount()).allocated), below
+
+
+def _growth(growths: Growths | None, now: datetime) -> tuple[str, str]:
+    if growths is None:
+        return fmt.NONE, "no earlier audit to compare with"
+    grown = sum(one.allocated for one in growths.by_root)
+    since = min(one.since for one in growths.by_root)
+    return fmt.signed(grown), f"since {fmt.ago(since, now)}"

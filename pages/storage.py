@@ -1,0 +1,45 @@
+"""Where did the disk go, and what can go without regret?"""
+
+import streamlit as st
+
+from pages._shared import (
+    acting,
+    batch_list,
+    frame,
+    links,
+    plan_result,
+    policy_form,
+    quarantining,
+    service,
+    storage_cards,
+    storage_map,
+    storage_tables,
+)
+
+WHAT_GOES = "A plan moves nothing. What it lets go can be moved to quarantine, and brought back from there."
+QUARANTINE = "What was moved lies inside its run, in `.waypoint/quarantine`, until it is purged."
+
+now = frame.head("Storage")
+acting.begin(links.STORAGE)
+reader, survey = service.workspace().reader, service.current().survey
+frame.root_problems(reader.roots())
+if reader.overview(now).runs == 0 and not survey.batches:
+    frame.empty(":material/database:", f"No runs were found yet, so there is nothing to add up. {frame.SET_ROOTS}")
+    st.stop()
+
+quarantining.outcome()
+storage_cards.draw(survey, now)
+storage_cards.problems(survey)
+with frame.section("Where it went"):
+    if survey.audited is None:
+        frame.empty(":material/database:", "Every file is being looked at once; the numbers come by themselves.")
+    else:
+        storage_map.draw(survey, storage_cards.looked(survey, now))
+        storage_tables.draw(survey)
+with frame.section("What could go", note=WHAT_GOES):
+    tried = policy_form.ask(now)
+    if tried is not None:
+        plan_result.draw(tried, now)
+with frame.section("Quarantine", note=QUARANTINE):
+    batch_list.draw(survey.batches, now)
+acting.dialog()

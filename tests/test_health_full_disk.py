@@ -1,0 +1,118 @@
+"""Full disks: that of a training, and the one on which Waypoint keeps its own catalog. Small file systems in memory."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from core.cli.app import app
+from core.model import Format
+from tests.conftest import Opener
+from tests.training import Trainings, look, why_not
+from tests.trees import save
+
+Maker = Callable[[str, str], Path]
+UNITS = 1000  # a save of a fifth of a megabyte
+DAMAGE = {"empty-file", "truncated-shard", "unreadable-index", "unreadable-file", "orphan-index", "missing-shard"}
+LEFT = {"orphan-shard", "interrupted-save", "unreadable-state", "dangling-latest", "dangling-history"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Maker]:
+    """Makes file systems of a given size (as mount writes it), by name."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    with ExitStack() as stack:
+
+        def make(name: str, size: str) -> Path:
+            place = tmp_path / name
+            place.mkdir()
+            command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+            if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode:
+                pytest.skip("this system refuses to mount a file system in memory")
+            stack.callback(subprocess.run, ["umount", "-l", str(place)], check=True)
+            return place
+
+        yield make
+
+
+def fill_up(place: Path, but: int = 0) -> Path:
+    """Write a file until there is no room for another byte, but for those that are asked for."""
+    ballast = place / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            for length in (65_536, 1):
+                while file.write(b"\0" * length) == length:
+                    pass
+        except OSError:
+            pass
+    os.truncate(ballast, ballast.stat().st_size - but)
+    assert shutil.disk_usage(place).free == but
+    return ballast
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_training_that_fills_its_disk(
+    trainings: Trainings, small_disk: Maker, workspace: Opener, tmp_path: Path
+) -> None:
+    root = small_disk("root", "6m")
+    rounds = trainings.run("fill", root / "run", units=UNITS)
+    assert rounds > 2
+    assert len(trainings.refused) >= 5
+    before = contents(root)
+    seen = look(workspace(root, write_grace=0))
+    trainings.run("load", root, units=UNITS)
+    loaded = {Path(path).relative_to(root).as_posix() for path in trainings.loaded}
+    for path, item in seen.items.items():
+        is_bundle = item.format is Format.TF_BUNDLE
+        readable = why_not(root / path) is None if is_bundle else path in loaded
+        assert (path, item.restorable) == (path, readable)
+        assert item.restorable or DAMAGE & {rule for place, rule in seen.rules if place == path}
+    assert {rule for path, rule in seen.rules if path not in seen.items} <= LEFT | {"nothing-restorable"}
+    assert len(seen.restorable) >= 5
+    assert before.keys() == seen.files
+    assert contents(root) == before
+
+
+def index(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """The command's exit code and what it says."""
+    monkeypatch.setenv("WAYPOINT_HOME", str(home))
+    done = CliRunner().invoke(app, ["index", "--root", str(root)])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.exit_code, done.output
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize("when", ["before the first look", "after a look", "in a look"])
+def test_waypoints_own_disk_is_full(
+    when: str, small_disk: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    for step in range(1, 4):
+        save(root / "run", step)
+    home = small_disk("small", "4m")
+    if when != "before the first look":
+        assert index(root, home, monkeypatch)[0] == 0
+        for number in range(300):
+            save(root / f"run{number}", 1)
+    before = contents(root)
+    ballast = fill_up(home, 256 * 1024 if when == "in a look" else 0)
+    code, said = index(root, home, monkeypatch)
+    assert code == 1
+    assert said.startswith("The catalog ")
+    assert "disk" in said
+    assert "is full" in said
+    assert len(said.splitlines()) == 1
+    assert contents(root) == before
+    ballast.unlink()
+    assert index(root, home, monkeypatch)[0] == 0
+    assert contents(root) == before

@@ -1,0 +1,51 @@
+"""Healthy runs of every format and of every sample trainer have no finding above info."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.model import Format
+from tests import bundle_files, keras_files
+from tests.conftest import Opener
+from tests.training import look
+from tests.writers import run_together
+
+# What happened to sample runs on purpose (sample_runs/README.md).
+ACCIDENTS = {
+    "char-lm": "interrupted-save",
+    "two-tower": "missing-shard",
+    "unet-segmentation": "orphan-index",
+    "fashion-vae": "orphan-shard",
+    "speech-rnn": "moved-run",
+}
+
+
+def v1_files(folder: Path) -> Path:
+    """TensorFlow 1's single-file checkpoints."""
+    run_together([[str(Path(__file__).with_name("write_v1.py")), str(folder)]])
+    return folder
+
+
+WRITERS: dict[str, tuple[Callable[[Path], Path], set[Format]]] = {
+    "bundles": (lambda _: bundle_files.folder(), {Format.TF_BUNDLE}),
+    "keras, SavedModel and Orbax": (lambda _: keras_files.folder(), set(Format) - {Format.TF_V1}),
+    "V1": (v1_files, {Format.TF_V1}),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_the_frameworks_wrote_is_healthy(name: str, workspace: Opener, tmp_path: Path) -> None:
+    write, formats = WRITERS[name]
+    (tmp_path / "written").mkdir()
+    seen = look(workspace(write(tmp_path / "written"), write_grace=0))
+    assert seen.rules == []
+    assert {item.format for item in seen.items.values()} == formats
+    assert all(item.restorable for item in seen.items.values())
+
+
+def test_sample_runs_but_for_their_accidents_are_healthy(samples: Path, workspace: Opener) -> None:
+    seen = look(workspace(samples, write_grace=0))
+    assert {path.split("/")[0] for path, _ in seen.rules} == ACCIDENTS.keys()
+    assert {(path.split("/")[0], rule) for path, rule in seen.rules} >= set(ACCIDENTS.items())
+    assert {item.run for item in seen.items.values()} == {path.name for path in samples.iterdir()}

@@ -1,0 +1,160 @@
+"""Real trainings that a test starts, watches and kills, and what TensorFlow says of what they leave."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.catalog import writes
+from core.catalog.filters import FindingFilter
+from core.model import Checkpoint, Finding, Severity
+from core.workspace import Workspace
+
+_PATIENCE_S = 120.0
+
+
+class Trainings:
+    """The process of write_training.py, which runs one job at a time."""
+
+    def __init__(self) -> None:
+        program = str(Path(__file__).with_name("write_training.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.job = 0
+        self.saves = 0
+        self.refused: list[str] = []
+        self.loaded: set[str] = set()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("ended -")
+
+    def _next(self) -> tuple[str, str]:
+        word, _, rest = self._lines.get(timeout=_PATIENCE_S).strip().partition(" ")
+        if word == "saved":
+            self.saves = int(rest)
+        elif word == "refused":
+            self.refused.append(rest)
+        elif word == "loaded":
+            self.loaded.add(rest)
+        return word, rest
+
+    def start(self, job: str, folder: Path, **arguments: object) -> None:
+        """Start a job that saves into a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.saves, self.refused, self.loaded = 0, [], set()
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"job": job, "folder": str(folder), **arguments}) + "\n")
+        word, process = self._next()
+        assert word == "process"
+        self.job = int(process)
+
+    def wait_for(self, saves: int) -> None:
+        """Until so many saves are done."""
+        while self.saves < saves:
+            assert self._next()[0] != "ended"
+
+    def kill(self) -> int:
+        """SIGKILL. The number of saves that were done for sure; one more may have been."""
+        os.kill(self.job, signal.SIGKILL)
+        assert self._end() == str(-signal.SIGKILL)
+        return self.saves
+
+    def stop(self) -> None:
+        """Kill the job that a failed test left, if there is one."""
+        if self.job:
+            self.kill()
+
+    def run(self, job: str, folder: Path, **arguments: object) -> int:
+        """A job to its end; its number of saves."""
+        self.start(job, folder, **arguments)
+        assert self._end() == "0"
+        return self.saves
+
+    def _end(self) -> str:
+        while (line := self._next())[0] != "ended":
+            pass
+        self.job = 0
+        return line[1]
+
+    def close(self) -> None:
+        """End the process."""
+        self.stop()
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one pass found below a root: checkpoints by path, findings above info, and every file that it knows."""
+
+    items: dict[str, Checkpoint]
+    findings: tuple[Finding, ...]
+    files: frozenset[str]
+
+    @property
+    def rules(self) -> list[tuple[str, str]]:
+        """Path and rule of each finding above info."""
+        return sorted((item.path, item.rule) for item in self.findings)
+
+    @property
+    def restorable(self) -> list[Checkpoint]:
+        """By step."""
+        found = [item for item in self.items.values() if item.restorable]
+        return sorted(found, key=lambda item: item.facts.step.value if item.facts.step else 0)
+
+
+def look(workspace: Workspace) -> Seen:
+    """One pass over the only root; nothing may go wrong in it."""
+    report = workspace.refresh()
+    assert [root.problem for root in report.roots] == [None]
+    assert report.problems == ()
+    (root,) = report.roots
+    with workspace.engine.connect() as connection:
+        folders = writes.load_folders(connection, root.id).values()
+    items = {item.path: item for run in workspace.runs() for item in workspace.members(root.id, run.path)}
+    parts = [(item.folder, file.name) for item in items.values() for file in item.files]
+    parts += [(folder.path, file.name) for folder in folders for left in folder.leftovers for file in left.files]
+    states = {state.path for folder in folders for state in folder.states}
+    findings = [found.finding for found in workspace.reader.findings(FindingFilter(), limit=None)]
+    return Seen(
+        items=items,
+        findings=tuple(item for item in findings if item.severity is not Severity.INFO),
+        files=frozenset(f"{folder}/{name}".lstrip("/") for folder, name in parts) | states,
+    )
+
+
+def why_not(prefix: Path) -> str | None:
+    """Why TensorFlow cannot read every value of a bundle; None where it can."""
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        return str(error)
+    return None
+
+
+def agree(root: Path, seen: Seen) -> None:
+    """TensorFlow reads what is called restorable, fails on all else, and every file on disk is known."""
+    assert {path: why_not(root / path) is None for path in seen.items} == {
+        path: item.restorable for path, item in seen.items.items()
+    }
+    assert {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} == seen.files
