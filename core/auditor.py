@@ -186,8 +186,10 @@ class Auditor:
         largest = workspace.reader.checkpoints(CheckpointFilter(), sort="bytes", limit=LARGEST).items
         drawn = tiles(audited.usage, largest, counts)
         growths = housekeeping.growth_since(workspace, GROWTH_DAYS)
-        found, unread = _batches(workspace, audited.usage.quarantines)
         with self._lock:
+            # Also where somebody acted while the walk went on: it may have passed there before.
+            places = {*audited.usage.quarantines, *((one.root, one.run) for one in self._survey.batches)}
+            found, unread = _batches(workspace, sorted(places))
             self._found(
                 audited=audited,
                 growths=growths,

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.catalog.answers import Overview
 from core.catalog.filters import CheckpointFilter, FindingFilter
 from pages._shared import format as fmt
-from pages._shared import frame, links, lists, reads, service
+from pages._shared import frame, links, lists, reads, service, storage_cards
 from pages._shared.findings import by_place, line
 from pages._shared.text import md
 
@@ -25,16 +25,8 @@ def cards(numbers: Overview) -> None:
     live, checkpoints, disk, findings = st.columns(4)
     card(live, "Live runs", f"{numbers.live:,}", f"of {fmt.count(numbers.runs, 'run')}{stale}")
     card(checkpoints, "Checkpoints", f"{numbers.checkpoints:,}", f"{numbers.restorable:,} restorable")
-    card(disk, "On disk", fmt.size(numbers.bytes), could_go(numbers))
+    card(disk, "On disk", fmt.size(numbers.bytes), storage_cards.in_short(numbers.leftover_bytes))
     card(findings, "Findings", worst, " and ".join(rest) or ("nothing else" if worst != "None" else "in any run"))
-
-
-def could_go(numbers: Overview) -> str:
-    """What the policies of the settings let go; until that is known, what lies in leftovers."""
-    going = service.current().survey.could_go
-    if going is None:
-        return f"{fmt.size(numbers.leftover_bytes)} in leftovers"
-    return f"{fmt.size(going.total.freed)} could go"
 
 
 def card(place: DeltaGenerator, label: str, value: str, below: str) -> None:

@@ -7,7 +7,20 @@ import streamlit as st
 from core.catalog.filters import CheckpointFilter
 from core.catalog.queries import CHECKPOINT_SORTS
 from core.model import Root, Run
-from pages._shared import acting, charts, choice_card, frame, links, lists, reads, resume, run_health, service, tables
+from pages._shared import (
+    acting,
+    charts,
+    choice_card,
+    frame,
+    links,
+    lists,
+    reads,
+    resume,
+    run_health,
+    service,
+    storage_cards,
+    tables,
+)
 from pages._shared import format as fmt
 from pages._shared.text import md, shown
 
@@ -25,21 +38,9 @@ def about(root: Root, run: Run, now: datetime) -> None:
             else f", last saved {fmt.ago(run.last_saved, now)} ({fmt.exact(run.last_saved)})"
         )
         st.text(held + last)
-        st.page_link(
-            links.STORAGE,
-            label=what_could_go(run),
-            icon=":material/database:",
-            query_params=links.run_query(root.id, run.path),
-        )
+        storage_cards.run_link(run)
     folder = service.workspace().absolute(root.id, run.path)
     st.code(shown(folder), language=None)
-
-
-def what_could_go(run: Run) -> str:
-    """What the policies of the settings let go of it, as the label of a link."""
-    survey = service.current().survey
-    going = None if survey.could_go is None else survey.could_go.by_run.get((run.root, run.path))
-    return "What could go" if going is None else f"What could go: {fmt.size(going.freed)}"
 
 
 def pending(run: Run, now: datetime) -> None:
@@ -68,17 +69,6 @@ def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
         lists.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False)
 
 
-def leftovers(root: Root, run: Run, now: datetime) -> None:
-    """Files that belong to no checkpoint."""
-    items = service.workspace().reader.leftovers(root.id, run.path)
-    if not items:
-        return
-    files = [file for item in items for file in item.files]
-    total = fmt.size(sum(file.size for file in files))
-    with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total}."):
-        lists.files(files, now, key="leftovers")
-
-
 root, run = reads.asked_run()
 links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
@@ -97,6 +87,6 @@ else:
         charts.saves([member for choice in choices for member in choice.members], now, key="saves")
     checkpoint_list(root, run, now)
 run_health.draw(root, run, [member for choice in choices for member in choice.members], now)
-leftovers(root, run, now)
+storage_cards.leftovers(root, run, now)
 resume.dialog_if_asked()
 acting.dialog()

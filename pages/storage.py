@@ -1,7 +1,10 @@
 """Where did the disk go, and what can go without regret?"""
 
+from datetime import datetime
+
 import streamlit as st
 
+from core.auditor import Survey
 from pages._shared import (
     acting,
     batch_list,
@@ -19,27 +22,38 @@ from pages._shared import (
 WHAT_GOES = "A plan moves nothing. What it lets go can be moved to quarantine, and brought back from there."
 QUARANTINE = "What was moved lies inside its run, in `.waypoint/quarantine`, until it is purged."
 
+
+def where(survey: Survey, now: datetime) -> None:
+    """The treemap and the tables."""
+    with frame.section("Where it went"):
+        if survey.audited is None:
+            frame.empty(":material/database:", "Every file is being looked at once; the numbers come by themselves.")
+        else:
+            storage_map.draw(survey, storage_cards.looked(survey, now))
+            storage_tables.draw(survey)
+
+
+def what(_survey: Survey, now: datetime) -> None:
+    """Policies, and what a plan would let go."""
+    with frame.section("What could go", note=WHAT_GOES):
+        tried = policy_form.ask(now)
+        if tried is not None:
+            plan_result.draw(tried, now)
+
+
 now = frame.head("Storage")
 acting.begin(links.STORAGE)
 reader, survey = service.workspace().reader, service.current().survey
 frame.root_problems(reader.roots())
 if reader.overview(now).runs == 0 and not survey.batches:
     frame.empty(":material/database:", f"No runs were found yet, so there is nothing to add up. {frame.SET_ROOTS}")
-    st.stop()
-
-quarantining.outcome()
-storage_cards.draw(survey, now)
-storage_cards.problems(survey)
-with frame.section("Where it went"):
-    if survey.audited is None:
-        frame.empty(":material/database:", "Every file is being looked at once; the numbers come by themselves.")
-    else:
-        storage_map.draw(survey, storage_cards.looked(survey, now))
-        storage_tables.draw(survey)
-with frame.section("What could go", note=WHAT_GOES):
-    tried = policy_form.ask(now)
-    if tried is not None:
-        plan_result.draw(tried, now)
-with frame.section("Quarantine", note=QUARANTINE):
-    batch_list.draw(survey.batches, now)
+else:
+    quarantining.outcome()
+    storage_cards.draw(survey, now)
+    storage_cards.problems(survey)
+    # Who comes from a run asks what could go of it.
+    for section in (what, where) if "run" in st.query_params else (where, what):
+        section(survey, now)
+    with frame.section("Quarantine", note=QUARANTINE):
+        batch_list.draw(survey.batches, now)
 acting.dialog()

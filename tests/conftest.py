@@ -12,6 +12,7 @@ from core.settings import Settings
 from core.workspace import Workspace
 from sample_runs import times
 from tests.disk import Disk
+from tests.small_disks import Maker, small_disks
 from tests.training import Trainings
 
 SAMPLES = Path(__file__).parent.parent / "sample_runs"
@@ -85,3 +86,10 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     made = Disk(tmp_path / "root", tmp_path / "home")
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Maker]:
+    """Makes file systems of a given size (as mount writes it), by name; skips where that is refused."""
+    with small_disks(tmp_path) as make:
+        yield make

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from core.storage.purge import Purged, purge, purge_older
 from core.storage.recover import recover
 from tests.quarantine_cases import RUN, Case, a_case, in_quarantine, tree
 from tests.resume_cases import NOW
+from tests.small_disks import Maker, fill_up
 
 
 @pytest.fixture
@@ -162,3 +164,26 @@ def test_a_second_batch_is_left_alone(case: Case) -> None:
         purged(case, second, first[-8:])
     assert in_quarantine(case.folder) == held
     assert len(plan.items) == 10
+
+
+def test_a_purge_works_on_a_full_disk(small_disk: Maker) -> None:
+    """That is when it is needed most: what it has to write finds room that was set aside."""
+    disk = small_disk("disk", "8m")
+    case = a_case(disk / "root")
+    batch = quarantined(case)
+    fill_up(disk)
+    rest = tree(case.folder)
+    done = purged(case, batch)
+    assert (done.batch, done.problems) == (batch, ())
+    assert shutil.disk_usage(disk).free >= done.freed_bytes > 0
+    assert in_quarantine(case.folder) == {}
+    assert tree(case.folder) == rest
+    assert [item.stage for item in batches(case.folder).batches] == [Stage.PURGED]
+
+
+def test_room_goes_with_what_was_undone(case: Case) -> None:
+    batch = quarantined(case)
+    place = case.folder / ".waypoint/quarantine" / batch
+    assert (place / "room").stat().st_size > (place / "journal.json").stat().st_size
+    case.undo(batch)
+    assert [path.name for path in place.iterdir()] == ["journal.json"]

@@ -18,6 +18,7 @@ from core.storage.journal import (
 )
 from core.storage.journal_files import write_purged
 from core.storage.moves import lies
+from core.storage.room import give_room
 
 
 def delete(batch: Path, journal: Journal) -> tuple[Problem, ...]:
@@ -27,6 +28,7 @@ def delete(batch: Path, journal: Journal) -> tuple[Problem, ...]:
         if lies(batch, file) is not None:
             with contextlib.suppress(IsADirectoryError):  # not ours
                 os.unlink(batch / FILES / file.name)
+    give_room(batch)
     remove_empty(batch)
     write_purged(batch, _record(journal))
     remove_stale(batch / JOURNAL)

@@ -17,6 +17,7 @@ from core.storage.live import Ground
 from core.storage.moves import held
 from core.storage.planned import freed
 from core.storage.recover import recover_all
+from core.storage.room import with_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,10 @@ def _purge(ground: Ground, place: Path, journal: Journal, actor: str, now: datet
     require_writable(place, journal)
     gain = freed((str(place), file) for file in held(place, journal))
     about = {"batch": journal.id, "items": [item.path for item in journal.items], "freed_bytes": gain}
-    log(ground.site.folder, actor=actor, event=f"purge {journal.kind.value}", now=now, about=about)
+    event = f"purge {journal.kind.value}"
+    with_room(place, lambda: log(ground.site.folder, actor=actor, event=event, now=now, about=about))
     act = Purge(by=printable(actor), at=now, freed_bytes=gain)
-    journal = write_journal(place, journal.model_copy(update={"stage": Stage.PURGING, "purge": act}))
+    purging = journal.model_copy(update={"stage": Stage.PURGING, "purge": act})
+    journal = with_room(place, lambda: write_journal(place, purging))
     problems = delete(place, journal)
     return Purged(batch=journal.id, files=len(journal.files), freed_bytes=gain, problems=problems)

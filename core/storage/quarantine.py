@@ -43,6 +43,7 @@ from core.storage.recheck import LeftOut
 from core.storage.recover import recover_all
 from core.storage.returns import bring_back
 from core.storage.rewrites import rewrites, write_states
+from core.storage.room import keep_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,9 @@ def _moved(site: Site, journal: Journal, act: Act) -> Journal:
     write_journal(batch, journal)
     write_states(site, journal.states)
     take(site.folder, batch, journal)
-    return write_journal(batch, journal.model_copy(update={"stage": Stage.DONE}))
+    done = write_journal(batch, journal.model_copy(update={"stage": Stage.DONE}))
+    keep_room(batch)
+    return done
 
 
 def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:

@@ -15,6 +15,7 @@ from core.storage.journal_files import write_journal
 from core.storage.live import Ground
 from core.storage.moves import lies, put_back
 from core.storage.rewrites import Restored, restore_state
+from core.storage.room import give_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ def bring_back(ground: Ground, batch: Path, journal: Journal) -> Returned:
         waiting += [] if is_final else [state]
     remove_empty(batch)
     after = write_journal(batch, _what_stays(batch, journal, waiting))
+    if after.stage is Stage.UNDONE:
+        give_room(batch)
     return Returned(journal=after, files=len(journal.files) - len(failed), problems=tuple(problems))
 
 

@@ -11,8 +11,11 @@ index, and is asked only where some are not.
 import math
 import mmap
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +34,8 @@ _OPAQUE = {
     "variant": "Variants, such as the state of an iterator, have no checksum that can be checked without TensorFlow.",
     "resource": "A resource has no value of its own.",
 }
+THREADS = 2
+_WORTH_A_THREAD = 16 << 20  # bytes
 _VARINT = 10  # bytes of the longest
 _LONG = 1 << 32
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -67,8 +72,14 @@ class BundleScan:
         tally.expect(sum(item.entry.size for item in wanted))
         count = len(found.index.shard_lengths)
         shards = [f"{folder}/{shard_name(prefix, number, count)}" for number in range(count)]
-        with closing(_Reader(shards, tally, found.index.big_endian)) as reader:
-            self._seen = [reader.look_at(item) for item in wanted]
+
+        def read(part: Sequence[_Wanted]) -> list[_Seen]:
+            with closing(_Reader(shards, tally, found.index.big_endian)) as reader:
+                return [reader.look_at(item) for item in part]
+
+        # Reading, checksums and sums let other threads run: two processors are used by halves of the bytes.
+        with ThreadPoolExecutor(THREADS) as threads:
+            self._seen = [seen for part in threads.map(read, _halves(wanted)) for seen in part]
 
     @property
     def is_clean(self) -> bool:
@@ -101,6 +112,15 @@ def _wanted(found: ReadIndex) -> Iterator[_Wanted]:
     for tensor in found.index.entries.values():
         if tensor.name not in sliced:
             yield _Wanted(tensor, found.crc(tensor))
+
+
+def _halves(wanted: Sequence[_Wanted]) -> tuple[Sequence[_Wanted], ...]:
+    """Two parts of about the same bytes, in order; a small bundle in one."""
+    ends = list(accumulate(item.entry.size for item in wanted))
+    if not ends or ends[-1] < _WORTH_A_THREAD:
+        return (wanted,)
+    middle = bisect_left(ends, ends[-1] // 2) + 1
+    return wanted[:middle], wanted[middle:]
 
 
 def _check_overlap(wanted: list[_Wanted]) -> None:

@@ -1,6 +1,7 @@
 """What the worker counts while it reads, and the messages by which its parent follows it."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -39,6 +40,7 @@ class Tally:
     def __init__(self, send: Callable[[bytes], object]) -> None:
         self._send = send
         self._told = 0.0
+        self._lock = threading.Lock()
         self._problems: dict[tuple[BadRule, str], tuple[str, int]] = {}
         self._read: set[str] = set()
         self._unverifiable: list[tuple[str, str]] = []
@@ -54,11 +56,12 @@ class Tally:
 
     def advance(self, size: int) -> None:
         """So many bytes were read."""
-        self.done += size
-        now = time.monotonic()
-        if now - self._told >= _INTERVAL:
-            self._told = now
-            self._tell()
+        with self._lock:  # two threads may read
+            self.done += size
+            now = time.monotonic()
+            if now - self._told >= _INTERVAL:
+                self._told = now
+                self._tell()
 
     def read(self, name: str) -> None:
         """A value was read to its end."""

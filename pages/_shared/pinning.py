@@ -40,10 +40,8 @@ def told(checkpoint: Checkpoint, now: datetime) -> None:
     """Who pinned it, when and why; or that the pins cannot be read."""
     found = _pin(checkpoint)
     if isinstance(found, Problem):
-        st.warning(
-            f"The pins of this run cannot be read, so that everything in it counts as pinned. {md_lines(found.problem)}",
-            icon=":material/keep:",
-        )
+        text = f"The pins of this run cannot be read, so that all of it counts as pinned. {md_lines(found.problem)}"
+        st.warning(text, icon=":material/keep:")
     elif found is not None:
         at = datetime.fromisoformat(found.at)
         st.markdown(f":blue[:material/keep:] Pinned {fmt.ago(at, now)} ({fmt.exact(at)}) by {md(found.by)}.")

@@ -16,7 +16,7 @@ from core.storage.planned import Plan
 from core.storage.policies import Policy
 from core.storage.retention import parse_policy
 from pages._shared import format as fmt
-from pages._shared import frame, links, reads, service
+from pages._shared import links, reads, service
 from pages._shared.text import md_lines, shown
 
 SETTINGS, TRY = "of the settings", "to try"
@@ -132,4 +132,3 @@ def _plan(values: Mapping[str, object] | None, runs: Sequence[Run]) -> None:
         st.error(md_lines(str(error)), icon=":material/error:")
         return
     st.session_state[_PLAN] = Tried(plan=made, policy=policy)
-    frame.dialog_open(False)

@@ -1,4 +1,4 @@
-"""Disk space in four numbers, and what could not be looked at."""
+"""Disk space in a few numbers: on its page, on the Overview and on the page of a run; what could not be looked at."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,11 +7,12 @@ import streamlit as st
 
 from core.auditor import Survey
 from core.fs.names import to_text
+from core.model import Root, Run
 from core.storage.growth import Growths
 from core.storage.known import Kind
 from core.storage.usage import Amount, Usage
 from pages._shared import format as fmt
-from pages._shared import service
+from pages._shared import frame, links, lists, service
 from pages._shared.text import md, shown
 
 _SHOWN = 20  # problems
@@ -29,6 +30,33 @@ def draw(survey: Survey, now: datetime) -> None:
     )
     for place, (label, value, below) in zip(st.columns(4), cards, strict=True):
         place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
+
+
+def in_short(leftover_bytes: int) -> str:
+    """What could go, in a few words; until that is known, what lies in leftovers."""
+    going = service.current().survey.could_go
+    return f"{fmt.size(leftover_bytes)} in leftovers" if going is None else f"{fmt.size(going.total.freed)} could go"
+
+
+def run_link(run: Run) -> None:
+    """A link to what could go of a run."""
+    survey = service.current().survey
+    going = None if survey.could_go is None else survey.could_go.by_run.get((run.root, run.path))
+    label = "What could go" if going is None else f"What could go: {fmt.size(going.freed)}"
+    st.page_link(
+        links.STORAGE, label=label, icon=":material/database:", query_params=links.run_query(run.root, run.path)
+    )
+
+
+def leftovers(root: Root, run: Run, now: datetime) -> None:
+    """Files that belong to no checkpoint."""
+    items = service.workspace().reader.leftovers(root.id, run.path)
+    if not items:
+        return
+    files = [file for item in items for file in item.files]
+    total = fmt.size(sum(file.size for file in files))
+    with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total}."):
+        lists.files(files, now, key="leftovers")
 
 
 def looked(survey: Survey, now: datetime) -> str:

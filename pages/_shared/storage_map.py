@@ -52,7 +52,7 @@ def _figure(stamp: str, _tiles: Sequence[Tile]) -> go.Figure:  # noqa: ARG001 - 
         go.Treemap(
             ids=[tile.id for tile in _tiles],
             parents=[tile.parent for tile in _tiles],
-            labels=[f"{html(shorten(_name(tile, roots)))}, {fmt.size(tile.allocated)}" for tile in _tiles],
+            labels=[_label(tile, roots) for tile in _tiles],
             values=[tile.allocated for tile in _tiles],
             marker={
                 "colors": [_color(tile) for tile in _tiles],
@@ -70,6 +70,11 @@ def _figure(stamp: str, _tiles: Sequence[Tile]) -> go.Figure:  # noqa: ARG001 - 
         height=_HEIGHT, margin={"l": 0, "r": 0, "t": 0, "b": 0}, uniformtext={"minsize": _SMALLEST, "mode": "hide"}
     )
     return figure
+
+
+def _label(tile: Tile, roots: dict[str, str]) -> str:
+    between = ", " if tile.kind in {TileKind.ROOT, TileKind.RUN} else "<br>"
+    return f"{html(shorten(_name(tile, roots)))}{between}{fmt.size(tile.allocated)}"
 
 
 def _name(tile: Tile, roots: dict[str, str]) -> str:
