@@ -78,6 +78,7 @@ bench: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.verify
 	$(BIN)/python -m benchmarks.audit
+	$(BIN)/python -m benchmarks.storage_page
 
 samples: $(VENV)/requirements-dev.stamp
 	$(BIN)/python sample_runs/train.py $(ARGS)

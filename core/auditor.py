@@ -1,15 +1,15 @@
 """The thread beside the indexer that keeps the numbers about disk space fresh, so that no page has to walk or plan.
 
-After each deep pass of the indexer it ends what a kill left half-done in quarantine, purges batches that are old enough
-(`purge_after_days`), walks the roots, and plans by the retention of the settings. What came of it is published as one
-immutable value.
+After a deep pass of the indexer, every ten minutes or when somebody wants to know, it walks the roots, ends what a kill
+left half-done in quarantine, purges batches that are old enough (`purge_after_days`), and plans by the retention of the
+settings. What came of it is published as one immutable value.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from sqlalchemy.exc import OperationalError
 
@@ -19,68 +19,25 @@ from core.errors import BusyError, CoreError, NotFoundError
 from core.fs.names import to_text
 from core.housekeeping import Audited
 from core.index.options import CancelledError
-from core.model import Problem, Run
-from core.storage.batches import Batch
-from core.storage.growth import Growths
-from core.storage.planned import PlannedFile, freed
-from core.storage.tiles import LARGEST, RunKey, Tile, tiles
+from core.model import Problem
+from core.storage.tiles import LARGEST, RunKey, tiles
+from core.survey import CouldGo, Survey, could_go, newest_first, placed_batches
 from core.workspace import Workspace
 
 ACTOR = "waypoint"  # who purges old batches, in logs and journals
 GROWTH_DAYS = 30
+EVERY_S = 600.0
 _log = logging.getLogger(__name__)
 
 
-class Going(NamedTuple):
-    """What could go of one run, or of all: things, their apparent bytes, and the bytes that the disk would gain."""
-
-    items: int = 0
-    bytes: int = 0
-    freed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CouldGo:
-    """What the retention of the settings lets go; `by_run` has only runs of which something could."""
-
-    total: Going
-    by_run: Mapping[RunKey, Going]
-
-
-class PlacedBatch(NamedTuple):
-    """A batch and the run in which it lies."""
-
-    root: str
-    run: str
-    batch: Batch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What is known of disk space; None and empty before the first look.
-
-    `number` grows whenever something was found anew, `is_looking` while a look goes on. `problems` tell the run, as
-    text, of which something is not known; `error` says why the last look gave nothing.
-    """
-
-    number: int = 0
-    is_looking: bool = False
-    audited: Audited | None = None
-    growths: Growths | None = None
-    tiles: tuple[Tile, ...] = ()
-    could_go: CouldGo | None = None
-    batches: tuple[PlacedBatch, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    error: str | None = None
-
-
 class Auditor:
-    """Looks when asked, in a daemon thread of its own, or with `look` in the caller's."""
+    """Looks after the indexer, in a daemon thread of its own, or with `look` in the caller's."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._lock, self._looking = threading.Lock(), threading.Lock()
         self._wake, self._stopping = threading.Event(), False
+        self._is_wanted, self._looked_at = True, 0.0
         self._thread: threading.Thread | None = None
         self._survey = Survey()
 
@@ -102,23 +59,30 @@ class Auditor:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def look_now(self) -> None:
-        """Look at once, or when the look that goes on is done."""
-        self._wake.set()
+    def want(self) -> None:
+        """Ask for a look after the next deep pass, however short ago the last one was."""
+        self._is_wanted = True
+
+    def after_deep(self) -> None:
+        """A deep pass is done: look if that is wanted, or was last done `EVERY_S` seconds ago."""
+        if self._is_wanted or time.monotonic() - self._looked_at >= EVERY_S:
+            self._wake.set()
 
     def look(self) -> None:
         """Look in this thread. Never raises: what went wrong stands in the survey and in the log."""
         with self._looking:
+            self._is_wanted = False
             self._guarded(self._look)
+            self._looked_at = time.monotonic()
 
     def reread(self, root: str, run: str) -> None:
         """Read the batches of one run again, on which somebody acted."""
-        found, problems = _batches(self._workspace, [(root, run)])
+        found, problems = placed_batches(self._workspace, [(root, run)])
         with self._lock:
             others = [one for one in self._survey.batches if (one.root, one.run) != (root, run)]
             name = to_text(run)
             kept = [problem for problem in self._survey.problems if problem.path != name]
-            self._found(batches=_newest_first([*others, *found]), problems=(*kept, *problems))
+            self._found(batches=newest_first([*others, *found]), problems=(*kept, *problems))
 
     def _run(self) -> None:
         self._guarded(self._load)
@@ -137,14 +101,9 @@ class Auditor:
             work()
         except CancelledError:
             pass
-        except (CoreError, OSError) as problem:
-            error = str(problem)
-        except OperationalError as problem:
-            error = f"The catalog cannot be used: {problem.orig}"
         except Exception as problem:  # noqa: BLE001 - the thread must outlive whatever a look meets; the page shows it
-            error = f"{type(problem).__name__}: {problem}"
-        if error is not None:
             _log.exception("a look at disk space failed")
+            error = _sentence(problem)
         with self._lock:
             self._survey = replace(self._survey, is_looking=False, error=error)
 
@@ -189,13 +148,13 @@ class Auditor:
         with self._lock:
             # Also where somebody acted while the walk went on: it may have passed there before.
             places = {*audited.usage.quarantines, *((one.root, one.run) for one in self._survey.batches)}
-            found, unread = _batches(workspace, sorted(places))
+            found, unread = placed_batches(workspace, sorted(places))
             self._found(
                 audited=audited,
                 growths=growths,
                 tiles=drawn,
                 could_go=going,
-                batches=_newest_first(found),
+                batches=newest_first(found),
                 problems=(*problems, *unread),
             )
 
@@ -208,51 +167,7 @@ class Auditor:
         self._survey = replace(self._survey, number=self._survey.number + 1, **changes)  # type: ignore[arg-type]
 
 
-def could_go(
-    workspace: Workspace, runs: Iterable[Run], check: Callable[[], None] = lambda: None
-) -> tuple[CouldGo, list[Problem]]:
-    """What the retention of the settings lets go, run by run, and the runs of which that cannot be told. `check` is
-    called before each run and may raise.
-    """
-    by_run: dict[RunKey, Going] = {}
-    linked: list[tuple[str, PlannedFile]] = []  # files of several names: they may lie in several runs
-    problems: list[Problem] = []
-    alone = 0
-    for run in runs:
-        check()
-        try:
-            (planned,) = housekeeping.plan(workspace, [run]).runs
-        except NotFoundError:
-            continue
-        except (CoreError, OSError) as error:
-            problems.append(Problem(path=to_text(run.path), problem=str(error)))
-            continue
-        if planned.items:
-            files = [(planned.folder, file) for item in planned.items for file in item.files]
-            size = sum(file.size for _, file in files)
-            by_run[run.root, run.path] = Going(len(planned.items), size, freed(files))
-            alone += sum(file.allocated for _, file in files if file.links < 2)
-            linked += [one for one in files if one[1].links > 1]
-    items, size = sum(one.items for one in by_run.values()), sum(one.bytes for one in by_run.values())
-    return CouldGo(total=Going(items, size, alone + freed(linked)), by_run=by_run), problems
-
-
-def _batches(workspace: Workspace, places: Iterable[RunKey]) -> tuple[list[PlacedBatch], list[Problem]]:
-    """The batches in some places, and what cannot be understood among them."""
-    found: list[PlacedBatch] = []
-    problems: list[Problem] = []
-    for root, path in places:
-        try:
-            here = housekeeping.run_batches(workspace, housekeeping.quarantined_run(workspace, root, path))
-        except NotFoundError:
-            continue
-        except (CoreError, OSError) as error:
-            problems.append(Problem(path=to_text(path), problem=str(error)))
-            continue
-        found += [PlacedBatch(root, path, batch) for batch in here.batches]
-        problems += [Problem(path=to_text(path), problem=f"{one.path}: {one.problem}") for one in here.problems]
-    return found, problems
-
-
-def _newest_first(found: Iterable[PlacedBatch]) -> tuple[PlacedBatch, ...]:
-    return tuple(sorted(found, key=lambda one: (one.batch.at, one.batch.id), reverse=True))
+def _sentence(problem: Exception) -> str:
+    if isinstance(problem, OperationalError):
+        return f"The catalog cannot be used: {problem.orig}"
+    return str(problem) if isinstance(problem, CoreError | OSError) else f"{type(problem).__name__}: {problem}"

@@ -1,5 +1,6 @@
 """Disk space as pages and the shell ask for it: audit, growth, plan, quarantine, undo, purge, pins."""
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,16 +8,17 @@ from pathlib import Path
 
 from core.catalog import audits
 from core.catalog.audits import RootSnapshot
-from core.catalog.filters import CheckpointFilter
 from core.decisions import pins
+from core.decisions.lease import is_leased
 from core.decisions.pins import Pin, read_pins
 from core.decisions.places import HIDDEN, relative_to_run
 from core.errors import NotFoundError
 from core.fs.local import LocalStorage
 from core.fs.names import short_id, to_text
+from core.health.state import named_prefixes
 from core.index.rollup import Ages, turning_points
 from core.mend.records import Site
-from core.model import Checkpoint, Problem, Run
+from core.model import Checkpoint, Format, Problem, Run
 from core.resume.history import read_manifests
 from core.storage import audit as auditing
 from core.storage.again import Afresh
@@ -26,7 +28,7 @@ from core.storage.growth import Growths, Snapshot, growth, snapshots
 from core.storage.journal import FOLDER, JournalFile
 from core.storage.journal_files import read_journal
 from core.storage.known import known_files
-from core.storage.live import Ground, is_leased
+from core.storage.live import Ground
 from core.storage.plan import make_plan
 from core.storage.planned import Plan, RunPlan, RunState
 from core.storage.policies import Policy
@@ -55,8 +57,9 @@ def audit(workspace: Workspace) -> Audited:
     """Walk every root now, and keep what was found. Takes as long as a few `du`."""
     roots = []
     for root in workspace.reader.roots():
-        members = workspace.reader.checkpoints(CheckpointFilter(root=root.id), limit=None).items
         runs = [run.path for run in workspace.runs() if run.root == root.id]
+        # Run by run: all checkpoints at once would need gigabytes.
+        members = (item for run in runs for item in workspace.members(root.id, run))
         left = [(run, item) for run, item in workspace.reader.all_leftovers(root.id)]
         roots.append(AuditRoot(id=root.id, storage=LocalStorage(root.path), known=known_files(runs, members, left)))
     now = workspace.now()
@@ -88,6 +91,7 @@ def growth_since(workspace: Workspace, days: float) -> Growths | None:
 
 def plan(workspace: Workspace, runs: Sequence[Run], policy: Policy | None = None) -> Plan:
     """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing."""
+
     def policy_of(root_path: str, run: str) -> Policy:
         return policy_for(workspace.retention, root_path, run) if policy is None else policy
 
@@ -109,7 +113,17 @@ def run_state(workspace: Workspace, run: Run) -> RunState:
         leftovers=workspace.reader.leftovers(run.root, run.path),
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
+        named_by=dict(_named_elsewhere(workspace, run)),
     )
+
+
+def _named_elsewhere(workspace: Workspace, run: Run) -> Iterable[tuple[str, str]]:
+    """What state files name that do not lie beside it, with the state file: those are not rewritten."""
+    root_path = workspace.root(run.root).path
+    for state in workspace.reader.all_states(run.root):
+        for prefix in named_prefixes(state, root_path):
+            if posixpath.dirname(prefix) != posixpath.dirname(state.path):
+                yield prefix, state.path
 
 
 def execute(
@@ -178,6 +192,15 @@ def pin_of(workspace: Workspace, checkpoint: Checkpoint) -> Pin | Problem | None
     found, path = read_pins(folder, decisions), to_text(relative_to_run(checkpoint.path, checkpoint.run))
     here = (one for one in found.pins if (one.path, one.format) == (path, checkpoint.format))
     return next(iter(found.problems), None) or next(here, None)
+
+
+def pinned(workspace: Workspace, members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
+    """The pinned ones of a run's checkpoints, as (path, format); all of them where the pins cannot be understood."""
+    if not members:
+        return frozenset()
+    found = read_pins(*workspace.places(workspace.root(members[0].root), members[0].run))
+    texts = {one: to_text(relative_to_run(one.path, one.run)) for one in members}
+    return frozenset((one.path, one.format) for one in members if found.why(texts[one], one.format) is not None)
 
 
 def pin(workspace: Workspace, checkpoint: Checkpoint, note: str = "", actor: str | None = None) -> Pin:

@@ -113,6 +113,7 @@ class Listing:
     folder_times: tuple[tuple[str, int], ...]
     is_run_marker: bool = False
     problems: tuple[Problem, ...] = ()
+    outside: frozenset[str] = frozenset()
     listed_at: float = field(default=0.0, compare=False)
 
 

@@ -21,6 +21,7 @@ from core.fs.local import LocalStorage
 from core.fs.names import from_text, to_text
 from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
+from core.index.outside import standing
 from core.index.rollup import prefixes, wanted_prefixes
 from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
@@ -118,7 +119,7 @@ class Workspace:
         members = self.members(root_id, run)
         wanted = wanted_prefixes(states, root_path)
         existing = prefixes(members)
-        existing |= self.reader.known_paths(root_id, wanted - existing)
+        existing |= standing(LocalStorage(root_path), wanted - existing)
         return choose(members, states, root_path, existing)
 
     def members(self, root_id: str, run: str) -> tuple[Checkpoint, ...]:

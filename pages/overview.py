@@ -25,7 +25,7 @@ def cards(numbers: Overview) -> None:
     live, checkpoints, disk, findings = st.columns(4)
     card(live, "Live runs", f"{numbers.live:,}", f"of {fmt.count(numbers.runs, 'run')}{stale}")
     card(checkpoints, "Checkpoints", f"{numbers.checkpoints:,}", f"{numbers.restorable:,} restorable")
-    card(disk, "On disk", fmt.size(numbers.bytes), storage_cards.in_short(numbers.leftover_bytes))
+    card(disk, "On disk", *storage_cards.in_short(numbers))
     card(findings, "Findings", worst, " and ".join(rest) or ("nothing else" if worst != "None" else "in any run"))
 
 

@@ -14,6 +14,7 @@ from pages._shared import (
     frame,
     links,
     lists,
+    pinning,
     reads,
     resume,
     run_health,
@@ -66,7 +67,8 @@ def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
         page = service.workspace().reader.checkpoints(
             where, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset
         )
-        lists.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False)
+        pinned = pinning.pinned(page.items)
+        lists.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False, pinned=pinned)
 
 
 root, run = reads.asked_run()

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.auditor import Survey
+from core.survey import Survey
 from pages._shared import (
     acting,
     batch_list,
@@ -43,6 +43,7 @@ def what(_survey: Survey, now: datetime) -> None:
 
 now = frame.head("Storage")
 acting.begin(links.STORAGE)
+links.remember(links.STORAGE)
 reader, survey = service.workspace().reader, service.current().survey
 frame.root_problems(reader.roots())
 if reader.overview(now).runs == 0 and not survey.batches:

@@ -334,7 +334,7 @@ def a_run(path: str, **fields: object) -> dict[str, object]:
         ("checkpoints", "restorable", "series", "bytes", "leftover_bytes", "errors", "warnings", "infos", "accepted"), 0
     )
     known |= {"newest_step": None, "last_saved_us": None, "changed_us": to_us(START), "median_interval": None}
-    known |= {"decided": "", "turns_us": None}
+    known |= {"decided": "", "outside": "", "turns_us": None}
     known |= {"live_until_us": to_us(START) + 3_600_000_000, "stale_from_us": to_us(START) + 14 * 86_400_000_000}
     return {"root": "r00t", "path": path, **known, **fields}
 
@@ -530,15 +530,6 @@ def test_equal_rows_are_left_alone_and_ids_stay(engine: Engine) -> None:
     after = reader.checkpoints(CheckpointFilter()).items
     assert {item.path: item.id for item in after} == {path: ids[path] for path in ids if path != "run/ckpts/c-1"}
     assert {item.path: item.bytes for item in after}["run/ckpts/c-4"] == 81
-
-
-def test_known_paths_are_those_of_the_root(engine: Engine) -> None:
-    reader = store(engine, *varied())
-    asked = ["run/ckpts/c-1", "run/ckpts/x", *(f"p{number}" for number in range(2_000))]
-    assert reader.known_paths("r00t", asked) == {"run/ckpts/c-1"}
-    with engine.connect() as connection:
-        assert writes.known_prefixes(connection, "r00t", asked) == {"run/ckpts/c-1"}
-        assert writes.known_prefixes(connection, "0ther", asked) == frozenset()
 
 
 def test_roots_that_nobody_looked_at_for_long_are_forgotten(engine: Engine) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.model import Checkpoint
+from core.sizes import size_text
 from tests.conftest import Opener
 from tests.training import Trainings, agree, look, why_not
 
@@ -97,5 +98,5 @@ def test_a_rotation_that_was_killed_between_index_and_shard(
     agree(root, seen)
     assert seen.rules == [("run/checkpoint", "dangling-history"), ("run/ckpt-1", "orphan-shard")]
     (reason,) = [item.reason for item in seen.findings if item.rule == "orphan-shard"]
-    assert reason == f"ckpt-1.data-00000-of-00001 without an index: {size:,} bytes."
+    assert reason == f"ckpt-1.data-00000-of-00001 without an index: {size_text(size)}."
     assert sorted(seen.items) == ["run/ckpt-2", "run/ckpt-3"]

@@ -211,6 +211,17 @@ def test_what_was_saved_after_the_last_look_makes_a_run_live(root: Path) -> None
         apply(desk, picked(desk))
 
 
+def test_a_lease_makes_a_run_live(root: Path, desk: MendDesk) -> None:
+    proposal = picked(desk)
+    lease = desk.site.folder / ".waypoint" / "lease.json"
+    lease.parent.mkdir()
+    lease.write_text("{}")
+    with pytest.raises(LiveRunError):
+        apply(desk, proposal)
+    os.utime(lease, ns=(1, 1))
+    assert apply(desk, proposal).state is MendState.IN_EFFECT
+
+
 def test_a_mend_does_not_make_a_run_live(root: Path) -> None:
     desk = a_desk(root, 1, 2, 3, live_window=3600.0)
     for path in (root / STATE).parent.iterdir():

@@ -142,3 +142,14 @@ def test_a_live_run_gives_up_leftovers_only(root: Path) -> None:
     (done,) = answer("quarantine", "a", "--latest", 2)
     assert done["moved"] == ["ckpt-9"]
     assert json.loads((root / "a/.waypoint/quarantine" / done["batch"] / "journal.json").read_text())["states"] == []
+
+
+def test_what_a_state_file_in_another_folder_names_stays(root: Path) -> None:
+    """As CheckpointManager(folder, checkpoint_name="ckpts/ckpt") leaves it: that file would not be rewritten."""
+    for step in range(1, 6):
+        save(root / "c" / "ckpts", step)
+    state(root / "c", "ckpts/ckpt-2", "ckpts/ckpt-1", "ckpts/ckpt-2")
+    document = answer("plan", "c", "--latest", 2)["runs"][0]
+    assert gone(document) == ["ckpts/ckpt-3"]
+    stays = {item["path"]: item["reasons"] for item in document["stays"]}
+    assert stays["ckpts/ckpt-2"] == ["named by a state file in another folder, c/checkpoint"]

@@ -149,6 +149,17 @@ def test_the_worker_takes_less_than_200_megabytes(tmp_path: Path, kind: str) -> 
     assert 10**7 < ended.answer["peak"] < MOST_MEMORY
 
 
+def test_a_shard_that_is_longer_than_its_index_says_is_damage(tmp_path: Path) -> None:
+    """As health says of it: the index describes other shards."""
+    small(tmp_path)
+    shard = next(tmp_path.rglob("*.data-00000-of-00001"))
+    with shard.open("ab") as file:
+        file.write(b"more")
+    result = verify(str(tmp_path), only(tmp_path), watch=lambda _: None, cancelled=lambda: False)
+    assert (result.outcome, result.problem_count) == (Outcome.DAMAGED, 0)
+    assert f"{shard.name} has {shard.stat().st_size:,} bytes" in result.detail
+
+
 def test_a_file_that_is_cut_while_it_is_read_has_changed(tmp_path: Path) -> None:
     checkpoint = large(tmp_path)
     shard = tmp_path / "big.data-00000-of-00001"

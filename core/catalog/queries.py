@@ -119,6 +119,11 @@ class Reader:
         )
         return tuple(state for row in self._rows(query) for state in states_from_json(row["states"]))
 
+    def all_states(self, root: str) -> tuple[StateFile, ...]:
+        """Every state file of a root."""
+        query = select(folders.c.states).where(folders.c.root == root, folders.c.states != "[]")
+        return tuple(state for row in self._rows(query) for state in states_from_json(row["states"]))
+
     def leftovers(self, root: str, run: str) -> tuple[Leftover, ...]:
         """The leftovers of a run."""
         query = select(folders.c.leftovers).where(
@@ -204,12 +209,6 @@ class Reader:
             .group_by(findings.c.rule)
         )
         return {row["rule"]: row["number"] for row in self._rows(query)}
-
-    def known_paths(self, root: str, paths: Iterable[str]) -> frozenset[str]:
-        """Those of `paths` that are checkpoints in the catalog."""
-        wanted = [to_text(path) for path in paths]
-        query = select(checkpoints.c.path).where(checkpoints.c.root == root, checkpoints.c.path.in_(wanted))
-        return frozenset(from_text(row["path"]) for row in self._rows(query))
 
     def _totals(self, query: Select[Any]) -> tuple[int, int]:
         with self._engine.connect() as connection:

@@ -97,6 +97,7 @@ runs = Table(
     Column("infos", Integer, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("decided", Text, nullable=False),
+    Column("outside", Text, nullable=False),
     Column("turns_us", BigInteger),
     Index("runs_by_last_saved", "last_saved_us"),
 )

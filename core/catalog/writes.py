@@ -175,7 +175,8 @@ def store_runs(
 
 class RunMark(NamedTuple):
     """What a run's row was made from beside its files: its last change and median save interval, what was made of them
-    (live until, stale from), the state of the decisions about it, and when time alone brings a new finding.
+    (live until, stale from), the state of the decisions about it, when time alone brings a new finding, and whether the
+    checkpoints that its state files name and that are none of its own were there.
     """
 
     changed_us: int | None
@@ -183,15 +184,25 @@ class RunMark(NamedTuple):
     turning_points: tuple[int, int]
     decided: str
     turns_us: int | None
+    outside: Mapping[str, bool]
 
 
 def load_run_marks(connection: Connection, root: str) -> dict[str, RunMark]:
     """Every run's mark, by path."""
-    names = ("path", "changed_us", "median_interval", "live_until_us", "stale_from_us", "decided", "turns_us")
+    names = (
+        "path",
+        "changed_us",
+        "median_interval",
+        "live_until_us",
+        "stale_from_us",
+        "decided",
+        "turns_us",
+        "outside",
+    )
     rows = connection.execute(select(*(runs.c[name] for name in names)).where(runs.c.root == root))
     return {
-        from_text(path): RunMark(changed, gap, (live, stale), decided, turns)
-        for path, changed, gap, live, stale, decided, turns in rows
+        from_text(path): RunMark(changed, gap, (live, stale), decided, turns, _outside_of(outside))
+        for path, changed, gap, live, stale, decided, turns, outside in rows
     }
 
 
@@ -202,15 +213,13 @@ def delete_runs(connection: Connection, root: str, paths: Iterable[str]) -> None
         connection.execute(delete(findings).where(findings.c.root == root, findings.c.run.in_(part)))
 
 
-def known_prefixes(connection: Connection, root: str, paths: Iterable[str]) -> frozenset[str]:
-    """Those of `paths` that are checkpoints of the root, of any run."""
-    texts = [to_text(path) for path in paths]
-    query = select(checkpoints.c.path).where(checkpoints.c.root == root)
-    return frozenset(
-        from_text(row.path)
-        for part in _chunks(texts)
-        for row in connection.execute(query.where(checkpoints.c.path.in_(part)))
-    )
+def outside_text(outside: Mapping[str, bool]) -> str:
+    """Which checkpoints outside of a run its state files name, and whether they are there, as its row keeps it."""
+    return json.dumps({to_text(path): there for path, there in outside.items()}) if outside else ""
+
+
+def _outside_of(text: str) -> dict[str, bool]:
+    return {from_text(path): there for path, there in json.loads(text).items()} if text else {}
 
 
 def store_root(connection: Connection, root: Root, looked_at_us: int | None) -> None:

@@ -57,6 +57,9 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             newer_days=newer_days,
         )
         found = named_runs(workspace, runs)
+        recovered = [] if dry_run else [housekeeping.recover_run(workspace, run) for run in found]
+        if any(recovered):
+            workspace.refresh("quarantine")
         made = housekeeping.plan(workspace, found, policy)
         if dry_run:
             if as_json:
@@ -118,6 +121,8 @@ def undo_command(
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "undo", cached=cached)
         found = workspace.find_run(run)
+        if not dry_run:
+            housekeeping.recover_run(workspace, found)
         known = housekeeping.run_batches(workspace, found)
         if batch is None or dry_run:
             chosen = [item for item in known.batches if batch is None or batch in (item.id, item.short)]

@@ -36,6 +36,7 @@ class LocalStorage:
         files: list[FileStat] = []
         subfolders: list[str] = []
         problems: list[Problem] = []
+        outside: list[str] = []
         # Through a descriptor of the folder, so that the kernel resolves one name for each stat and not the whole path.
         descriptor = os.open(self.absolute(folder), _FOLDER)
         try:
@@ -48,6 +49,7 @@ class LocalStorage:
                         found = entry.stat(follow_symlinks=False)
                         if is_link(found.st_mode):
                             if not self._leads_inside(folder, entry.name):
+                                outside.append(entry.name)
                                 continue
                             found = entry.stat()
                         if is_regular(found.st_mode):
@@ -59,7 +61,7 @@ class LocalStorage:
                         problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
         finally:
             os.close(descriptor)
-        return Members(files, subfolders, problems)
+        return Members(files, subfolders, problems, outside)
 
     def _leads_inside(self, folder: str, name: str) -> bool:
         target = os.path.realpath(os.path.join(self.root, folder, name))

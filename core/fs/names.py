@@ -6,6 +6,7 @@ writing; a backslash that would read like such an escape becomes `\x5c`, so that
 name.
 """
 
+import functools
 import hashlib
 import os
 import re
@@ -60,3 +61,9 @@ def stem(name: str) -> str:
 def short_id(*parts: str) -> str:
     """A stable id of 12 hexadecimal digits for some strings."""
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def real_path(path: str) -> str:
+    """A root's path without links. Kept: a root is looked up for every path in a state file."""
+    return os.path.realpath(path)

@@ -8,11 +8,14 @@ from core.model import FileStat, Problem
 
 
 class Members(NamedTuple):
-    """What a folder holds: regular files, real subfolders (never links to folders), and what could not be looked at."""
+    """What a folder holds: regular files, real subfolders (never links to folders), what could not be looked at, and
+    the names of links that lead out of the root, which are not followed.
+    """
 
     files: list[FileStat]
     subfolders: list[str]
     problems: list[Problem]
+    outside: Sequence[str] = ()
 
 
 class Entries(NamedTuple):

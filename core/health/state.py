@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from core.fs.names import real_path
 from core.health.rules import finding
 from core.model import Finding, StateFile
 
@@ -24,13 +25,25 @@ class Answer:
 
 
 def target(state: StateFile, written: str, root_path: str) -> str | None:
-    """A path written in a state file, relative to the root; None where it leads out of the root."""
+    """A path written in a state file, relative to the root; None where it leads out of the root.
+
+    A job may have been told the root by another name than Waypoint: one of them may be a link to the other.
+    """
     folder = posixpath.dirname(state.path)
     if not posixpath.isabs(written):
         inside = posixpath.normpath(posixpath.join(folder, written))
         return None if inside == ".." or inside.startswith("../") else inside
-    wanted, root = posixpath.normpath(written), posixpath.normpath(root_path)
-    return wanted[len(root) :].lstrip("/") if wanted.startswith(root.rstrip("/") + "/") else None
+    wanted = posixpath.normpath(written)
+    for root in (posixpath.normpath(root_path), real_path(root_path)):
+        if wanted.startswith(root.rstrip("/") + "/"):
+            return wanted[len(root) :].lstrip("/")
+    return None
+
+
+def named_prefixes(state: StateFile, root_path: str) -> frozenset[str]:
+    """Every checkpoint inside the root that a state file names, relative to the root."""
+    inside = (target(state, path, root_path) for path in (state.latest, *state.history) if path)
+    return frozenset(path for path in inside if path is not None)
 
 
 def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str]) -> Answer:

@@ -22,10 +22,15 @@ class Subjects:
         self._times = {state.path: state.mtime_ns for state in states}
 
     def identity(self, finding: Finding) -> str:
-        """The state of what it is about: a checkpoint's or leftover's files, a state file, else the whole run."""
-        files = self._files.get(finding.path)
+        """What it says, and the state of what it is about: a checkpoint's or leftover's files, a state file, else the
+        whole run.
+        """
+        return short_id(finding.reason, self._state(finding.path))
+
+    def _state(self, path: str) -> str:
+        files = self._files.get(path)
         if files is not None:
             return identity(files)
-        if finding.path in self._times:
-            return short_id(str(self._times[finding.path]))
+        if path in self._times:
+            return str(self._times[path])
         return short_id(*sorted(f"{item.path}:{identity(item.files)}" for item in self._members))

@@ -9,10 +9,12 @@ from sqlalchemy import Engine
 from core.catalog import verified, writes
 from core.catalog.verified import VerifiedRow
 from core.catalog.writes import KnownFolder, RunMark
-from core.decisions.standing import stamp, standing
+from core.decisions import standing as decisions
 from core.fs.names import to_text
+from core.fs.storage import Storage
 from core.health.verified import BadTensor, Verified
 from core.index.options import Options
+from core.index.outside import standing
 from core.index.rollup import Beside, turning_points
 from core.model import Problem
 
@@ -38,14 +40,16 @@ class Bearings:
         results = {place: _verified(row) for place, row in rows.items()}
         return cls(root, root_path, options, now_ns // 1000, marks, results)
 
-    def settled(self, folders: Mapping[str, KnownFolder]) -> set[str]:
+    def settled(self, folders: Mapping[str, KnownFolder], storage: Storage) -> set[str]:
         """Runs whose row is there and would be made the same again, if none of their files changed."""
-        return {run for run, mark in self.marks.items() if self._is_settled(run, mark, folders)}
+        return {run for run, mark in self.marks.items() if self._is_settled(run, mark, folders, storage)}
 
-    def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder]) -> bool:
+    def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder], storage: Storage) -> bool:
         if mark.turning_points != turning_points(mark.changed_us, mark.interval, self.options.ages):
             return False
         if mark.turns_us is not None and mark.turns_us <= self.now_us:
+            return False
+        if mark.outside and standing(storage, mark.outside) != {path for path, there in mark.outside.items() if there}:
             return False
         return mark.decided == self._stamp(run, folders)
 
@@ -54,7 +58,9 @@ class Bearings:
         if run not in self.stamps:
             folder = folders.get("" if run == "." else run)
             may_be = self.options.decisions_dir is not None or (folder is not None and folder.is_marker)
-            self.stamps[run] = stamp(self.root_path, self.root, run, self.options.decisions_dir) if may_be else ""
+            self.stamps[run] = (
+                decisions.stamp(self.root_path, self.root, run, self.options.decisions_dir) if may_be else ""
+            )
         return self.stamps[run]
 
     def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> Beside:
@@ -62,7 +68,7 @@ class Bearings:
         decided = self._stamp(run, folders)
         if not decided:
             return Beside(now_us=self.now_us, verified=self.results)
-        found = standing(self.root_path, self.root, run, self.options.decisions_dir)
+        found = decisions.standing(self.root_path, self.root, run, self.options.decisions_dir)
         if found.problem is not None:
             problems.append(Problem(path=to_text(run), problem=found.problem))
         return Beside(now_us=self.now_us, decided=decided, standing=found, verified=self.results)

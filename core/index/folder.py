@@ -190,7 +190,7 @@ def _checkpoint(
     reading = read_unit(storage, unit, cache, is_named=one.name in named, ahead=ahead)
     if reading is None:
         return None
-    facts = _backup(storage, folder, one.name, beside, reading.facts)
+    facts = _backup(storage, folder, one.name, beside, _linked(reading.facts, task.listing.outside))
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     newest = max((file.mtime_ns for file in one.files), default=0)
     writing = bool(findings) and is_young(newest, task.now_ns, task.grace_ns)
@@ -212,6 +212,17 @@ def _checkpoint(
         stem=stem(path.rpartition("/")[2]),
         metric=file_names.metric_from_name(path.rpartition("/")[2]),
     )
+
+
+def _linked(facts: Facts, outside: frozenset[str]) -> Facts:
+    """Shards behind links that lead out of the root are not looked at: they are taken to be as the index says."""
+    if not outside or not any(shard.name in outside for shard in facts.shards):
+        return facts
+    shards = (
+        shard._replace(actual=shard.expected) if shard.name in outside and shard.actual is None else shard
+        for shard in facts.shards
+    )
+    return facts._replace(shards=tuple(shards))
 
 
 def health_of(findings: Sequence[Finding]) -> Health:

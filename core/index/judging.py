@@ -40,9 +40,12 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Findings of a run, and when time alone will bring another (µs since the epoch)."""
+    """Findings of a run: all, and those that are not about one checkpoint's own files; and when time alone will bring
+    another (µs since the epoch).
+    """
 
     findings: tuple[Finding, ...]
+    further: tuple[Finding, ...]
     turns_us: int | None
 
 
@@ -67,7 +70,8 @@ def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timed
     members = [item for one in facts.series for item in one]
     states = [state for folder in facts.folders for state in folder.states]
     leftovers = [item for folder in facts.folders for item in folder.leftovers]
-    found = [one for item in members for one in item.findings]
+    own = [one for item in members for one in item.findings]
+    found: list[Finding] = []
     for state in states:
         found += judge_state(state, facts.root_path, facts.existing)
     found += [finding(item.rule, item.path, item.reason) for item in leftovers if not item.writing]
@@ -77,18 +81,19 @@ def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timed
         found += judge_age(facts.run, facts.changed, now, stale_after)
     spare = _spare(facts, standing)
     found += judge_superseded(spare, now, stale_after)
+    every = own + found
     if standing.accepted:
-        found = list(_accepted(found, standing, facts.run, Subjects(members, leftovers, states).identity))
+        every = list(_accepted(every, standing, facts.run, Subjects(members, leftovers, states).identity))
     moments = [item.saved_at for item in spare] + ([] if facts.changed is None else [facts.changed])
     ahead = [moment for moment in moments if moment > now - stale_after]
     turns_us = to_us(min(ahead)) + int(stale_after / MICROSECOND) if ahead else None
-    return Judgement(findings=tuple(found), turns_us=turns_us)
+    return Judgement(findings=tuple(every), further=tuple(found), turns_us=turns_us)
 
 
-def with_health(series: Series, findings: Iterable[Finding]) -> tuple[Checkpoint, ...]:
-    """The members with the health that follows from all findings about them."""
+def with_health(series: Series, further: Iterable[Finding]) -> tuple[Checkpoint, ...]:
+    """The members with the health that follows from their own findings and from further ones about them."""
     about: dict[str, list[Finding]] = {}
-    for one in findings:
+    for one in further:
         if one.severity.rank:
             about.setdefault(one.path, []).append(one)
     return tuple(_healed(item, about.get(item.path, ())) for members in series for item in members)
@@ -97,7 +102,7 @@ def with_health(series: Series, findings: Iterable[Finding]) -> tuple[Checkpoint
 def _healed(item: Checkpoint, about: Sequence[Finding]) -> Checkpoint:
     if item.health is Health.WRITING:
         return item
-    health = health_of(about)
+    health = health_of((*item.findings, *about))
     return item if item.health is health else item._replace(health=health)
 
 

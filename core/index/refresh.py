@@ -8,7 +8,7 @@ while a large root is read for the first time.
 import contextlib
 import gc
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Engine
@@ -22,6 +22,7 @@ from core.index.beside import Bearings
 from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
 from core.index.options import SECOND_NS, Options, Progress
+from core.index.outside import standing
 from core.index.reader_pool import Readers
 from core.index.reader_process import Item
 from core.index.rollup import RunRecord, prefixes, roll_up, wanted_prefixes
@@ -140,7 +141,7 @@ class _Pass:
         )
         by_run: dict[str, list[str]] = {}
         dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
-        dirty |= {run or "." for run in runs} - self.beside.settled(folders)
+        dirty |= {run or "." for run in runs} - self.beside.settled(folders, self.storage)
         for path, item in folders.items():
             place = deepest_run(path, runs)
             run = None if place is None else place or "."
@@ -200,11 +201,10 @@ class _Pass:
     def _record(self, run: str, folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> RunRecord:
         existing = prefixes(members)
         wanted = wanted_prefixes([state for folder in folders for state in folder.states], self.root_path) - existing
-        if wanted:
-            with self.engine.connect() as connection:
-                existing |= writes.known_prefixes(connection, self.root, wanted)
+        there = standing(self.storage, wanted)
         beside = self.beside.of(run, self.changes.folders, self.progress.problems)
-        return roll_up(self.root, run, folders, members, self.root_path, existing, self.options.ages, beside)
+        beside = replace(beside, outside={path: path in there for path in wanted})
+        return roll_up(self.root, run, folders, members, self.root_path, existing | there, self.options.ages, beside)
 
     def _flush(self, batch: _Batch) -> None:
         with self.engine.begin() as connection:

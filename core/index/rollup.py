@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from core.catalog.rows import bounded, from_us, to_us
-from core.catalog.writes import KnownFolder
+from core.catalog.writes import KnownFolder, outside_text
 from core.decisions.standing import Standing
 from core.health.state import target
 from core.health.verified import Verified
@@ -28,13 +28,15 @@ class Ages:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What bears on a run's row beside its files: the time (µs since the epoch), what people decided and the state of
-    those files, and verifications by (path, format).
+    those files, verifications by (path, format), and which checkpoints that are none of its own its state files name,
+    with whether they are there.
     """
 
     now_us: int
     decided: str = ""
     standing: Standing = field(default_factory=Standing)
     verified: Mapping[tuple[str, str], Verified] = field(default_factory=dict)
+    outside: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def roll_up(
     )
     stale_after = timedelta(seconds=ages.stale_after)
     judgement = judge(facts, beside.standing, from_us(beside.now_us), stale_after)
-    members = with_health(series, judgement.findings)
+    members = with_health(series, judgement.further)
     return RunRecord(
         row={
             "root": root,
@@ -98,6 +100,7 @@ def roll_up(
             **_counts(judgement.findings),
             "series": len(series),
             "decided": beside.decided,
+            "outside": outside_text(beside.outside),
             "turns_us": judgement.turns_us,
         },
         checkpoints=members,

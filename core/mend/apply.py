@@ -167,10 +167,7 @@ def _logged(home: Path, *, actor: str, event: str, now: datetime, about: Mapping
 
 def _put(target: Path, data: bytes, mtime_ns: int | None) -> None:
     remove_stale(target)
-    write_atomic(target, data)
-    if mtime_ns is not None:
-        with contextlib.suppress(OSError):
-            os.utime(target, ns=(mtime_ns, mtime_ns))
+    write_atomic(target, data, mtime_ns=mtime_ns)
 
 
 def _quoted(name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from core.decisions.lease import is_leased
 from core.decisions.places import relative_to_run
 from core.errors import CoreError, NotFoundError
 from core.formats.state_file import NAME
@@ -98,10 +99,15 @@ class MendDesk:
         return Site.of(self.root, self.run.path, self.decisions_dir)
 
     def is_live(self, state: str) -> bool:
-        """Whether the run was live at the last look, or something was written beside this state file since."""
+        """Whether the run was live at the last look, a job holds its lease, or something was written beside this state
+        file since.
+        """
         if self.run.status == "live":
             return True
-        storage = LocalStorage(self.root.path)
+        storage, site = LocalStorage(self.root.path), self.site
+        homes = (site.folder, *([] if site.decisions is None else [site.decisions]))
+        if any(is_leased(home, storage.now_ns()) for home in homes):
+            return True
         files = storage.members(posixpath.dirname(state)).files
         newest = max((file.mtime_ns for file in files if file.name not in OWN_FILES), default=0)
         window = max(self.live_window, 3 * (self.run.median_interval or 0))

@@ -1,6 +1,7 @@
 """From a folder's listing to units: which files are saved and restored together. Names only; contents come later."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from core.model import FileStat, Format, Listing
@@ -64,7 +65,7 @@ def group(listing: Listing) -> Groups:
         result.checkpoints.append(Group(name="", format=Format.SAVED_MODEL, files=parts))
         for file in parts:
             del files[file.name]
-    _bundles(files, result)
+    _bundles(files, listing.outside, result)
     _keras(files, result)
     for name in list(files):
         if name == "checkpoint":
@@ -75,7 +76,7 @@ def group(listing: Listing) -> Groups:
     return result
 
 
-def _bundles(files: dict[str, FileStat], result: Groups) -> None:
+def _bundles(files: dict[str, FileStat], outside: Collection[str], result: Groups) -> None:
     shards: dict[str, list[FileStat]] = {}
     for name in list(files):
         if ".data-" in name and "/" not in name and (match := _SHARD.fullmatch(name)):
@@ -89,7 +90,8 @@ def _bundles(files: dict[str, FileStat], result: Groups) -> None:
         meta = [files.pop(f"{prefix}.meta")] if f"{prefix}.meta" in files else []
         parts = (files.pop(name), *sorted(shards.pop(prefix, ())), *meta)
         result.checkpoints.append(Group(name=prefix, format=Format.TF_BUNDLE, files=parts))
-    result.shards_only = shards
+    # An index behind a link out of the root is not looked at, but there: its shards are no leftover.
+    result.shards_only = {prefix: parts for prefix, parts in shards.items() if f"{prefix}.index" not in outside}
 
 
 def _keras(files: dict[str, FileStat], result: Groups) -> None:

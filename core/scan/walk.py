@@ -51,6 +51,7 @@ def look(storage: Storage, folder: str) -> Listing:
         folder_times=tuple(times),
         is_run_marker=_is_marker(storage, folder, members, names),
         problems=tuple(problems),
+        outside=frozenset(members.outside),
         listed_at=listed_at,
     )
 
@@ -63,6 +64,8 @@ def folder_units(names: set[str] | frozenset[str], folder: str) -> bool:
 def signature(listing: Listing) -> str:
     """Changes when a file comes, goes, is renamed, rewritten or replaced. 32 hexadecimal digits."""
     columns = tuple(zip(*listing.files, strict=True))[:_SIGNED]
+    if listing.outside:
+        columns = (*columns, tuple(sorted(listing.outside)))
     # marshal is the fastest way to bytes; its version 2 writes equal values as equal bytes
     return hashlib.blake2b(marshal.dumps(columns, 2), digest_size=16).hexdigest()
 

@@ -2,9 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from core.decisions.places import HIDDEN
+from core.decisions.lease import is_leased
 from core.fs.atomic import is_temp
 from core.fs.local import LocalStorage
 from core.fs.names import join
@@ -12,8 +11,6 @@ from core.index.unsettled import is_young
 from core.mend.records import Site
 from core.scan.walk import OWN_FILES, SKIPPED
 
-LEASE = "lease.json"
-LEASE_S = 120  # a job touches its lease every 30 s
 _SECOND_NS = 1_000_000_000
 
 
@@ -54,15 +51,6 @@ class Ground:
         except OSError:
             return True
         return any(self._changed(path, now_ns, window_ns) for path in below)
-
-
-def is_leased(home: Path, now_ns: int) -> bool:
-    """Whether a job holds the lease of a run."""
-    try:
-        touched = os.lstat(home / HIDDEN / LEASE).st_mtime_ns
-    except OSError:
-        return False
-    return is_young(touched, now_ns, LEASE_S * _SECOND_NS)
 
 
 def _is_young(entry: "os.DirEntry[str]", now_ns: int, window_ns: int) -> bool:

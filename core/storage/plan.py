@@ -61,6 +61,8 @@ def _series(state: RunState, series: Sequence[Checkpoint], policy: Policy, grace
             why.append("being written")
         if not item.restorable and place > latest:
             why.append("damaged, and nothing newer can be restored: its files may be brought back")
+        if _is_linked(item):
+            why.append("a part of it lies behind a link out of the root")
         if state.is_live:
             why.append("live run: only leftovers go")
         by_policy = kept.get(item.path, ())
@@ -71,6 +73,12 @@ def _series(state: RunState, series: Sequence[Checkpoint], policy: Policy, grace
             yield _stay(state, item, by_policy, is_protected=False)
         else:
             yield _go(ItemKind.CHECKPOINT, state, item, "no rule of the policy keeps it")
+
+
+def _is_linked(item: Checkpoint) -> bool:
+    """Whether a shard is there that is none of its files."""
+    names = {file.name for file in item.files}
+    return any(shard.actual is not None and shard.name not in names for shard in item.facts.shards)
 
 
 def _kept(state: RunState, series: Sequence[Checkpoint], policy: Policy) -> dict[str, tuple[str, ...]]:
@@ -104,6 +112,8 @@ def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
     text = _text(state, path)
     pinned = state.pins.why(text, form)
     reasons = [] if pinned is None else [pinned]
+    if (named_by := state.named_by.get(path)) is not None:
+        reasons.append(f"named by a state file in another folder, {to_text(named_by)}")
     reasons += [
         f"a manifest cannot be read, so that nothing it may name goes ({problem.path}: {problem.problem})"
         for problem in state.manifests.problems[:1]

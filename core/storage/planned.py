@@ -1,7 +1,7 @@
 """A plan as a value: its files exactly, so that what changed since is seen, and what the disk gains when they go."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -37,7 +37,8 @@ class ItemKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
     """What is known of one run now: by the catalog, and by the decisions on disk, read for this. `run` is relative to
-    the root, `now_ns` the time of the disk's clock, `is_live` also for a fresh lease.
+    the root, `now_ns` the time of the disk's clock, `is_live` also for a fresh lease. `named_by` tells of checkpoints
+    (relative to the root) which state file in another folder names them.
     """
 
     root: str
@@ -49,6 +50,7 @@ class RunState:
     leftovers: tuple[Leftover, ...]
     pins: Pins
     manifests: Manifests
+    named_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from core.fs.names import join, short_id
 from core.model import Checkpoint, Contents
 from core.storage.usage import Amount, Usage
 
-LIMIT = 2_000  # rectangles: more make the browser slow
+LIMIT = 1_000  # rectangles: each costs time in every script run, and smaller ones cannot be seen
 _RUNS = LIMIT // 4
 LARGEST = LIMIT // 2  # checkpoints that are worth asking for
 
@@ -53,7 +53,7 @@ class _Run(NamedTuple):
 
 
 def tiles(usage: Usage, largest: Sequence[Checkpoint], counts: Mapping[RunKey, int]) -> tuple[Tile, ...]:
-    """At most LIMIT tiles, as long as there are not more roots than that. `largest` are the checkpoints with the most
+    """At most LIMIT tiles, as long as there are only some roots. `largest` are the checkpoints with the most
     bytes, the greatest first; `counts` are all checkpoints of each run.
     """
     runs = [_Run(root, run, amount) for (root, run), amount in usage.by_run if run is not None and amount.allocated]
@@ -63,7 +63,8 @@ def tiles(usage: Usage, largest: Sequence[Checkpoint], counts: Mapping[RunKey, i
         for root, amount in usage.by_root
         if amount.allocated
     ]
-    members = _members(largest[:LARGEST], {(run.root, run.path) for run in shown})
+    room = max(LIMIT - 3 * len(usage.by_root) - 2 * len(shown), 0)  # each run may need a rest, each root two sums
+    members = _members(largest[:room], {(run.root, run.path) for run in shown})
     for run in shown:
         found += _run_tiles(run, members.get((run.root, run.path), []), counts.get((run.root, run.path), 0))
     return (*found, *_summed(usage, runs[_RUNS:]))

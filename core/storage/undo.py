@@ -60,9 +60,12 @@ def undo(
     Raises ConflictError, StageError (undone or purged already), NotFoundError, BusyError, ReadOnlyError, PlaceError.
     """
     with acting(ground.site) as batches:
-        recover_all(ground, batches, actor=actor, now=now)
+        recovered = recover_all(ground, batches, actor=actor, now=now)
         place = find(batches, batch)
         journal = read_journal(place)
+        for one in recovered:
+            if one.batch == journal.id and one.became is Stage.UNDONE:
+                return Returned(journal=journal, files=len(journal.files), problems=one.problems)
         if journal.stage is not Stage.DONE:
             raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value} already: nothing was moved.")
         require_writable(place, journal)

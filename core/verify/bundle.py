@@ -71,7 +71,9 @@ class BundleScan:
         _check_overlap(wanted)
         tally.expect(sum(item.entry.size for item in wanted))
         count = len(found.index.shard_lengths)
-        shards = [f"{folder}/{shard_name(prefix, number, count)}" for number in range(count)]
+        names = [shard_name(prefix, number, count) for number in range(count)]
+        self.lengths = tuple(zip(names, found.index.shard_lengths, strict=True))
+        shards = [f"{folder}/{name}" for name in names]
 
         def read(part: Sequence[_Wanted]) -> list[_Seen]:
             with closing(_Reader(shards, tally, found.index.big_endian)) as reader:

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -69,6 +69,8 @@ def _answer(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[st
     unit = Unit(request["folder"], request["name"], request["path"], form, files)
     job = Job(storage.absolute(unit.folder), unit.name, form, frozenset(files), {})
     scan = _bundle_scan(storage, unit, cache, tally)
+    if scan is not None:
+        _look_at_lengths(scan, files, tally)
     if scan is None or form is Format.SAVED_MODEL or not scan.is_clean:
         # The structure, as a scan reads it: it tells the variables' roles, and damage beyond single tensors.
         reading = read_unit(storage, unit, cache, is_named=True)
@@ -106,6 +108,13 @@ def _bundle_scan(storage: LocalStorage, unit: Unit, cache: BundleCache, tally: T
     except FormatError:
         return None
     return BundleScan(storage.absolute(unit.folder), prefix, found, tally)
+
+
+def _look_at_lengths(scan: BundleScan, files: Mapping[str, FileStat], tally: Tally) -> None:
+    """Shards that are longer than their index says are not those that it describes."""
+    for name, expected in scan.lengths:
+        if name in files and files[name].size > expected:
+            tally.damage.append(f"{to_text(name)} has {files[name].size:,} bytes, the index says {expected:,}.")
 
 
 def _look_at_shards(reading: Reading, tally: Tally) -> None:

@@ -8,14 +8,13 @@ from typing import TypeVar
 import streamlit as st
 
 from core import housekeeping
-from core.auditor import PlacedBatch
 from core.errors import CoreError
 from core.fs.names import to_text
 from core.model import Run
-from core.storage.batches import BatchItem
 from core.storage.journal import JournalFile, JournalKind, Stage
 from core.storage.returns import Returned
 from core.storage.undo import Conflict, ConflictError
+from core.survey import PlacedBatch
 from pages._shared import acting, frame, links, service, tables
 from pages._shared import format as fmt
 from pages._shared.tables import Column
@@ -60,7 +59,7 @@ def undo(*places: Place, rename: bool = False) -> None:
             raise
         finally:
             for root, run, _ in places:
-                service.current().auditor.reread(root, run)
+                service.current().acted(root, run)
 
     acting.act(bring_back, "")
     problems = [f"{one.path}: {one.problem}" for back in returned for one in back.problems]
@@ -100,10 +99,11 @@ def _card(one: PlacedBatch, now: datetime) -> None:
             st.text(lines(batch.note))
         for problem in batch.problems[:_SHOWN]:
             st.caption(f":orange[:material/warning:] {md(problem.path)}: {md(problem.problem)}")
-        box = st.expander(f"{fmt.count(len(batch.items), 'item')}", on_change="rerun", key=f"files-{batch.id}")
+        files = fmt.count(sum(item.files for item in batch.items), "file")
+        box = st.expander(files, on_change="rerun", key=f"files-{batch.id}")
         if box.open:
             with box:
-                _contents(one)
+                _files(one)
 
 
 def _told(one: PlacedBatch, now: datetime) -> str:
@@ -115,26 +115,18 @@ def _told(one: PlacedBatch, now: datetime) -> str:
     )
 
 
-def _contents(one: PlacedBatch) -> None:
-    columns = (
-        Column[BatchItem](head="path", cell=lambda item: shorten(shown(item.path)), name=True),
-        Column[BatchItem](head="kind", cell=lambda item: item.kind.value),
-        Column[BatchItem](head="format", cell=lambda item: fmt.FORMATS[item.format] if item.format else fmt.NONE),
-        Column[BatchItem](head="files", cell=lambda item: fmt.number(item.files), right=True),
-        Column[BatchItem](head="size", cell=lambda item: fmt.size(item.bytes), right=True),
-    )
-    _first(columns, one.batch.items, key=f"items-{one.batch.id}", alt="Items of the batch, one a row")
+def _files(one: PlacedBatch) -> None:
     try:
         files = housekeeping.batch_files(service.workspace(), _run((one.root, one.run, one.batch.id)), one.batch.id)
     except (CoreError, OSError) as error:
         st.caption(md(str(error)))
         return
-    file_columns = (
+    columns = (
         Column[JournalFile](head="file", cell=lambda file: shorten(shown(file.path)), name=True),
         Column[JournalFile](head="size", cell=lambda file: fmt.size(file.size), right=True),
         Column[JournalFile](head="on disk", cell=lambda file: fmt.size(file.allocated), right=True),
     )
-    _first(file_columns, files, key=f"batch-files-{one.batch.id}", alt="Files of the batch, one a row")
+    _first(columns, files, key=f"batch-files-{one.batch.id}", alt="Files of the batch, one a row")
 
 
 def _former(former: Sequence[PlacedBatch], now: datetime) -> None:
@@ -179,7 +171,7 @@ def _purge(one: PlacedBatch, typed: str) -> None:
             run = _run((one.root, one.run, one.batch.id))
             freed.append(housekeeping.purge_batch(service.workspace(), run, one.batch.id, confirm=typed).freed_bytes)
         finally:
-            service.current().auditor.reread(one.root, one.run)
+            service.current().acted(one.root, one.run)
 
     problem = acting.attempt(delete)
     if problem is not None:

@@ -14,7 +14,14 @@ from pages._shared.text import md, shorten, shown
 OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
 HEALTH, STORAGE = "health.py", "storage.py"
-_TITLES = {RUNS: "All runs", CHECKPOINTS: "All checkpoints", OVERVIEW: "Overview", HEALTH: "Health", RESUME: "Resume"}
+_TITLES = {
+    RUNS: "All runs",
+    CHECKPOINTS: "All checkpoints",
+    OVERVIEW: "Overview",
+    HEALTH: "Health",
+    RESUME: "Resume",
+    STORAGE: "Storage",
+}
 _BACK = "back_to"
 
 

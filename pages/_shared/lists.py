@@ -1,10 +1,10 @@
 """The tables of runs, checkpoints, variables and files: which columns they have."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS
-from core.model import Checkpoint, FileStat, Run, Variable
+from core.model import Checkpoint, FileStat, Format, Run, Variable
 from pages._shared import format as fmt
 from pages._shared import links
 from pages._shared.tables import Column, Sort, show
@@ -33,14 +33,23 @@ def runs(records: Sequence[Run], now: datetime, *, sort: Sort) -> None:
 
 
 def checkpoints(
-    records: Sequence[Checkpoint], now: datetime, *, key: str, sort: Sort | None = None, with_run: bool = True
+    records: Sequence[Checkpoint],
+    now: datetime,
+    *,
+    key: str,
+    sort: Sort | None = None,
+    with_run: bool = True,
+    pinned: Collection[tuple[str, Format]] = (),
 ) -> None:
-    """The table of checkpoints; `with_run` adds the run's column and leaves the exact time to the checkpoint's page."""
+    """The table of checkpoints; `with_run` adds the run's column and leaves the exact time to the checkpoint's page.
+    Those of `pinned` (path relative to the root, format) are marked.
+    """
     place = Column[Checkpoint](head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width=140)
     epoch = Column[Checkpoint](head="epoch", cell=lambda item: fmt.sourced(item.facts.epoch), sort="epoch", right=True)
     health = Column[Checkpoint](
         head="health", cell=lambda item: [fmt.HEALTH[item.health]], sort="health", colors=fmt.color, width=90
     )
+    pin = Column[Checkpoint](head="pinned", cell=lambda item: "yes" if (item.path, item.format) in pinned else fmt.NONE)
     exact = Column[Checkpoint](head="saved at (UTC)", cell=lambda item: fmt.exact(item.saved_at, zone=False))
     columns = (
         Column[Checkpoint](
@@ -58,6 +67,7 @@ def checkpoints(
         Column[Checkpoint](head="restorable", cell=lambda item: "yes" if item.restorable else "no"),
         Column[Checkpoint](head="contents", cell=lambda item: fmt.CONTENTS[item.facts.contents]),
         Column[Checkpoint](head="format", cell=lambda item: fmt.FORMATS[item.format]),
+        *((pin,) if pinned else ()),
         *(() if with_run else (exact,)),
     )
     assert {column.sort for column in columns if column.sort} <= set(CHECKPOINT_SORTS)

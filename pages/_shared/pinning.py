@@ -1,5 +1,6 @@
 """Pinning a checkpoint, so that it stays under every policy; who did it and why; and taking that back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -8,7 +9,7 @@ import streamlit as st
 from core import housekeeping
 from core.decisions.pins import Pin
 from core.errors import CoreError
-from core.model import Checkpoint, Problem
+from core.model import Checkpoint, Format, Problem
 from pages._shared import acting, links, service
 from pages._shared import format as fmt
 from pages._shared.text import lines, md, md_lines, shown
@@ -49,6 +50,14 @@ def told(checkpoint: Checkpoint, now: datetime) -> None:
             st.text(lines(found.note))
 
 
+def pinned(members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
+    """The pinned ones of a run's checkpoints, as (path, format)."""
+    try:
+        return housekeeping.pinned(service.workspace(), members)
+    except CoreError:
+        return frozenset()  # as below
+
+
 @st.dialog("Pin this checkpoint", icon=":material/keep:", on_dismiss=acting.close)
 def _dialog(checkpoint: Checkpoint) -> None:
     st.markdown(f"**{md(_name(checkpoint))}**")
@@ -56,6 +65,7 @@ def _dialog(checkpoint: Checkpoint) -> None:
     note = st.text_area("Note", max_chars=_NOTE_LENGTH, height=80, key="pin_note", placeholder="Why keep it?")
     if not st.button("Pin", type="primary", icon=":material/check:", key="pin_confirm"):
         return
+    service.current().auditor.want()  # a pin may change what could go
     problem = acting.attempt(lambda: housekeeping.pin(service.workspace(), checkpoint, note))
     if problem is not None:
         st.error(f"Nothing was pinned. {md_lines(problem)}", icon=":material/error:")
@@ -66,6 +76,7 @@ def _dialog(checkpoint: Checkpoint) -> None:
 
 
 def _unpin(checkpoint: Checkpoint) -> None:
+    service.current().auditor.want()
     acting.act(lambda: housekeeping.unpin(service.workspace(), checkpoint), f"No longer pinned: {_name(checkpoint)}.")
 
 

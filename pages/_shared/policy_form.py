@@ -1,6 +1,6 @@
 """Asking for a plan: for which runs, and by which policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from pages._shared import links, reads, service
 from pages._shared.text import md_lines, shown
 
 SETTINGS, TRY = "of the settings", "to try"
-MOST_RUNS = 500  # that the choice of runs offers
+MOST_RUNS = 200  # that the choice of runs offers
 _PLAN, _ASKED = "storage_plan", "storage_plan_of"
 
 
@@ -43,9 +43,9 @@ def ask(now: datetime) -> Tried | None:
         else:
             st.markdown(_settings_text())
             values = {}
-        runs = _choose_runs(now, named)
+        chosen = _choose_runs(now, named)
         if st.form_submit_button("Show what would go", type="primary", icon=":material/rule:"):
-            _plan(values if how == TRY else None, runs)
+            _plan(values if how == TRY else None, chosen())
     tried: Tried | None = st.session_state.get(_PLAN)
     return tried
 
@@ -100,8 +100,8 @@ def _settings_text() -> str:
     return f"{fmt.count(count, 'policy', 'policies')} in `waypoint.toml`: the first that is for a run governs it."
 
 
-def _choose_runs(now: datetime, named: Run | None) -> Sequence[Run]:
-    """The chosen runs, else all that fit the text; all without either."""
+def _choose_runs(now: datetime, named: Run | None) -> Callable[[], Sequence[Run]]:
+    """Gives the chosen runs, else all that fit the text; all without either."""
     reader = service.workspace().reader
     offered = reader.runs(RunFilter(), now, sort="bytes", limit=MOST_RUNS)
     roots = {root.id: to_text(root.path) for root in reader.roots()}
@@ -118,8 +118,8 @@ def _choose_runs(now: datetime, named: Run | None) -> Sequence[Run]:
     if offered.total > MOST_RUNS:
         st.caption(f"Offered are the {MOST_RUNS:,} runs with the most bytes of {offered.total:,}.")
     if chosen:
-        return [names[name] for name in chosen]
-    return reader.runs(RunFilter(text=text), now, sort="path", descending=False, limit=None).items
+        return lambda: [names[name] for name in chosen]
+    return lambda: reader.runs(RunFilter(text=text), now, sort="path", descending=False, limit=None).items
 
 
 def _plan(values: Mapping[str, object] | None, runs: Sequence[Run]) -> None:

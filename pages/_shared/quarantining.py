@@ -33,10 +33,10 @@ class Left(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Outcome:
-    """What became of a plan."""
+class Outcome:
+    """What became of a plan: batches, how many things went into them, and what stays after all."""
 
-    moved: list[batch_list.Place] = field(default_factory=list)
+    batches: list[batch_list.Place] = field(default_factory=list)
     items: int = 0
     left: list[Left] = field(default_factory=list)
 
@@ -106,30 +106,36 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
             _move(parts, policy, note)
 
 
-def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> None:
-    if not service.current().look_and_wait(_PATIENCE):
-        st.error("The disk could not be looked at again, so nothing was moved.", icon=":material/error:")
-        return
-    done = _Outcome()
+def moved(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> Outcome:
+    """Carry out a plan, run by run; what goes wrong in one does not keep the others from theirs."""
+    done = Outcome()
     for planned in parts:
         try:
             _move_run(planned, policy, note, done)
         except (CoreError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             done.left.append(Left(_name(planned), "all of it", reason))
+    return done
+
+
+def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> None:
+    if not service.current().look_and_wait(_PATIENCE):
+        st.error("The disk could not be looked at again, so nothing was moved.", icon=":material/error:")
+        return
+    done = moved(parts, policy, note)
     st.session_state[_LEFT] = done.left
     policy_form.forget()
     service.current().look_and_wait()
     acting.close()
-    if done.moved:
-        text = f"Moved to quarantine: {fmt.count(done.items, 'thing')} of {fmt.count(len(done.moved), 'run')}."
-        acting.tell(text, undo=partial(batch_list.undo, *done.moved))
+    if done.batches:
+        text = f"Moved to quarantine: {fmt.count(done.items, 'thing')} of {fmt.count(len(done.batches), 'run')}."
+        acting.tell(text, undo=partial(batch_list.undo, *done.batches))
     else:
         acting.tell("Nothing was moved.")
     st.rerun()
 
 
-def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: _Outcome) -> None:
+def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: Outcome) -> None:
     workspace = service.workspace()
     run = workspace.reader.run(planned.root, planned.run, workspace.now())
     governing = policy or policy_for(workspace.retention, planned.root_path, planned.run)
@@ -137,8 +143,8 @@ def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: _Outcome
     done.left += [Left(_name(planned), to_text(one.path), "; ".join(one.reasons)) for one in result.left_out]
     if result.journal is not None:
         done.items += len(result.journal.items)
-        done.moved.append((planned.root, planned.run, result.journal.id))
-    service.current().auditor.reread(planned.root, planned.run)
+        done.batches.append((planned.root, planned.run, result.journal.id))
+    service.current().acted(planned.root, planned.run)
 
 
 def _name(planned: RunPlan) -> str:

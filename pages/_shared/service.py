@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from core import care
-from core.auditor import Auditor, Survey
+from core.auditor import Auditor
 from core.index.indexer import Indexer, IndexerStatus
 from core.model import Checkpoint
 from core.settings import load
+from core.survey import Survey
 from core.verify.queue import Verifier
 from core.verify.results import Verification
 from core.workspace import Workspace
@@ -54,17 +55,27 @@ class Service:
         return status.version + self.survey.number, status.checkpoints if status.report is None else 0
 
     def look_now(self) -> None:
-        """Look at the disk: the indexer as soon as it can, without one at once."""
+        """Look at the disk, and add it up: indexer and auditor as soon as they can, without them at once."""
+        self.auditor.want()
+        self._look()
+        if self.indexer is None:
+            self.auditor.look()
+
+    def _look(self) -> None:
         if self.indexer is None:
             self.workspace.refresh()
-            self.auditor.look()
         else:
             self.indexer.look_now()
+
+    def acted(self, root: str, run: str) -> None:
+        """Somebody moved files of a run into quarantine, out of it or away: the next look adds the disk up anew."""
+        self.auditor.reread(root, run)
+        self.auditor.want()
 
     def look_and_wait(self, patience: float = PATIENCE) -> bool:
         """Look at the disk and wait until that is done, but no longer than `patience` seconds; whether it was done."""
         asked, until = datetime.now(UTC), time.monotonic() + patience
-        self.look_now()
+        self._look()
         while self.indexer is not None and time.monotonic() < until:
             status = self.indexer.status
             if status.started_at is not None and status.started_at > asked and status.phase != "looking":
@@ -75,7 +86,7 @@ class Service:
     def _keep(self, checkpoint: Checkpoint, result: Verification) -> None:
         """Keep a verification; what follows from it is found by looking again."""
         care.keep_verification(self.workspace, checkpoint, result)
-        self.look_now()
+        self._look()
 
 
 _lock = threading.Lock()
@@ -97,7 +108,7 @@ def start() -> Service:
     with _lock:
         if service.indexer is None:
             service.auditor.start()
-            service.indexer = service.workspace.indexer(service.auditor.look_now)
+            service.indexer = service.workspace.indexer(service.auditor.after_deep)
             service.indexer.start()
     return service
 

@@ -5,12 +5,13 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.auditor import Survey
+from core.catalog.answers import Overview
 from core.fs.names import to_text
 from core.model import Root, Run
 from core.storage.growth import Growths
 from core.storage.known import Kind
 from core.storage.usage import Amount, Usage
+from core.survey import Survey
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, service
 from pages._shared.text import md, shown
@@ -32,10 +33,15 @@ def draw(survey: Survey, now: datetime) -> None:
         place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
 
 
-def in_short(leftover_bytes: int) -> str:
-    """What could go, in a few words; until that is known, what lies in leftovers."""
-    going = service.current().survey.could_go
-    return f"{fmt.size(leftover_bytes)} in leftovers" if going is None else f"{fmt.size(going.total.freed)} could go"
+def in_short(numbers: Overview) -> tuple[str, str]:
+    """What lies on disk and what could go; until the files were added up, what the catalog tells of runs."""
+    survey = service.current().survey
+    usage, going = survey.audited, survey.could_go
+    below = f"{fmt.size(numbers.leftover_bytes)} in leftovers"
+    return (
+        fmt.size(numbers.bytes if usage is None else usage.usage.allocated_bytes),
+        below if going is None else f"{fmt.size(going.total.freed)} could go",
+    )
 
 
 def run_link(run: Run) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.auditor import Survey
 from core.fs.names import short_id, to_text
 from core.model import Contents
 from core.storage.tiles import Tile, TileKind
+from core.survey import Survey
 from pages._shared import format as fmt
 from pages._shared import links, service
 from pages._shared.text import html, shorten

@@ -5,11 +5,11 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 
-from core.auditor import Survey
 from core.fs.names import to_text
 from core.storage.growth import Growth
 from core.storage.known import Kind
 from core.storage.usage import Age, Amount
+from core.survey import Survey
 from pages._shared import export, links, service, tables
 from pages._shared import format as fmt
 from pages._shared.tables import Column, Sort
