@@ -1,7 +1,7 @@
 """Disk space as pages and the shell ask for it: audit, growth, plan, quarantine, undo, purge, pins."""
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from core.fs.names import short_id, to_text
 from core.health.state import named_prefixes
 from core.index.rollup import Ages, turning_points
 from core.mend.records import Site
-from core.model import Checkpoint, Format, Problem, Run
+from core.model import Checkpoint, Problem, Run
 from core.resume.history import read_manifests
 from core.storage import audit as auditing
 from core.storage.again import Afresh
@@ -89,17 +89,29 @@ def growth_since(workspace: Workspace, days: float) -> Growths | None:
     return growth(_rows(first[root] for root in pairs), _rows(last[root] for root in pairs))
 
 
-def plan(workspace: Workspace, runs: Sequence[Run], policy: Policy | None = None) -> Plan:
-    """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing."""
+Elsewhere = Mapping[str, str]
+
+
+def plan(
+    workspace: Workspace,
+    runs: Sequence[Run],
+    policy: Policy | None = None,
+    elsewhere: Mapping[str, Elsewhere] | None = None,
+) -> Plan:
+    """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing.
+
+    `elsewhere` is `named_elsewhere` of each root, for whoever plans many runs one by one.
+    """
+    named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
 
     def policy_of(root_path: str, run: str) -> Policy:
         return policy_for(workspace.retention, root_path, run) if policy is None else policy
 
-    states = (run_state(workspace, run) for run in runs)
+    states = (run_state(workspace, run, named[run.root]) for run in runs)
     return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
 
 
-def run_state(workspace: Workspace, run: Run) -> RunState:
+def run_state(workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None) -> RunState:
     """A run as the catalog and the decisions on disk have it now."""
     site = _site(workspace, run)
     now_ns = LocalStorage(site.root_path).now_ns()
@@ -113,17 +125,19 @@ def run_state(workspace: Workspace, run: Run) -> RunState:
         leftovers=workspace.reader.leftovers(run.root, run.path),
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
-        named_by=dict(_named_elsewhere(workspace, run)),
+        named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
     )
 
 
-def _named_elsewhere(workspace: Workspace, run: Run) -> Iterable[tuple[str, str]]:
-    """What state files name that do not lie beside it, with the state file: those are not rewritten."""
-    root_path = workspace.root(run.root).path
-    for state in workspace.reader.all_states(run.root):
-        for prefix in named_prefixes(state, root_path):
-            if posixpath.dirname(prefix) != posixpath.dirname(state.path):
-                yield prefix, state.path
+def named_elsewhere(workspace: Workspace, root: str) -> dict[str, str]:
+    """What state files of a root name that does not lie beside them, with the state file: those are not rewritten."""
+    root_path = workspace.root(root).path
+    return {
+        prefix: state.path
+        for state in workspace.reader.all_states(root)
+        for prefix in named_prefixes(state, root_path)
+        if posixpath.dirname(prefix) != posixpath.dirname(state.path)
+    }
 
 
 def execute(
@@ -192,15 +206,6 @@ def pin_of(workspace: Workspace, checkpoint: Checkpoint) -> Pin | Problem | None
     found, path = read_pins(folder, decisions), to_text(relative_to_run(checkpoint.path, checkpoint.run))
     here = (one for one in found.pins if (one.path, one.format) == (path, checkpoint.format))
     return next(iter(found.problems), None) or next(here, None)
-
-
-def pinned(workspace: Workspace, members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
-    """The pinned ones of a run's checkpoints, as (path, format); all of them where the pins cannot be understood."""
-    if not members:
-        return frozenset()
-    found = read_pins(*workspace.places(workspace.root(members[0].root), members[0].run))
-    texts = {one: to_text(relative_to_run(one.path, one.run)) for one in members}
-    return frozenset((one.path, one.format) for one in members if found.why(texts[one], one.format) is not None)
 
 
 def pin(workspace: Workspace, checkpoint: Checkpoint, note: str = "", actor: str | None = None) -> Pin:

@@ -69,10 +69,11 @@ def could_go(
     linked: list[tuple[str, PlannedFile]] = []  # files of several names: they may lie in several runs
     problems: list[Problem] = []
     alone = 0
+    elsewhere = {root.id: housekeeping.named_elsewhere(workspace, root.id) for root in workspace.reader.roots()}
     for run in runs:
         check()
         try:
-            (planned,) = housekeeping.plan(workspace, [run]).runs
+            (planned,) = housekeeping.plan(workspace, [run], elsewhere=elsewhere).runs
         except NotFoundError:
             continue
         except (CoreError, OSError) as error:

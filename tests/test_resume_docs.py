@@ -1,12 +1,14 @@
-"""The script in docs/resume.md works as it stands: it restores what was picked, and leaves what was taken back."""
+"""The script in docs/resume.md works as it stands: it restores what was picked, not what was taken back."""
 
 import os
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from core.resume.history import ManifestState
 from core.settings import load
 from core.workspace import Workspace
 
@@ -28,13 +30,17 @@ def trained_run(folder: Path) -> tuple[Any, Any]:
     return model, model.optimizer
 
 
-def follow(run: Path, model: Any, optimizer: Any) -> None:  # noqa: ANN401 - Keras has no types
-    """Run the script as a training job would."""
+def follow(run: Path, model: Any) -> None:  # noqa: ANN401 - Keras has no types
+    """Run the script as a training job would, for one epoch of one step at a time."""
     assert SCRIPT is not None
-    exec(SCRIPT[1], {"RUN": str(run), "model": model, "optimizer": optimizer})
+    data = {"X": np.ones((4, 2)), "Y": np.ones((4, 1)), "STEPS": 1, "EPOCHS": 3}
+    exec(SCRIPT[1], {"RUN": str(run), "model": model, **data})
 
 
-def test_a_job_restores_what_was_picked_unless_it_was_taken_back(tmp_path: Path) -> None:
+def test_a_job_restores_what_was_picked_and_its_manifest_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYPOINT_JOB", "docs")
     run = tmp_path / "runs" / "a"
     model, optimizer = trained_run(run)
     workspace = Workspace.open(load(roots_override=[tmp_path / "runs"]).model_copy(update={"home": tmp_path / "home"}))
@@ -42,19 +48,24 @@ def test_a_job_restores_what_was_picked_unless_it_was_taken_back(tmp_path: Path)
     found = workspace.find_run("a")
     older = next(item for item in workspace.members(found.root, "a") if item.path.endswith("ckpt-1"))
     proposal = workspace.propose(older)
-    manifest, _ = workspace.resume(older, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
-
-    follow(run, model, optimizer)
-    assert int(optimizer.iterations) == 1
+    accepted = [warning.id for warning in proposal.warnings]
+    manifest, _ = workspace.resume(older, proposal, note="", accepted=accepted)
 
     optimizer.iterations.assign(77)
+    follow(run, model)
+    assert int(optimizer.iterations) == 3  # one was restored, two were trained
+    assert workspace.manifests(found.root, "a")[0].state is ManifestState.FINISHED
+
+    manifest, _ = workspace.resume(older, proposal, note="", accepted=accepted)
     workspace.withdraw(found.root, "a", str(manifest.id))
-    follow(run, model, optimizer)
-    assert int(optimizer.iterations) == 77
+    follow(run, model)
+    assert int(optimizer.iterations) == 3  # the newest had two
+    assert workspace.manifests(found.root, "a")[0].state is ManifestState.WITHDRAWN
     workspace.close()
 
 
-def test_without_a_manifest_nothing_happens(tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-        follow(tmp_path, None, None)
+def test_without_a_manifest_and_a_checkpoint_it_trains_from_the_start(tmp_path: Path) -> None:
+    model, optimizer = trained_run(tmp_path / "elsewhere")
+    optimizer.iterations.assign(0)
+    follow(tmp_path / "new", model)
+    assert int(optimizer.iterations) == 3

@@ -58,7 +58,7 @@ def page(browser: "Browser", server: Server) -> Iterator["Page"]:
     own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
     tab.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
     tab.on("dialog", lambda dialog: foreign.append(f"dialog: {dialog.message}"))
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(60_000)
     yield tab
     assert tab.locator("[data-testid=stException]").count() == 0
     assert tab.get_by_text(frame.UNEXPECTED).count() == 0

@@ -4,6 +4,9 @@ FRAMEWORK is keras, tf_keras or module (a tf.Module with a loop of its own). Wit
 in every form that the framework has, each in a run of its own below RUNS; else it resumes in the run ONLY and saves
 in that form. With KILL it kills itself in mid of that epoch (counted from 0). It writes `result-ONLY.json`: where it
 began, the loss of each step, the final weights and optimizer state, and the warnings.
+
+`train_job.py FRAMEWORK RUNS refused RUN…` only tries to resume in runs that another framework wrote, and notes what
+was said and whether all values stayed as they were.
 """
 
 import json
@@ -19,10 +22,10 @@ import numpy as np
 import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from core.resume.client import Start, resume
+from core.resume.client import ResumeError, Start, resume
 
 FRAMEWORK, RUNS, ONLY = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-KILL = int(sys.argv[4]) if len(sys.argv) > 4 else None
+KILL = int(sys.argv[4]) if len(sys.argv) > 4 and ONLY != "refused" else None
 EPOCHS, STEPS, BATCH = 6, 4, 8
 DATA = np.random.default_rng(0)
 X = DATA.normal(size=(STEPS * BATCH, 3)).astype("float32")
@@ -43,6 +46,20 @@ def values_of(optimizer: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
     return list(own() if callable(own) else own)
 
 
+def be_refused(model: Any) -> None:  # noqa: ANN401
+    """Try each of the runs."""
+    model.optimizer.build(model.trainable_variables)
+    said = {}
+    before = [value.numpy().tobytes() for value in [*model.weights, *values_of(model.optimizer)]]
+    for run in sys.argv[4:]:
+        try:
+            said[run] = (f"restored {resume(RUNS / run, model=model).source}", False)
+        except ResumeError as error:
+            after = [value.numpy().tobytes() for value in [*model.weights, *values_of(model.optimizer)]]
+            said[run] = (str(error), before == after)
+    (RUNS / "result-refused.json").write_text(json.dumps(said))
+
+
 def train_keras(keras: Any) -> None:  # noqa: ANN401 - either package
     """Train with fit() in Keras 3 or tf-keras."""
     keras.utils.set_random_seed(1 if ONLY == "-" else 2)  # what is restored must not depend on the first weights
@@ -50,6 +67,10 @@ def train_keras(keras: Any) -> None:  # noqa: ANN401 - either package
         [keras.layers.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
     )
     model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+
+    if ONLY == "refused":
+        be_refused(model)
+        return
 
     class Noted(keras.callbacks.Callback):  # type: ignore[misc]
         """The loss of each step, saves after each epoch in every form, and the kill."""

@@ -14,6 +14,7 @@ from core.cli.health import health_command
 from core.cli.mend import mend_command
 from core.cli.naming import checkpoint_named
 from core.cli.quarantine import pin_command, purge_command, quarantine_command, undo_command
+from core.cli.resume_env import resume_env_command
 from core.cli.session import (
     NOTHING_RESTORABLE,
     AsJson,
@@ -70,6 +71,7 @@ app.command("quarantine")(quarantine_command)
 app.command("undo")(undo_command)
 app.command("purge")(purge_command)
 app.command("pin")(pin_command)
+app.command("resume-env")(resume_env_command)
 
 
 @app.command("index")

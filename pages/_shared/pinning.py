@@ -7,8 +7,10 @@ from functools import partial
 import streamlit as st
 
 from core import housekeeping
-from core.decisions.pins import Pin
+from core.decisions.pins import Pin, read_pins
+from core.decisions.places import relative_to_run
 from core.errors import CoreError
+from core.fs.names import to_text
 from core.model import Checkpoint, Format, Problem
 from pages._shared import acting, links, service
 from pages._shared import format as fmt
@@ -51,11 +53,16 @@ def told(checkpoint: Checkpoint, now: datetime) -> None:
 
 
 def pinned(members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
-    """The pinned ones of a run's checkpoints, as (path, format)."""
+    """The pinned ones of a run's checkpoints, as (path, format); all of them where the pins cannot be understood."""
+    if not members:
+        return frozenset()
+    workspace, run = service.workspace(), members[0].run
     try:
-        return housekeeping.pinned(service.workspace(), members)
+        found = read_pins(*workspace.places(workspace.root(members[0].root), run))
     except CoreError:
-        return frozenset()  # as below
+        return frozenset()  # the run's folder went away, as above
+    why = {(one.path, one.format): found.why(to_text(relative_to_run(one.path, run)), one.format) for one in members}
+    return frozenset(key for key, reason in why.items() if reason is not None)
 
 
 @st.dialog("Pin this checkpoint", icon=":material/keep:", on_dismiss=acting.close)

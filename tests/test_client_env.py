@@ -1,0 +1,93 @@
+"""`resume-env`: a shell gets what the job would be told, whatever the names hold, and nothing is claimed."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from core.cli.resume_env import resume_env_command
+from core.resume import client
+from core.workspace import Workspace
+from tests.conftest import Opener
+from tests.trees import save
+
+pytestmark = pytest.mark.usefixtures("plain_environment")
+app = typer.Typer()
+app.command()(resume_env_command)
+
+
+def exported(root: Path, run: str) -> dict[str, str]:
+    """The variables that a shell has after `eval` of what the command prints."""
+    done = CliRunner().invoke(app, ["--root", str(root), run])
+    assert done.exit_code == 0, done.output
+    shell = subprocess.run(
+        ["sh", "-c", 'eval "$(cat)"; env -0'], input=done.stdout_bytes, capture_output=True, check=True
+    )
+    lines = [line.partition("=") for line in os.fsdecode(shell.stdout).split("\0")]
+    return {name.removeprefix("RESUME_"): value for name, _, value in lines if name.startswith("RESUME_")}
+
+
+def hand_over(workspace: Workspace, run: str) -> str:
+    """Write the manifest of a run's latest checkpoint; its id."""
+    workspace.refresh()
+    found = workspace.find_run(run)
+    [choice] = workspace.choices(found.root, found.path)
+    assert choice.chosen is not None
+    proposal = workspace.propose(choice.chosen)
+    accepted = [warning.id for warning in proposal.warnings]
+    return workspace.resume(choice.chosen, proposal, note="", accepted=accepted)[0].id
+
+
+@pytest.mark.parametrize("name", ["a", "it's $(a) run", "r\udce9sum\udce9"], ids=["plain", "quotes", "not-utf-8"])
+def test_a_shell_gets_the_manifest_in_place(tmp_path: Path, workspace: Opener, name: str) -> None:
+    root = tmp_path / "root"
+    save(root / name / "checkpoints", 200)
+    opened = workspace(root)
+    opened.refresh()
+    assert exported(root, name)["STATE"] == "none"
+    identity = hand_over(opened, name)
+    assert exported(root, name) == {
+        "RUN": str(root / name),
+        "STATE": "pending",
+        "MANIFEST": identity,
+        "MODE": "continue",
+        "CHECKPOINT": str(root / name / "checkpoints/ckpt-200"),
+        "FORMAT": "tf-bundle",
+        "API": "tf.train.Checkpoint.restore",
+        "STEP": "200",
+        "EPOCH": "",
+        "JOB": "",
+    }
+    assert not (root / name / ".waypoint/claims").exists()
+
+
+def test_it_says_what_the_client_follows(tmp_path: Path, workspace: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYPOINT_JOB", "night")
+    root = tmp_path / "root"
+    save(root / "a", 200)
+    opened = workspace(root)
+    identity = hand_over(opened, "a")
+    found = opened.find_run("a")
+    opened.withdraw(found.root, "a", identity)
+    assert exported(root, "a")["STATE"] == "none"
+    assert client.governing([root / "a"]) == (None, None)
+    opened.reinstate(found.root, "a", identity)
+    decision = client.decide(root / "a")
+    said = exported(root, "a")
+    assert (said["STATE"], said["JOB"], said["MANIFEST"]) == ("claimed", "waypoint-night", identity)
+    decision.note(finished_at="2026-01-31T09:30:00Z")
+    assert exported(root, "a")["STATE"] == "none"
+    assert client.governing([root / "a"]) == (None, None)
+
+
+def test_as_json_unknown_values_are_null(tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "root"
+    save(root / "a", 200)
+    hand_over(workspace(root), "a")
+    done = CliRunner().invoke(app, ["--root", str(root), "--json", "a"])
+    said = json.loads(done.stdout)
+    assert (said["state"], said["step"], said["epoch"], said["job"]) == ("pending", 200, None, None)
