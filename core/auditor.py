@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from sqlalchemy.exc import OperationalError
 
-from core import housekeeping
+from core import accounts, housekeeping
+from core.accounts import Audited
 from core.catalog.filters import CheckpointFilter
 from core.errors import BusyError, CoreError, NotFoundError
 from core.fs.names import to_text
-from core.housekeeping import Audited
 from core.index.options import CancelledError
 from core.model import Problem
 from core.storage.tiles import LARGEST, RunKey, tiles
@@ -109,16 +109,16 @@ class Auditor:
 
     def _load(self) -> None:
         """What the last server left behind."""
-        audited = housekeeping.last_audit(self._workspace)
+        audited = accounts.last_audit(self._workspace)
         if audited is not None:
             self._finish(audited, None, [])
 
     def _look(self) -> None:
         workspace = self._workspace
-        audited = housekeeping.audit(workspace)
+        audited = accounts.audit(workspace)
         has_changed, problems = self._settle(audited.usage.quarantines)
         if has_changed:
-            audited = housekeeping.audit(workspace)
+            audited = accounts.audit(workspace)
         going, unplanned = could_go(workspace, workspace.runs(), self._check)
         self._finish(audited, going, [*problems, *unplanned])
 
@@ -144,7 +144,7 @@ class Auditor:
         counts = {(run.root, run.path): run.checkpoints for run in workspace.runs()}
         largest = workspace.reader.checkpoints(CheckpointFilter(), sort="bytes", limit=LARGEST).items
         drawn = tiles(audited.usage, largest, counts)
-        growths = housekeeping.growth_since(workspace, GROWTH_DAYS)
+        growths = accounts.growth_since(workspace, GROWTH_DAYS)
         with self._lock:
             # Also where somebody acted while the walk went on: it may have passed there before.
             places = {*audited.usage.quarantines, *((one.root, one.run) for one in self._survey.batches)}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core import housekeeping
+from core.accounts import Audited
 from core.errors import CoreError, NotFoundError
 from core.fs.names import to_text
-from core.housekeeping import Audited
 from core.model import Problem, Run
 from core.storage.batches import Batch
 from core.storage.growth import Growths

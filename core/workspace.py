@@ -84,7 +84,7 @@ class Workspace:
         """
         found: list[Run] = []
         for root in self.reader.roots():
-            name = _relative(text, root.path)
+            name = relative(text, root.path)
             if name is None:
                 continue
             try:
@@ -196,7 +196,7 @@ class Workspace:
         return run_folder(root.path, run), None if base is None else decisions_folder(base, root.id, run)
 
 
-def _relative(text: str, root_path: str) -> str | None:
+def relative(text: str, root_path: str) -> str | None:
     """What a person typed, as a run's path in this root; None for an absolute path elsewhere."""
     name = posixpath.normpath(from_text(text))
     if not posixpath.isabs(name):

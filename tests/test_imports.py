@@ -29,7 +29,7 @@ LAYERS = (
     ("resume",),
     ("storage",),
     ("workspace",),
-    ("care", "housekeeping"),
+    ("accounts", "care", "housekeeping"),
     ("survey",),
     ("auditor",),
     ("cli",),

@@ -153,3 +153,15 @@ def test_what_a_state_file_in_another_folder_names_stays(root: Path) -> None:
     assert gone(document) == ["ckpts/ckpt-3"]
     stays = {item["path"]: item["reasons"] for item in document["stays"]}
     assert stays["ckpts/ckpt-2"] == ["named by a state file in another folder, c/checkpoint"]
+
+
+def test_a_run_of_which_all_went_comes_back(root: Path) -> None:
+    """Nothing but a leftover lay there, so that no run is left to be found by its name."""
+    index_of(save(root / "d", 1)).unlink()
+    before = files(root)
+    (done,) = answer("quarantine", "d")
+    assert done["moved"] == ["ckpt-1"]
+    assert run("ls", "d").exit_code == 2
+    assert answer("undo", "d")[0]["batch"] == done["batch"]
+    assert answer("undo", "d", done["batch"])["stage"] == "undone"
+    assert files(root) == before

@@ -1,5 +1,6 @@
 """`quarantine`, `undo`, `purge`, `pin`: what is done about disk space."""
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ from core.storage.journal import short_id
 from core.storage.planned import RunPlan
 from core.storage.policies import Policy
 from core.storage.retention import policy_for
-from core.workspace import Workspace
+from core.workspace import Workspace, relative
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]
@@ -120,7 +121,7 @@ def undo_command(
     """Bring a batch back from quarantine; without BATCH, list the run's batches."""
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "undo", cached=cached)
-        found = workspace.find_run(run)
+        found = _holder(workspace, run)
         if not dry_run:
             housekeeping.recover_run(workspace, found)
         known = housekeeping.run_batches(workspace, found)
@@ -160,7 +161,7 @@ def purge_command(
         raise typer.BadParameter("name a batch, or say --older-than", param_hint="BATCH")
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "purge", cached=cached)
-        found = workspace.find_run(run)
+        found = _holder(workspace, run)
         if dry_run:
             chosen = [item for item in housekeeping.run_batches(workspace, found).batches if item.undoable]
             if batch is not None:
@@ -204,6 +205,19 @@ def pin_command(
                 print_json({"pinned": not remove, "path": made.path, "format": made.format.value, "note": made.note})
         say(f"{'would be ' if dry_run else ''}{verb}: {to_text(item.path)}")
         raise typer.Exit(code)
+
+
+def _holder(workspace: Workspace, name: str) -> Run:
+    """The run that batches lie in: all of it may have gone into quarantine, so that it is no run at present."""
+    try:
+        return workspace.find_run(name)
+    except NotFoundError:
+        for root in workspace.reader.roots():
+            path = relative(name, root.path)
+            if path is not None:
+                with contextlib.suppress(NotFoundError):
+                    return housekeeping.quarantined_run(workspace, root.id, path)
+        raise
 
 
 def _print_batches(run: Run, items: list[Batch], *, as_json: bool) -> None:

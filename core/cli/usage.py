@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from core import housekeeping
+from core import accounts, housekeeping
 from core.cli import policy as options
 from core.cli.policy import asked_policy
 from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
@@ -28,7 +28,7 @@ def usage_command(roots: Roots = None, as_json: AsJson = False, cached: Cached =
     """Where the disk went: bytes by root, run, format, contents, kind and age. `--cached`: the last audit."""
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "usage", cached=cached)
-        found = (housekeeping.last_audit(workspace) if cached else None) or housekeeping.audit(workspace)
+        found = (accounts.last_audit(workspace) if cached else None) or accounts.audit(workspace)
         if as_json:
             print_json(usage_document(found.usage, {root.id: root.path for root in workspace.reader.roots()}))
         else:
