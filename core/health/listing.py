@@ -17,7 +17,7 @@ def judge_listing(
     """Findings about the intact bundles of a run; each series is ordered, newest last."""
     by_folder: dict[str, list[Checkpoint]] = {}
     for item in (item for one in series for item in one if item.format in _LISTED and item.restorable):
-        by_folder.setdefault(posixpath.dirname(item.path), []).append(item)
+        by_folder.setdefault(item.folder, []).append(item)
     known = {posixpath.dirname(state.path): state for state in states}
     for folder, items in by_folder.items():
         state = known.get(folder)

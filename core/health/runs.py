@@ -26,6 +26,8 @@ def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Find
 
 def _optimizer_lost(members: Sequence[Checkpoint]) -> Iterable[Finding]:
     """With and without the optimizer are two series, as their variables differ: here names tell what belongs."""
+    if len({item.facts.has_optimizer for item in members}) < 2:
+        return
     places: dict[tuple[str, str, str], list[Checkpoint]] = {}
     for item in members:
         if item.restorable and item.facts.contents is not Contents.UNKNOWN:
