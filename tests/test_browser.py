@@ -13,19 +13,15 @@ import pytest
 
 from core.fs.names import short_id
 from core.resume.manifest import parse
-from pages._shared import frame
+from tests.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium, playwright
 from tests.pages_server import Server, copy_samples, serve
 from tests.trees import flip, save, state
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
+pytestmark = needs_chromium
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 ROW, HEAD, NAME = 35, 38, 90  # pixels of a table: a row, the head, from the left to a name
 
 
@@ -49,28 +45,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    with playwright.sync_playwright() as driver:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        launched = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield launched
-        launched.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.fixture
 def page(browser: "Browser", server: Server) -> Iterator["Page"]:
-    """A fresh tab; afterwards no request may have left for another host and no script of a name may have run."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.url)
-    tab = context.new_page()
-    foreign: list[str] = []
-    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
-    tab.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
-    tab.on("dialog", lambda dialog: foreign.append(f"dialog: {dialog.message}"))
-    tab.set_default_timeout(60_000)
-    yield tab
-    assert tab.locator("[data-testid=stException]").count() == 0
-    assert tab.get_by_text(frame.UNEXPECTED).count() == 0
-    context.close()
-    assert foreign == []
+    with fresh_tab(browser, server) as tab:
+        yield tab
 
 
 def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page", server: Server) -> None:

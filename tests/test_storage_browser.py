@@ -1,7 +1,6 @@
 """Disk space in a real browser: find what is large, try a policy, move, undo, purge, pin, download."""
 
 import csv
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.fs.names import short_id
-from pages._shared import frame
+from tests.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium
 from tests.pages_server import Server, serve
 from tests.trees import index_of, save, shard_of, state, write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
+pytestmark = needs_chromium
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 FORMULA = '=HYPERLINK("x")'
 
 
@@ -42,28 +37,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    with playwright.sync_playwright() as driver:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        launched = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield launched
-        launched.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.fixture
 def page(browser: "Browser", server: Server) -> Iterator["Page"]:
-    """A fresh tab; afterwards no request may have left for another host and no script of a name may have run."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1600}, base_url=server.url)
-    tab = context.new_page()
-    foreign: list[str] = []
-    own = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
-    tab.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
-    tab.on("dialog", lambda dialog: foreign.append(f"dialog: {dialog.message}"))
-    tab.set_default_timeout(60_000)
-    yield tab
-    assert tab.locator("[data-testid=stException]").count() == 0
-    assert tab.get_by_text(frame.UNEXPECTED).count() == 0
-    context.close()
-    assert foreign == []
+    with fresh_tab(browser, server, 1600) as tab:
+        yield tab
 
 
 def added_up(page: "Page", query: str = "") -> None:
