@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from core.catalog.filters import FindingFilter
 from core.decisions import pins
 from core.decisions.lease import is_leased
 from core.decisions.pins import Pin, read_pins
@@ -61,6 +62,7 @@ def run_state(workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None
     """A run as the catalog and the decisions on disk have it now."""
     site = _site(workspace, run)
     now_ns = LocalStorage(site.root_path).now_ns()
+    accepted = workspace.reader.findings(FindingFilter(root=run.root, run=run.path, accepted=True), limit=None)
     return RunState(
         root=run.root,
         root_path=site.root_path,
@@ -72,6 +74,7 @@ def run_state(workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
+        accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
     )
 
 

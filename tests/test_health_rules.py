@@ -46,7 +46,7 @@ THREE = [a_member(f"ckpt-{step}", step=step) for step in (1, 2, 3)]
         pytest.param(
             THREE[:2],
             [a_state("ckpt-2")],
-            [("run/ckpts/ckpt-1", "untracked", "It is not the only one that run/ckpts/checkpoint lists.")],
+            [("run/ckpts/ckpt-1", "untracked", "run/ckpts/checkpoint lists only one, and not this.")],
             id="only-the-latest-listed",
         ),
         pytest.param(THREE[:1], [a_state("/elsewhere/ckpt-1")], [], id="moved-names-count-as-listed"),

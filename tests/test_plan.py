@@ -190,7 +190,10 @@ def test_an_index_without_shards_is_a_leftover_unless_it_is_all_there_is() -> No
     orphan = damaged("ckpt-1", 1, "orphan-index")
     plan = plan_of(a_state(orphan, *members(2)), Policy())
     assert [(item.kind, item.path) for item in plan.runs[0].items] == [(ItemKind.LEFTOVER, "ckpts/ckpt-1")]
-    assert why(plan_of(a_state(orphan)), "ckpts/ckpt-1") == ("sole member of its series",)
+    assert why(plan_of(a_state(orphan)), "ckpts/ckpt-1")[0] == "sole member of its series"
+    newest = damaged("ckpt-9", 9, "orphan-index")
+    (reason,) = why(plan_of(a_state(newest, *members(2)), Policy()), "ckpts/ckpt-9")
+    assert reason.startswith("damaged, and nothing newer can be restored")
     young = a_state(orphan, *members(2), now_ns=orphan.files[0].mtime_ns + 10**9)
     assert goes(plan_of(young)) == []
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from core import care
+from core.catalog.filters import FindingFilter
+from tests.conftest import Opener
 from tests.test_cli import answer, run
-from tests.trees import index_of, save, state
+from tests.trees import index_of, save, shard_of, state
 
 
 @pytest.fixture
@@ -165,3 +168,31 @@ def test_a_run_of_which_all_went_comes_back(root: Path) -> None:
     assert answer("undo", "d")[0]["batch"] == done["batch"]
     assert answer("undo", "d", done["batch"])["stage"] == "undone"
     assert files(root) == before
+
+
+def test_what_was_accepted_stays(root: Path, workspace: Opener) -> None:
+    opened = workspace(root)
+    opened.refresh()
+    (placed,) = opened.reader.findings(FindingFilter(rule="orphan-shard"))
+    care.accept(opened, placed, "for the report")
+    document = answer("plan", "a")["runs"][0]
+    assert gone(document) == []
+    assert {item["path"]: item["reasons"] for item in document["stays"]}["ckpt-9"] == [
+        "accepted as it is: for the report"
+    ]
+
+
+def test_the_newest_save_stays_also_without_its_shards(root: Path) -> None:
+    shard_of(root / "a" / "ckpt-5").unlink()
+    document = answer("plan", "a", "--latest", 2)["runs"][0]
+    assert "ckpt-5" not in gone(document)
+    shard_of(root / "a" / "ckpt-3").unlink()
+    assert "ckpt-3" in gone(answer("plan", "a")["runs"][0])
+
+
+def test_a_checkpoint_may_be_named_by_its_last_name(root: Path) -> None:
+    (root / "a" / "resume_manifest.json").unlink(missing_ok=True)
+    save(root / "a" / "ckpts", 2)
+    save(root / "a" / "ckpts", 12)
+    assert answer("pin", "a", "ckpt-12")["path"] == "ckpts/ckpt-12"
+    assert answer("pin", "a", "ckpt-2")["path"] == "ckpt-2"  # relative to the run comes first

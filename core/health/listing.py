@@ -33,10 +33,13 @@ def judge_listing(
 def _untracked(items: Iterable[Checkpoint], state: StateFile, root_path: str) -> Iterable[Finding]:
     listed = places(state, root_path)
     number = len(set(listed.values()))
-    which = "the only one" if number == 1 else f"among the {number:,}"
+    name = to_text(state.path)
+    reason = (
+        f"{name} lists only one, and not this." if number == 1 else f"It is not among the {number:,} that {name} lists."
+    )
     for item in items:
         if item.path not in listed:
-            yield finding("untracked", item.path, f"It is not {which} that {to_text(state.path)} lists.")
+            yield finding("untracked", item.path, reason)
 
 
 def places(state: StateFile, root_path: str) -> Mapping[str, str]:

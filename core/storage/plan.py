@@ -54,13 +54,13 @@ def _series(state: RunState, series: Sequence[Checkpoint], policy: Policy, grace
     kept = _kept(state, series, policy)
     for place, item in enumerate(series):
         why = [*_placed(series, place, latest), *_decided(state, item.path, item.format)]
+        if not item.restorable and place > latest and item.health is not Health.WRITING:
+            why.append("damaged, and nothing newer can be restored: its files may be brought back")
         if is_leftover(item):
             yield _leftover_row(state, item, why, policy, grace)
             continue
         if item.health is Health.WRITING:
             why.append("being written")
-        if not item.restorable and place > latest:
-            why.append("damaged, and nothing newer can be restored: its files may be brought back")
         if _is_linked(item):
             why.append("a part of it lies behind a link out of the root")
         if state.is_live:
@@ -112,6 +112,8 @@ def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
     text = _text(state, path)
     pinned = state.pins.why(text, form)
     reasons = [] if pinned is None else [pinned]
+    if (note := state.accepted.get(path)) is not None:
+        reasons.append(f"accepted as it is: {note}" if note else "accepted as it is")
     if (named_by := state.named_by.get(path)) is not None:
         reasons.append(f"named by a state file in another folder, {to_text(named_by)}")
     reasons += [

@@ -38,7 +38,8 @@ class ItemKind(StrEnum):
 class RunState:
     """What is known of one run now: by the catalog, and by the decisions on disk, read for this. `run` is relative to
     the root, `now_ns` the time of the disk's clock, `is_live` also for a fresh lease. `named_by` tells of checkpoints
-    (relative to the root) which state file in another folder names them.
+    (relative to the root) which state file in another folder names them, `accepted` gives the notes of those who said
+    that a thing is so on purpose.
     """
 
     root: str
@@ -51,6 +52,7 @@ class RunState:
     pins: Pins
     manifests: Manifests
     named_by: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
