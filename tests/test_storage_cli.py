@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -196,3 +197,21 @@ def test_a_checkpoint_may_be_named_by_its_last_name(root: Path) -> None:
     save(root / "a" / "ckpts", 12)
     assert answer("pin", "a", "ckpt-12")["path"] == "ckpts/ckpt-12"
     assert answer("pin", "a", "ckpt-2")["path"] == "ckpt-2"  # relative to the run comes first
+
+
+def test_without_its_catalog_nothing_that_people_decided_is_lost(root: Path, workspace: Opener, tmp_path: Path) -> None:
+    index_of(save(root / "b", 7)).unlink()
+    opened = workspace(root)
+    opened.refresh()
+    (placed,) = opened.reader.findings(FindingFilter(rule="orphan-shard", run="b"))
+    care.accept(opened, placed, "so")
+    answer("pin", "a", "ckpt-2", "--note", "paper")
+    (done,) = answer("quarantine", "a", "--latest", 2)
+    manifest = answer("resume", "a")
+    before = answer("health"), answer("plan", "a", "--latest", 2)["runs"], answer("undo", "a")
+    shutil.rmtree(tmp_path / "home")
+    assert (answer("health"), answer("plan", "a", "--latest", 2)["runs"], answer("undo", "a")) == before
+    assert answer("undo", "a")[0]["batch"] == done["batch"]
+    assert answer("resume-env", "a")["manifest"] == manifest["id"]
+    assert "pinned by" in json.dumps(answer("plan", "a", "--latest", 2))
+    assert not [row for row in answer("health", "b") if row["rule"] == "orphan-shard"]
