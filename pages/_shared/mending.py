@@ -68,7 +68,7 @@ def point_button(checkpoint: Checkpoint) -> None:
         st.button(
             "Point latest_checkpoint here…",
             key="point",
-            icon=":material/push_pin:",
+            icon=":material/my_location:",
             disabled=not checkpoint.restorable,
             help="See what the state file would say, so that `tf.train.latest_checkpoint` gives this one.",
             on_click=_open,
