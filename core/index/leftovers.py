@@ -12,17 +12,23 @@ _SHOWN_FILES = 3
 def leftovers(folder: str, groups: Groups, now_ns: int, grace_ns: int) -> tuple[Leftover, ...]:
     """Shards without an index and what unfinished saves left; those within the grace are being written."""
     found: list[Leftover] = []
-    sources = (
-        ("orphan-shard", groups.shards_only, "without an index"),
-        ("interrupted-save", groups.temps, "from a save that did not finish"),
-    )
-    for rule, places, what in sources:
+    sources = (("orphan-shard", groups.shards_only, _without_index), ("interrupted-save", groups.temps, _unfinished))
+    for rule, places, told in sources:
         for name, parts in places.items():
             young = is_young(max(file.mtime_ns for file in parts), now_ns, grace_ns)
-            reason = f"{_listed(parts)} {what}: {size_text(sum(file.size for file in parts))}."
+            reason = f"{told(parts)}: {size_text(sum(file.size for file in parts))}."
             path = join(folder, name)
             found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
     return tuple(found)
+
+
+def _without_index(files: list[FileStat]) -> str:
+    return f"{_listed(files)} without an index"
+
+
+def _unfinished(files: list[FileStat]) -> str:
+    """Their names are TensorFlow's own and tell nothing; the place is named after the save."""
+    return f"{len(files):,} {'file' if len(files) == 1 else 'files'} of a save that did not finish"
 
 
 def _listed(files: list[FileStat]) -> str:
