@@ -1,6 +1,6 @@
 """Where the disk went, as pages and the shell ask for it: the audit that was kept last, a new one, growth."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,12 +27,12 @@ class Audited:
 
 def audit(workspace: Workspace) -> Audited:
     """Walk every root now, and keep what was found. Takes as long as a few `du`."""
-    roots = []
+    roots, every = [], workspace.runs()
     for root in workspace.reader.roots():
-        runs = [run.path for run in workspace.runs() if run.root == root.id]
+        runs = [run.path for run in every if run.root == root.id]
         # Run by run: all checkpoints at once would need gigabytes.
         members = (item for run in runs for item in workspace.members(root.id, run))
-        left = [(run, item) for run, item in workspace.reader.all_leftovers(root.id)]
+        left = workspace.reader.all_leftovers(root.id)
         roots.append(AuditRoot(id=root.id, storage=LocalStorage(root.path), known=known_files(runs, members, left)))
     now = workspace.now()
     usage = auditing.audit(roots, int(now.timestamp()) * 1_000_000_000)
@@ -59,9 +59,6 @@ def growth_since(workspace: Workspace, days: float) -> Growths | None:
     if not pairs:
         return None
     return growth(_rows(first[root] for root in pairs), _rows(last[root] for root in pairs))
-
-
-Elsewhere = Mapping[str, str]
 
 
 def _scope(workspace: Workspace) -> str:

@@ -27,7 +27,7 @@ from core.storage.planned import Plan, RunPlan, RunState
 from core.storage.policies import Policy
 from core.storage.purge import Purged, purge, purge_older
 from core.storage.quarantine import Act, Quarantined, quarantine
-from core.storage.recover import Recovered, recover
+from core.storage.recover import Recovered, needs_recovery, recover
 from core.storage.retention import policy_for
 from core.storage.returns import Returned
 from core.storage.undo import OnConflict, undo
@@ -131,6 +131,8 @@ def batch_files(workspace: Workspace, run: Run, batch: str) -> tuple[JournalFile
 
 def recover_run(workspace: Workspace, run: Run, actor: str | None = None) -> tuple[Recovered, ...]:
     """End what a kill left half-done in a run."""
+    if not needs_recovery(_site(workspace, run).folder):
+        return ()
     return recover(ground(workspace, run), actor=actor or workspace.settings.actor, now=workspace.now())
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from core.decisions.places import HIDDEN
 from core.errors import CoreError
 from core.fs.names import to_text
-from core.model import Format, Problem
+from core.model import Problem
 from core.storage.acting import batch_names
 from core.storage.journal import (
     FOLDER,
     ID,
     PURGED_END,
     Act,
+    ItemSummary,
     Journal,
     JournalKind,
     PurgedBatch,
@@ -22,19 +23,8 @@ from core.storage.journal import (
 )
 from core.storage.journal_files import read_journal, read_purged
 from core.storage.moves import held
-from core.storage.planned import ItemKind, freed
+from core.storage.planned import freed
 from core.storage.recover import HALF
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchItem:
-    """A checkpoint or leftover of a batch, its path as text relative to the run; `bytes` is the apparent size."""
-
-    kind: ItemKind
-    path: str
-    format: Format | None
-    files: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +39,7 @@ class Batch:
     at: datetime
     note: str
     stage: Stage
-    items: tuple[BatchItem, ...]
+    items: tuple[ItemSummary, ...]
     freed_bytes: int
     ended: Act | None
     problems: tuple[Problem, ...] = ()
@@ -117,16 +107,7 @@ def _batch(place: Path, journal: Journal) -> Batch:
         at=journal.at,
         note=journal.note,
         stage=journal.stage,
-        items=tuple(
-            BatchItem(
-                kind=item.kind,
-                path=item.path,
-                format=item.format,
-                files=len(item.files),
-                bytes=sum(file.size for file in item.files),
-            )
-            for item in journal.items
-        ),
+        items=tuple(item.summary for item in journal.items),
         freed_bytes=freed((str(place), file) for file in lying),
         ended=journal.purge or journal.undo,
         problems=tuple(problems),
@@ -141,10 +122,7 @@ def _purged(record: PurgedBatch) -> Batch:
         at=record.at,
         note=record.note,
         stage=Stage.PURGED,
-        items=tuple(
-            BatchItem(kind=item.kind, path=item.path, format=item.format, files=item.files, bytes=item.bytes)
-            for item in record.items
-        ),
+        items=record.items,
         freed_bytes=record.purge.freed_bytes,
         ended=record.purge,
     )

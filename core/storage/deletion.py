@@ -14,7 +14,6 @@ from core.storage.journal import (
     VERSION,
     Journal,
     PurgedBatch,
-    PurgedItem,
 )
 from core.storage.journal_files import write_purged
 from core.storage.moves import lies
@@ -51,15 +50,6 @@ def _record(journal: Journal) -> PurgedBatch:
         by=journal.by,
         at=journal.at,
         note=journal.note,
-        items=tuple(
-            PurgedItem(
-                kind=item.kind,
-                path=item.path,
-                format=item.format,
-                files=len(item.files),
-                bytes=sum(file.size for file in item.files),
-            )
-            for item in journal.items
-        ),
+        items=tuple(item.summary for item in journal.items),
         purge=journal.purge,
     )

@@ -113,6 +113,18 @@ class JournalFolder(_Part):
         return from_text(self.path)
 
 
+class ItemSummary(_Part):
+    """A checkpoint or a leftover without its files: what pages show, and all that stays of one that was purged. `bytes`
+    is the apparent size.
+    """
+
+    kind: ItemKind
+    path: Place
+    format: Format | None
+    files: Count
+    bytes: Count
+
+
 class JournalItem(_Part):
     """A checkpoint or a leftover: its files in the order in which they go, and why it went. `elsewhere` is the folder
     in which undo puts it because its own place is taken; the files keep their names.
@@ -124,6 +136,12 @@ class JournalItem(_Part):
     reason: str
     files: tuple[JournalFile, ...]
     elsewhere: InRun | None = None
+
+    @property
+    def summary(self) -> ItemSummary:
+        """The item without its files."""
+        size = sum(file.size for file in self.files)
+        return ItemSummary(kind=self.kind, path=self.path, format=self.format, files=len(self.files), bytes=size)
 
     @property
     def parent(self) -> str:
@@ -181,16 +199,6 @@ class Journal(_Part):
         return tuple(file for item in self.items for file in item.files)
 
 
-class PurgedItem(_Part):
-    """What is left to say of an item: its files are gone."""
-
-    kind: ItemKind
-    path: Place
-    format: Format | None
-    files: Count
-    bytes: Count
-
-
 class PurgedBatch(_Part):
     """`<batch>.purged.json`, what stays of a batch after its purge."""
 
@@ -200,7 +208,7 @@ class PurgedBatch(_Part):
     by: str
     at: Moment
     note: str
-    items: tuple[PurgedItem, ...]
+    items: tuple[ItemSummary, ...]
     purge: Purge
 
 
