@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from core import accounts, housekeeping
 from core.accounts import Audited
+from core.background import Background
 from core.catalog.filters import CheckpointFilter
 from core.errors import BusyError, CoreError, NotFoundError
 from core.fs.names import to_text
@@ -30,34 +31,22 @@ EVERY_S = 600.0
 _log = logging.getLogger(__name__)
 
 
-class Auditor:
-    """Looks after the indexer, in a daemon thread of its own, or with `look` in the caller's."""
+class Auditor(Background):
+    """Looks after the indexer, in a daemon thread of its own, or with `look` in the caller's. When it is stopped it
+    ends at the next run, or when the walk is done.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
+        super().__init__("waypoint-auditor")
         self._workspace = workspace
         self._lock, self._looking = threading.Lock(), threading.Lock()
-        self._wake, self._stopping = threading.Event(), False
         self._is_wanted, self._looked_at = True, 0.0
-        self._thread: threading.Thread | None = None
         self._survey = Survey()
 
     @property
     def survey(self) -> Survey:
         """An immutable picture of the moment."""
         return self._survey
-
-    def start(self) -> None:
-        """Start the thread; a second call does nothing."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="waypoint-auditor", daemon=True)
-            self._thread.start()
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """Ask the thread to end and wait for it: it ends at the next run, or when the walk is done."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
 
     def want(self) -> None:
         """Ask for a look after the next deep pass, however short ago the last one was."""

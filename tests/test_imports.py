@@ -13,7 +13,7 @@ HERE = Path(__file__).parents[1]
 CORE = HERE / "core"
 # From the lowest layer to the highest; those in one row do not know each other.
 LAYERS = (
-    ("errors", "sizes"),
+    ("background", "errors", "sizes"),
     ("model", "setting_values"),
     ("settings",),
     ("fs",),

@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from core.background import Background
 from core.catalog import writes
 from core.catalog.engine import reopen_if_replaced
 from core.catalog.rows import to_us
@@ -132,35 +132,21 @@ def _who() -> str:
     return "the user who runs Waypoint"
 
 
-class Indexer:
+class Indexer(Background):
     """Looks at the roots every `settings.refresh` seconds in a daemon thread of its own; `after_deep` is called after
-    each pass that looked at every file.
+    each pass that looked at every file. When it is stopped, a pass ends at the next folder.
     """
 
     def __init__(self, engine: Engine, settings: Settings, after_deep: Callable[[], None] = lambda: None) -> None:
+        super().__init__("waypoint-indexer")
         self._engine, self._settings, self._after_deep = engine, settings, after_deep
-        self._wake, self._stopping = threading.Event(), False
         self._deep_next = True
-        self._thread: threading.Thread | None = None
         self._status = IndexerStatus()
 
     @property
     def status(self) -> IndexerStatus:
         """An immutable picture of the moment."""
         return self._status
-
-    def start(self) -> None:
-        """Start the thread; a second call does nothing."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="waypoint-indexer", daemon=True)
-            self._thread.start()
-
-    def stop(self, timeout: float = 10.0) -> None:
-        """Ask the thread to end and wait for it; a pass stops at the next folder."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
 
     def look_now(self) -> None:
         """Begin a pass that stats every file: at once, or when the one that runs is done."""
