@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from core.fs.names import to_text
 from core.health.rules import finding
-from core.health.state import target
-from core.model import Checkpoint, Finding, Format, StateFile
-
-_LISTED = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
+from core.health.state import NAMEABLE, target
+from core.model import Checkpoint, Finding, StateFile
 
 
 def judge_listing(
@@ -16,7 +14,7 @@ def judge_listing(
 ) -> Iterable[Finding]:
     """Findings about the intact bundles of a run; each series is ordered, newest last."""
     by_folder: dict[str, list[Checkpoint]] = {}
-    for item in (item for one in series for item in one if item.format in _LISTED and item.restorable):
+    for item in (item for one in series for item in one if item.format in NAMEABLE and item.restorable):
         by_folder.setdefault(item.folder, []).append(item)
     known = {posixpath.dirname(state.path): state for state in states}
     for folder, items in by_folder.items():
@@ -62,7 +60,7 @@ def _latest(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path:
     if inside is None:
         return
     for one in series:
-        whole = [item for item in one if item.restorable and item.format in _LISTED]
+        whole = [item for item in one if item.restorable and item.format in NAMEABLE]
         named = next((item for item in whole if item.path == inside), None)
         if named is not None and whole[-1] is not named:
             reason = f"It names {_told(named)}; {_told(whole[-1])} is newer."

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from core.fs.names import real_path
 from core.health.rules import finding
-from core.model import Finding, StateFile
+from core.model import Finding, Format, StateFile
 
+NAMEABLE = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
 _GLOB = re.compile(r"[*?\[\\]")
 _INDEX = ".index"
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 from core.catalog.rows import bounded, from_us, to_us
 from core.catalog.writes import KnownFolder, outside_text
 from core.decisions.standing import Standing
-from core.health.state import target
+from core.health.state import NAMEABLE, named_prefixes
 from core.health.verified import Verified
 from core.index.judging import RunFacts, judge, with_health, with_verification
-from core.model import Checkpoint, Finding, Format, Severity, StateFile
+from core.model import Checkpoint, Finding, Severity, StateFile
 from core.scan.series import arrange, median_interval
 
 SECOND_US = 1_000_000
@@ -50,15 +50,18 @@ class RunRecord:
 
 def prefixes(checkpoints: Sequence[Checkpoint]) -> frozenset[str]:
     """What TensorFlow's state files can name: bundles that have an index, and V1 files."""
-    return frozenset(item.path for item in checkpoints if item.format in (Format.TF_BUNDLE, Format.TF_V1))
+    return frozenset(item.path for item in checkpoints if item.format in NAMEABLE)
 
 
 def wanted_prefixes(states: Sequence[StateFile], root_path: str) -> frozenset[str]:
     """Every prefix inside the root that some state files name, or would name if their run had been moved here."""
-    written = [(state, path) for state in states for path in (state.latest, *state.history) if path]
-    inside = {target(state, path, root_path) for state, path in written}
-    here = {posixpath.join(posixpath.dirname(state.path), posixpath.basename(path)) for state, path in written}
-    return frozenset(path for path in inside | here if path is not None)
+    found: set[str] = set()
+    for state in states:
+        folder = posixpath.dirname(state.path)
+        written = (path for path in (state.latest, *state.history) if path)
+        found |= named_prefixes(state, root_path)
+        found |= {posixpath.join(folder, posixpath.basename(path)) for path in written}
+    return frozenset(found)
 
 
 def turning_points(changed_us: int | None, interval: float | None, ages: Ages) -> tuple[int, int]:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from core.model import Checkpoint, FileStat, Format, Leftover, Listing, StateFile
+from core.health.state import NAMEABLE
+from core.model import Checkpoint, FileStat, Leftover, Listing, StateFile
 
 _SETTLED_S = 0.5  # what stays the same so long after it was listed is as it will be
 _RESTLESS_NS = 5_000_000_000  # a folder that changed within this time may be in the middle of a save
@@ -49,7 +50,7 @@ def _gone(state: StateFile, checkpoints: Sequence[Checkpoint]) -> frozenset[str]
         return frozenset({state.unreadable or state.error or ""})
     folder = posixpath.dirname(state.path)
     named = {path for path in (state.latest or "", *state.history) if posixpath.isabs(path) or "/" not in path}
-    here = {item.path for item in checkpoints if item.format in (Format.TF_BUNDLE, Format.TF_V1)}
+    here = {item.path for item in checkpoints if item.format in NAMEABLE}
     return frozenset(path for path in named if posixpath.join(folder, posixpath.basename(path)) not in here)
 
 

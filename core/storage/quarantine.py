@@ -18,7 +18,7 @@ from core.decisions.desk import hidden_folder, log
 from core.decisions.ids import uuid7
 from core.errors import CoreError
 from core.fs.names import join, to_text
-from core.mend.propose import NAMED
+from core.health.state import NAMEABLE
 from core.mend.records import Site
 from core.model import Checkpoint
 from core.storage.acting import acting
@@ -100,7 +100,7 @@ def _attempt(
 ) -> tuple[Journal | None, Mapping[int, str]]:
     """Move all of the items, or none, saying which (by their places) must stay."""
     site = ground.site
-    prefixes = {place: _from_root(site, item) for place, item in enumerate(items) if item.format in NAMED}
+    prefixes = {place: _from_root(site, item) for place, item in enumerate(items) if item.format in NAMEABLE}
     said = rewrites(site, members, set(prefixes.values()))
     stay = {place: said.refused[prefix] for place, prefix in prefixes.items() if prefix in said.refused}
     if stay:

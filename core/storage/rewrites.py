@@ -13,8 +13,9 @@ from core.errors import CoreError
 from core.formats.state_file import NAME
 from core.fs.atomic import remove_stale, write_atomic
 from core.fs.names import from_text, join, to_text
+from core.health.state import NAMEABLE
 from core.index.rollup import prefixes, wanted_prefixes
-from core.mend.propose import NAMED, propose
+from core.mend.propose import propose
 from core.mend.records import Site
 from core.mend.standing import on_disk, parse, read, stand
 from core.model import Checkpoint
@@ -42,7 +43,7 @@ def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str]) -
     """What the state files of a run must say when some prefixes are gone; `members` are all of its checkpoints."""
     states: list[StateRewrite] = []
     refused: dict[str, str] = {}
-    for folder in sorted({item.folder for item in members if item.format in NAMED}):
+    for folder in sorted({item.folder for item in members if item.format in NAMEABLE}):
         path = join(folder, NAME)
         try:
             found = _rewrite(site, path, members, gone)

@@ -10,9 +10,10 @@ from core import care
 from core.catalog.answers import PlacedFinding
 from core.errors import CoreError
 from core.fs.names import short_id, to_text
+from core.health.state import NAMEABLE
 from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import effects
-from core.mend.propose import NAMED, Proposal
+from core.mend.propose import Proposal
 from core.mend.records import Mend
 from core.model import Checkpoint, Run
 from pages._shared import acting, mends, service
@@ -64,7 +65,7 @@ def button(placed: PlacedFinding) -> None:
 
 def point_button(checkpoint: Checkpoint) -> None:
     """The button that makes a checkpoint its folder's latest, for formats that a state file names."""
-    if checkpoint.format in NAMED:
+    if checkpoint.format in NAMEABLE:
         st.button(
             "Point latest_checkpoint here…",
             key="point",
