@@ -24,6 +24,7 @@ import socket
 import tempfile
 import threading
 import time
+import unicodedata
 import uuid
 import warnings
 import zipfile
@@ -502,14 +503,34 @@ class Decision:
     was_told: bool = False  # whether the other workers know what was chosen
 
     def note(self, **values: object) -> None:
-        """Write values into the claim, unless another job took it over meanwhile."""
+        """Write values into the claim (None removes one), unless another job took it over meanwhile."""
         if self.claim is None:
             return
-        path = self.home / HIDDEN / "claims" / f"{self.claim['manifest']}.claim"
         with _locked(self.home):
+            path = self._claim_path()
             if (_record(path) or {}).get("uuid") == self.claim["uuid"]:
-                self.claim.update(values)
+                self.claim = {name: value for name, value in {**self.claim, **values}.items() if value is not None}
                 _write(path, self.claim)
+
+    def set_aside(self) -> tuple[str, ...]:
+        """Carry out a rewind, once for each manifest: what is newer than the pick moves out of the way, undoable.
+
+        Returns the paths that moved, relative to the run. Imports no TensorFlow. ResumeError: nothing was moved.
+        """
+        if self.claim is None or self.manifest is None or self.manifest["mode"] != "rewind":
+            return ()
+        if self.claim.get("rewound_at"):
+            return ()
+        with _locked(self.home):
+            if (_record(self._claim_path()) or {}).get("uuid") != self.claim["uuid"]:
+                raise RunIsBusy(f"Another job took the manifest {self.manifest['id']} over: nothing was moved.")
+            journal = _Rewind(self).carry_out()
+        self.note(rewound_at=_moment(_disk_now(self.home / HIDDEN)))
+        return tuple(item["path"] for item in journal["items"])
+
+    def _claim_path(self) -> Path:
+        assert self.claim is not None
+        return self.home / HIDDEN / "claims" / f"{self.claim['manifest']}.claim"
 
 
 def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -558,11 +579,6 @@ def _follow(decision: Decision) -> None:
     manifest, held = governing(_homes(decision.run))
     if manifest is None:
         return
-    if manifest["mode"] != "continue":
-        raise ResumeError(
-            f"The manifest {manifest['id']} has mode {manifest['mode']}, which this client cannot carry out: a newer "
-            "core/resume/client.py is needed, or a manifest with mode continue. Nothing was loaded."
-        )
     if held is None:
         check_files(decision.run, manifest)
         path = manifest["checkpoint"]["path"]
@@ -1314,6 +1330,377 @@ def _recorded_epoch(run: Path, path: str) -> int | None:
     return int(found["number"]) if found else None
 
 
+# --- rewind: what is newer is set aside ---------------------------------------------------------------------------
+
+_REWOUND, _JOURNAL, _STATE = "rewound", "journal.json", "checkpoint"
+_STATE_LINE = re.compile(rb'\s*(\w+)\s*:\s*("(?:[^"\\]|\\.)*"|[-+.\w]+)\s*')
+_LATEST, _LISTED, _TIMES = b"model_checkpoint_path", b"all_model_checkpoint_paths", b"all_model_checkpoint_timestamps"
+_PRESERVED = b"last_preserved_timestamp"
+_STATE_FIELDS = (_LATEST, _LISTED, _TIMES, _PRESERVED)
+_STATE_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
+_STATE_LATER_NS = 1000  # so that a look at the folder sees the change, and the run does not look live
+_BACKUP_FILES = ("latest.weights.h5", "training_metadata.json")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+
+
+class _Rewind:
+    """One rewind: a batch in `.waypoint/rewound/<manifest id>`, whose journal has the form of core/storage/journal.py.
+
+    Under the run's lock, in this order: the journal, the state files, the files, the journal's last stage. A kill at
+    any instant leaves a journal by which the next start goes on, or Waypoint's undo goes back.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        assert decision.manifest is not None
+        assert decision.claim is not None
+        self.run, self.manifest, self.claim = decision.run, decision.manifest, decision.claim
+        self.batch = self.run / HIDDEN / _REWOUND / str(self.manifest["id"])
+        self.picked = {_from_text(file["path"]) for file in self.manifest["checkpoint"]["files"]}
+
+    def carry_out(self) -> dict[str, Any]:
+        """Begin or complete it; the journal as it stands then. ResumeError, and then everything is in its place."""
+        journal = self._journal()
+        if journal is None or journal["stage"] == "undone":
+            self._check_place()
+            journal = self._begin()
+        if journal["stage"] != "moving":
+            return journal
+        try:
+            for state in journal["states"]:
+                self._rewrite(state, "old", "new", state["mtime_ns"] + _STATE_LATER_NS)
+            self._take(journal)
+        except OSError as error:
+            self._take_back(journal)
+            raise ResumeError(
+                f"{error.filename or self.run}: {error.strerror}. What is newer than "
+                f"{self.manifest['checkpoint']['path']} could not be set aside; everything is in its place again, and "
+                "nothing was loaded. Hand the checkpoint over as a fork, or let the job write there."
+            ) from error
+        return self._keep({**journal, "stage": "done"})
+
+    def _journal(self) -> dict[str, Any] | None:
+        path = self.batch / _JOURNAL
+        if (self.batch.parent / f"{self.batch.name}.purged.json").exists():
+            return {"stage": "purged", "items": []}
+        found = _record(path)
+        if found is not None and not {"stage", "items", "states", "folders"} <= found.keys():
+            raise ResumeError(f"{path} cannot be understood; nothing was moved or loaded. Mend it, or move it away.")
+        return found
+
+    def _check_place(self) -> None:
+        """No link on the way: files must never leave the run."""
+        for place in (self.run / HIDDEN, self.batch.parent, self.batch, self.batch / "files"):
+            if place.is_symlink():
+                raise ResumeError(f"{place} is a link: nothing is set aside through it. Nothing was loaded.")
+
+    def _begin(self) -> dict[str, Any]:
+        items = [item for item in self._items() if item["files"]]
+        states = self._states(items)
+        manifest = self.manifest
+        journal = {
+            "version": 1,
+            "id": manifest["id"],
+            "kind": "rewind",
+            "by": manifest["created_by"],
+            "at": _moment(time.time()),
+            "note": manifest["note"],
+            "stage": "moving",
+            "items": items,
+            "folders": self._folders(items),
+            "states": states,
+        }
+        told = {"at": journal["at"], "actor": journal["by"], "event": "rewind", "batch": manifest["id"]}
+        _append(
+            self.run / HIDDEN / "log.jsonl",
+            {**told, "job": self.claim["job"], "items": [item["path"] for item in items]},
+        )
+        return self._keep(journal)
+
+    def _keep(self, journal: dict[str, Any]) -> dict[str, Any]:
+        _write(self.batch / _JOURNAL, journal)
+        return journal
+
+    def _items(self) -> Iterator[dict[str, Any]]:
+        """What the plan names and is still there, and what was saved after the plan and before the claim."""
+        plan = self._plan()
+        planned = set()
+        for item in plan["items"]:
+            files = [_from_text(name) for name in item["files"]]
+            planned.update(files)
+            yield self._item(item["kind"], item["path"], item["format"], item["reason"], files)
+        claimed_ns = int((_seconds(self.claim.get("claimed_at")) or 0) * 1e9)
+        for found in _checkpoints(self.run):
+            files = [name for name in self._files_of(found) if name not in planned]
+            newest_ns = max((os.lstat(self.run / name).st_mtime_ns for name in files), default=0)
+            if plan["since_ns"] < newest_ns <= claimed_ns and self.picked.isdisjoint(files):
+                reason = f"saved after {self.manifest['checkpoint']['path']} was picked"
+                yield self._item("checkpoint", _to_text(found.path), found.format, reason, files)
+
+    def _plan(self) -> dict[str, Any]:
+        """What the dashboard said would be set aside; ResumeError where it is missing or broken."""
+        name = Path(HIDDEN, _REWOUND, f"{self.manifest['id']}.plan.json")
+        for path in (home / name for home in _homes(self.run)):
+            plan = _record(path)
+            if plan is None:
+                continue
+            spec = {"version": _version, "manifest": _one_of(self.manifest["id"]), "since_ns": _count, "items": [_ITEM]}
+            if problems := sorted(_problems(plan, spec)):
+                raise ResumeError("\n  ".join([f"{path} cannot be followed; nothing was moved or loaded:", *problems]))
+            return plan
+        raise ResumeError(
+            f"The manifest {self.manifest['id']} rewinds, but {self.run / name}, which says what is to be set aside, "
+            "is not there. Nothing was moved or loaded. Hand the checkpoint over again."
+        )
+
+    def _item(self, kind: str, path: str, form: str | None, reason: str, files: Sequence[str]) -> dict[str, Any]:
+        own = [self._file(name) for name in files if name not in self.picked and _is_file(self.run, name)]
+        return {"kind": kind, "path": path, "format": form, "reason": reason, "files": own}
+
+    def _file(self, name: str) -> dict[str, Any]:
+        found = os.lstat(self.run / name)
+        return {
+            "path": _to_text(name),
+            "size": found.st_size,
+            "allocated": found.st_blocks * 512,
+            "mtime_ns": found.st_mtime_ns,
+            "mode": found.st_mode & 0o7777,
+            "inode": found.st_ino,
+            "device": found.st_dev,
+            "links": found.st_nlink,
+        }
+
+    def _files_of(self, found: _Found) -> list[str]:
+        """A checkpoint's files relative to the run, the one that makes it whole first."""
+        path = self.run / found.path
+        if found.format in ("saved-model", "orbax"):
+            below = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+            marks = ("saved_model.pb", "_CHECKPOINT_METADATA")
+            files = sorted(below, key=lambda file: (file.name not in marks, str(file)))
+        elif found.format == "tf-bundle":
+            own = re.compile(re.escape(path.name) + r"\.(index|meta|data-\d{5}-of-\d{5})")
+            files = [path.parent / name for name in _names(path.parent) if own.fullmatch(name)]
+            files.sort(key=lambda file: (file.suffix != ".index", file.name))
+        elif path.name == _BACKUP_FILES[0]:
+            files = [path.parent / name for name in sorted(_names(path.parent)) if name.startswith(_BACKUP_FILES)]
+        else:
+            files = [path]
+        return [file.relative_to(self.run).as_posix() for file in files]
+
+    # -- folders and files
+
+    def _folders(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The folders on the way to the files, and those that hold nothing else and go with a checkpoint."""
+        files = {_from_text(file["path"]) for item in items for file in item["files"]}
+        going: set[str] = set()
+        for item in items:
+            top = self.run / _from_text(item["path"])
+            for folder, below, names in os.walk(top, topdown=False) if top.is_dir() and item["path"] != "." else ():
+                here = Path(folder).relative_to(self.run).as_posix()
+                inside = [f"{here}/{name}" for name in names]
+                if files.issuperset(inside) and going.issuperset(f"{here}/{name}" for name in below):
+                    going.add(here)
+        found = []
+        for name in sorted({parent for file in files for parent in _above(file)} | going):
+            facts = os.lstat(self.run / name)
+            found.append(
+                {
+                    "path": _to_text(name),
+                    "mode": facts.st_mode & 0o7777,
+                    "uid": facts.st_uid,
+                    "gid": facts.st_gid,
+                    "mtime_ns": facts.st_mtime_ns,
+                    "goes": name in going,
+                }
+            )
+        return found
+
+    def _take(self, journal: Mapping[str, Any]) -> None:
+        """Rename every file that has not gone yet, then remove the folders that go."""
+        target = self.batch / "files"
+        target.mkdir(exist_ok=True)
+        modes = {_from_text(folder["path"]): folder["mode"] for folder in journal["folders"]}
+        touched = {target}
+        for file in (file for item in journal["items"] for file in item["files"]):
+            name = _from_text(file["path"])
+            if not _is_file(self.run, name):
+                continue  # a former start moved it, or somebody took it away meanwhile
+            for parent in _above(name):
+                if not (target / parent).is_dir():
+                    os.mkdir(target / parent, modes.get(parent, 0o777) | 0o700)
+                touched |= {self.run / parent, target / parent}
+            os.rename(self.run / name, target / name)
+        for folder in reversed(journal["folders"]):
+            if folder["goes"]:
+                with contextlib.suppress(OSError):  # something came meanwhile
+                    os.rmdir(self.run / _from_text(folder["path"]))
+        for place in (*touched, self.run):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                _sync(place)
+
+    def _take_back(self, journal: Mapping[str, Any]) -> None:
+        """Put everything in its place again; what cannot be put back stays in the batch, for Waypoint's undo."""
+        stays = False
+        for file in (file for item in reversed(journal["items"]) for file in reversed(item["files"])):
+            name = _from_text(file["path"])
+            try:
+                if _is_file(self.batch / "files", name) and not os.path.lexists(self.run / name):
+                    (self.run / name).parent.mkdir(parents=True, exist_ok=True)
+                    os.rename(self.batch / "files" / name, self.run / name)
+            except OSError:
+                stays = True
+        for state in journal["states"]:
+            with contextlib.suppress(OSError):
+                self._rewrite(state, "new", "old", state["mtime_ns"])
+        if not stays:
+            self._keep({**journal, "stage": "undone", "undo": {"by": journal["by"], "at": _moment(time.time())}})
+
+    # -- state files
+
+    def _states(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What the state files say now and must say then. One that names only what goes, goes with it."""
+        gone = {_from_text(item["path"]): item for item in items if item["format"] == "tf-bundle"}
+        picked = _from_text(self.manifest["checkpoint"]["path"])
+        is_bundle = self.manifest["checkpoint"]["format"] == "tf-bundle"
+        folders = {name.rpartition("/")[0] for name in (*gone, *((picked,) if is_bundle else ()))}
+        states = []
+        for folder in sorted(folders):
+            path = f"{folder}/{_STATE}" if folder else _STATE
+            old = _read(self.run / path) if _is_file(self.run, path) else None
+            if old is None:
+                continue
+            latest = picked.rpartition("/")[2] if is_bundle and picked.rpartition("/")[0] == folder else None
+            new = _state_without(old, self.run / folder, {str(self.run / name) for name in gone}, latest)
+            if new is None:
+                own = [item for name, item in gone.items() if name.rpartition("/")[0] == folder]
+                own[-1]["files"].append(self._file(path))
+            elif new != old:
+                with contextlib.suppress(UnicodeDecodeError):  # TensorFlow cannot read it either: it stays
+                    texts = {"old": old.decode(), "new": new.decode()}
+                    states.append({**texts, "path": _to_text(path), "mtime_ns": os.lstat(self.run / path).st_mtime_ns})
+        return states
+
+    def _rewrite(self, state: Mapping[str, Any], old: str, new: str, mtime_ns: int) -> None:
+        """Write one of a state file's contents in the place of the other; what somebody wrote since stays."""
+        path = self.run / _from_text(state["path"])
+        if _is_file(self.run, _from_text(state["path"])) and _read(path) == state[old].encode():
+            former = path.stat()
+            temp = _fresh_file(self.batch, state[new].encode())
+            with contextlib.suppress(OSError):  # only root gives files away, and others only to their groups
+                os.chown(temp, former.st_uid, former.st_gid)
+            os.chmod(temp, former.st_mode & 0o7777)
+            os.utime(temp, ns=(mtime_ns, mtime_ns))
+            os.replace(temp, path)
+            _sync(path.parent)
+
+
+def _state_without(old: bytes, folder: Path, gone: set[str], latest: str | None) -> bytes | None:
+    """A state file without the checkpoints (absolute prefixes) that go, about `latest` if that lies there.
+
+    None if it names nothing that stays. Nothing is listed that the old one did not list, for a CheckpointManager
+    deletes what is listed. One that cannot be read becomes one about `latest` alone.
+    """
+    entries = [_STATE_LINE.fullmatch(line) for line in old.splitlines() if line.strip()]
+    lines = [
+        (entry[1], entry[2])
+        for entry in entries
+        if entry is not None and entry[1] in (_LATEST, _LISTED, _TIMES, _PRESERVED)
+    ]
+    if len(lines) < len(entries):
+        return old if latest is None else _LATEST + b": " + _quoted(latest) + b"\n"
+    named, times = ([value for name, value in lines if name == field] for field in (_LISTED, _TIMES))
+    kept = [place for place, value in enumerate(named) if _prefix(value, folder) not in gone]
+    first = next((value for name, value in lines if name == _LATEST), None)
+    if latest is None and (first is None or _prefix(first, folder) in gone):
+        standing = [named[place] for place in kept if Path(f"{_prefix(named[place], folder)}.index").exists()]
+        first = standing[-1] if standing else None
+    elif latest is not None:
+        spelled = (value for value in (first, *named) if value and _prefix(value, folder) == str(folder / latest))
+        first = next(spelled, _quoted(latest))
+    if first is None:
+        return None
+    new = [(_LATEST, first), *((_LISTED, named[place]) for place in kept)]
+    new += [(_TIMES, times[place]) for place in kept if place < len(times)]
+    new += [(name, value) for name, value in lines if name == _PRESERVED]
+    return old if new == lines else b"".join(name + b": " + value + b"\n" for name, value in new)
+
+
+def _prefix(value: bytes, folder: Path) -> str:
+    """The absolute prefix that a quoted path in a state file means."""
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        named = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+        return bytes([int(code, 8) & 255]) if code.isdigit() else named.get(code, code)
+
+    name = os.fsdecode(_STATE_ESCAPE.sub(plain, value[1:-1]))
+    whole = os.path.join(folder, name)
+    return os.path.join(os.path.realpath(os.path.dirname(whole)), os.path.basename(whole))
+
+
+def _quoted(name: str) -> bytes:
+    """A name as TensorFlow writes it into a state file."""
+    letters = os.fsencode(name)
+    return b'"%b"' % b"".join(
+        b"%c" % byte if 32 <= byte < 127 and byte not in b"\"'\\" else b"\\%03o" % byte for byte in letters
+    )
+
+
+def _to_text(name: str) -> str:
+    r"""A name on disk as manifests and journals hold it, with `\xNN` for what is no printable text."""
+    if "\\" in name:
+        name = re.sub(r"\\(?=x[0-9a-f]{2})", r"\\x5c", name)
+    if name.isprintable():
+        return name
+    letters = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(
+        "".join(f"\\x{byte:02x}" for byte in letter.encode()) if unicodedata.category(letter) in _UNSEEN else letter
+        for letter in letters
+    )
+
+
+def _above(name: str) -> Iterator[str]:
+    """The folders above a file, from the run's own (left out) down."""
+    parts = name.split("/")[:-1]
+    return ("/".join(parts[: number + 1]) for number in range(len(parts)))
+
+
+def _is_file(base: Path, name: str) -> bool:
+    """Whether a file is there, reached through folders alone: no link leads out of the run."""
+    if any((base / parent).is_symlink() for parent in _above(name)):
+        return False
+    return os.path.lexists(base / name) and not ((base / name).is_dir() and not (base / name).is_symlink())
+
+
+def _append(path: Path, value: Mapping[str, object]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(handle, "wb") as file:
+        file.write(json.dumps(value).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+_ITEM: dict[str, Any] = {
+    "kind": _one_of("checkpoint", "leftover"),
+    "path": _place,
+    "format": _or_null(_one_of(*_FORMATS)),
+    "reason": _text,
+    "files": [_path],
+}
+
+
+def _follow_rewind(manager: Any) -> None:  # noqa: ANN401 - TensorFlow has no types
+    """Let a CheckpointManager that was made before the rewind forget what is set aside: it read the former state file,
+    and its next save would list and rotate what is gone.
+    """
+    import tensorflow as tf
+
+    fresh = tf.train.get_checkpoint_state(manager.directory)
+    manager._latest_checkpoint = fresh.model_checkpoint_path if fresh else None  # noqa: SLF001
+    listed = set(fresh.all_model_checkpoint_paths) if fresh else set()
+    for name in [name for name in manager._maybe_delete if name not in listed]:  # noqa: SLF001
+        del manager._maybe_delete[name]  # noqa: SLF001
+
+
 # --- overrides, the guard, the start ------------------------------------------------------------------------------
 
 
@@ -1521,6 +1908,8 @@ def resume(
         decision = decide(run_dir, take_over=take_over) if is_chief else decision
         start = _start(decision, _Live(model, checkpoint, manager, optimizer), optimizer, steps_per_epoch)
     except BaseException as error:
+        with contextlib.suppress(OSError):  # the reason matters more than that it was noted
+            decision.note(error=str(error) or type(error).__name__, error_at=_moment(time.time()))
         if is_chief and not decision.was_told:
             _publish(decision, {"error": str(error)})
         if decision.lease is not None:
@@ -1540,6 +1929,11 @@ def _start(decision: Decision, live: _Live, optimizer: Any, steps_per_epoch: int
         start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
         _check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
     chosen = _choose(decision, live, start.warnings) if is_chief else _told(decision, said, live)
+    if is_chief and (moved := decision.set_aside()):
+        names = ", ".join(moved)
+        start.warnings.append(f"Set aside in {HIDDEN}/{_REWOUND}, from where Waypoint's undo brings it back: {names}.")
+        if live.manager is not None:
+            _follow_rewind(live.manager)
     if is_chief:
         picked = {"checkpoint": chosen[0].path, "format": chosen[0].format} if chosen else {"checkpoint": None}
         _publish(decision, {**picked, "manifest": manifest})
@@ -1548,7 +1942,7 @@ def _start(decision: Decision, live: _Live, optimizer: Any, steps_per_epoch: int
         _LOG.info("%s: no manifest and no checkpoint, a fresh start.", decision.run)
         return start
     found, plan = chosen
-    decision.note(checkpoint=found.path)
+    decision.note(checkpoint=found.path, error=None, error_at=None)
     _load(found.path, plan, live)
     for name, value in start.overrides.items():
         setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
