@@ -1,6 +1,7 @@
 """The committed sample runs: they show what their README says, with TensorFlow and Keras as the oracle."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,11 @@ from pathlib import Path
 import h5py
 import pytest
 
+from core.resume.history import ManifestState
+from core.resume.manifest import Mode
+from core.workspace import Workspace
 from sample_runs import times
+from tests.conftest import Opener
 
 SAMPLES = Path(__file__).parent.parent / "sample_runs"
 RUNS = sorted(path.name for path in SAMPLES.iterdir() if path.is_dir() and path.name[0] not in "._")
@@ -226,3 +231,109 @@ def test_the_exports_have_no_optimizer_and_orbax_committed_all() -> None:
         folder = SAMPLES / "tiny-transformer" / "checkpoints" / step
         assert (folder / "commit_success.txt").exists()
         assert "optimizer_variables" in (folder / "pytree" / "_METADATA").read_text(encoding="utf-8")
+
+
+def train(*arguments: object, script: Path = SAMPLES / "train.py", code: int = 0) -> str:
+    """What train.py says, on both streams."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WAYPOINT_", "SLURM_"))}
+    command = [sys.executable, str(script), *map(str, arguments)]
+    environment = clean | {"PYTHONPATH": str(SAMPLES.parent)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def hand_over(workspace: Workspace, name: str, path: str, mode: Mode | None = None) -> str:
+    """Hand a checkpoint of a run over, in the proposed mode if none is given; the manifest's id."""
+    workspace.refresh()
+    found = workspace.find_run(name)
+    [picked] = [item for item in workspace.members(found.root, name) if item.path == f"{name}/{path}"]
+    proposal = workspace.propose(picked, mode)
+    accepted = [warning.id for warning in proposal.warnings]
+    return workspace.resume(picked, proposal, note="", accepted=accepted, confirm=name)[0].id
+
+
+def state(workspace: Workspace, name: str) -> ManifestState:
+    """What became of a run's newest manifest."""
+    return workspace.manifests(workspace.find_run(name).root, name)[0].state
+
+
+def values(prefix: Path) -> dict[str, bytes]:
+    """Every value of a bundle."""
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    found = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    return {name: value if isinstance(value, bytes) else value.tobytes() for name, value in found.items()}
+
+
+def test_a_run_is_trained_on_from_its_newest_and_again_from_what_was_handed_over(
+    samples: Path, workspace: Opener
+) -> None:
+    run = samples / "mnist-cnn"
+    said = train("--resume", "mnist-cnn", "--folder", run, "--saves", 2)
+    assert "Restored checkpoints/ckpt-10, step 300 (no manifest, the newest that fits)." in said
+    assert re.findall(r"^step (\d+): loss", said, re.MULTILINE) == ["330", "360"]
+    opened = workspace(samples)
+    handed = hand_over(opened, "mnist-cnn", "checkpoints/ckpt-11", Mode.REWIND)
+    said = train("--resume", "mnist-cnn", "--folder", run, "--saves", 1)
+    assert f"Restored checkpoints/ckpt-11, step 330 (the manifest {handed})." in said
+    assert state(opened, "mnist-cnn") is ManifestState.FINISHED
+    aside = run / ".waypoint" / "rewound" / handed / "files" / "checkpoints"
+    assert {path.stem for path in aside.glob("ckpt-*")} == {"ckpt-12"}
+    again = values(run / "checkpoints" / "ckpt-12")
+    assert again == values(aside / "ckpt-12")  # the same model, optimizer and data: the same values, bit for bit
+    assert again != values(run / "checkpoints" / "ckpt-11")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "step", "saved"),
+    [
+        ("churn-mlp", "checkpoints/cp-0006-0.243.keras", 90, ["checkpoints/cp-0007-*.keras", "weights/cp-0007-*.h5"]),
+        ("review-sentiment", "training_checkpoints/cp-0006.ckpt", 120, ["training_checkpoints/cp-0007.ckpt.index"]),
+        ("speech-commands", "backup/latest.weights.h5", 120, ["backup/latest.weights.h5"]),
+    ],
+    ids=["fit", "tf-keras", "backup-and-restore"],
+)
+def test_a_fit_goes_on_with_the_next_epoch_and_saves_as_before(
+    samples: Path, workspace: Opener, name: str, path: str, step: int, saved: list[str]
+) -> None:
+    opened, run = workspace(samples), samples / name
+    before = {item: item.stat().st_mtime_ns for item in run.rglob("*")}
+    handed = hand_over(opened, name, path)
+    said = train("--resume", name, "--folder", run, "--saves", 1)
+    assert f"Restored {path}, step {step} (the manifest {handed})." in said
+    assert "Epoch 7/7" in said
+    for pattern in saved:
+        [new] = run.glob(pattern)
+        assert before.get(new) != new.stat().st_mtime_ns
+    assert state(opened, name) is ManifestState.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("defect-detector", "exports for serving only"),
+        ("wide-deep-tf1", "tf.compat.v1.train.Saver"),
+        ("speech-rnn", "tf.compat.v1.train.Saver"),
+        ("digits-gan", "two models in files of their own"),
+    ],
+)
+def test_a_run_that_cannot_go_on_says_why(samples: Path, name: str, why: str) -> None:
+    said = train("--resume", name, "--folder", samples / name, code=2)
+    assert f"{name} cannot go on: " in said
+    assert why in said
+
+
+def test_a_run_with_a_manifest_to_obey_is_not_trained_anew(samples: Path, workspace: Opener) -> None:
+    for part in ("train.py", "times.py"):
+        shutil.copyfile(SAMPLES / part, samples / part)
+    opened = workspace(samples)
+    hand_over(opened, "two-tower", "checkpoints/ckpt-5")
+    before = {path: path.stat().st_mtime_ns for path in samples.rglob("*")}
+    said = train("mnist-cnn", "two-tower", script=samples / "train.py", code=1)
+    assert "two-tower has to go on from checkpoints/ckpt-5, says its manifest" in said
+    assert "train it on with --resume two-tower" in said
+    assert {path: path.stat().st_mtime_ns for path in samples.rglob("*")} == before
+    (samples / "two-tower" / "resume_manifest.json").write_text("{}", encoding="utf-8")
+    assert "is no manifest that this client reads" in train("two-tower", script=samples / "train.py", code=1)

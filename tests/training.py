@@ -19,10 +19,10 @@ _PATIENCE_S = 120.0
 
 
 class Trainings:
-    """The process of write_training.py, which runs one job at a time."""
+    """The process of write_training.py or a program like it, which runs one job at a time."""
 
-    def __init__(self) -> None:
-        program = str(Path(__file__).with_name("write_training.py"))
+    def __init__(self, name: str = "write_training.py") -> None:
+        program = str(Path(__file__).with_name(name))
         self._process = subprocess.Popen(
             [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )

@@ -1,7 +1,12 @@
-"""What several trainers share: seeds, pacing, one training step, and the check that a model really learned."""
+"""What several trainers share: seeds, pacing, the two kinds of training, and the check that a model really learned.
+
+A builder makes a training ready to start: model, optimizer, data and what saves it. A trainer builds one and trains it
+from the start; resumed.py builds the same one and goes on from a checkpoint.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +17,7 @@ Tensor = Any
 Model = Any
 Optimizer = Any
 Callback = Any
+Manager = Any  # tf.train.CheckpointManager
 
 BATCH = 32
 PAUSE_S = 0.6
@@ -31,6 +37,11 @@ def seed_everything(seed: int) -> None:
 def pause() -> None:
     """Let some time pass, as a longer training would."""
     time.sleep(PAUSE_S)
+
+
+def pace(package: Any) -> Callback:  # noqa: ANN401 - keras or tf_keras
+    """A callback that lets some time pass at the end of each epoch."""
+    return package.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, _logs: pause())
 
 
 def batches(*arrays: NDArray[Any], seed: int = 0) -> Iterator[tuple[Any, ...]]:
@@ -54,6 +65,55 @@ def make_step(model: Model, optimizer: Optimizer, loss: Callable[[Tensor, Tensor
 
     compiled: Callable[..., Tensor] = tf.function(step)
     return compiled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A training in a loop of its own, which a CheckpointManager saves every so many steps."""
+
+    manager: Manager
+    step: Callable[..., Tensor]
+    stream: Iterator[Any]
+    every: int
+    save: Callable[[], object]
+    note: Callable[[float], object] | None = None
+    """Is told the loss of each step."""
+
+    def train(self, saves: int) -> list[float]:
+        """Train until so many saves are done; the loss of each step."""
+        losses = []
+        for _ in range(saves):
+            for _ in range(self.every):
+                losses.append(float(self.step(*next(self.stream))))
+                if self.note is not None:
+                    self.note(losses[-1])
+            pause()
+            self.save()
+        return losses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A training by fit(), which callbacks save; `steps` make an epoch."""
+
+    model: Model
+    data: Mapping[str, Any]
+    steps: int
+    callbacks: Callable[[], Sequence[Callback]]
+    """Makes them when the training begins: some remember what they find on the disk."""
+
+    def train(self, epochs: int, first: int = 0, more: Sequence[Callback] = (), verbose: int = 0) -> list[float]:
+        """Train so many epochs after `first`, with more callbacks at the end; the loss of each epoch."""
+        fitted = self.model.fit(
+            **self.data,
+            initial_epoch=first,
+            epochs=first + epochs,
+            callbacks=[*self.callbacks(), *more],
+            batch_size=BATCH,
+            verbose=verbose,
+        )
+        losses: list[float] = fitted.history["loss"]
+        return losses
 
 
 def must_fall(losses: Sequence[float], what: str) -> None:

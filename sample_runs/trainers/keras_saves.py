@@ -3,44 +3,48 @@
 from pathlib import Path
 
 from trainers import data
-from trainers.common import Callback, Tensor, batches, must_fall, pause, seed_everything
+from trainers.common import Callback, Fit, Tensor, batches, must_fall, pace, pause, seed_everything
 
 
-def _pace() -> Callback:
-    """A callback that lets some time pass at the end of each epoch."""
+def _churn_mlp(run: Path, seed: int, rate: float, *, is_first: bool = False) -> Fit:
+    """A small classifier with AdamW, saved by ModelCheckpoint as whole models and as bare weights."""
     import keras
 
-    return keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, _logs: pause())
+    seed_everything(seed)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((12,)),
+            layers.Dense(24, activation="relu", name="hidden"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dense(1, activation="sigmoid", name="churn"),
+        ],
+        name="churn_mlp",
+    )
+    model.compile(keras.optimizers.AdamW(rate), "binary_crossentropy")
+    name = "cp-{epoch:04d}-{val_loss:.3f}"
+
+    def callbacks() -> list[Callback]:
+        return [
+            pace(keras),
+            keras.callbacks.ModelCheckpoint(str(run / "checkpoints" / f"{name}.keras")),
+            keras.callbacks.ModelCheckpoint(str(run / "weights" / f"{name}.weights.h5"), save_weights_only=True),
+            keras.callbacks.CSVLogger(str(run / "training.csv"), append=not is_first),
+        ]
+
+    rows, left = data.customers(600)
+    return Fit(model=model, data={"x": rows, "y": left, "validation_split": 0.2}, steps=15, callbacks=callbacks)
+
+
+def build_churn_mlp(run: Path) -> Fit:
+    """The second attempt, the one that went well."""
+    return _churn_mlp(run, 11, 4e-3)
 
 
 def churn_mlp(run: Path) -> None:
-    """Make whole models and bare weights by ModelCheckpoint: two attempts, the first with too high a learning rate."""
-    import keras
-
-    rows, left = data.customers(600)
-    for attempt, (rate, epochs) in enumerate([(0.3, 3), (4e-3, 6)]):
-        seed_everything(10 + attempt)
-        layers = keras.layers
-        model = keras.Sequential(
-            [
-                keras.Input((12,)),
-                layers.Dense(24, activation="relu", name="hidden"),
-                layers.BatchNormalization(name="norm"),
-                layers.Dense(1, activation="sigmoid", name="churn"),
-            ],
-            name="churn_mlp",
-        )
-        model.compile(keras.optimizers.AdamW(rate), "binary_crossentropy")
-        name = "cp-{epoch:04d}-{val_loss:.3f}"
-        saves = [
-            keras.callbacks.ModelCheckpoint(str(run / "checkpoints" / f"{name}.keras")),
-            keras.callbacks.ModelCheckpoint(str(run / "weights" / f"{name}.weights.h5"), save_weights_only=True),
-        ]
-        log = keras.callbacks.CSVLogger(str(run / "training.csv"), append=attempt > 0)
-        fitted = model.fit(
-            rows, left, validation_split=0.2, epochs=epochs, verbose=0, callbacks=[_pace(), *saves, log], batch_size=32
-        )
-        must_fall(fitted.history["loss"], f"{run.name} attempt {attempt + 1}")
+    """Make two attempts, the first with too high a learning rate."""
+    must_fall(_churn_mlp(run, 10, 0.3, is_first=True).train(3), f"{run.name} attempt 1")
+    must_fall(build_churn_mlp(run).train(6), f"{run.name} attempt 2")
 
 
 def defect_detector(run: Path) -> None:
@@ -68,8 +72,8 @@ def defect_detector(run: Path) -> None:
     must_fall(losses, run.name)
 
 
-def tiny_transformer(run: Path) -> None:
-    """Make five Orbax checkpoints by Keras's OrbaxCheckpoint callback; the newest three are kept."""
+def build_tiny_transformer(run: Path) -> Fit:
+    """A transformer of one block with Adam, saved by Keras's OrbaxCheckpoint callback; the newest three are kept."""
     import keras
 
     seed_everything(13)
@@ -81,11 +85,18 @@ def tiny_transformer(run: Path) -> None:
     mood = layers.Dense(1, activation="sigmoid", name="mood")(layers.GlobalAveragePooling1D(name="mean")(mixed))
     model = keras.Model(tokens, mood, name="tiny_transformer")
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
-    saves = keras.callbacks.OrbaxCheckpoint(
-        directory=str((run / "checkpoints").absolute()), max_to_keep=3, save_on_background=False
-    )
-    fitted = model.fit(*data.sentences(640), epochs=5, verbose=0, batch_size=32, callbacks=[_pace(), saves])
-    must_fall(fitted.history["loss"], run.name)
+
+    def callbacks() -> list[Callback]:
+        folder = str((run / "checkpoints").absolute())
+        return [pace(keras), keras.callbacks.OrbaxCheckpoint(folder, max_to_keep=3, save_on_background=False)]
+
+    x, y = data.sentences(640)
+    return Fit(model=model, data={"x": x, "y": y}, steps=20, callbacks=callbacks)
+
+
+def tiny_transformer(run: Path) -> None:
+    """Make five Orbax checkpoints."""
+    must_fall(build_tiny_transformer(run).train(5), run.name)
 
 
 def digits_gan(run: Path) -> None:

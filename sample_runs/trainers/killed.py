@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from trainers import data
-from trainers.common import batches, make_step, must_fall, pause, seed_everything
+from trainers.common import Callback, Fit, Loop, batches, make_step, must_fall, pace, seed_everything
 
 PATIENCE_S = 60
 
@@ -22,8 +22,8 @@ def _start(work: Callable[[Path], None], run: Path) -> SpawnProcess:
     return process
 
 
-def _train_char_lm(run: Path) -> None:
-    """Train a stack of GRU layers and save again and again, until somebody kills this process."""
+def build_char_lm(run: Path) -> Loop:
+    """A stack of GRU layers with Adam, of which three saves are kept."""
     import keras
     import tensorflow as tf
 
@@ -39,14 +39,14 @@ def _train_char_lm(run: Path) -> None:
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=3
     )
-    stream = batches(*data.characters(1000))
-    losses = []
-    for save in range(1, 40):
-        losses += [float(step(*next(stream))) for _ in range(15)]
-        pause()
-        manager.save()
-        if save == 4:
-            must_fall(losses, run.name)
+    return Loop(manager=manager, step=step, stream=batches(*data.characters(1000)), every=15, save=manager.save)
+
+
+def _train_char_lm(run: Path) -> None:
+    """Train and save again and again, until somebody kills this process."""
+    loop = build_char_lm(run)
+    must_fall(loop.train(4), run.name)
+    loop.train(35)
 
 
 def _wait_for_a_save_in_flight(folder: Path, alive: Callable[[], bool]) -> None:
@@ -79,8 +79,11 @@ def char_lm(run: Path) -> None:
     raise RuntimeError("the kill never hit a save in flight")
 
 
-def _train_speech_commands(run: Path) -> None:
-    """Fit with BackupAndRestore and die in the seventh epoch, in the middle of an update."""
+def build_speech_commands(run: Path) -> Fit:
+    """A recurrent model with Adam, saved by BackupAndRestore alone.
+
+    At the end of a training Keras deletes what this callback saved, unless told not to: it is all that this run has.
+    """
     import keras
 
     seed_everything(6)
@@ -95,6 +98,19 @@ def _train_speech_commands(run: Path) -> None:
         name="speech_commands",
     )
     model.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    def callbacks() -> list[Callback]:
+        backup = keras.callbacks.BackupAndRestore(str(run / "backup"), double_checkpoint=True, delete_checkpoint=False)
+        return [backup, keras.callbacks.CSVLogger(str(run / "training.csv"), append=True), pace(keras)]
+
+    x, y = data.utterances(640)
+    return Fit(model=model, data={"x": x, "y": y}, steps=20, callbacks=callbacks)
+
+
+def _train_speech_commands(run: Path) -> None:
+    """Fit and die in the seventh epoch, in the middle of an update."""
+    import keras
+
     losses: list[float] = []
 
     class Preemption(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
@@ -103,7 +119,6 @@ def _train_speech_commands(run: Path) -> None:
         def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG002 - Keras passes both
             """Note the epoch's loss."""
             losses.append(logs["loss"])
-            pause()
 
         def on_train_batch_begin(self, batch: int, logs: dict[str, float]) -> None:  # noqa: ARG002 - the same
             """Kill this very process at batch 5 of epoch 7 (counted from 0: 6)."""
@@ -111,13 +126,11 @@ def _train_speech_commands(run: Path) -> None:
                 must_fall(losses, run.name)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    backup = keras.callbacks.BackupAndRestore(str(run / "backup"), double_checkpoint=True)
-    log = keras.callbacks.CSVLogger(str(run / "training.csv"))
-    model.fit(*data.utterances(640), epochs=20, batch_size=32, verbose=0, callbacks=[backup, log, Preemption()])
+    build_speech_commands(run).train(20, more=[Preemption()])
 
 
 def speech_commands(run: Path) -> None:
-    """Make a run that only left its BackupAndRestore folder: Keras deletes it when a training ends well."""
+    """Make a run that only left its BackupAndRestore folder."""
     process = _start(_train_speech_commands, run)
     process.join()
     if process.exitcode != -signal.SIGKILL or not (run / "backup" / "training_metadata.json").exists():

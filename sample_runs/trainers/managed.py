@@ -1,29 +1,13 @@
 """Runs written by tf.train.CheckpointManager, and the accidents that happen to such checkpoints."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from trainers import data
-from trainers.common import Tensor, batches, make_step, must_fall, pause, seed_everything
-
-Manager = Any  # tf.train.CheckpointManager: TensorFlow ships no types
+from trainers.common import Loop, Tensor, batches, make_step, must_fall, seed_everything
 
 
-def _save_often(
-    manager: Manager, step: Callable[..., Tensor], stream: Iterator[Any], saves: int, every: int, **how: object
-) -> None:
-    """Train `saves` times `every` steps, with one save after each; **how goes to the manager's save."""
-    losses = []
-    for _ in range(saves):
-        losses += [float(step(*next(stream))) for _ in range(every)]
-        pause()
-        manager.save(**how)
-    must_fall(losses, Path(manager.directory).parent.name)
-
-
-def mnist_cnn(run: Path) -> None:
-    """Make a whole run: a CNN, ten saves of which four are kept, and event files for TensorBoard."""
+def build_mnist_cnn(run: Path) -> Loop:
+    """A CNN with Adam, of which four saves are kept, and event files for TensorBoard."""
     import keras
     import tensorflow as tf
 
@@ -46,24 +30,29 @@ def mnist_cnn(run: Path) -> None:
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=4
     )
     writer = tf.summary.create_file_writer(str(run / "logs" / "train"))
-    stream = batches(*data.digits(800))
-    losses = []
-    for number in range(1, 301):
-        losses.append(float(step(*next(stream))))
+
+    def note(loss: float) -> None:
+        number = int(optimizer.iterations)
         if number % 5 == 0:
             with writer.as_default(step=number):
-                tf.summary.scalar("loss", losses[-1])
+                tf.summary.scalar("loss", loss)
                 tf.summary.scalar("learning_rate", optimizer.learning_rate)
-        if number % 30 == 0:
-            pause()
-            manager.save()
-            writer.flush()
-    writer.close()
-    must_fall(losses, run.name)
+
+    def save() -> None:
+        manager.save()
+        writer.flush()
+
+    stream = batches(*data.digits(800))
+    return Loop(manager=manager, step=step, stream=stream, every=30, save=save, note=note)
 
 
-def two_tower(run: Path) -> None:
-    """Make a recommender whose bundles are cut into shards, then lose one shard of the newest."""
+def mnist_cnn(run: Path) -> None:
+    """Make a whole run: ten saves, the newest four kept."""
+    must_fall(build_mnist_cnn(run).train(10), run.name)
+
+
+def build_two_tower(run: Path) -> Loop:
+    """A recommender whose bundles are cut into shards."""
     import keras
     import tensorflow as tf
 
@@ -83,14 +72,19 @@ def two_tower(run: Path) -> None:
     options = tf.train.CheckpointOptions(experimental_sharding_callback=policy)
     users, items, stars = data.ratings(1500)
     stream = (((u, i), s) for u, i, s in batches(users, items, stars))
-    _save_often(manager, step, stream, saves=6, every=60, options=options)
+    return Loop(manager=manager, step=step, stream=stream, every=60, save=lambda: manager.save(options=options))
+
+
+def two_tower(run: Path) -> None:
+    """Make six saves in shards, then lose one shard of the newest."""
+    must_fall(build_two_tower(run).train(6), run.name)
     # The accident: a copy to another disk was cut short. A middle shard goes, so the index still promises it.
     shards = sorted((run / "checkpoints").glob("ckpt-6.data-*"))
     shards[len(shards) // 2].unlink()
 
 
-def unet_segmentation(run: Path) -> None:
-    """Make a small U-Net trained by SGD with momentum; the newest checkpoint then loses all of its data."""
+def build_unet_segmentation(run: Path) -> Loop:
+    """A small U-Net with SGD and momentum, whose checkpoints hold the epoch too."""
     import keras
     import tensorflow as tf
 
@@ -107,22 +101,25 @@ def unet_segmentation(run: Path) -> None:
     epoch = tf.Variable(0, dtype=tf.int64, name="epoch")
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=epoch)
     manager = tf.train.CheckpointManager(checkpoint, str(run / "ckpts"), max_to_keep=None, checkpoint_name="unet")
-    stream = batches(*data.blobs(400))
-    losses = []
-    for _ in range(6):
-        losses += [float(step(*next(stream))) for _ in range(25)]
+
+    def save() -> None:
         epoch.assign_add(1)
-        pause()
         # Numbered by the step, not by the count of saves: unet-25, unet-50, ...
         manager.save(checkpoint_number=optimizer.iterations)
-    must_fall(losses, run.name)
+
+    return Loop(manager=manager, step=step, stream=batches(*data.blobs(400)), every=25, save=save)
+
+
+def unet_segmentation(run: Path) -> None:
+    """Make six saves; the newest then loses all of its data."""
+    must_fall(build_unet_segmentation(run).train(6), run.name)
     # The accident: a clean-up by file size deleted the large file of the newest checkpoint and left its index.
     for shard in (run / "ckpts").glob("unet-150.data-*"):
         shard.unlink()
 
 
-def fashion_vae(run: Path) -> None:
-    """Make a variational autoencoder; one of its checkpoints loses its index, so its shard has no owner."""
+def build_fashion_vae(run: Path) -> Loop:
+    """A variational autoencoder, a model of a class of its own, with Adam."""
     import keras
     import tensorflow as tf
 
@@ -145,14 +142,20 @@ def fashion_vae(run: Path) -> None:
             self.add_loss(1e-3 * tf.reduce_mean(tf.square(mean) + tf.exp(log_variance) - log_variance - 1))
             return self.pixels(self.decoder(mean + tf.exp(0.5 * log_variance) * noise))
 
+    flat = data.digits(600, seed=31)[0].reshape(600, -1)
     model = Autoencoder()
+    model(flat[:1])  # which makes its variables: nothing can be restored into a model without any
     optimizer = keras.optimizers.Adam(3e-3)
     fidelity = keras.losses.BinaryCrossentropy()
     step = make_step(model, optimizer, lambda targets, outputs: fidelity(targets, outputs) + sum(model.losses))
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "training_checkpoints"), max_to_keep=5
     )
-    flat = data.digits(600, seed=31)[0].reshape(600, -1)
-    _save_often(manager, step, batches(flat, flat), saves=8, every=40)
+    return Loop(manager=manager, step=step, stream=batches(flat, flat), every=40, save=manager.save)
+
+
+def fashion_vae(run: Path) -> None:
+    """Make eight saves, the newest five kept; one of them loses its index, so its shard has no owner."""
+    must_fall(build_fashion_vae(run).train(8), run.name)
     # The accident: somebody removed a small file of an older checkpoint. What is left cannot be read any more.
     (run / "training_checkpoints" / "ckpt-6.index").unlink()

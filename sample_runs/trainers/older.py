@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from trainers import data
-from trainers.common import Tensor, batches, must_fall, pause
+from trainers.common import Callback, Fit, Tensor, batches, must_fall, pace, pause
 
 
-def review_sentiment(run: Path) -> None:
-    """Make weights in TensorFlow's form by tf-keras (Keras 2) and its ModelCheckpoint: cp-0001.ckpt and so on."""
+def build_review_sentiment(run: Path) -> Fit:
+    """A recurrent classifier of tf-keras (Keras 2) with RMSprop, whose weights are saved in TensorFlow's form."""
     import tf_keras
 
     tf_keras.utils.set_random_seed(20)
@@ -23,12 +23,18 @@ def review_sentiment(run: Path) -> None:
         name="review_sentiment",
     )
     model.compile(tf_keras.optimizers.RMSprop(2e-3), "binary_crossentropy", metrics=["accuracy"])
-    saves = tf_keras.callbacks.ModelCheckpoint(
-        str(run / "training_checkpoints" / "cp-{epoch:04d}.ckpt"), save_weights_only=True
-    )
-    pace = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, _logs: pause())
-    fitted = model.fit(*data.sentences(640, seed=43), epochs=6, verbose=0, callbacks=[pace, saves])
-    must_fall(fitted.history["loss"], run.name)
+
+    def callbacks() -> list[Callback]:
+        name = str(run / "training_checkpoints" / "cp-{epoch:04d}.ckpt")
+        return [pace(tf_keras), tf_keras.callbacks.ModelCheckpoint(name, save_weights_only=True)]
+
+    x, y = data.sentences(640, seed=43)
+    return Fit(model=model, data={"x": x, "y": y}, steps=20, callbacks=callbacks)
+
+
+def review_sentiment(run: Path) -> None:
+    """Make six saves by ModelCheckpoint: cp-0001.ckpt and so on."""
+    must_fall(build_review_sentiment(run).train(6), run.name)
 
 
 def wide_deep_tf1(run: Path) -> None:
