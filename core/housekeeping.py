@@ -17,9 +17,10 @@ from core.index.rollup import Ages, turning_points
 from core.mend.records import Site
 from core.model import Checkpoint, Problem, Run
 from core.resume.history import read_manifests
+from core.storage.acting import find
 from core.storage.again import Afresh
 from core.storage.batches import Batches, batches
-from core.storage.journal import FOLDER, JournalFile
+from core.storage.journal import FOLDERS, JournalFile
 from core.storage.journal_files import read_journal
 from core.storage.live import Ground
 from core.storage.plan import make_plan
@@ -101,7 +102,9 @@ def execute(
 def undo_batch(
     workspace: Workspace, run: Run, batch: str, *, rename: bool = False, actor: str | None = None
 ) -> Returned:
-    """Put a batch back; with `rename` what would write over newer files goes into a folder of its own."""
+    """Put a batch back; with `rename` what would write over newer files goes into a folder of its own, and a rewind as
+    a whole comes back as a new run.
+    """
     who = actor or workspace.settings.actor
     conflict = OnConflict.RENAME if rename else OnConflict.REFUSE
     return undo(ground(workspace, run), batch, actor=who, now=workspace.now(), on_conflict=conflict)
@@ -126,7 +129,7 @@ def run_batches(workspace: Workspace, run: Run) -> Batches:
 
 def batch_files(workspace: Workspace, run: Run, batch: str) -> tuple[JournalFile, ...]:
     """The files of a batch that was not purged, by its whole id; read from disk now. OSError, CoreError."""
-    return read_journal(_site(workspace, run).folder / HIDDEN / FOLDER / batch).files
+    return read_journal(find(_site(workspace, run).folder, batch)).files
 
 
 def recover_run(workspace: Workspace, run: Run, actor: str | None = None) -> tuple[Recovered, ...]:
@@ -144,7 +147,8 @@ def quarantined_run(workspace: Workspace, root: str, path: str) -> Run:
     try:
         return workspace.reader.run(root, path, workspace.now())
     except NotFoundError:
-        if not (Path(workspace.absolute(root, path)) / HIDDEN / FOLDER).is_dir():
+        hidden = Path(workspace.absolute(root, path)) / HIDDEN
+        if not any((hidden / name).is_dir() for name in FOLDERS):
             raise
     numbers = dict.fromkeys(("checkpoints", "restorable", "series", "bytes", "errors", "warnings", "infos"), 0)
     unknown = dict.fromkeys(("newest_step", "last_saved", "changed_at", "median_interval"))

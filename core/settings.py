@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     )
     purge_after_days: Days = Field(
         default=0.0,
-        description="Days after which what lies in quarantine is deleted for good; 0: never by itself.",
+        description="Days after which what lies in quarantine, or a rewind set aside, is deleted for good; 0: never.",
     )
     actor: Annotated[str, PlainValidator(values.actor)] = Field(
         default_factory=values.default_actor,

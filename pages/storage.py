@@ -20,7 +20,10 @@ from pages._shared import (
 )
 
 WHAT_GOES = "A plan moves nothing. What it lets go can be moved to quarantine, and brought back from there."
-QUARANTINE = "What was moved lies inside its run, in `.waypoint/quarantine`, until it is purged."
+QUARANTINE = (
+    "What was moved lies inside its run until it is purged: in `.waypoint/quarantine`, or in `.waypoint/rewound` where "
+    "a job went on from an older checkpoint."
+)
 
 
 def where(survey: Survey, now: datetime) -> None:

@@ -19,7 +19,6 @@ from core.resume.history import Manifests
 from core.scan.group import Group, group
 from core.scan.walk import look
 from core.storage.again import Afresh
-from core.storage.journal import JournalKind
 from core.storage.live import Ground
 from core.storage.plan import make_plan
 from core.storage.planned import RunPlan, RunState
@@ -152,10 +151,10 @@ class Case:
         (run,) = made.runs
         return run
 
-    def go(self, plan: RunPlan | None = None, *, kind: JournalKind = JournalKind.QUARANTINE) -> Quarantined:
+    def go(self, plan: RunPlan | None = None) -> Quarantined:
         """Carry out a plan, by default the one of now."""
         afresh = Afresh(state=self.state, policy=self.policy, grace=60.0)
-        return quarantine(self.ground, plan or self.plan(), afresh, Act(actor="ada", now=NOW, note="old", kind=kind))
+        return quarantine(self.ground, plan or self.plan(), afresh, Act(actor="ada", now=NOW, note="old"))
 
     def undo(self, batch: str, on_conflict: OnConflict = OnConflict.REFUSE) -> Returned:
         """Undo a batch."""

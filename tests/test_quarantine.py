@@ -18,7 +18,7 @@ from core.model import Format
 from core.storage.acting import StageError
 from core.storage.again import Afresh
 from core.storage.batches import Batch, batches
-from core.storage.journal import Journal, JournalKind, Stage
+from core.storage.journal import Journal, Stage
 from core.storage.planned import RunPlan
 from core.storage.quarantine import Act, Quarantined, quarantine
 from core.storage.recover import needs_recovery, recover
@@ -617,13 +617,6 @@ def test_a_file_that_went_from_quarantine_is_told(case: Case) -> None:
         ("keras/m-1.keras", "is gone: it is neither in quarantine nor in its place")
     ]
     assert (case.folder / "keras/m-2.keras").exists()
-
-
-def test_rewind_leaves_the_same_journal(case: Case) -> None:
-    done = case.go(kind=JournalKind.REWIND)
-    assert only(case).kind is JournalKind.REWIND
-    case.undo(gone(done).id)
-    assert [line["event"] for line in log(case)] == ["rewind", "undo rewind"]
 
 
 def test_batches_tell_all_there_is_to_know(case: Case) -> None:

@@ -15,6 +15,7 @@ from core.storage.batches import Batch
 from core.storage.policies import KeepLatest, Policy
 from pages._shared import batch_list, frame, pinning, quarantining, service
 from pages._shared.text import shorten
+from tests.rewound_cases import bundle, rewind
 from tests.test_pages import ROUTER, open_on, plain, show, texts, values
 from tests.trees import index_of, save, shard_of, state, write
 
@@ -269,6 +270,43 @@ def test_undo_that_would_write_over_something_offers_other_names(
     assert new.read_bytes() == b"new"
     assert index_of(five / f"restored-{batch.short}" / "ckpt-2").exists()
     assert index_of(five / "ckpt-1").exists()
+
+
+def test_a_rewind_comes_back_or_comes_as_a_new_run(five: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    before = {path: path.read_bytes() for path in five.glob("ckpt*")}
+    batch = rewind(five, {"ckpt-4": bundle("ckpt-4"), "ckpt-5": bundle("ckpt-5")})
+    service.current().look_now()
+    show(app, "storage.py")
+    assert f"Rewind {batch[-8:]}, " in plain(texts(app))
+    assert "by ada: 2 items" in plain(texts(app))
+    assert numbers(app)["In quarantine"] != "0 B"
+    app.button(key=f"undo-{batch}").click().run()
+    assert "Undone: 4 files brought back." in plain(texts(app))
+    assert {path: path.read_bytes() for path in five.glob("ckpt*")} == before
+    second = rewind(five, {"ckpt-5": bundle("ckpt-5")})
+    save(five, 5)
+    service.current().look_now()
+    show(app, "storage.py").button(key=f"undo-{second}").click().run()
+    new = f"five-rewound-{second[-8:]}"
+    assert f"2 files can come back as the new run {new}; what was set aside stays" in plain(texts(app))
+    press(app, "Bring them back as a new run")
+    assert f"2 files came back as the new run {new}; what was set aside stays" in plain(texts(app))
+    assert {run.path for run in service.workspace().runs()} == {"five", new}
+    assert not app.button(key=f"purge-{second}").disabled
+
+
+def test_a_half_done_rewind_can_be_undone_and_not_purged(
+    five: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in five.glob("ckpt*")}
+    batch = rewind(five, {"ckpt-5": bundle("ckpt-5")}, stop_after=1)
+    app = show(open_on(monkeypatch, runs), "storage.py")
+    assert "the job completes it at its next start, or Undo takes it back" in plain(texts(app))
+    assert app.button(key=f"purge-{batch}").disabled
+    app.button(key=f"undo-{batch}").click().run()
+    assert "Undone: 2 files brought back." in plain(texts(app))
+    assert {path: path.read_bytes() for path in five.glob("ckpt*")} == before
 
 
 def test_a_run_that_went_as_a_whole_is_undone_from_the_page(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

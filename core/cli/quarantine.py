@@ -1,6 +1,5 @@
-"""`quarantine`, `undo`, `purge`, `pin`: what is done about disk space."""
+"""`quarantine` and `pin`: what is done about disk space."""
 
-import contextlib
 from typing import Annotated
 
 import typer
@@ -11,21 +10,18 @@ from core.cli.naming import checkpoint_named
 from core.cli.policy import asked_policy
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
 from core.cli.usage import RunNames, named_runs, print_plan
-from core.errors import CoreError, NotFoundError
+from core.errors import CoreError
 from core.fs.names import to_text
 from core.model import Run
-from core.sizes import size_text
-from core.storage.batches import Batch
 from core.storage.document import plan_document
 from core.storage.journal import short_id
 from core.storage.planned import RunPlan
 from core.storage.policies import Policy
 from core.storage.retention import policy_for
-from core.workspace import Workspace, relative
+from core.workspace import Workspace
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]
-BatchName = Annotated[str | None, typer.Argument(metavar="[BATCH]", help="The batch's id or its last digits.")]
 
 
 def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
@@ -107,83 +103,6 @@ def _execute(workspace: Workspace, run: Run, planned: RunPlan, policy: Policy | 
     }
 
 
-def undo_command(
-    run: RunName,
-    batch: BatchName = None,
-    rename: Annotated[
-        bool, typer.Option("--rename", help="Put what would stand in the way of newer files into a folder of its own.")
-    ] = False,
-    dry_run: DryRun = False,
-    roots: Roots = None,
-    as_json: AsJson = False,
-    cached: Cached = False,
-) -> None:
-    """Bring a batch back from quarantine; without BATCH, list the run's batches."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "undo", cached=cached)
-        found = _holder(workspace, run)
-        if not dry_run:
-            housekeeping.recover_run(workspace, found)
-        known = housekeeping.run_batches(workspace, found)
-        if batch is None or dry_run:
-            chosen = [item for item in known.batches if batch is None or batch in (item.id, item.short)]
-            _print_batches(found, chosen, as_json=as_json)
-            if batch is not None and not chosen:
-                raise NotFoundError(f"Run {to_text(found.path)} has no batch {to_text(batch)!r}.")
-            raise typer.Exit(code)
-        done = housekeeping.undo_batch(workspace, found, batch, rename=rename)
-        for problem in done.problems:
-            say(f"{problem.path}: {problem.problem}")
-        workspace.refresh("undo", deep=False)
-        if as_json:
-            print_json({"batch": done.journal.id, "stage": done.journal.stage.value, "problems": len(done.problems)})
-        else:
-            say(f"back: {len(done.journal.items):,} of batch {short_id(done.journal.id)}")
-        raise typer.Exit(code)
-
-
-def purge_command(
-    run: RunName,
-    batch: BatchName = None,
-    confirm: Annotated[
-        str, typer.Option(metavar="TEXT", help="The batch's last digits, or the run's name: it cannot be undone.")
-    ] = "",
-    older_than: Annotated[
-        float | None, typer.Option(metavar="DAYS", min=0, help="Every batch of the run that is so old.")
-    ] = None,
-    dry_run: DryRun = False,
-    roots: Roots = None,
-    as_json: AsJson = False,
-    cached: Cached = False,
-) -> None:
-    """Delete a batch in quarantine for good."""
-    if (batch is None) == (older_than is None):
-        raise typer.BadParameter("name a batch, or say --older-than", param_hint="BATCH")
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "purge", cached=cached)
-        found = _holder(workspace, run)
-        if dry_run:
-            chosen = [item for item in housekeeping.run_batches(workspace, found).batches if item.undoable]
-            if batch is not None:
-                chosen = [item for item in chosen if batch in (item.id, item.short)]
-            _print_batches(found, chosen, as_json=as_json)
-            raise typer.Exit(code)
-        purged = (
-            housekeeping.purge_old(workspace, found, older_than or 0)
-            if batch is None
-            else (housekeeping.purge_batch(workspace, found, batch, confirm=confirm),)
-        )
-        for one in purged:
-            for problem in one.problems:
-                say(f"{problem.path}: {problem.problem}")
-        if as_json:
-            print_json([{"batch": one.batch, "files": one.files, "freed_bytes": one.freed_bytes} for one in purged])
-        else:
-            freed = sum(one.freed_bytes for one in purged)
-            say(f"{len(purged):,} purged, {size_text(freed)} freed")
-        raise typer.Exit(code)
-
-
 def pin_command(
     run: RunName,
     checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Relative to the root or to the run.")],
@@ -205,46 +124,3 @@ def pin_command(
                 print_json({"pinned": not remove, "path": made.path, "format": made.format.value, "note": made.note})
         say(f"{'would be ' if dry_run else ''}{verb}: {to_text(item.path)}")
         raise typer.Exit(code)
-
-
-def _holder(workspace: Workspace, name: str) -> Run:
-    """The run that batches lie in: all of it may have gone into quarantine, so that it is no run at present."""
-    try:
-        return workspace.find_run(name)
-    except NotFoundError:
-        for root in workspace.reader.roots():
-            path = relative(name, root.path)
-            if path is not None:
-                with contextlib.suppress(NotFoundError):
-                    return housekeeping.quarantined_run(workspace, root.id, path)
-        raise
-
-
-def _print_batches(run: Run, items: list[Batch], *, as_json: bool) -> None:
-    if as_json:
-        print_json([_batch_document(item) for item in items])
-        return
-    lines = [
-        f"{item.short}  {item.stage.value}  {item.at:%Y-%m-%d %H:%M:%S} UTC  {item.by}  {len(item.items):,} items, "
-        f"{size_text(item.bytes)}, {size_text(item.freed_bytes)} would be freed{f': {item.note}' if item.note else ''}"
-        for item in items
-    ]
-    stdout.print("\n".join(lines) or f"{to_text(run.path)} has no batches.", markup=False, highlight=False)
-
-
-def _batch_document(item: Batch) -> dict[str, object]:
-    return {
-        "batch": item.id,
-        "kind": item.kind.value,
-        "stage": item.stage.value,
-        "at": item.at.isoformat().replace("+00:00", "Z"),
-        "by": item.by,
-        "note": item.note,
-        "bytes": item.bytes,
-        "freed_bytes": item.freed_bytes,
-        "items": [
-            {"kind": one.kind.value, "path": one.path, "format": one.format, "files": one.files, "bytes": one.bytes}
-            for one in item.items
-        ],
-        "problems": [problem.problem for problem in item.problems],
-    }

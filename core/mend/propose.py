@@ -87,8 +87,8 @@ def propose(
     latest = _latest(path, standing, members, existing, picked)
     if not rules and standing.latest is not None and standing.latest.prefix == latest:
         return None
-    listed = [Entry(latest, latest)] if standing.names_nothing else _listed(standing.listed, latest)
-    new = _text(posixpath.dirname(path), latest, listed, standing.preserved)
+    listed = [Entry(latest, latest)] if standing.names_nothing else in_order(standing.listed, latest)
+    new = state_text(posixpath.dirname(path), latest, listed, standing.preserved)
     chosen = next((item for item in members if item.path == latest and item.format in NAMEABLE), None)
     next_save = None if chosen is None else _next_save(chosen)
     return Proposal(
@@ -168,7 +168,7 @@ def _require_nameable(item: Checkpoint, folder: str, existing: Collection[str]) 
         raise CoreError(f"{name}: a state file cannot name it, for its name is not UTF-8.") from None
 
 
-def _listed(entries: Sequence[Entry], latest: str) -> list[Entry]:
+def in_order(entries: Sequence[Entry], latest: str) -> list[Entry]:
     """The entries that are there, each once, in their order with the latest last, as TensorFlow wants it.
 
     Those with a time stay in front, for TensorFlow pairs times from the front; it never rotates the others.
@@ -182,7 +182,7 @@ def _listed(entries: Sequence[Entry], latest: str) -> list[Entry]:
     return [*timed.values(), *untimed.values()]
 
 
-def _text(folder: str, latest: str, listed: Sequence[Entry], preserved: float) -> bytes:
+def state_text(folder: str, latest: str, listed: Sequence[Entry], preserved: float) -> bytes:
     """The file as TensorFlow writes it, its paths relative to its folder."""
 
     def relative(prefix: str | None) -> str:

@@ -11,7 +11,7 @@ from core.decisions.places import HIDDEN
 from core.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
 from core.fs.names import to_text
 from core.mend.records import Site
-from core.storage.journal import FILES, FOLDER, ID, JOURNAL, Journal
+from core.storage.journal import FILES, FOLDER, FOLDERS, ID, JOURNAL, Journal, JournalKind
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -25,14 +25,17 @@ class StageError(CoreError):
 
 
 @contextlib.contextmanager
-def acting(site: Site) -> Iterator[Path]:
-    """Hold the run's decisions; gives the folder of its batches. ReadOnlyError, BusyError, PlaceError."""
+def acting(site: Site) -> Iterator[None]:
+    """Hold the run's decisions. ReadOnlyError, BusyError, PlaceError where a link stands in the place of batches."""
     for place in (site.folder, site.folder / HIDDEN, site.folder / HIDDEN / FOLDER):
         if os.path.lexists(place) and not can_write(place):
             raise _read_only(str(place))
     try:
         with locked(site.folder):
-            yield hidden_folder(site.folder, FOLDER)
+            for name in FOLDERS:
+                if os.path.lexists(site.folder / HIDDEN / name):
+                    hidden_folder(site.folder, name)
+            yield
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise
@@ -46,32 +49,33 @@ def can_write(folder: Path) -> bool:
 
 def require_writable(batch: Path, journal: Journal) -> None:
     """ReadOnlyError where some of a batch's files could not be moved or deleted, before any of them is."""
-    for folder in sorted({file.name.rpartition("/")[0] for file in journal.files}):
-        place = batch / FILES / folder
+    who = "The job" if journal.kind is JournalKind.REWIND else journal.by
+    folders = sorted({file.name.rpartition("/")[0] for file in journal.files})
+    for place in (batch, *(batch / FILES / folder for folder in folders)):
         if place.is_dir() and not can_write(place):
             raise ReadOnlyError(
-                f"{to_text(str(place))} cannot be written: nothing was done. {journal.by} moved these files here, and "
+                f"{to_text(str(place))} cannot be written: nothing was done. {who} moved these files here; its user "
                 "may do it, or give the folder to its group."
             )
 
 
-def find(batches: Path, batch: str) -> Path:
+def find(run: Path, batch: str) -> Path:
     """A batch's folder by its id or the last digits of it. NotFoundError, AmbiguousError."""
-    found = [name for name in batch_names(batches) if batch and name.endswith(batch)]
+    found = [place for place in batch_places(run) if batch and place.name.endswith(batch)]
     if len(found) > 1:
-        raise AmbiguousError(f"{batch!r} fits several batches: {', '.join(found)}.")
-    if not found or not (batches / found[0] / JOURNAL).exists():
-        raise NotFoundError(f"There is no batch {to_text(batch)!r} in quarantine.")
-    return batches / found[0]
+        raise AmbiguousError(f"{batch!r} fits several batches: {', '.join(place.name for place in found)}.")
+    if not found or not (found[0] / JOURNAL).exists():
+        raise NotFoundError(f"There is no batch {to_text(batch)!r}.")
+    return found[0]
 
 
-def batch_names(batches: Path) -> list[str]:
-    """The ids of the batches that have a folder, oldest first."""
-    try:
-        with os.scandir(batches) as entries:
-            return sorted(one.name for one in entries if ID.match(one.name) and one.is_dir(follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def batch_places(run: Path) -> list[Path]:
+    """The folders of a run's batches, oldest first: what went into quarantine, and what rewinds set aside."""
+    found: list[Path] = []
+    for folder in (run / HIDDEN / name for name in FOLDERS):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            found += (folder / one.name for one in entries if ID.match(one.name) and one.is_dir(follow_symlinks=False))
+    return sorted(found, key=lambda place: place.name)
 
 
 def _read_only(place: str) -> ReadOnlyError:

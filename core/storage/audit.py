@@ -13,15 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from core.decisions.places import HIDDEN
 from core.fs.local import BLOCK
 from core.fs.names import join, to_text
 from core.fs.storage import Everything
 from core.model import Problem
+from core.storage.journal import FOLDERS
 from core.storage.known import NO_SHARE, Account, Kind, Known
 from core.storage.usage import AGES, DAYS, Amount, Line, Usage, summed
 
 _EVENTS = ".tfevents."
-_HIDDEN, _QUARANTINE = ".waypoint", "quarantine"
 _DAY = 86_400  # seconds
 _WIDTH = len(AGES)
 _FILE, _SUBFOLDER = modes.S_IFREG, modes.S_IFDIR
@@ -38,7 +39,7 @@ class AuditRoot:
 
 
 class _Folder(NamedTuple):
-    """A folder to look into: its path, its run (None outside every run), whether it lies in a quarantine."""
+    """A folder to look into: its path, its run (None outside every run), whether batches lie in it."""
 
     path: str
     run: str | None
@@ -132,9 +133,11 @@ class _Walk:
 
     def _inner(self, folder: _Folder, name: str) -> _Folder:
         path = join(folder.path, name)
-        is_batches = name == _QUARANTINE and folder.path.rpartition("/")[2] == _HIDDEN
+        is_batches = name in FOLDERS and folder.path.rpartition("/")[2] == HIDDEN
         if is_batches and not folder.is_quarantine:
-            self.quarantines.append(folder.path.removesuffix(_HIDDEN).rstrip("/") or ".")
+            run = folder.path.removesuffix(HIDDEN).rstrip("/") or "."
+            if self.quarantines[-1:] != [run]:  # it may have both folders
+                self.quarantines.append(run)
         return _Folder(path, path if path in self.root.known.runs else folder.run, folder.is_quarantine or is_batches)
 
     def _cell(self, account: Account) -> int:

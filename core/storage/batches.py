@@ -1,5 +1,6 @@
 """The batches of a run as they lie on disk, for pages and the shell. Nothing is changed here."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,9 +9,9 @@ from core.decisions.places import HIDDEN
 from core.errors import CoreError
 from core.fs.names import to_text
 from core.model import Problem
-from core.storage.acting import batch_names
+from core.storage.acting import batch_places
 from core.storage.journal import (
-    FOLDER,
+    FOLDERS,
     ID,
     PURGED_END,
     Act,
@@ -30,7 +31,7 @@ from core.storage.recover import HALF
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """One batch: who moved it, when and why, how far it is, and who undid or purged it. `freed_bytes` is what the disk
-    gains from its purge, or gained; 0 for one that was undone. `undoable`: its files lie in quarantine.
+    gains from its purge, or gained; 0 for one that was undone. `undoable`: files of it lie aside.
     """
 
     id: str
@@ -57,6 +58,11 @@ class Batch:
     @property
     def undoable(self) -> bool:
         """Whether undo would put something back."""
+        return self.purgeable or (self.kind is JournalKind.REWIND and self.stage is Stage.MOVING)
+
+    @property
+    def purgeable(self) -> bool:
+        """Whether it could be purged: all of it lies aside, and nobody is at it."""
         return self.stage is Stage.DONE
 
 
@@ -70,30 +76,32 @@ class Batches:
 
 def batches(run_folder: Path) -> Batches:
     """Read the batches of a run. Never raises for what lies there."""
-    place = run_folder / HIDDEN / FOLDER
     found: dict[str, Batch] = {}
     problems: list[Problem] = []
-    for name in batch_names(place):
+    for place in batch_places(run_folder):
         try:
-            found[name] = _batch(place / name, read_journal(place / name))
+            found[place.name] = _batch(place, read_journal(place))
         except FileNotFoundError:
             continue
         except (CoreError, OSError) as error:
-            problems.append(Problem(path=to_text(f"{HIDDEN}/{FOLDER}/{name}"), problem=str(error)))
-    for name in _purged_names(place):
+            problems.append(_problem(run_folder, place, error))
+    for place in _records(run_folder):
         try:
-            record = read_purged(place / f"{name}{PURGED_END}")
+            record = read_purged(place)
         except (CoreError, OSError) as error:
-            problems.append(Problem(path=to_text(f"{HIDDEN}/{FOLDER}/{name}{PURGED_END}"), problem=str(error)))
+            problems.append(_problem(run_folder, place, error))
         else:
-            found[name] = _purged(record)
+            found[place.name.removesuffix(PURGED_END)] = _purged(record)
     return Batches(batches=tuple(found[name] for name in sorted(found, reverse=True)), problems=tuple(problems))
 
 
 def _batch(place: Path, journal: Journal) -> Batch:
     lying = held(place, journal) if journal.stage in {Stage.DONE, *HALF} else []
     problems = []
-    if journal.stage in HALF:
+    if journal.is_jobs:
+        reason = "was left half-done: the job completes it at its next start, or Undo takes it back"
+        problems.append(Problem(path=journal.id, problem=reason))
+    elif journal.stage in HALF:
         reason = "being worked on, or left half-done by a kill: the next action on the run ends it"
         problems.append(Problem(path=journal.id, problem=reason))
     elif journal.stage is Stage.DONE and len(lying) < len(journal.files):
@@ -128,9 +136,14 @@ def _purged(record: PurgedBatch) -> Batch:
     )
 
 
-def _purged_names(place: Path) -> list[str]:
-    try:
-        names = [path.name.removesuffix(PURGED_END) for path in place.iterdir() if path.name.endswith(PURGED_END)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [name for name in names if ID.match(name)]
+def _records(run_folder: Path) -> list[Path]:
+    """What stays of the batches that were purged."""
+    found: list[Path] = []
+    for folder in (run_folder / HIDDEN / name for name in FOLDERS):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found += (path for path in folder.iterdir() if path.name.endswith(PURGED_END))
+    return [path for path in found if ID.match(path.name.removesuffix(PURGED_END))]
+
+
+def _problem(run_folder: Path, place: Path, error: Exception) -> Problem:
+    return Problem(path=to_text(str(place.relative_to(run_folder))), problem=str(error))

@@ -1,4 +1,5 @@
-"""The journal of a batch: `.waypoint/quarantine/<batch>/journal.json`, version 1. docs/storage.md describes it.
+"""The journal of a batch: `<batch>/journal.json` in `.waypoint/quarantine`, or in `.waypoint/rewound`, where a job set
+aside what was newer than its pick. Version 1; docs/storage.md describes it.
 
 It is written and synced before anything is moved, and again at each stage, so that a kill at any instant leaves the
 list of all files that may lie in two places. Paths are text (`core.fs.names`), relative to the run.
@@ -26,7 +27,8 @@ from core.fs.names import from_text, to_text
 from core.model import Format
 from core.storage.planned import ItemKind, PlannedFile
 
-FOLDER = "quarantine"
+FOLDER, REWOUND = "quarantine", "rewound"
+FOLDERS = (FOLDER, REWOUND)  # where batches lie, in `.waypoint`
 JOURNAL = "journal.json"
 FILES = "files"
 PURGED_END = ".purged.json"
@@ -197,6 +199,11 @@ class Journal(_Part):
     def files(self) -> tuple[JournalFile, ...]:
         """Every file, in the order in which they go."""
         return tuple(file for item in self.items for file in item.files)
+
+    @property
+    def is_jobs(self) -> bool:
+        """Whether it is a rewind that is half-done: the job's next start completes it, or an undo takes it back."""
+        return self.kind is JournalKind.REWIND and self.stage is Stage.MOVING
 
 
 class PurgedBatch(_Part):

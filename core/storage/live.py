@@ -26,12 +26,15 @@ class Ground:
 
     def is_live(self) -> bool:
         """Look at the disk now. What cannot be looked at counts as living."""
+        now_ns = LocalStorage(str(self.site.folder)).now_ns()
+        return self.has_job(now_ns) or self._changed("", now_ns, int(self.live_window * _SECOND_NS))
+
+    def has_job(self, now_ns: int | None = None) -> bool:
+        """Whether a job holds the run's lease; `now_ns` is the time of the disk's clock."""
         site = self.site
-        now_ns = LocalStorage(str(site.folder)).now_ns()
+        now_ns = LocalStorage(str(site.folder)).now_ns() if now_ns is None else now_ns
         homes = [site.folder] if site.decisions is None else [site.folder, site.decisions]
-        if any(is_leased(home, now_ns) for home in homes):
-            return True
-        return self._changed("", now_ns, int(self.live_window * _SECOND_NS))
+        return any(is_leased(home, now_ns) for home in homes)
 
     def _changed(self, folder: str, now_ns: int, window_ns: int) -> bool:
         below: list[str] = []

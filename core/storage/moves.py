@@ -105,6 +105,11 @@ def is_free(run: Path, name: str) -> bool:
     return is_way(run, name) and not os.path.lexists(run / name)
 
 
+def takes(run: Path, name: str, found: os.stat_result) -> bool:
+    """Whether a place takes a file: it is free, or has that very file already, which a kill left under both names."""
+    return is_free(run, name) or (is_way(run, name) and os.path.samestat(found, os.lstat(run / name)))
+
+
 def lies(batch: Path, file: JournalFile) -> os.stat_result | None:
     """A file in quarantine, None where it is not. Links that somebody put on the way are not followed."""
     if not is_way(batch, f"{FILES}/{file.name}"):

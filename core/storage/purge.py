@@ -1,17 +1,19 @@
-"""Purging: what lies in quarantine is deleted for good, by hand with a typed confirmation, or when it is old."""
+"""Purging: what lies in quarantine, or was set aside by a rewind, is deleted for good: by hand with a typed
+confirmation, or when it is old.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.decisions.desk import log
-from core.decisions.places import HIDDEN
+from core.decisions.pins import read_pins
 from core.errors import CoreError
 from core.fs.names import to_text
 from core.model import Problem
-from core.storage.acting import ConfirmError, StageError, acting, batch_names, find, require_writable
+from core.storage.acting import ConfirmError, StageError, acting, batch_places, find, require_writable
 from core.storage.deletion import delete
-from core.storage.journal import FOLDER, Journal, Purge, Stage, printable, short_id
+from core.storage.journal import Journal, JournalKind, Purge, Stage, printable, short_id
 from core.storage.journal_files import read_journal, write_journal
 from core.storage.live import Ground
 from core.storage.moves import held
@@ -35,10 +37,15 @@ def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime
 
     Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError.
     """
-    with acting(ground.site) as batches:
-        recover_all(ground, batches, actor=actor, now=now)
-        place = find(batches, batch)
+    with acting(ground.site):
+        recover_all(ground, actor=actor, now=now)
+        place = find(ground.site.folder, batch)
         journal = read_journal(place)
+        if journal.is_jobs:
+            raise StageError(
+                f"Batch {short_id(journal.id)} is a rewind that was left half-done: the job completes it at its next "
+                "start, or an undo takes it back. Nothing was purged."
+            )
         if journal.stage is not Stage.DONE:
             raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value}: there is nothing to purge.")
         name = to_text(ground.site.run)
@@ -50,20 +57,29 @@ def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime
 
 
 def purge_older(ground: Ground, days: float | None, *, actor: str, now: datetime) -> tuple[Purged, ...]:
-    """Delete the batches that went into quarantine so many days ago or longer. None: never."""
-    if days is None or not batch_names(ground.site.folder / HIDDEN / FOLDER):
+    """Delete the batches that went into quarantine, or were set aside, so many days ago or longer. None: never."""
+    if days is None or not batch_places(ground.site.folder):
         return ()
     purged: list[Purged] = []
-    with acting(ground.site) as batches:
-        recover_all(ground, batches, actor=actor, now=now)
-        for name in batch_names(batches):
+    with acting(ground.site):
+        recover_all(ground, actor=actor, now=now)
+        for place in batch_places(ground.site.folder):
             try:
-                journal = read_journal(batches / name)
-            except CoreError:
+                journal = read_journal(place)
+            except (CoreError, FileNotFoundError):
                 continue
-            if journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days):
-                purged.append(_purge(ground, batches / name, journal, actor, now))
+            is_old = journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days)
+            if is_old and not _is_kept(ground, journal):
+                purged.append(_purge(ground, place, journal, actor, now))
     return tuple(purged)
+
+
+def _is_kept(ground: Ground, journal: Journal) -> bool:
+    """Whether a rewind set aside something pinned: no plan lets that go, but a rewind takes all that is newer."""
+    if journal.kind is not JournalKind.REWIND:
+        return False
+    pins = read_pins(ground.site.folder, ground.site.decisions)
+    return any(pins.why(item.path, item.format) is not None for item in journal.items)
 
 
 def _purge(ground: Ground, place: Path, journal: Journal, actor: str, now: datetime) -> Purged:

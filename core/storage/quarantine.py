@@ -48,12 +48,11 @@ from core.storage.room import keep_room
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Who acts, when and why; and what for."""
+    """Who acts, when and why."""
 
     actor: str
     now: datetime
     note: str = ""
-    kind: JournalKind = JournalKind.QUARANTINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +65,8 @@ class Quarantined:
 
 def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quarantined:
     """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError; OSError where the disk is full."""
-    with acting(ground.site) as batches:
-        recover_all(ground, batches, actor=act.actor, now=act.now)
+    with acting(ground.site):
+        recover_all(ground, actor=act.actor, now=act.now)
         going = look_again(ground, plan, afresh, act.now)
         members = () if going.state.is_live else going.state.checkpoints
         journal, refused = move(ground, going.items, members, act)
@@ -114,7 +113,7 @@ def _attempt(
     journal = Journal(
         version=VERSION,
         id=str(uuid7()),
-        kind=act.kind,
+        kind=JournalKind.QUARANTINE,
         by=printable(act.actor),
         at=act.now,
         note=printable(act.note.strip()),
@@ -135,7 +134,7 @@ def _attempt(
 
 def _moved(site: Site, journal: Journal, act: Act) -> Journal:
     about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
-    log(site.folder, actor=act.actor, event=act.kind.value, now=act.now, about=about)
+    log(site.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about)
     batch = hidden_folder(site.folder, FOLDER, journal.id)
     write_journal(batch, journal)
     write_states(site, journal.states)
@@ -150,7 +149,7 @@ def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
     folder = ground.site.folder
     batch = hidden_folder(folder, FOLDER, journal.id)
     about = {"batch": journal.id, "reason": reason}
-    log(folder, actor=act.actor, event=f"{act.kind.value} taken back", now=act.now, about=about)
+    log(folder, actor=act.actor, event=f"{journal.kind.value} taken back", now=act.now, about=about)
     if bring_back(ground, batch, journal).journal.stage is Stage.UNDONE:
         os.unlink(batch / JOURNAL)
         with contextlib.suppress(OSError):

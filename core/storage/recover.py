@@ -1,7 +1,8 @@
 """Batches that a kill left half-done end by themselves, before the next action on their run.
 
-moving: rolled back, for what was decided may have changed since. undoing: completed; what cannot come back stays in
-quarantine. purging: completed. Each of these can itself be killed and begun again.
+moving: rolled back, for what was decided may have changed since; a rewind is left to its job, which completes it.
+undoing: completed; what cannot come back stays in the batch. purging: completed. Each of these can itself be killed
+and begun again.
 """
 
 import contextlib
@@ -11,13 +12,12 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import log
-from core.decisions.places import HIDDEN
 from core.errors import CoreError
 from core.fs.atomic import remove_stale
 from core.model import Problem
-from core.storage.acting import acting, batch_names
+from core.storage.acting import acting, batch_places
 from core.storage.deletion import delete
-from core.storage.journal import FOLDER, JOURNAL, PURGED_END, Stage
+from core.storage.journal import JOURNAL, PURGED_END, Journal, Stage
 from core.storage.journal_files import read_journal
 from core.storage.live import Ground
 from core.storage.returns import bring_back
@@ -37,13 +37,12 @@ class Recovered:
 
 def needs_recovery(run_folder: Path) -> bool:
     """Whether some batch is half-done, or being worked on at this moment. Takes no lock and writes nothing."""
-    batches = run_folder / HIDDEN / FOLDER
-    for name in batch_names(batches):
+    for place in batch_places(run_folder):
         try:
-            if read_journal(batches / name).stage in HALF:
+            if _ends_here(read_journal(place)):
                 return True
         except FileNotFoundError:
-            if not (batches / f"{name}{PURGED_END}").exists():
+            if not place.with_name(f"{place.name}{PURGED_END}").exists():
                 return True
         except CoreError:
             continue
@@ -54,16 +53,16 @@ def recover(ground: Ground, *, actor: str, now: datetime) -> tuple[Recovered, ..
     """End what was left half-done in a run. BusyError, ReadOnlyError, PlaceError. Does nothing where nothing is."""
     if not needs_recovery(ground.site.folder):
         return ()
-    with acting(ground.site) as batches:
-        return recover_all(ground, batches, actor=actor, now=now)
+    with acting(ground.site):
+        return recover_all(ground, actor=actor, now=now)
 
 
-def recover_all(ground: Ground, batches: Path, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
+def recover_all(ground: Ground, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
     """The same under the run's lock. What cannot be understood or written is left alone; `batches` tells of it."""
     found: list[Recovered] = []
-    for name in batch_names(batches):
+    for place in batch_places(ground.site.folder):
         with contextlib.suppress(CoreError, OSError):
-            ended = _end(ground, batches / name, actor, now)
+            ended = _end(ground, place, actor, now)
             found += [] if ended is None else [ended]
     return tuple(found)
 
@@ -74,7 +73,7 @@ def _end(ground: Ground, batch: Path, actor: str, now: datetime) -> Recovered | 
     except FileNotFoundError:
         _remove_unwritten(batch)
         return None
-    if journal.stage not in HALF:
+    if not _ends_here(journal):
         return None
     about = {"batch": journal.id, "stage": journal.stage.value}
     log(ground.site.folder, actor=actor, event=f"recover {journal.kind.value}", now=now, about=about)
@@ -83,6 +82,10 @@ def _end(ground: Ground, batch: Path, actor: str, now: datetime) -> Recovered | 
         return Recovered(batch=journal.id, found=journal.stage, became=Stage.PURGED, problems=problems)
     back = bring_back(ground, batch, journal)
     return Recovered(batch=journal.id, found=journal.stage, became=back.journal.stage, problems=back.problems)
+
+
+def _ends_here(journal: Journal) -> bool:
+    return journal.stage in HALF and not journal.is_jobs
 
 
 def _remove_unwritten(batch: Path) -> None:

@@ -20,11 +20,14 @@ from core.storage.room import give_room
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """What came back: the journal as it stands now, how many files are back, and what is not as it was."""
+    """What came back: the journal as it stands now, how many files are back, and what is not as it was. `new_run` is
+    the run, relative to the root, as which they came back; None where they are in their places.
+    """
 
     journal: Journal
     files: int
     problems: tuple[Problem, ...]
+    new_run: str | None = None
 
 
 def bring_back(ground: Ground, batch: Path, journal: Journal) -> Returned:

@@ -1,5 +1,6 @@
 """Undoing a batch: its files, their names and times and the state files come back. Nothing that came since is written
-over: such a place is a conflict, for which another folder is offered.
+over: such a place is a conflict, for which another folder is offered. A job that went on from an older checkpoint uses
+the names of the newer ones again: a rewind that has conflicts is offered as a new run.
 """
 
 import itertools
@@ -13,10 +14,11 @@ from core.decisions.desk import log
 from core.errors import CoreError
 from core.fs.names import join, to_text
 from core.storage.acting import StageError, acting, find, require_writable
-from core.storage.journal import Act, Journal, JournalItem, Stage, printable, short_id
+from core.storage.comeback import come_as_run, comes_as, offered_run
+from core.storage.journal import Act, Journal, JournalItem, JournalKind, Stage, printable, short_id
 from core.storage.journal_files import read_journal, write_journal
 from core.storage.live import Ground
-from core.storage.moves import is_free, lies
+from core.storage.moves import is_free, lies, takes
 from core.storage.recover import recover_all
 from core.storage.returns import Returned, bring_back
 
@@ -24,7 +26,9 @@ _SHOWN = 3
 
 
 class OnConflict(StrEnum):
-    """What to do about a place that is taken: nothing at all, or put that item into the folder that is offered."""
+    """What to do about a place that is taken: nothing at all, or put that item into the folder that is offered, and a
+    rewind into the new run that is.
+    """
 
     REFUSE = "refuse"
     RENAME = "rename"
@@ -32,7 +36,9 @@ class OnConflict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """An item whose place is taken by some files, and the folder that it could go into; paths as text, in the run."""
+    """An item whose place is taken by some files, and the folder that it could go into; paths as text, in the run.
+    Nothing is `taken` yet where a job lives that will take the names of what a rewind set aside.
+    """
 
     path: str
     taken: tuple[str, ...]
@@ -40,52 +46,80 @@ class Conflict:
 
 
 class ConflictError(CoreError):
-    """Something stands where files would come back; `conflicts` says what, and what is offered."""
+    """Something stands where files would come back, or a job would write there; `conflicts` says what, and what is
+    offered. `new_run`: the run, relative to the root as text, as which all `files` of a rewind could come back.
+    """
 
-    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
-        self.conflicts = conflicts
-        told = "; ".join(f"{one.path} (could go into {one.offered}/)" for one in conflicts[:_SHOWN])
-        told += f" and {len(conflicts) - _SHOWN:,} more" if len(conflicts) > _SHOWN else ""
-        super().__init__(f"Nothing was moved, for something else stands in the place of {told}.")
+    def __init__(self, conflicts: tuple[Conflict, ...], new_run: str | None = None, files: int = 0) -> None:
+        self.conflicts, self.new_run, self.files = conflicts, new_run, files
+        offered = "" if new_run is None else f" {comes_as(new_run, files, is_done=False)}"
+        super().__init__(f"Nothing was moved, for {self.why}.{offered}")
+
+    @property
+    def why(self) -> str:
+        """What is in the way, as a sentence's end."""
+        if not any(one.taken for one in self.conflicts):
+            return (
+                "a job lives in this run, and its next saves would write over what came back. Undo it when the job has "
+                "ended (for two minutes, if it was killed)"
+            )
+        taken = [one for one in self.conflicts if one.taken]
+        apart = self.new_run is None
+        shown = (f"{one.path} (could go into {one.offered}/)" if apart else one.path for one in taken[:_SHOWN])
+        more = len(taken) - _SHOWN
+        return f"something else stands in the place of {'; '.join(shown)}{f' and {more:,} more' if more > 0 else ''}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.conflicts,))
+        return (type(self), (self.conflicts, self.new_run, self.files))
 
 
 def undo(
     ground: Ground, batch: str, *, actor: str, now: datetime, on_conflict: OnConflict = OnConflict.REFUSE
 ) -> Returned:
-    """Undo a batch, named by its id or the last digits of it.
+    """Undo a batch, named by its id or the last digits of it. A rewind that its job left half-done is taken back.
 
     Raises ConflictError, StageError (undone or purged already), NotFoundError, BusyError, ReadOnlyError, PlaceError.
     """
-    with acting(ground.site) as batches:
-        recovered = recover_all(ground, batches, actor=actor, now=now)
-        place = find(batches, batch)
+    run = ground.site.folder
+    with acting(ground.site):
+        recovered = recover_all(ground, actor=actor, now=now)
+        place = find(run, batch)
         journal = read_journal(place)
         for one in recovered:
             if one.batch == journal.id and one.became is Stage.UNDONE:
                 return Returned(journal=journal, files=len(journal.files), problems=one.problems)
-        if journal.stage is not Stage.DONE:
+        if journal.stage is not Stage.DONE and not journal.is_jobs:
             raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value} already: nothing was moved.")
-        require_writable(place, journal)
-        conflicts = tuple(_conflicts(ground.site.folder, place, journal))
+        is_rewind = journal.kind is JournalKind.REWIND
+        has_job = is_rewind and not journal.is_jobs and ground.has_job()
+        conflicts = tuple(_conflicts(run, place, journal, has_job=has_job))
+        if conflicts and journal.is_jobs:
+            raise StageError(
+                f"Batch {short_id(journal.id)} is half-done, and something else stands in the place of "
+                f"{conflicts[0].path}: move that away, or let the job complete the rewind. Nothing was moved."
+            )
+        as_run = is_rewind and ground.site.run != "."
         if conflicts and on_conflict is OnConflict.REFUSE:
-            raise ConflictError(conflicts)
+            raise ConflictError(conflicts, offered_run(ground.site, journal) if as_run else None, len(journal.files))
+        if conflicts and as_run:
+            return come_as_run(ground.site, place, journal, actor=actor, now=now)
+        require_writable(place, journal)
         offered = {one.path: one.offered for one in conflicts}
         items = tuple(item.model_copy(update={"elsewhere": offered.get(item.path)}) for item in journal.items)
         about = {"batch": journal.id, "items": [item.path for item in items], "elsewhere": offered}
-        log(ground.site.folder, actor=actor, event=f"undo {journal.kind.value}", now=now, about=about)
-        act = Act(by=printable(actor), at=now)
-        update = {"stage": Stage.UNDOING, "items": items, "undo": act}
-        return bring_back(ground, place, write_journal(place, journal.model_copy(update=update)))
+        log(run, actor=actor, event=f"undo {journal.kind.value}", now=now, about=about)
+        begun = journal.model_copy(update={"items": items, "undo": Act(by=printable(actor), at=now)})
+        if journal.is_jobs:  # all of it never came to be; a kill leaves it as it was, for its job or another undo
+            return bring_back(ground, place, begun)
+        return bring_back(ground, place, write_journal(place, begun.model_copy(update={"stage": Stage.UNDOING})))
 
 
-def _conflicts(run: Path, batch: Path, journal: Journal) -> Iterator[Conflict]:
+def _conflicts(run: Path, batch: Path, journal: Journal, *, has_job: bool) -> Iterator[Conflict]:
+    """Items whose place is taken; all of them where a job lives that would write over what came back."""
     for item in journal.items:
-        held = [file for file in item.files if lies(batch, file) is not None]
-        taken = tuple(file.path for file in held if not is_free(run, file.name))
-        if taken:
+        held = [(file, found) for file in item.files if (found := lies(batch, file)) is not None]
+        taken = tuple(file.path for file, found in held if not takes(run, file.name, found))
+        if taken or (held and has_job):
             yield Conflict(path=item.path, taken=taken, offered=_offered(run, item, short_id(journal.id)))
 
 

@@ -1,4 +1,4 @@
-"""What lies in quarantine, over all runs: batches with their files, undone or purged from here."""
+"""What lies in quarantine or was set aside by rewinds, over all runs: batches, undone or purged from here."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,9 +11,10 @@ from core import housekeeping
 from core.errors import CoreError
 from core.fs.names import to_text
 from core.model import Run
+from core.storage.comeback import comes_as
 from core.storage.journal import JournalFile, JournalKind, Stage
 from core.storage.returns import Returned
-from core.storage.undo import Conflict, ConflictError
+from core.storage.undo import ConflictError
 from core.survey import PlacedBatch
 from pages._shared import acting, frame, links, service, tables
 from pages._shared import format as fmt
@@ -48,14 +49,14 @@ def draw(batches: Sequence[PlacedBatch], now: datetime) -> None:
 def undo(*places: Place, rename: bool = False) -> None:
     """Bring batches back, and say what came of it; for callbacks of buttons."""
     returned: list[Returned] = []
-    conflicts: list[tuple[Place, tuple[Conflict, ...]]] = []
+    conflicts: list[tuple[Place, ConflictError]] = []
 
     def bring_back() -> None:
         try:
             for place in places:
                 returned.append(housekeeping.undo_batch(service.workspace(), _run(place), place[2], rename=rename))
         except ConflictError as error:
-            conflicts.append((place, error.conflicts))
+            conflicts.append((place, error))
             raise
         finally:
             for root, run, _ in places:
@@ -64,8 +65,10 @@ def undo(*places: Place, rename: bool = False) -> None:
     acting.act(bring_back, "")
     problems = [f"{one.path}: {one.problem}" for back in returned for one in back.problems]
     if len(returned) == len(places):
-        files = fmt.count(sum(back.files for back in returned), "file")
-        acting.tell("\n".join([f"Undone: {files} brought back.", *problems]))
+        in_place = [back.files for back in returned if back.new_run is None]
+        told = [f"Undone: {fmt.count(sum(in_place), 'file')} brought back."] if in_place else []
+        told += [comes_as(back.new_run, back.files, is_done=True) for back in returned if back.new_run is not None]
+        acting.tell("\n".join([*told, *problems]))
     if conflicts:
         acting.ask(partial(_conflict_dialog, *conflicts[0]))
 
@@ -78,12 +81,11 @@ def _card(one: PlacedBatch, now: datetime) -> None:
                 links.run_link(one.root, one.run, icon=":material/folder:")
                 st.caption(md(_told(one, now)))
             with st.container(horizontal=True, width="content", gap="small"):
-                is_free = not batch.undoable
                 st.button(
                     "Undo",
                     key=f"undo-{batch.id}",
                     icon=":material/undo:",
-                    disabled=is_free,
+                    disabled=not batch.undoable,
                     on_click=undo,
                     args=(place,),
                 )
@@ -91,14 +93,15 @@ def _card(one: PlacedBatch, now: datetime) -> None:
                     "Purge…",
                     key=f"purge-{batch.id}",
                     icon=":material/delete_forever:",
-                    disabled=is_free,
+                    disabled=not batch.purgeable,
                     on_click=acting.ask,
                     args=(partial(_purge_dialog, one),),
                 )
         if batch.note:
             st.text(lines(batch.note))
         for problem in batch.problems[:_SHOWN]:
-            st.caption(f":orange[:material/warning:] {md(problem.path)}: {md(problem.problem)}")
+            name = batch.short if problem.path == batch.id else problem.path
+            st.caption(f":orange[:material/warning:] {md(name)}: {md(problem.problem)}")
         files = fmt.count(sum(item.files for item in batch.items), "file")
         box = st.expander(files, on_change="rerun", key=f"files-{batch.id}")
         if box.open:
@@ -182,17 +185,31 @@ def _purge(one: PlacedBatch, typed: str) -> None:
     st.rerun()
 
 
-@st.dialog("Something else stands there now", icon=":material/undo:", on_dismiss=acting.close)
-def _conflict_dialog(place: Place, conflicts: tuple[Conflict, ...]) -> None:
-    st.markdown("Nothing was moved. New files came where these were; they are never written over:")
-    for one in conflicts[:_SHOWN]:
-        st.text(shown(f"{one.path}: could come back into {one.offered}/"))
-    if len(conflicts) > _SHOWN:
-        st.caption(f"and {len(conflicts) - _SHOWN:,} more")
-    if st.button("Bring them back under these names", type="primary", icon=":material/undo:", key="undo_rename"):
+@st.dialog("They cannot come back to their places", icon=":material/undo:", on_dismiss=acting.close)
+def _conflict_dialog(place: Place, error: ConflictError) -> None:
+    if error.new_run is None:
+        _apart(error)
+        label = "Bring them back under these names"
+    else:
+        st.markdown(f"Nothing was moved, for {md(error.why)}.")
+        st.markdown(md(comes_as(error.new_run, error.files, is_done=False)))
+        label = "Bring them back as a new run"
+    if st.button(label, type="primary", icon=":material/undo:", key="undo_rename"):
         acting.close()
         undo(place, rename=True)
         st.rerun()
+
+
+def _apart(error: ConflictError) -> None:
+    """The folder that each thing could go into."""
+    if any(one.taken for one in error.conflicts):
+        st.markdown("Nothing was moved. New files came where these were; they are never written over:")
+    else:
+        st.markdown(f"Nothing was moved, for {md(error.why)}. Or take them now:")
+    for one in error.conflicts[:_SHOWN]:
+        st.text(shown(f"{one.path}: could come back into {one.offered}/"))
+    if len(error.conflicts) > _SHOWN:
+        st.caption(f"and {len(error.conflicts) - _SHOWN:,} more")
 
 
 def _run(place: Place) -> Run:

@@ -1,0 +1,158 @@
+"""`undo` and `purge`: batches that went into quarantine, or that rewinds set aside."""
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from core import housekeeping
+from core.cli.quarantine import DryRun
+from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.errors import NotFoundError
+from core.fs.names import to_text
+from core.model import Run
+from core.sizes import size_text
+from core.storage.batches import Batch
+from core.storage.comeback import comes_as
+from core.storage.journal import short_id
+from core.storage.undo import ConflictError
+from core.workspace import Workspace, relative
+
+BatchName = Annotated[str | None, typer.Argument(metavar="[BATCH]", help="The batch's id or its last digits.")]
+
+
+def undo_command(
+    run: RunName,
+    batch: BatchName = None,
+    rename: Annotated[
+        bool,
+        typer.Option(
+            "--rename",
+            help="Put what would stand in the way of newer files into a folder of its own, a rewind into a new run.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """Bring back a batch that went into quarantine or was set aside by a rewind; without BATCH, list the run's."""
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "undo", cached=cached)
+        found = _holder(workspace, run)
+        if not dry_run:
+            housekeeping.recover_run(workspace, found)
+        known = housekeeping.run_batches(workspace, found)
+        if batch is None or dry_run:
+            chosen = [item for item in known.batches if batch is None or batch in (item.id, item.short)]
+            _print_batches(found, chosen, as_json=as_json)
+            if batch is not None and not chosen:
+                raise NotFoundError(f"Run {to_text(found.path)} has no batch {to_text(batch)!r}.")
+            raise typer.Exit(code)
+        try:
+            done = housekeeping.undo_batch(workspace, found, batch, rename=rename)
+        except ConflictError as error:
+            say(f"{error}\nTo bring it back in that way, say --rename.")
+            raise typer.Exit(FAILED) from error
+        for problem in done.problems:
+            say(f"{problem.path}: {problem.problem}")
+        workspace.refresh("undo", deep=False)
+        if as_json:
+            told = {"stage": done.journal.stage.value, "problems": len(done.problems), "new_run": done.new_run}
+            print_json({"batch": done.journal.id, **told})
+        elif done.new_run is not None:
+            say(comes_as(done.new_run, done.files, is_done=True))
+        else:
+            say(f"back: {len(done.journal.items):,} of batch {short_id(done.journal.id)}")
+        raise typer.Exit(code)
+
+
+def purge_command(
+    run: RunName,
+    batch: BatchName = None,
+    confirm: Annotated[
+        str, typer.Option(metavar="TEXT", help="The batch's last digits, or the run's name: it cannot be undone.")
+    ] = "",
+    older_than: Annotated[
+        float | None, typer.Option(metavar="DAYS", min=0, help="Every batch of the run that is so old.")
+    ] = None,
+    dry_run: DryRun = False,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """Delete for good a batch in quarantine, or one that a rewind set aside."""
+    if (batch is None) == (older_than is None):
+        raise typer.BadParameter("name a batch, or say --older-than", param_hint="BATCH")
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "purge", cached=cached)
+        found = _holder(workspace, run)
+        if dry_run:
+            chosen = [item for item in housekeeping.run_batches(workspace, found).batches if item.purgeable]
+            if batch is not None:
+                chosen = [item for item in chosen if batch in (item.id, item.short)]
+            _print_batches(found, chosen, as_json=as_json)
+            raise typer.Exit(code)
+        purged = (
+            housekeeping.purge_old(workspace, found, older_than or 0)
+            if batch is None
+            else (housekeeping.purge_batch(workspace, found, batch, confirm=confirm),)
+        )
+        for one in purged:
+            for problem in one.problems:
+                say(f"{problem.path}: {problem.problem}")
+        if as_json:
+            print_json([{"batch": one.batch, "files": one.files, "freed_bytes": one.freed_bytes} for one in purged])
+        else:
+            freed = sum(one.freed_bytes for one in purged)
+            say(f"{len(purged):,} purged, {size_text(freed)} freed")
+        raise typer.Exit(code)
+
+
+def _holder(workspace: Workspace, name: str) -> Run:
+    """The run that batches lie in: all of it may have gone into quarantine, so that it is no run at present."""
+    try:
+        return workspace.find_run(name)
+    except NotFoundError:
+        for root in workspace.reader.roots():
+            path = relative(name, root.path)
+            if path is not None:
+                with contextlib.suppress(NotFoundError):
+                    return housekeeping.quarantined_run(workspace, root.id, path)
+        raise
+
+
+def _print_batches(run: Run, items: list[Batch], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_batch_document(item) for item in items])
+        return
+    lines = [
+        f"{item.short}  {item.kind.value}  {_stage(item)}  {item.at:%Y-%m-%d %H:%M:%S} UTC  {item.by}  "
+        f"{len(item.items):,} items, {size_text(item.bytes)}, "
+        f"{size_text(item.freed_bytes)} would be freed{f': {item.note}' if item.note else ''}"
+        for item in items
+    ]
+    stdout.print("\n".join(lines) or f"{to_text(run.path)} has no batches.", markup=False, highlight=False)
+
+
+def _stage(item: Batch) -> str:
+    """How far it is; where that is half the way, who ends it."""
+    return "; ".join([item.stage.value, *(one.problem for one in item.problems if one.path == item.id)])
+
+
+def _batch_document(item: Batch) -> dict[str, object]:
+    return {
+        "batch": item.id,
+        "kind": item.kind.value,
+        "stage": item.stage.value,
+        "at": item.at.isoformat().replace("+00:00", "Z"),
+        "by": item.by,
+        "note": item.note,
+        "bytes": item.bytes,
+        "freed_bytes": item.freed_bytes,
+        "items": [
+            {"kind": one.kind.value, "path": one.path, "format": one.format, "files": one.files, "bytes": one.bytes}
+            for one in item.items
+        ],
+        "problems": [problem.problem for problem in item.problems],
+    }
