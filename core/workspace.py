@@ -1,11 +1,13 @@
 """The one facade over catalog, disk and resume that the pages and the shell share."""
 
 import contextlib
+import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -13,6 +15,7 @@ from core.catalog.engine import open_catalog
 from core.catalog.filters import CheckpointFilter, RunFilter
 from core.catalog.queries import Reader
 from core.choose import SeriesChoice, choose
+from core.decisions.lease import Heartbeat, heartbeat
 from core.decisions.places import decisions_folder, run_folder
 from core.errors import AmbiguousError, NotFoundError, PlaceError
 from core.formats.bundle import BundleCache
@@ -24,8 +27,9 @@ from core.index.options import Progress
 from core.index.outside import standing
 from core.index.rollup import prefixes, wanted_prefixes
 from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
+from core.resume.fork import fork
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
-from core.resume.manifest import Manifest
+from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from core.settings import Settings
@@ -139,35 +143,56 @@ class Workspace:
             return checkpoint.facts, ()
         return reading.facts, reading.variables
 
-    def propose(self, checkpoint: Checkpoint) -> Proposal:
-        """How training would go on from a checkpoint, with every warning."""
+    def propose(self, checkpoint: Checkpoint, mode: Mode | None = None) -> Proposal:
+        """How training would go on from a checkpoint, with every warning; without a mode in the one that suits most."""
         run = self.reader.run(checkpoint.root, checkpoint.run, self.now())
-        return propose(checkpoint, self.members(checkpoint.root, checkpoint.run), run, self.now())
+        members = self.members(checkpoint.root, checkpoint.run)
+        taken: list[str] = []
+        with contextlib.suppress(OSError):
+            taken = os.listdir(os.path.dirname(self.absolute(checkpoint.root, checkpoint.run)))
+        return propose(checkpoint, members, run, self.now(), mode, taken=taken)
 
-    def resume(
+    def resume(  # noqa: PLR0913 - all that is handed over has a name
         self,
         checkpoint: Checkpoint,
         proposal: Proposal,
         *,
         note: str,
         accepted: Sequence[str],
+        overrides: Mapping[str, Scalar] | None = None,
+        confirm: str = "",
+        fork_name: str | None = None,
+        watch: Callable[[int], None] = lambda _done: None,
         actor: str | None = None,
     ) -> tuple[Manifest, Path]:
-        """Write the manifest for a checkpoint; returns it and where it lies. A CoreError says why it could not be."""
-        return write_manifest(
-            self.root(checkpoint.root).path,
-            checkpoint,
-            proposal,
-            actor=actor or self.settings.actor,
-            note=note,
-            accepted=accepted,
-            now=self.now(),
-            decisions_dir=self.settings.decisions_dir,
-        )
+        """Hand a checkpoint over in the proposal's mode; gives the manifest and where it lies, a fork's in the new run.
+
+        `confirm` is the run's name, which the rewind of a live run needs; `fork_name` the new run's, as text; `watch`
+        is told the bytes that are copied. A CoreError says why nothing was written.
+        """
+        handed: dict[str, Any] = {
+            "actor": actor or self.settings.actor,
+            "note": note,
+            "accepted": accepted,
+            "overrides": overrides,
+            "now": self.now(),
+            "decisions_dir": self.settings.decisions_dir,
+        }
+        root = self.root(checkpoint.root).path
+        if proposal.mode is Mode.FORK:
+            name = from_text(proposal.fork_name if fork_name is None else fork_name)
+            return fork(root, checkpoint, proposal, name=name, watch=watch, **handed)
+        return write_manifest(root, checkpoint, proposal, confirm=confirm, **handed)
 
     def manifests(self, root_id: str, run: str) -> tuple[ManifestEntry, ...]:
         """A run's manifests, newest first; read from disk now."""
         return read_manifests(*self.places(self.root(root_id), run)).entries
+
+    def heartbeat(self, root_id: str, run: str) -> Heartbeat | None:
+        """Whether a job lives in a run, by its lease and the disk's clock; read from disk now."""
+        root = self.root(root_id)
+        homes = [home for home in self.places(root, run) if home is not None]
+        return heartbeat(homes, LocalStorage(root.path).now_ns)
 
     def all_manifests(self) -> tuple[tuple[str, str, ManifestEntry], ...]:
         """Every manifest with its root and run, newest first. A run whose folder went away has none."""

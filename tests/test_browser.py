@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from core.fs.names import short_id
 from core.resume.manifest import parse
 from tests.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium, playwright
-from tests.pages_server import Server, copy_samples, serve
+from tests.pages_server import ROOT, Server, copy_samples, serve
 from tests.trees import flip, save, state
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             save(runs / run, step, at_ns=now)
         state(runs / run, "ckpt-3", "ckpt-1", "ckpt-2", "ckpt-3")
     flip(save(runs / "flipped", 1))
+    for step in (1, 2):
+        save(runs / "claimed", step)
     with serve(runs, folder / "home") as running:
         yield running
 
@@ -53,6 +57,15 @@ def browser() -> Iterator["Browser"]:
 def page(browser: "Browser", server: Server) -> Iterator["Page"]:
     with fresh_tab(browser, server) as tab:
         yield tab
+
+
+def accept_all(page: "Page") -> None:
+    """Tick every warning of the dialog."""
+    boxes = page.get_by_role("dialog").get_by_role("checkbox")
+    for number in range(boxes.count()):
+        boxes.nth(number).locator("xpath=ancestor::label").click()
+        playwright.expect(boxes.nth(number)).to_be_checked()
+    page.wait_for_selector(IDLE)
 
 
 def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page", server: Server) -> None:
@@ -75,12 +88,8 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page
     dialog.get_by_text("checkpoints/ckpt-10").first.wait_for()
     confirm = dialog.get_by_role("button", name="Write the manifest")
     playwright.expect(confirm).to_be_disabled()
-    boxes = dialog.get_by_role("checkbox")
-    playwright.expect(boxes).not_to_have_count(0)
-    for number in range(boxes.count()):
-        box = boxes.nth(number)
-        box.locator("xpath=ancestor::label").click()
-        playwright.expect(box).to_be_checked()
+    playwright.expect(dialog.get_by_role("checkbox")).not_to_have_count(0)
+    accept_all(page)
     dialog.get_by_label("Note").fill("the best so far")
     dialog.get_by_label("Note").press("Control+Enter")
     playwright.expect(confirm).to_be_enabled()
@@ -100,6 +109,7 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page
     dialog.wait_for(state="detached")
     page.get_by_role("link", name="Resume", exact=True).click()
     page.wait_for_url("**/resume")
+    page.get_by_text("Code for the job", exact=True).click()
     page.get_by_text(str(written)).wait_for()
     page.get_by_role("button", name="Withdraw").click()
     page.get_by_role("button", name="Undo").wait_for()
@@ -109,6 +119,78 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Withdraw").wait_for()
     assert not withdrawn.exists()
+
+
+def test_a_claim_is_seen_without_a_reload(page: "Page", server: Server) -> None:
+    page.goto(f"/checkpoint?root={short_id(str(server.runs))}&run=claimed&path=claimed/ckpt-2")
+    page.get_by_role("button", name="Resume…").click()
+    page.get_by_role("dialog").get_by_text("Goes on from the latest; nothing is moved.").wait_for()
+    accept_all(page)
+    page.get_by_role("button", name="Write the manifest").click()
+    page.get_by_role("link", name="All manifests").click()
+    page.wait_for_url("**/resume")
+    playwright.expect(page.get_by_role("heading", name="Claimed")).to_have_count(0)
+    command = [sys.executable, "-m", "tests.client_race", "decide", str(server.runs / "claimed"), "-", str(server.runs)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WAYPOINT_", "SLURM_", "TF_"))}
+    job = subprocess.Popen(command, stdin=subprocess.PIPE, env=clean | {"WAYPOINT_JOB": "night"}, cwd=ROOT)
+    page.get_by_role("heading", name="Claimed").wait_for()
+    page.get_by_text("waypoint-night").wait_for()
+    page.get_by_text(f"process {job.pid}").wait_for()
+    page.get_by_text("The job lives: heartbeat ").wait_for()
+    job.communicate(b"")
+    page.get_by_text("No heartbeat: the job has ended").wait_for()
+
+
+def test_a_fork_is_made_under_a_name_that_is_free(page: "Page", server: Server) -> None:
+    page.goto(f"/checkpoint?root={short_id(str(server.runs))}&run=live&path=live/ckpt-1")
+    page.get_by_role("button", name="Resume…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Continue is not possible.").wait_for()
+    playwright.expect(dialog.get_by_role("radio", name="Fork")).to_be_checked()
+    name = dialog.get_by_role("textbox", name="Name of the new run")
+    playwright.expect(name).to_have_value("live-from-1")
+    name.fill("flipped")
+    name.press("Enter")
+    accept_all(page)
+    dialog.get_by_role("button", name="Make the fork").click()
+    dialog.get_by_text("Nothing was written.").wait_for()
+    name.fill("branch")
+    name.press("Enter")
+    page.wait_for_selector(IDLE)
+    dialog.get_by_role("button", name="Make the fork").click()
+    dialog.get_by_text("The new run was made, with its manifest.").wait_for()
+    dialog.get_by_text(f"RUN = '{server.runs / 'branch'}'").wait_for()
+    manifest = parse((server.runs / "branch" / "resume_manifest.json").read_bytes())
+    assert (manifest.mode.value, manifest.run, manifest.checkpoint.path) == ("fork", "branch", "ckpt-1")
+    assert not (server.runs / "live" / "resume_manifest.json").exists()
+    dialog.get_by_role("link", name="branch").click()
+    page.wait_for_url("**/run?**run=branch")
+    page.get_by_role("heading", name="branch").wait_for()
+
+
+def test_a_live_run_is_rewound_only_after_its_name_was_typed(page: "Page", server: Server) -> None:
+    written = server.runs / "live" / "resume_manifest.json"
+    page.goto(f"/checkpoint?root={short_id(str(server.runs))}&run=live&path=live/ckpt-1")
+    page.get_by_role("button", name="Resume…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Rewind", exact=True).click()
+    dialog.get_by_text("Set aside: 1 checkpoint").click()
+    dialog.get_by_text("newer than ckpt-1").wait_for()
+    dialog.get_by_text("Change settings of the optimizer").click()
+    typed = dialog.get_by_role("textbox", name="Overrides, one a line")
+    typed.fill("learning_rate = 0.25")
+    typed.press("Control+Enter")
+    accept_all(page)
+    dialog.get_by_role("button", name="Write the manifest").click()
+    dialog.get_by_text("Nothing was written.").wait_for()
+    assert not written.exists()
+    dialog.get_by_label("Type the run's name to go on: live").fill("live")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(IDLE)
+    dialog.get_by_role("button", name="Write the manifest").click()
+    dialog.get_by_text("The manifest was written.").wait_for()
+    manifest = parse(written.read_bytes())
+    assert (manifest.mode.value, manifest.overrides) == ("rewind", {"learning_rate": 0.25})
 
 
 def tensorflow_latest(folder: Path) -> str | None:

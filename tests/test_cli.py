@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -178,8 +179,52 @@ def test_resume_writes_and_prints_the_manifest(tmp_path: Path) -> None:
 def test_resume_of_a_named_checkpoint(name: str, tmp_path: Path) -> None:
     root = a_root(tmp_path)
     save(root / "a" / "ckpts", 30)
-    result = run("resume", "a", "--root", root, "--checkpoint", name.format(root=root))
-    assert json.loads(result.stdout)["checkpoint"]["path"] == "ckpts/ckpt-10"
+    result = run("resume", "a", "--root", root, "--checkpoint", name.format(root=root), "--mode", "rewind")
+    manifest = json.loads(result.stdout)
+    assert (manifest["checkpoint"]["path"], manifest["mode"]) == ("ckpts/ckpt-10", "rewind")
+    assert "rewind: Steps 20–30 (2 checkpoints, " in result.stderr
+
+
+def test_resume_of_an_older_one_names_the_modes_and_writes_nothing(tmp_path: Path) -> None:
+    root = a_root(tmp_path)
+    save(root / "a" / "ckpts", 30)
+    result = run("resume", "a", "--root", root, "--checkpoint", "ckpt-10")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[0] == (
+        "a/ckpts/ckpt-10: continue is not possible. Newer ones can be restored (ckpt-30): rewind sets them aside, "
+        "fork leaves them."
+    )
+    assert "  --mode rewind: Steps 20–30 (2 checkpoints, " in result.stderr
+    assert "  --mode fork: The new run a-from-10 gets a copy; a stays as it is, byte for byte." in result.stderr
+    assert list(root.rglob("resume_manifest.json")) == []
+    result = run("resume", "a", "--root", root, "--mode", "rewind")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "rewind is not possible. Nothing is newer" in result.stderr
+
+
+def test_resume_as_a_fork_writes_into_the_new_run(tmp_path: Path) -> None:
+    root = a_root(tmp_path)
+    for name in ("a-from-10", "a-from-10-2"):
+        result = run("resume", "a", "--root", root, "--mode", "fork", "--note", "wider")
+        assert result.exit_code == 0, result.output
+        manifest = json.loads(result.stdout)
+        assert (manifest["run"], manifest["mode"], manifest["note"]) == (name, "fork", "wider")
+        assert manifest == json.loads((root / name / "resume_manifest.json").read_bytes())
+        assert f"written: {root}/{name}/resume_manifest.json" in result.stderr
+    assert not (root / "a" / "resume_manifest.json").exists()
+    assert answer("latest", "a-from-10", "--root", root)[0]["tensorflow_latest"] == "a-from-10/ckpts/ckpt-10"
+
+
+def test_the_rewind_of_a_live_run_needs_its_name(tmp_path: Path) -> None:
+    root = a_root(tmp_path)
+    save(root / "a" / "ckpts", 30, at_ns=time.time_ns())
+    wanted = ("resume", "a", "--root", root, "--checkpoint", "ckpt-10", "--mode", "rewind")
+    result = run(*wanted)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "The run 'a' is live" in result.stderr
+    assert not (root / "a" / "resume_manifest.json").exists()
+    result = run(*wanted, "--confirm", "a")
+    assert (result.exit_code, json.loads(result.stdout)["mode"]) == (0, "rewind")
 
 
 @pytest.mark.parametrize(

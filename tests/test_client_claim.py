@@ -150,7 +150,7 @@ def test_the_claim_says_who_has_it(run: Path, monkeypatch: pytest.MonkeyPatch) -
     decision = client.decide(run)
     [entry] = read_manifests(run).entries
     assert entry.claim is not None
-    assert (entry.claim["job"], entry.claim["host"], entry.claim["pid"], entry.claim["checkpoint"]) == (
+    assert (entry.claim.job, entry.claim.host, entry.claim.pid, entry.claim.checkpoint) == (
         "slurm-4711",
         socket.gethostname(),
         os.getpid(),
@@ -324,14 +324,6 @@ def test_every_problem_of_a_manifest_is_said_at_once(run: Path) -> None:
     with pytest.raises(client.ResumeError) as caught:
         client.parse_manifest(data, "x")
     assert re.findall(r"in '([a-z.]+)'", str(caught.value)) == ["checkpoint.format", "mode", "note"]
-
-
-@pytest.mark.parametrize("mode", ["rewind", "fork"])
-def test_a_mode_that_it_cannot_carry_out_is_refused(run: Path, mode: str) -> None:
-    (run / "resume_manifest.json").write_bytes(changed(run, mode=mode))
-    with pytest.raises(client.ResumeError, match=f"has mode {mode}, which this client cannot carry out"):
-        client.decide(run)
-    assert state(run) is ManifestState.PENDING
 
 
 def test_the_claim_time_is_the_disks(run: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.resume import client
+from core.resume.manifest import Mode
 from core.settings import load
 from core.workspace import Workspace
 
@@ -74,15 +75,16 @@ def save(model: Model, kind: str, run: Path, number: int = 1) -> Path:
     return path
 
 
-def hand_over(run: Path, name: str, **changes: Any) -> None:  # noqa: ANN401
+def hand_over(run: Path, name: str, mode: Mode = Mode.CONTINUE, **changes: Any) -> None:  # noqa: ANN401
     """Write the manifest of a checkpoint with the dashboard's own code; changes are made in its text."""
     settings = load(roots_override=[run.parent]).model_copy(update={"home": run.parent / ".home"})
     workspace = Workspace.open(settings)
     workspace.refresh()
     found = workspace.find_run(run.name)
     picked = next(item for item in workspace.members(found.root, found.path) if item.path.endswith(f"/{name}"))
-    proposal = workspace.propose(picked)
-    workspace.resume(picked, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
+    proposal = workspace.propose(picked, mode)
+    accepted = [warning.id for warning in proposal.warnings]
+    workspace.resume(picked, proposal, note="", accepted=accepted, confirm=run.name)
     workspace.close()
     path = run / "resume_manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -327,15 +329,70 @@ def test_a_manager_whose_latest_is_another_one_is_warned_about(run: Path) -> Non
     model = a_model()
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
     manager = tf.train.CheckpointManager(checkpoint, str(run), max_to_keep=None)
+    manager.save()
+    former = tf.train.CheckpointManager(checkpoint, str(run), max_to_keep=None)
+    train(model)
+    manager.save()
+    hand_over(run, "ckpt-2")
+    start = client.resume(run, manager=former)
+    assert (start.source, start.step) == ("ckpt-2", 2)
+    assert any("ckpt-1, not ckpt-2: this job must not restore from it" in text for text in start.warnings)
+    assert not any("must not restore from it" in text for text in client.resume(run, manager=manager).warnings)
+
+
+def test_a_manager_that_was_made_before_a_rewind_keeps_and_rotates_only_what_is_there(run: Path) -> None:
+    model = a_model()
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+    manager = tf.train.CheckpointManager(checkpoint, str(run), max_to_keep=3)
+    for _ in range(3):
+        train(model)
+        manager.save()
+    hand_over(run, "ckpt-1", Mode.REWIND)
+    start = client.resume(run, manager=manager)
+    assert (start.source, manager.latest_checkpoint) == ("ckpt-1", str(run / "ckpt-1"))
+    assert not any("must not restore from it" in text for text in start.warnings)
+    assert any("ckpt-2" in text and "Set aside" in text for text in start.warnings)
     for _ in range(2):
         train(model)
         manager.save()
-    hand_over(run, "ckpt-1")
-    start = client.resume(run, manager=manager)
-    assert (start.source, start.step) == ("ckpt-1", 2)
-    assert any("ckpt-2, not ckpt-1: this job must not restore from it" in text for text in start.warnings)
-    hand_over(run, "ckpt-2")
-    assert not any("must not restore from it" in text for text in client.resume(run, manager=manager).warnings)
+    assert manager.checkpoints == [str(run / f"ckpt-{number}") for number in (1, 2, 3)]
+    assert sorted(path.name for path in run.glob("*.index")) == [f"ckpt-{number}.index" for number in (1, 2, 3)]
+    manager.save()
+    assert sorted(path.name for path in run.glob("*.index")) == [f"ckpt-{number}.index" for number in (2, 3, 4)]
+
+
+def test_a_rewind_moves_nothing_if_the_model_does_not_fit_and_says_so_in_the_claim(run: Path) -> None:
+    model = a_model()
+    for number in (1, 2):
+        train(model)
+        save(model, "keras", run, number)
+    hand_over(run, "epoch-1.keras", Mode.REWIND)
+    with pytest.raises(client.MismatchError) as caught:
+        client.resume(run, model=a_model(5))
+    assert (run / "epoch-2.keras").exists()
+    (record,) = (json.loads(path.read_text()) for path in (run / ".waypoint/claims").iterdir())
+    assert record["error"] == str(caught.value)
+    start = client.resume(run, model=a_model())  # the job was put right
+    assert start.source == "epoch-1.keras"
+    assert not (run / "epoch-2.keras").exists()
+    (record,) = (json.loads(path.read_text()) for path in (run / ".waypoint/claims").iterdir())
+    assert "error" not in record
+
+
+def test_backup_data_are_set_aside_by_a_rewind_so_that_nothing_is_restored_over_it(run: Path) -> None:
+    model = a_model()
+    backup = keras.callbacks.BackupAndRestore(str(run / "backup"), delete_checkpoint=False)
+    train(model, callbacks=[backup])
+    path = save(model, "keras", run)
+    train(model, 2, callbacks=[backup])
+    hand_over(run, path.name, Mode.REWIND)
+    model = a_model()
+    start = client.resume(run, model=model)
+    assert (run / ".waypoint/rewound").is_dir()
+    assert not list((run / "backup").iterdir())
+    backup = keras.callbacks.BackupAndRestore(str(run / "backup"), delete_checkpoint=False)
+    train(model, 1, first=1, callbacks=[backup, start.guard])
+    assert start.source == path.name
 
 
 @every_kind

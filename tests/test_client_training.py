@@ -1,5 +1,9 @@
-"""Six epochs in one go, and three, a kill, a manifest, and three more: the same weights and losses, bit for bit."""
+"""Six epochs in one go, and three, a kill, a manifest, and the rest: the same weights and losses, bit for bit.
 
+In every mode: from the latest checkpoint, after a rewind to the one before, and in a fork of that one.
+"""
+
+import hashlib
 import json
 import os
 import shutil
@@ -13,17 +17,19 @@ from typing import Any
 import pytest
 
 from core.resume.history import ManifestState
+from core.resume.manifest import Manifest, Mode
 from core.settings import load
 from core.workspace import Workspace
 
 JOB = Path(__file__).with_name("train_job.py")
 KILLED_IN, STEPS = 3, 4
-RUNS = {
+FORMS = {
     "keras": ("manager", "keras", "weights", "h5", "orbax"),
     "tf_keras": ("manager", "keras", "weights", "h5", "tf-weights", "saved-model"),
     "module": ("module",),
 }
 Trained = Callable[[str], Path]
+Handed = dict[str, Manifest]  # by form
 
 
 def job(*arguments: object, killed: bool = False) -> str:
@@ -41,11 +47,18 @@ def result(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
+def hashes(run: Path) -> dict[str, str]:
+    """The files of a run but Waypoint's own."""
+    return {
+        path.relative_to(run).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in run.rglob("*")
+        if path.is_file() and ".waypoint" not in path.parts
+    }
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A folder for a framework: `whole` was trained in one go, `runs` was killed in its fourth epoch, and so was its
-    copy `foreign/runs`, in which no job goes on.
-    """
+    """A folder for a framework: `whole` was trained in one go, `runs` was killed in its fourth epoch."""
     made: dict[str, Path] = {}
 
     def get(framework: str) -> Path:
@@ -54,8 +67,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             (folder / "whole").mkdir()
             (folder / "runs").mkdir()
             job(framework, folder / "whole", "-")
-            job(framework, folder / "runs", "-", KILLED_IN, killed=True)
-            shutil.copytree(folder / "runs", folder / "foreign" / "runs")
+            job(framework, folder / "runs", "-", "--kill", KILLED_IN, killed=True)
             made[framework] = folder
         return made[framework]
 
@@ -70,41 +82,92 @@ def opened(folder: Path) -> Workspace:
     return workspace
 
 
-def hand_over(folder: Path, run: str) -> tuple[Workspace, str]:
-    """Write the manifest of a run's latest checkpoint with the dashboard's own code; its path in the run."""
-    workspace = opened(folder)
+def hand_over(workspace: Workspace, run: str, mode: Mode) -> Manifest:
+    """Write the manifest of a run with the dashboard's own code: of the latest to go on, else of the one before."""
     found = workspace.find_run(run)
-    [choice] = [choice for choice in workspace.choices(found.root, found.path) if choice.chosen is not None]
-    assert choice.chosen is not None
-    proposal = workspace.propose(choice.chosen)
+    members = [item for item in workspace.members(found.root, found.path) if item.restorable]
+    steps = {item.facts.step.value if item.facts.step else 0: item for item in members}
+    picked = steps[(KILLED_IN - (mode is not Mode.CONTINUE)) * STEPS]
+    proposal = workspace.propose(picked, mode)
     accepted = [warning.id for warning in proposal.warnings]
-    manifest, _ = workspace.resume(choice.chosen, proposal, note="", accepted=accepted)
-    return workspace, manifest.checkpoint.path
+    return workspace.resume(picked, proposal, note="", accepted=accepted, confirm=run)[0]
 
 
-def state(workspace: Workspace, run: str) -> ManifestState:
-    """What became of the run's newest manifest."""
-    found = workspace.find_run(run)
-    return workspace.manifests(found.root, found.path)[0].state
+@pytest.fixture(scope="module")
+def resumed(trained: Trained) -> Callable[[str, Mode], tuple[Path, Handed, str]]:
+    """Copies of the killed runs, handed over in a mode and trained to the end by one process; the manifests, and what
+    the job said.
+    """
+    made: dict[tuple[str, Mode], tuple[Path, Handed, str]] = {}
+
+    def get(framework: str, mode: Mode) -> tuple[Path, Handed, str]:
+        if (framework, mode) not in made:
+            folder = trained(framework) / mode.value
+            shutil.copytree(trained(framework) / "runs", folder / "runs")
+            workspace = opened(folder)
+            handed = {form: hand_over(workspace, form, mode) for form in FORMS[framework]}
+            workspace.close()
+            said = job(framework, folder / "runs", *(f"{form}:{one.run}" for form, one in handed.items()))
+            made[framework, mode] = (folder, handed, said)
+        return made[framework, mode]
+
+    return get
 
 
-CASES = [(framework, run) for framework, runs in RUNS.items() for run in runs]
+Resumed = Callable[[str, Mode], tuple[Path, Handed, str]]
+CASES = [(framework, form) for framework, forms in FORMS.items() for form in forms]
 
 
-@pytest.mark.parametrize(("framework", "run"), CASES, ids=[f"{framework}-{run}" for framework, run in CASES])
-def test_a_resumed_training_ends_where_an_unbroken_one_does(trained: Trained, framework: str, run: str) -> None:
-    folder = trained(framework)
-    workspace, picked = hand_over(folder, run)
-    assert state(workspace, run) is ManifestState.PENDING
-    said = job(framework, folder / "runs", run)
-    whole, resumed = result(folder / "whole", "-"), result(folder / "runs", run)
-    assert (resumed["source"], resumed["step"]) == (picked, KILLED_IN * STEPS)
-    assert resumed["losses"] == whole["losses"][KILLED_IN * STEPS :]
-    assert resumed["values"] == whole["values"]
-    assert f"Restored {picked}, step {KILLED_IN * STEPS} (the manifest " in said
-    assert not any("restarts" in warning for warning in resumed["warnings"])
-    assert state(workspace, run) is ManifestState.FINISHED
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(("framework", "form"), CASES, ids=[f"{framework}-{form}" for framework, form in CASES])
+def test_a_resumed_training_ends_where_an_unbroken_one_does(
+    trained: Trained, resumed: Resumed, framework: str, form: str, mode: Mode
+) -> None:
+    folder, handed, said = resumed(framework, mode)
+    manifest = handed[form]
+    step = (KILLED_IN - (mode is not Mode.CONTINUE)) * STEPS
+    whole, again = result(trained(framework) / "whole", "-"), result(folder / "runs", manifest.run)
+    assert (again["source"], again["step"]) == (manifest.checkpoint.path, step)
+    assert again["losses"] == whole["losses"][step:]
+    assert again["values"] == whole["values"]
+    assert f"Restored {manifest.checkpoint.path}, step {step} (the manifest {manifest.id})" in said
+    assert not any("restarts" in warning for warning in again["warnings"])
+    workspace = opened(folder)
+    found = workspace.find_run(manifest.run)
+    (entry,) = workspace.manifests(found.root, found.path)
+    assert (entry.state, entry.manifest.mode) == (ManifestState.FINISHED, mode)
     workspace.close()
+
+
+@pytest.mark.parametrize(("framework", "form"), CASES, ids=[f"{framework}-{form}" for framework, form in CASES])
+def test_a_rewind_keeps_what_it_set_aside(trained: Trained, resumed: Resumed, framework: str, form: str) -> None:
+    folder, handed, _ = resumed(framework, Mode.REWIND)
+    run, manifest = folder / "runs" / form, handed[form]
+    before = hashes(trained(framework) / "runs" / form)
+    held = hashes_of(run / ".waypoint/rewound" / manifest.id / "files")
+    assert held
+    assert held.items() <= before.items()
+    picked = {file.path for file in manifest.checkpoint.files}
+    assert picked.isdisjoint(held)
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """As `hashes`, for a folder within `.waypoint`."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(("framework", "form"), CASES, ids=[f"{framework}-{form}" for framework, form in CASES])
+def test_training_in_a_fork_leaves_its_parent_as_it_was(
+    trained: Trained, resumed: Resumed, framework: str, form: str
+) -> None:
+    folder, handed, _ = resumed(framework, Mode.FORK)
+    assert handed[form].run != form
+    assert hashes(folder / "runs" / form) == hashes(trained(framework) / "runs" / form)
+    assert len(hashes(folder / "runs" / handed[form].run)) > len(handed[form].checkpoint.files)
 
 
 REFUSALS = {
@@ -129,9 +192,16 @@ REFUSALS = {
 @pytest.mark.parametrize(("model", "writer"), REFUSALS, ids=["keras-3-refuses", "tf-keras-refuses"])
 def test_what_the_other_keras_wrote_is_refused_and_nothing_is_loaded(trained: Trained, model: str, writer: str) -> None:
     folder = trained(writer) / "foreign"
+    shutil.copytree(trained(writer) / "runs", folder / "runs")
+    workspace = opened(folder)
     for run in REFUSALS[model, writer]:
-        hand_over(folder, run)[0].close()
+        hand_over(workspace, run, Mode.CONTINUE)
     job(model, folder / "runs", "refused", *REFUSALS[model, writer])
     for run, (said, is_unchanged) in json.loads((folder / "runs" / "result-refused.json").read_text()).items():
         assert REFUSALS[model, writer][run] in said, run
         assert is_unchanged, run
+        found = workspace.find_run(run)
+        (entry,) = workspace.manifests(found.root, found.path)
+        assert entry.claim is not None
+        assert (entry.state, entry.claim.error) == (ManifestState.CLAIMED, said)
+    workspace.close()

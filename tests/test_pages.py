@@ -394,6 +394,8 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
         accepted = [caution.id for caution in proposal.warnings]
         manifest, file = workspace.resume(checkpoint, proposal, note=f"<b>{path}</b>", accepted=accepted)
     show(app, "resume.py")
+    app.session_state[f"code-{manifest.id}"] = True
+    app.run()
     assert str(file) in texts(app)
     assert "<b>mnist-cnn/checkpoints/ckpt-10</b>" in [item.value for item in app.text]
     assert columns(app)["checkpoint"] == ["checkpoints/ckpt-9"]

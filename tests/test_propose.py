@@ -7,13 +7,16 @@ import pytest
 from core.model import Checkpoint, Contents, FileStat, Finding, Format, Severity, Sourced
 from core.resume.cautions import TEXTS, newer
 from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore, RestoreApi
+from core.resume.modes import outlooks
 from core.resume.propose import Proposal, propose
 from tests.resume_cases import NOW, a_checkpoint, a_run
 
 
-def warned(checkpoint: Checkpoint, *others: Checkpoint, status: str = "idle") -> dict[str, str]:
+def warned(
+    checkpoint: Checkpoint, *others: Checkpoint, status: str = "idle", mode: Mode = Mode.CONTINUE
+) -> dict[str, str]:
     """The warnings of a proposal, by id."""
-    proposal = propose(checkpoint, (checkpoint, *others), a_run(status), NOW)
+    proposal = propose(checkpoint, (checkpoint, *others), a_run(status), NOW, mode)
     return {caution.id: caution.text for caution in proposal.warnings}
 
 
@@ -49,6 +52,11 @@ def test_a_whole_proposal() -> None:
             Check(name="findings", ok=True, detail="none"),
         ),
         warnings=propose(checkpoint, (), a_run(), NOW).warnings,
+        outlooks=outlooks(checkpoint, (checkpoint,), a_run()),
+        asides=(),
+        known_ns=1,
+        fork_name="a-from-700",
+        is_live=False,
     )
     assert warned(checkpoint) == {"not-in-the-file": TEXTS["not-in-the-file"]}
 
@@ -135,7 +143,8 @@ def test_newer_ones_are_named_with_the_reason() -> None:
     )
     told = warned(a_checkpoint(7), a_checkpoint(6), a_checkpoint(8), broken, a_checkpoint(10)._replace(series="other"))
     assert told["newer-not-restorable"].endswith("cannot be restored: ckpt-9 (shard 0 is gone).")
-    assert "passed over: ckpt-8. They stay" in told["newer-restorable"]
+    others = {mode: warned(a_checkpoint(7), broken, mode=mode) for mode in Mode}
+    assert [mode for mode, warnings in others.items() if "newer-not-restorable" in warnings] == [Mode.CONTINUE]
 
 
 def test_newer_is_the_later_attempt_then_the_step_then_the_time() -> None:
@@ -147,8 +156,11 @@ def test_newer_is_the_later_attempt_then_the_step_then_the_time() -> None:
 
 
 def test_many_newer_ones_are_counted() -> None:
-    told = warned(a_checkpoint(1), *(a_checkpoint(number) for number in range(2, 10)))
-    assert "ckpt-5, ckpt-6, ckpt-7, ckpt-8, ckpt-9 and 3 more" in told["newer-restorable"]
+    broken = (a_checkpoint(number)._replace(restorable=False) for number in range(2, 10))
+    told = warned(a_checkpoint(1), *broken)["newer-not-restorable"]
+    assert "ckpt-5 (not" in told
+    assert "ckpt-4" not in told
+    assert told.endswith(" and 3 more.")
 
 
 def test_backup_and_restore_overrides_a_load() -> None:
@@ -158,6 +170,8 @@ def test_backup_and_restore_overrides_a_load() -> None:
     assert "ckpt-3" in warned(a_checkpoint(), chief)["backup-overrides"]
     assert "backup-pairs" in warned(backup)
     assert "backup-overrides" not in warned(backup)
+    assert "backup-overrides" not in warned(a_checkpoint(), backup, mode=Mode.REWIND)
+    assert "backup-overrides" not in warned(a_checkpoint(), backup, mode=Mode.FORK)
 
 
 def test_a_live_run_an_unknown_step_findings_and_a_metric_are_told() -> None:
@@ -170,6 +184,8 @@ def test_a_live_run_an_unknown_step_findings_and_a_metric_are_told() -> None:
     assert told["findings"] == "It can be restored, but: the index is older."
     assert "initial_value_threshold=0.285" in told["best-metric"]
     assert "run-is-live" in told
+    assert "run-is-live" in warned(checkpoint, status="live", mode=Mode.REWIND)
+    assert "run-is-live" not in warned(checkpoint, status="live", mode=Mode.FORK)
     assert propose(checkpoint, (), a_run(), NOW).restore.initial_step is None
     assert propose(checkpoint, (), a_run(), NOW).restore.best_metric is None
 

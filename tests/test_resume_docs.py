@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.resume.history import ManifestState
+from core.resume.manifest import Mode
 from core.settings import load
 from core.workspace import Workspace
 
@@ -47,20 +48,27 @@ def test_a_job_restores_what_was_picked_and_its_manifest_is_finished(
     workspace.refresh()
     found = workspace.find_run("a")
     older = next(item for item in workspace.members(found.root, "a") if item.path.endswith("ckpt-1"))
-    proposal = workspace.propose(older)
+    proposal = workspace.propose(older, Mode.REWIND)
     accepted = [warning.id for warning in proposal.warnings]
-    manifest, _ = workspace.resume(older, proposal, note="", accepted=accepted)
+    newest = run / "checkpoints" / "ckpt-2.index"
 
+    def hand_over() -> str:
+        """The run was just trained, so that it looks live."""
+        return workspace.resume(older, proposal, note="", accepted=accepted, confirm="a")[0].id
+
+    workspace.withdraw(found.root, "a", hand_over())
+    optimizer.iterations.assign(77)
+    follow(run, model)
+    assert int(optimizer.iterations) == 3  # the newest had two
+    assert newest.exists()
+    assert workspace.manifests(found.root, "a")[0].state is ManifestState.WITHDRAWN
+
+    hand_over()
     optimizer.iterations.assign(77)
     follow(run, model)
     assert int(optimizer.iterations) == 3  # one was restored, two were trained
+    assert not newest.exists()
     assert workspace.manifests(found.root, "a")[0].state is ManifestState.FINISHED
-
-    manifest, _ = workspace.resume(older, proposal, note="", accepted=accepted)
-    workspace.withdraw(found.root, "a", str(manifest.id))
-    follow(run, model)
-    assert int(optimizer.iterations) == 3  # the newest had two
-    assert workspace.manifests(found.root, "a")[0].state is ManifestState.WITHDRAWN
     workspace.close()
 
 

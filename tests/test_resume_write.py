@@ -17,6 +17,7 @@ import pytest
 from core.decisions import desk, places
 from core.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
 from core.model import Checkpoint, FileStat, Finding, Severity
+from core.resume.claims import Claim
 from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
 from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, parse
@@ -399,7 +400,7 @@ def test_states_follow_the_claim(root: Path, checkpoint: Checkpoint) -> None:
     assert (entry.state, entry.needs_checkpoint, entry.claim) == (
         ManifestState.CLAIMED,
         True,
-        {"manifest": first.id, "job": "4711"},
+        Claim(job="4711"),
     )
     write(root, checkpoint, note="second")
     new, old = read_manifests(folder).entries

@@ -1,6 +1,5 @@
 """The commands."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,12 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from core.catalog.filters import CheckpointFilter
-from core.choose import SeriesChoice, reasons
+from core.choose import SeriesChoice
 from core.cli import documents
+from core.cli.batches import purge_command, undo_command
 from core.cli.health import health_command
 from core.cli.mend import mend_command
-from core.cli.naming import checkpoint_named
-from core.cli.quarantine import pin_command, purge_command, quarantine_command, undo_command
+from core.cli.quarantine import pin_command, quarantine_command
+from core.cli.resume import resume_command
 from core.cli.resume_env import resume_env_command
 from core.cli.session import (
     NOTHING_RESTORABLE,
@@ -32,12 +32,8 @@ from core.cli.session import (
 )
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
-from core.errors import AmbiguousError, NotRestorableError
 from core.fs.names import to_text
-from core.model import Checkpoint, Run
-from core.resume.history import ManifestState
-from core.resume.manifest import to_json
-from core.workspace import Workspace
+from core.model import Checkpoint
 
 app = typer.Typer(
     name="waypoint",
@@ -49,12 +45,6 @@ app = typer.Typer(
 
 
 _WIDE = 120  # columns of a terminal that has room for format and contents
-
-
-class ResumeMode(StrEnum):
-    """How a job goes on."""
-
-    CONTINUE = "continue"
 
 
 def main() -> None:
@@ -71,6 +61,7 @@ app.command("quarantine")(quarantine_command)
 app.command("undo")(undo_command)
 app.command("purge")(purge_command)
 app.command("pin")(pin_command)
+app.command("resume")(resume_command)
 app.command("resume-env")(resume_env_command)
 
 
@@ -167,56 +158,3 @@ def _print_choice(choice: SeriesChoice) -> None:
     stdout.print(
         "\n".join(filter(None, [*lines, choice.order_note and f"  {choice.order_note}"])), markup=False, highlight=False
     )
-
-
-@app.command("resume")
-def resume_command(
-    run: RunName,
-    checkpoint: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The checkpoint, if not the latest that can be restored.")
-    ] = None,
-    mode: Annotated[ResumeMode, typer.Option(help="How the job goes on.")] = ResumeMode.CONTINUE,
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads the manifest later.")] = "",
-    roots: Roots = None,
-    as_json: AsJson = False,
-    cached: Cached = False,
-) -> None:
-    """Write a run's resume manifest and print it. Every warning is printed first, and is accepted by this command."""
-    del mode, as_json  # there is one mode so far, and the manifest is JSON either way
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "resume", cached=cached)
-        found = workspace.find_run(run)
-        picked = (
-            checkpoint_named(workspace, found, checkpoint) if checkpoint is not None else _only_choice(workspace, found)
-        )
-        if not picked.restorable:
-            raise NotRestorableError(f"{to_text(picked.path)} cannot be restored: {' '.join(reasons(picked))}")
-        proposal = workspace.propose(picked)
-        for entry in workspace.manifests(found.root, found.path):
-            if entry.state is ManifestState.PENDING:
-                say(f"replaces the pending manifest of {entry.manifest.created_by}, {entry.manifest.checkpoint.path}")
-        for warning in proposal.warnings:
-            say(f"warning: {warning.text}")
-        manifest, path = workspace.resume(
-            picked, proposal, note=note, accepted=[warning.id for warning in proposal.warnings]
-        )
-        say(f"written: {to_text(str(path))}")
-        typer.echo(to_json(manifest))
-        raise typer.Exit(code)
-
-
-def _only_choice(workspace: Workspace, run: Run) -> Checkpoint:
-    """The latest restorable of the run's only series."""
-    choices = workspace.choices(run.root, run.path)
-    picked = [choice.chosen for choice in choices if choice.chosen is not None]
-    if not picked:
-        reasons = "; ".join(
-            f"{to_text(p.checkpoint.path)}: {' '.join(p.reasons)}" for c in choices for p in c.passed_over
-        )
-        raise NotRestorableError(
-            f"Nothing in {to_text(run.path)} can be restored: {reasons or 'it has no checkpoints'}."
-        )
-    if len(picked) > 1:
-        names = ", ".join(to_text(item.path) for item in picked)
-        raise AmbiguousError(f"{to_text(run.path)} has several series; say which with --checkpoint: {names}.")
-    return picked[0]

@@ -50,5 +50,5 @@ def _values(folder: str, entry: ManifestEntry | None) -> dict[str, str | int | N
         "API": manifest.restore.api.value,
         "STEP": manifest.restore.initial_step,
         "EPOCH": manifest.restore.initial_epoch,
-        "JOB": None if entry.claim is None else str(entry.claim.get("job", "")),
+        "JOB": None if entry.claim is None else entry.claim.job,
     }

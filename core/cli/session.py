@@ -19,6 +19,7 @@ from core.fs.names import to_text
 from core.index.indexer import problem_texts
 from core.index.options import Progress
 from core.model import IndexReport
+from core.resume.errors import ConfirmError, ModeError
 from core.settings import load
 from core.workspace import Workspace
 
@@ -54,7 +55,7 @@ def leaving() -> Iterator[None]:
     """Errors become a sentence on stderr and the exit code of contracts.md."""
     try:
         yield
-    except (SettingsError, NotFoundError, AmbiguousError) as error:
+    except (SettingsError, NotFoundError, AmbiguousError, ModeError, ConfirmError) as error:
         _leave(error, WRONG_USE)
     except NotRestorableError as error:
         _leave(error, NOTHING_RESTORABLE)

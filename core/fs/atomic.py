@@ -17,7 +17,7 @@ from core.fs.names import short_id
 # What a file system answers that knows no fsync of folders, and one that knows no hard links.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-_TEMP_END = ".waypoint-tmp"
+TEMP_END = ".waypoint-tmp"
 
 
 def write_atomic(path: Path, data: bytes, *, fsync: bool = True, mtime_ns: int | None = None) -> None:
@@ -27,7 +27,7 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True, mtime_ns: int |
     can be made again: after a power cut such a file may be empty. `mtime_ns` is the time that the file bears.
     """
     former = _plain(path)
-    temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{_TEMP_END}"
+    temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{TEMP_END}"
     try:
         # Until it has its owner, what replaces a file is for nobody else's eyes.
         handle = _create(temp, 0o666 if former is None else 0o600)
@@ -55,7 +55,7 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True, mtime_ns: int |
 def remove_stale(path: Path) -> int:
     """Remove what killed writers of `path` left; returns how many. Only for the one that may write `path` now."""
     start = _temp_start(path)
-    stale = [name for name in os.listdir(path.parent) if name.startswith(start) and name.endswith(_TEMP_END)]
+    stale = [name for name in os.listdir(path.parent) if name.startswith(start) and name.endswith(TEMP_END)]
     for name in stale:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path.parent / name)
@@ -63,8 +63,8 @@ def remove_stale(path: Path) -> int:
 
 
 def is_temp(name: str) -> bool:
-    """Whether a file is one that a write makes before it renames it."""
-    return name.startswith(".") and name.endswith(_TEMP_END)
+    """Whether a file or folder is one that a write makes before it renames it."""
+    return name.startswith(".") and name.endswith(TEMP_END)
 
 
 def make_folder(path: Path, *, fsync: bool = True) -> None:

@@ -10,17 +10,13 @@ from core.decisions.values import moment_text
 from core.fs.names import natural_key, to_text
 from core.model import Checkpoint, Contents, Format, Run, Severity
 from core.resume import restoring
-from core.resume.manifest import OptimizerOutcome
+from core.resume.manifest import Mode, OptimizerOutcome
 
 _LISTED = 5  # how many checkpoints a text names
 
 # Every warning: its id and its text. docs/resume.md holds this table, and a test compares them.
 TEXTS = {
     "newer-not-restorable": "Newer checkpoints are passed over, for they cannot be restored: {names}.",
-    "newer-restorable": (
-        "Newer checkpoints that can be restored are passed over: {names}. They stay where they are, and a job that "
-        "looks for the latest checkpoint by itself would take one of them."
-    ),
     "contents-unknown": "What this checkpoint holds is not known{why}.",
     "findings": "It can be restored, but: {reasons}.",
     "written-by-keras-2": (
@@ -83,16 +79,16 @@ class Caution:
     text: str
 
 
-def cautions(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run) -> tuple[Caution, ...]:
-    """Every warning; `members` are the checkpoints of the run, those of other series among them."""
+def cautions(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode) -> tuple[Caution, ...]:
+    """Every warning of a mode; `members` are the checkpoints of the run, those of other series among them."""
     found = [
-        *_passed_over(checkpoint, members),
+        *(_passed_over(checkpoint, members) if mode is Mode.CONTINUE else ()),
         *_contents(checkpoint),
         *_optimizer(checkpoint),
         *_counters(checkpoint),
     ]
-    found += _surroundings(checkpoint, members, run)
-    return tuple(Caution(id=name, text=TEXTS[name].format(**values)) for name, values in found)
+    found += _surroundings(checkpoint, members, run, mode)
+    return tuple(Caution(id=key, text=TEXTS[key].format(**values)) for key, values in found)
 
 
 def newer(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
@@ -122,11 +118,9 @@ def _reasons(checkpoint: Checkpoint, severity: Severity) -> list[str]:
 
 
 def _passed_over(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> Found:
-    later = newer(checkpoint, members)
-    if broken := [f"{_name(item)} ({reasons(item)})" for item in later if not item.restorable]:
+    """Those that can be restored stand in the way of `continue` itself."""
+    if broken := [f"{name(item)} ({reasons(item)})" for item in newer(checkpoint, members) if not item.restorable]:
         yield "newer-not-restorable", {"names": _listed(broken)}
-    if whole := [_name(item) for item in later if item.restorable]:
-        yield "newer-restorable", {"names": _listed(whole)}
 
 
 def _contents(checkpoint: Checkpoint) -> Found:
@@ -165,19 +159,19 @@ def _counters(checkpoint: Checkpoint) -> Found:
             told = f"said to be {facts.epoch.value:,} ({to_text(facts.epoch.source)}), counted from 0 or from 1"
         yield "epoch-unknown", {"told": told}
     if checkpoint.metric is not None:
-        name, value = checkpoint.metric
-        yield "best-metric", {"name": to_text(name), "value": f"{value:g}"}
+        metric, value = checkpoint.metric
+        yield "best-metric", {"name": to_text(metric), "value": f"{value:g}"}
 
 
-def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run) -> Found:
-    if run.status == "live":
+def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode) -> Found:
+    if run.status == "live" and mode is not Mode.FORK:
         yield "run-is-live", {"changed": "just now" if run.changed_at is None else f"at {moment_text(run.changed_at)}"}
     if others := {item.series: item for item in members if item.series != checkpoint.series and item.is_latest}:
-        yield "other-series", {"names": _listed([_name(item) for item in others.values()])}
+        yield "other-series", {"names": named(tuple(others.values()))}
     if restoring.is_backup(checkpoint):
         yield "backup-pairs", {}
-    elif backups := [_name(item) for item in members if restoring.is_backup(item)]:
-        yield "backup-overrides", {"names": _listed(backups)}
+    elif mode is Mode.CONTINUE and (backups := [item for item in members if restoring.is_backup(item)]):
+        yield "backup-overrides", {"names": named(backups)}
     yield "not-in-the-file", {}
 
 
@@ -185,8 +179,14 @@ def _because(reason: str | None) -> str:
     return f" ({reason})" if reason else ""
 
 
-def _name(item: Checkpoint) -> str:
+def name(item: Checkpoint) -> str:
+    """The last name of a checkpoint's path, as text."""
     return to_text(item.path.rpartition("/")[2] or item.path)
+
+
+def named(items: Sequence[Checkpoint]) -> str:
+    """Checkpoints by name; of many the last ones, and how many more."""
+    return _listed([name(item) for item in items])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1529,6 +1529,8 @@ class _Rewind:
                     os.mkdir(target / parent, modes.get(parent, 0o777) | 0o700)
                 touched |= {self.run / parent, target / parent}
             os.rename(self.run / name, target / name)
+            if _is_file(self.run, name) and os.path.samefile(self.run / name, target / name):
+                os.unlink(self.run / name)  # two names of one file, from an undo that was killed: rename did nothing
         for folder in reversed(journal["folders"]):
             if folder["goes"]:
                 with contextlib.suppress(OSError):  # something came meanwhile

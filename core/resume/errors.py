@@ -29,3 +29,23 @@ class ChangedError(CoreError):
 
 class StateError(CoreError):
     """A manifest is not in the state that an action needs."""
+
+
+class ModeError(CoreError):
+    """A mode that is not possible for a checkpoint; the text says why, and what else is."""
+
+
+class ConfirmError(CoreError):
+    """A rewind of a live run needs the run's name, and got something else."""
+
+
+class NameTakenError(CoreError):
+    """A new run's folder is there already."""
+
+
+class RunNameError(CoreError, ValueError):
+    """A text cannot be the name of a run's folder."""
+
+
+class NoRoomError(CoreError):
+    """The disk has no room for a copy."""

@@ -19,6 +19,7 @@ from core.errors import NotFoundError, PlaceError
 from core.fs.atomic import sync_folder, write_atomic
 from core.fs.names import to_text
 from core.model import Problem
+from core.resume.claims import Claim, read_claim
 from core.resume.errors import ManifestError, StateError
 from core.resume.manifest import LIMIT, Manifest, parse, to_json
 from core.resume.write import FORMER
@@ -42,7 +43,7 @@ class ManifestState(StrEnum):
 class ManifestEntry:
     """One manifest, where its file lies and what became of it.
 
-    `claim` and `withdrawal` are those records as they were read, {} for one that cannot be read, None for none.
+    `claim` is None where no job took it; `withdrawal` is its record as it was read, {} for one that cannot be read.
     `is_current` tells whether it still stands in its place; a claimed one that was replaced is superseded.
     """
 
@@ -50,7 +51,7 @@ class ManifestEntry:
     path: Path
     state: ManifestState
     is_current: bool
-    claim: Mapping[str, Any] | None = None
+    claim: Claim | None = None
     withdrawal: Mapping[str, Any] | None = None
 
     @property
@@ -135,9 +136,10 @@ def _require(run_folder: Path, manifest_id: str, needed: ManifestState, decision
 def _entry(
     homes: Sequence[Path], path: Path, manifest: Manifest, *, is_current: bool, problems: list[Problem]
 ) -> ManifestEntry:
-    claim = _record(homes, f"{CLAIMS}/{manifest.id}.claim", problems)
+    claimed = _record(homes, f"{CLAIMS}/{manifest.id}.claim", problems)
+    claim = None if claimed is None else read_claim(claimed)
     withdrawal = _record(homes, f"{WITHDRAWN}/{manifest.id}.json", problems)
-    if claim is not None and claim.get("finished_at"):
+    if claim is not None and claim.is_finished:
         state = ManifestState.FINISHED
     elif claim is not None and is_current:
         state = ManifestState.CLAIMED  # also if withdrawn: the job was faster

@@ -1,6 +1,6 @@
 """A proposal: how a checkpoint would be restored, what was checked, and what a person must accept. Pure, no disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,11 +10,16 @@ from core.model import Checkpoint, Run, Severity, Sourced
 from core.resume import restoring
 from core.resume.cautions import Caution, cautions, newer, reasons
 from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore
+from core.resume.modes import Aside, Outlook, fork_name, outlooks, proposed, set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What `write_manifest` would hand over about the checkpoint at `path`, made at `made_at`."""
+    """What `write_manifest` or `fork` would hand over about the checkpoint at `path`, made at `made_at`.
+
+    `outlooks` are all modes, `mode` the one that this is about; `asides` is what a rewind sets aside of the files that
+    were known, the newest of which bears the time `known_ns`. `fork_name` is a name for a fork, as text.
+    """
 
     root: str
     path: str
@@ -23,13 +28,33 @@ class Proposal:
     restore: Restore
     checks: tuple[Check, ...]
     warnings: tuple[Caution, ...]
+    outlooks: tuple[Outlook, Outlook, Outlook]
+    asides: tuple[Aside, ...]
+    known_ns: int
+    fork_name: str
+    is_live: bool
+
+    def outlook(self, mode: Mode) -> Outlook:
+        """What a mode does."""
+        return next(look for look in self.outlooks if look.mode is mode)
 
 
-def propose(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, now: datetime) -> Proposal:
-    """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series.
+def propose(
+    checkpoint: Checkpoint,
+    members: Sequence[Checkpoint],
+    run: Run,
+    now: datetime,
+    mode: Mode | None = None,
+    *,
+    taken: Collection[str] = (),
+) -> Proposal:
+    """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series. Without a
+    mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have.
 
-    Also for a checkpoint that cannot be restored: the check `restorable` then says why, and nothing writes it.
+    Also for a checkpoint that cannot be restored, and a mode that is not possible: nothing writes those.
     """
+    looks, asides = outlooks(checkpoint, members, run, taken), set_aside(checkpoint, members)
+    mode = mode or proposed(looks, asides, run)
     step = checkpoint.facts.step
     restore = Restore(
         api=restoring.api(checkpoint),
@@ -42,12 +67,17 @@ def propose(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, now
         root=checkpoint.root,
         path=checkpoint.path,
         made_at=now,
-        mode=Mode.CONTINUE,
+        mode=mode,
         restore=restore,
         checks=tuple(
             Check(name=name, ok=ok, detail=detail) for name, ok, detail in _checks(checkpoint, members, restore)
         ),
-        warnings=cautions(checkpoint, members, run),
+        warnings=cautions(checkpoint, members, run, mode),
+        outlooks=looks,
+        asides=asides,
+        known_ns=max((file.mtime_ns for item in (*members, checkpoint) for file in item.files), default=0),
+        fork_name=fork_name(checkpoint, taken),
+        is_live=run.status == "live",
     )
 
 

@@ -5,6 +5,7 @@ docs/resume.md holds the outcomes. None means that it depends on the job, and a 
 
 import re
 
+from core.formats.state_file import NAME as STATE_NAME
 from core.model import Checkpoint, Contents, Format
 from core.resume.manifest import OptimizerOutcome, RestoreApi
 
@@ -87,8 +88,17 @@ def is_backup(checkpoint: Checkpoint) -> bool:
         not names.isdisjoint(_BACKUP_METADATA)
         or (epoch is not None and "training_metadata.json" in epoch.source)
         or name in _BACKUP_WEIGHTS
-        or re.search(r"(^|/)(chief|workertemp_\d+)$", checkpoint.folder) is not None
+        or _is_backup_folder(checkpoint.folder)
     )
+
+
+def backup_names(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Names of all that BackupAndRestore may have written beside a checkpoint of its own, as `is_backup` tells it."""
+    return (STATE_NAME,) if _is_backup_folder(checkpoint.folder) else (*_BACKUP_WEIGHTS, *_BACKUP_METADATA)
+
+
+def _is_backup_folder(folder: str) -> bool:
+    return re.search(r"(^|/)(chief|workertemp_\d+)$", folder) is not None
 
 
 def _is_name_based(checkpoint: Checkpoint) -> bool:

@@ -1,32 +1,47 @@
 """Writing a manifest: nothing is handed over that a restore would choke on, and no former manifest is ever lost.
 
-In this order, under a lock: the files are looked at once more, the log gets its line, the former manifest is linked
-into `.waypoint/manifests/`, and the new one is renamed over it. A kill in between leaves the old one or the new one.
+In this order, under a lock: the files are looked at once more, the plan of a rewind is written, the log gets its line,
+the former manifest is linked into `.waypoint/manifests/`, and the new one is renamed over it. A kill in between leaves
+the old one or the new one, and never one that rewinds without its plan.
 """
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import hidden_folder, locked, log
 from core.decisions.ids import uuid7
+from core.decisions.lease import is_leased
 from core.decisions.places import MANIFEST, decisions_folder, read_small, relative_to_run, run_folder, writable_home
 from core.errors import NotRestorableError, ReadOnlyError
 from core.fs.atomic import link_aside, remove_stale, write_atomic
+from core.fs.local import LocalStorage
 from core.fs.names import to_text
 from core.model import Checkpoint
 from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
-from core.resume.errors import ManifestError, NotAcceptedError
-from core.resume.manifest import LIMIT, VERSION, Check, Manifest, ManifestCheckpoint, ManifestFile, parse, to_json
+from core.resume.errors import ConfirmError, ManifestError, ModeError, NotAcceptedError
+from core.resume.manifest import (
+    LIMIT,
+    VERSION,
+    Check,
+    Manifest,
+    ManifestCheckpoint,
+    ManifestFile,
+    Mode,
+    Scalar,
+    parse,
+    to_json,
+)
 from core.resume.propose import Proposal
+from core.resume.rewind import make_plan, write_plan
 
 FORMER = "manifests"
 
 
-def write_manifest(
+def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
     root_path: str,
     checkpoint: Checkpoint,
     proposal: Proposal,
@@ -35,23 +50,38 @@ def write_manifest(
     note: str,
     accepted: Sequence[str],
     now: datetime,
+    overrides: Mapping[str, Scalar] | None = None,
+    confirm: str = "",
     decisions_dir: Path | None = None,
 ) -> tuple[Manifest, Path]:
-    """Hand a checkpoint over: the manifest and where it was written. `accepted` are the ids of accepted warnings.
+    """Hand a checkpoint over in its own run: the manifest and where it was written. `accepted` are the ids of accepted
+    warnings, `confirm` the run's path as text, which the rewind of a live run needs.
 
-    Raises NotRestorableError with the reasons, NotAcceptedError with every warning left, ChangedError naming files
-    that are not what was indexed, ReadOnlyError, BusyError, PlaceError, ManifestError (actor or note too long).
+    Raises NotRestorableError with the reasons, NotAcceptedError with every warning left, ModeError, ConfirmError,
+    ChangedError naming files that are not what was indexed, ReadOnlyError, BusyError, PlaceError, ManifestError (actor
+    or note too long, an override of a wrong kind).
     """
-    _require(checkpoint, proposal, accepted)
+    if proposal.mode is Mode.FORK:
+        raise ValueError("a fork is written by core.resume.fork")
+    require_accepted(checkpoint, proposal, accepted)
     folder = run_folder(root_path, checkpoint.run)
     decisions = decisions_folder(decisions_dir, checkpoint.root, checkpoint.run) if decisions_dir else None
+    if proposal.mode is Mode.REWIND:
+        _require_confirmed(folder, checkpoint, proposal, confirm)
     require_unchanged(folder, checkpoint)
     files = listed_files(folder, checkpoint)
     home = writable_home(folder, decisions)
     try:
         with locked(home):
             require_unchanged(folder, checkpoint)
-            manifest = _manifest(checkpoint, proposal, files, actor=actor, note=note, now=now)
+            manifest = manifest_of(
+                checkpoint, proposal, files, run=checkpoint.run, actor=actor, note=note, now=now, overrides=overrides
+            )
+            if manifest.mode is Mode.REWIND:
+                plan = make_plan(folder, manifest.id, checkpoint, proposal.asides, proposal.known_ns)
+                about = {"manifest": manifest.id, "items": [item.path for item in plan.items]}
+                log(home, actor=manifest.created_by, event="plan rewind", now=now, about=about)
+                write_plan(home, plan)
             replace_manifest(home, manifest, actor=actor, now=now)
     except PermissionError as error:
         raise ReadOnlyError(f"{to_text(str(error.filename or home))} cannot be written: {error.strerror}.") from error
@@ -75,28 +105,51 @@ def replace_manifest(home: Path, manifest: Manifest, *, actor: str, now: datetim
         raise
 
 
-def _require(checkpoint: Checkpoint, proposal: Proposal, accepted: Sequence[str]) -> None:
+def require_accepted(checkpoint: Checkpoint, proposal: Proposal, accepted: Sequence[str]) -> None:
+    """NotRestorableError, ModeError or NotAcceptedError for what must not be handed over as proposed."""
     if (proposal.root, proposal.path) != (checkpoint.root, checkpoint.path):
         raise ValueError("the proposal is about another checkpoint")
     name = to_text(checkpoint.path)
     if not checkpoint.restorable:
         raise NotRestorableError(f"{name} cannot be restored: {reasons(checkpoint)}.")
+    look = proposal.outlook(proposal.mode)
+    if not look.possible:
+        others = " or ".join(other.mode.value for other in proposal.outlooks if other.possible)
+        raise ModeError(
+            f"{name}: {look.mode.value} is not possible. {look.consequence} Possible: {others or 'nothing'}."
+        )
     left = [caution for caution in proposal.warnings if caution.id not in accepted]
     if left:
         lines = [f"{caution.id}: {caution.text}" for caution in left]
         raise NotAcceptedError("\n  ".join([f"Not accepted for {name}:", *lines]))
 
 
-def _manifest(
+def _require_confirmed(folder: Path, checkpoint: Checkpoint, proposal: Proposal, confirm: str) -> None:
+    run = to_text(checkpoint.run)
+    is_live = proposal.is_live or is_leased(folder, LocalStorage(str(folder)).now_ns())
+    if is_live and confirm != run:
+        raise ConfirmError(
+            f"The run {run!r} is live: a rewind would take checkpoints from under its job. Make sure that it has ended,"
+            f" and confirm with the run's name {run!r}, not {confirm!r}."
+        )
+
+
+def manifest_of(  # noqa: PLR0913 - the fields that come from elsewhere
     checkpoint: Checkpoint,
     proposal: Proposal,
     files: tuple[ManifestFile, ...],
     *,
+    run: str,
     actor: str,
     note: str,
     now: datetime,
+    overrides: Mapping[str, Scalar] | None = None,
+    checks: Sequence[Check] = (),
 ) -> Manifest:
-    """The manifest, read back from its own text: what is written is what `parse` takes."""
+    """The manifest, read back from its own text: what is written is what `parse` takes. `run` is the one that takes it.
+
+    ManifestError names what it does not take.
+    """
     facts = checkpoint.facts
     unchanged = Check(name="unchanged", ok=True, detail=f"{len(files):,} files have the size and time that was indexed")
     chosen = ManifestCheckpoint.model_construct(
@@ -115,12 +168,12 @@ def _manifest(
         created_at=now,
         created_by=_printable(actor),
         note=_printable(note),
-        run=to_text(checkpoint.run),
+        run=to_text(run),
         checkpoint=chosen,
         restore=proposal.restore,
         mode=proposal.mode,
-        overrides={},
-        checks=(*proposal.checks, unchanged),
+        overrides=dict(overrides or {}),
+        checks=(*proposal.checks, unchanged, *checks),
         warnings_accepted=tuple(caution.id for caution in proposal.warnings),
     )
     return parse(to_json(draft))

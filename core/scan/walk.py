@@ -10,6 +10,7 @@ import re
 import time
 from operator import itemgetter
 
+from core.fs.atomic import is_temp
 from core.fs.names import join, to_text
 from core.fs.storage import Members, Storage
 from core.model import FileStat, Listing, Problem
@@ -38,7 +39,7 @@ def look(storage: Storage, folder: str) -> Listing:
     names = {file[0] for file in files}
     owner = _absorbs(folder.rpartition("/")[2], names)
     for name in members.subfolders:
-        if name in SKIPPED:
+        if name in SKIPPED or is_temp(name):
             continue
         if owner is None or name in owner or _is_temp(storage, join(folder, name), name):
             _absorb(storage, folder, name, files, times, problems, _DEEPEST)

@@ -40,6 +40,7 @@ COLORS = {
     "idle": "gray",
     "stale": "orange",
     "pending": "blue",
+    "claimed": "violet",
     "withdrawn": "gray",
 }
 STATUS = (

@@ -1,15 +1,16 @@
 """Handing a checkpoint over: the button, and the dialog that shows what will be restored and every warning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.errors import CoreError
-from core.fs.names import to_text
+from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Severity
-from core.resume.manifest import Manifest
+from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal
-from pages._shared import facts, findings, frame, links, reads, service
+from pages._shared import facts, findings, frame, job_code, links, reads, service, ways_on
 from pages._shared import format as fmt
 from pages._shared.text import md, md_lines, shown
 
@@ -19,11 +20,25 @@ _NOTE_LENGTH = 2_000
 
 @dataclass(slots=True)
 class _Asked:
-    """The checkpoint that a dialog is open for, what was proposed, and once written the manifest and its file."""
+    """The checkpoint that a dialog is open for, what is proposed for each mode that was looked at, and once written the
+    manifest and its file. `first` is the mode that was proposed.
+    """
 
     checkpoint: Checkpoint
-    proposal: Proposal
+    first: Proposal
+    proposals: dict[Mode, Proposal]
     written: tuple[Manifest, str] | None = None
+
+    def proposal(self, mode: Mode) -> Proposal:
+        """What is proposed for a mode, as of its first look."""
+        if mode not in self.proposals:
+            self.proposals[mode] = service.workspace().propose(self.checkpoint, mode)
+        return self.proposals[mode]
+
+    @property
+    def key(self) -> str:
+        """Tells the widgets of this dialog from those of an earlier one."""
+        return str(self.first.made_at.timestamp())
 
 
 def button(checkpoint: Checkpoint, *, key: str) -> None:
@@ -34,7 +49,8 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
     )
     if pressed:
         proposal = service.workspace().propose(checkpoint)
-        st.session_state[_STATE] = _Asked(checkpoint=checkpoint, proposal=proposal)
+        asked = _Asked(checkpoint=checkpoint, first=proposal, proposals={proposal.mode: proposal})
+        st.session_state[_STATE] = asked
 
 
 def why_not(checkpoint: Checkpoint) -> str:
@@ -63,23 +79,28 @@ def _dialog(asked: _Asked) -> None:
         _show_written(asked)
         return
     _show_target(asked)
-    _show_replaced(asked.checkpoint)
-    _show_checks(asked.proposal)
-    accepted = _ask_warnings(asked.proposal)
+    proposal = asked.proposal(ways_on.choose(asked.first, key=f"mode-{asked.key}"))
+    way = ways_on.ask(asked.checkpoint, proposal)
+    if proposal.mode is not Mode.FORK:
+        _show_replaced(asked.checkpoint)
+    _show_checks(proposal)
+    overrides, problem = ways_on.overrides()
+    accepted = _ask_warnings(asked, proposal)
     note = st.text_area(
         "Note", max_chars=_NOTE_LENGTH, height=80, key="resume_note", placeholder="Why this one? Kept in the manifest."
     )
-    left = len(asked.proposal.warnings) - len(accepted)
+    left = len(proposal.warnings) - len(accepted)
     if left:
         st.caption(f"Accept {fmt.count(left, 'more warning') if accepted else fmt.count(left, 'warning')} to go on.")
+    label = "Make the fork" if proposal.mode is Mode.FORK else "Write the manifest"
     if st.button(
-        "Write the manifest", type="primary", disabled=left > 0, key="resume_confirm", icon=":material/check:"
+        label, type="primary", disabled=left > 0 or problem is not None, key="resume_confirm", icon=":material/check:"
     ):
-        _write(asked, note or "", accepted)
+        _write(asked, proposal, way, overrides=overrides, note=note or "", accepted=accepted)
 
 
 def _show_target(asked: _Asked) -> None:
-    checkpoint, restore, now = asked.checkpoint, asked.proposal.restore, service.workspace().now()
+    checkpoint, restore, now = asked.checkpoint, asked.first.restore, service.workspace().now()
     st.markdown(
         f"**{md(links.local(checkpoint.path, checkpoint.run))}** of run **{md(links.run_name(checkpoint.run))}**"
     )
@@ -114,44 +135,78 @@ def _show_checks(proposal: Proposal) -> None:
             st.markdown(f"{icon} **{md(check.name)}**: {md(findings.meanings(check.detail))}")
 
 
-def _ask_warnings(proposal: Proposal) -> list[str]:
-    """One box for each warning; returns the ids of the accepted ones."""
+def _ask_warnings(asked: _Asked, proposal: Proposal) -> list[str]:
+    """One box for each warning; returns the ids of the accepted ones. What is ticked stays so in another mode."""
     if not proposal.warnings:
         return []
     st.markdown("**Warnings.** Tick each to accept it; the manifest keeps which were accepted.")
     return [
         caution.id
         for caution in proposal.warnings
-        if st.checkbox(md(caution.text), key=f"accept-{proposal.made_at.timestamp()}-{caution.id}")
+        if st.checkbox(md(caution.text), key=f"accept-{asked.key}-{caution.id}")
     ]
 
 
-def _write(asked: _Asked, note: str, accepted: list[str]) -> None:
+def _write(
+    asked: _Asked,
+    proposal: Proposal,
+    way: ways_on.Way,
+    *,
+    overrides: Mapping[str, Scalar],
+    note: str,
+    accepted: list[str],
+) -> None:
+    bar = st.progress(0.0, text="Copies…") if proposal.mode is Mode.FORK else None
+
+    def watch(done: int) -> None:
+        total = asked.checkpoint.bytes
+        if bar is not None:
+            bar.progress(min(1.0, done / total) if total else 1.0, text=f"{fmt.size(done)} of {fmt.size(total)}")
+
     try:
-        manifest, path = service.workspace().resume(asked.checkpoint, asked.proposal, note=note, accepted=accepted)
-    except CoreError as error:
-        st.error(f"Nothing was written. {md_lines(str(error))}", icon=":material/error:")
-        return
-    except OSError as error:
-        place = to_text(str(error.filename or "The run's folder"))
-        st.error(f"Nothing was written. {md(place)}: {md(error.strerror or str(error))}", icon=":material/error:")
+        manifest, path = service.workspace().resume(
+            asked.checkpoint,
+            proposal,
+            note=note,
+            accepted=accepted,
+            overrides=overrides,
+            confirm=way.confirm,
+            fork_name=way.fork_name,
+            watch=watch,
+        )
+    except (CoreError, OSError) as error:
+        if bar is not None:
+            bar.empty()
+        st.error(f"Nothing was written. {_reason(error)}", icon=":material/error:")
         return
     asked.written = (manifest, str(path))
     reads.pending_count.clear()
+    if proposal.mode is Mode.FORK:
+        service.current().look_and_wait()  # so that its page is there
     st.rerun(scope="fragment")
+
+
+def _reason(error: CoreError | OSError) -> str:
+    if isinstance(error, CoreError):
+        return md_lines(str(error))
+    place = to_text(str(error.filename or "The run's folder"))
+    return f"{md(place)}: {md(error.strerror or str(error))}"
 
 
 def _show_written(asked: _Asked) -> None:
     assert asked.written is not None
     manifest, path = asked.written
+    root, run = asked.checkpoint.root, from_text(manifest.run)
+    if manifest.mode is Mode.FORK:
+        st.success("The new run was made, with its manifest.", icon=":material/check_circle:")
+        links.run_link(root, run, icon=":material/folder:")
+    else:
+        st.success("The manifest was written. It is pending until a job claims it.", icon=":material/check_circle:")
     step = "" if manifest.checkpoint.step is None else f" at step {manifest.checkpoint.step:,}"
-    st.success("The manifest was written. It is pending until a job claims it.", icon=":material/check_circle:")
-    st.caption("It lies here:")
-    st.code(shown(path), language=None)
-    st.text(
-        f"Next: start the training job in the run's folder. A job that reads the manifest restores "
-        f"{shown(manifest.checkpoint.path)} with {manifest.restore.api.value} and goes on{step}."
-    )
+    st.text(f"Next: the job restores {shown(manifest.checkpoint.path)} and goes on{step}.")
+    job_code.how_to_start()
+    job_code.show(root, run, manifest)
+    job_code.where(path)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Close", key="resume_close"):
             forget()

@@ -1,0 +1,89 @@
+"""The command `resume`: a checkpoint is handed over, in one of the three modes."""
+
+from typing import Annotated
+
+import typer
+
+from core.choose import reasons
+from core.cli.naming import checkpoint_named
+from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, refreshed, say
+from core.errors import AmbiguousError, NotRestorableError
+from core.fs.names import to_text
+from core.model import Checkpoint, Run
+from core.resume.errors import ModeError
+from core.resume.history import ManifestState
+from core.resume.manifest import Mode, to_json
+from core.resume.propose import Proposal
+from core.workspace import Workspace
+
+
+def resume_command(
+    run: RunName,
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The checkpoint, if not the latest that can be restored.")
+    ] = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="How the job goes on; without it it continues, where that is possible.")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads the manifest later.")] = "",
+    confirm: Annotated[str, typer.Option(metavar="RUN", help="The run's name: for the rewind of a live run.")] = "",
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """Write a run's resume manifest and print it. Every warning is printed first, and is accepted by this command."""
+    del as_json  # the manifest is JSON either way
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "resume", cached=cached)
+        found = workspace.find_run(run)
+        picked = (
+            checkpoint_named(workspace, found, checkpoint) if checkpoint is not None else _only_choice(workspace, found)
+        )
+        if not picked.restorable:
+            raise NotRestorableError(f"{to_text(picked.path)} cannot be restored: {' '.join(reasons(picked))}")
+        proposal = workspace.propose(picked, mode or Mode.CONTINUE)
+        look = proposal.outlook(proposal.mode)
+        if not look.possible:
+            raise ModeError(_refusal(proposal))
+        if proposal.mode is not Mode.FORK:
+            _say_replaced(workspace, found)
+        for warning in proposal.warnings:
+            say(f"warning: {warning.text}")
+        say(f"{look.mode.value}: {look.consequence}")
+        manifest, path = workspace.resume(
+            picked, proposal, note=note, accepted=[warning.id for warning in proposal.warnings], confirm=confirm
+        )
+        say(f"written: {to_text(str(path))}")
+        typer.echo(to_json(manifest))
+        raise typer.Exit(code)
+
+
+def _refusal(proposal: Proposal) -> str:
+    """Why a mode is not possible, and what the others would do."""
+    refused = proposal.outlook(proposal.mode)
+    lines = [f"{to_text(proposal.path)}: {refused.mode.value} is not possible. {refused.consequence}"]
+    lines += [f"--mode {look.mode.value}: {look.consequence}" for look in proposal.outlooks if look.possible]
+    return "\n  ".join(lines)
+
+
+def _say_replaced(workspace: Workspace, run: Run) -> None:
+    for entry in workspace.manifests(run.root, run.path):
+        if entry.state is ManifestState.PENDING:
+            say(f"replaces the pending manifest of {entry.manifest.created_by}, {entry.manifest.checkpoint.path}")
+
+
+def _only_choice(workspace: Workspace, run: Run) -> Checkpoint:
+    """The latest restorable of the run's only series."""
+    choices = workspace.choices(run.root, run.path)
+    picked = [choice.chosen for choice in choices if choice.chosen is not None]
+    if not picked:
+        passed = "; ".join(
+            f"{to_text(p.checkpoint.path)}: {' '.join(p.reasons)}" for c in choices for p in c.passed_over
+        )
+        raise NotRestorableError(
+            f"Nothing in {to_text(run.path)} can be restored: {passed or 'it has no checkpoints'}."
+        )
+    if len(picked) > 1:
+        names = ", ".join(to_text(item.path) for item in picked)
+        raise AmbiguousError(f"{to_text(run.path)} has several series; say which with --checkpoint: {names}.")
+    return picked[0]

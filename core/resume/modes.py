@@ -1,0 +1,163 @@
+"""The three ways to go on from a checkpoint: which are possible, what each does, and what a rewind sets aside. Pure."""
+
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.fs.names import from_text, join, to_text
+from core.model import Checkpoint, Run
+from core.resume import restoring
+from core.resume.cautions import name, named, newer, reasons
+from core.resume.copies import MAX_NAME
+from core.resume.manifest import Mode
+from core.scan.series import COPIED_WITHIN_NS, times_are_useless
+from core.sizes import size_text
+
+# Two saves of the same moment, where no pace tells how far apart those of different moments are.
+_TOGETHER = timedelta(microseconds=COPIED_WITHIN_NS // 1000)
+_UNUSUAL = re.compile(r"[^\w.+=-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A checkpoint that a rewind sets aside, and why, as a sentence's end."""
+
+    checkpoint: Checkpoint
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a mode does, in a sentence or two; where it is not possible, why."""
+
+    mode: Mode
+    possible: bool
+    consequence: str
+
+
+def outlooks(
+    checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, taken: Collection[str] = ()
+) -> tuple[Outlook, Outlook, Outlook]:
+    """Continue, rewind and fork, in this order; `members` as for `propose`, `taken` as for `fork_name`."""
+    asides = set_aside(checkpoint, members)
+    later = [item for item in newer(checkpoint, members) if item.restorable]
+    new = to_text(join(posixpath.dirname(run.path), from_text(fork_name(checkpoint, taken))))
+    stays = "stay as they are" if run.path == "." else f"{to_text(run.path)} stays as it is"
+    cannot: dict[Mode, str] = {}
+    does = {
+        Mode.CONTINUE: "Goes on from the latest; nothing is moved.",
+        Mode.REWIND: _rewound(asides),
+        Mode.FORK: f"The new run {new} gets a copy; {stays}, byte for byte.",
+    }
+    if not checkpoint.restorable:
+        cannot = dict.fromkeys(Mode, f"It cannot be restored: {reasons(checkpoint)}.")
+    else:
+        if later:
+            others = "rewind sets them aside" if run.path == "." else "rewind sets them aside, fork leaves them"
+            cannot[Mode.CONTINUE] = f"Newer ones can be restored ({named(later)}): {others}."
+        elif not checkpoint.is_latest and newer(checkpoint, members):
+            does[Mode.CONTINUE] = "Goes on from the latest that can be restored; nothing is moved."
+        if not asides:
+            cannot[Mode.REWIND] = "Nothing is newer, and nothing would override it."
+        if run.path == ".":
+            cannot[Mode.FORK] = "The run is its root: there is no place beside it."
+    looks = [Outlook(mode=mode, possible=mode not in cannot, consequence=cannot.get(mode, does[mode])) for mode in Mode]
+    return looks[0], looks[1], looks[2]
+
+
+def proposed(looks: Sequence[Outlook], asides: Sequence[Aside], run: Run) -> Mode:
+    """The mode that is right for most: nothing is moved under a live job, and nothing overrides the pick."""
+    possible = {look.mode for look in looks if look.possible}
+    has_backup = any(restoring.is_backup(aside.checkpoint) for aside in asides)
+    order = [Mode.CONTINUE, Mode.REWIND, Mode.FORK]
+    if run.status == "live":
+        order = [Mode.CONTINUE, Mode.FORK, Mode.REWIND]
+    elif has_backup:
+        order = [Mode.REWIND, Mode.CONTINUE, Mode.FORK]
+    return next((mode for mode in order if mode in possible), Mode.CONTINUE)
+
+
+def set_aside(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Aside, ...]:
+    """What a rewind to a checkpoint sets aside: what comes after it, and BackupAndRestore's data, which would override
+    it whatever their age. What other callbacks saved at the same time as the pick belongs to it and stays.
+    """
+    later = newer(checkpoint, members)
+    found = [Aside(checkpoint=item, reason=f"newer than {name(checkpoint)}") for item in later]
+    useless = times_are_useless(members)
+    for item in members:
+        if item.path == checkpoint.path or item in later:
+            continue
+        if restoring.is_backup(item):
+            if not restoring.is_backup(checkpoint):
+                reason = f"BackupAndRestore's, would override {name(checkpoint)}"
+                found.append(Aside(checkpoint=item, reason=reason))
+        elif item.series != checkpoint.series and _comes_after(item, checkpoint, later, members, useless=useless):
+            found.append(Aside(checkpoint=item, reason=f"saved after {name(checkpoint)}"))
+    return tuple(found)
+
+
+def fork_name(checkpoint: Checkpoint, taken: Collection[str] = ()) -> str:
+    """A name, as text, for a fork's folder beside the run that is none of those taken (as they stand on the disk)."""
+    step = checkpoint.facts.step
+    start = name(checkpoint) if step is None else str(step.value)
+    whole = f"{posixpath.basename(to_text(checkpoint.run))}-from-{_UNUSUAL.sub('-', start)}".lstrip(".")
+    whole = whole.encode()[: MAX_NAME - len("-9999")].decode(errors="ignore")
+    number, free = 2, whole
+    while from_text(free) in taken:
+        number, free = number + 1, f"{whole}-{number}"
+    return free
+
+
+def _comes_after(
+    item: Checkpoint, pick: Checkpoint, later: Sequence[Checkpoint], members: Sequence[Checkpoint], *, useless: bool
+) -> bool:
+    """Whether a checkpoint of another series belongs to what came after the pick.
+
+    Callbacks save one after the other: what lies closer to the pick than to the next of the pick's series was saved
+    with it. Where there is no next one the pace of earlier saves stands in for it, and the step must be a later one.
+    """
+    steps = item.facts.step, pick.facts.step
+    is_later = steps[0] is not None and steps[1] is not None and steps[0].value > steps[1].value
+    if useless:
+        return is_later
+    distance = item.saved_at - pick.saved_at
+    if distance <= timedelta():
+        return False
+    following = [other.saved_at - pick.saved_at for other in later if other.saved_at > pick.saved_at]
+    if following:
+        return distance >= min(following) / 2
+    return is_later and distance >= (_pace(pick, members) or _pace(item, members) or _TOGETHER * 2) / 2
+
+
+def _pace(item: Checkpoint, members: Sequence[Checkpoint]) -> timedelta | None:
+    """The time since the save before it in its series; None for the first."""
+    gaps = [item.saved_at - other.saved_at for other in members if other.series == item.series]
+    return min((gap for gap in gaps if gap > timedelta()), default=None)
+
+
+def _rewound(asides: Sequence[Aside]) -> str:
+    items = [aside.checkpoint for aside in asides if not restoring.is_backup(aside.checkpoint)]
+    size = size_text(sum(aside.checkpoint.bytes for aside in asides))
+    backup = "BackupAndRestore's data" if len(items) < len(asides) else ""
+    count = f"{len(items):,} checkpoint{'s' if len(items) != 1 else ''}"
+    parts = list(_parts(items, count, size, backup))
+    are = "are" if len(parts) > 1 or len(items) > 1 else "is"
+    return f"{' and '.join(parts)} {are} set aside when the job claims it, and can be brought back."
+
+
+def _parts(items: Sequence[Checkpoint], count: str, size: str, backup: str) -> Iterator[str]:
+    """The subjects of the sentence."""
+    if not items:
+        yield f"{backup} ({size}), which would override it,"
+        return
+    steps = sorted(item.facts.step.value for item in items if item.facts.step is not None)
+    if len(steps) < len(items):
+        yield f"{count} ({size})"
+    elif steps[0] == steps[-1]:
+        yield f"Step {steps[0]:,} ({count}, {size})"
+    else:
+        yield f"Steps {steps[0]:,}–{steps[-1]:,} ({count}, {size})"
+    if backup:
+        yield backup

@@ -1,0 +1,129 @@
+"""The plan of a rewind: what the job sets aside when it claims, right before it loads. Version 1; docs/resume.md.
+
+`<home>/.waypoint/rewound/<manifest id>.plan.json` is whole on the disk before its manifest is. It holds what was known
+when somebody chose. `since_ns` is the time of the newest file that was known then: a checkpoint with a newer file was
+saved later, and the job sets it aside too.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path as DiskPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.decisions.desk import hidden_folder
+from core.decisions.places import HIDDEN, read_small, relative_to_run
+from core.errors import CoreError, PlaceError
+from core.fs.atomic import write_atomic
+from core.fs.names import join, to_text
+from core.model import Checkpoint, Format
+from core.resume import restoring
+from core.resume.manifest import Count, Id, Path, Place, Text, Version
+from core.resume.modes import Aside
+from core.scan.walk import ORBAX_MARK, SAVED_MODEL_FILES
+
+FOLDER = "rewound"
+VERSION = 1
+_END = ".plan.json"
+_LIMIT = 1 << 28
+# Files without which no reader takes the rest for a whole checkpoint: they go first.
+_LEADING = (".index", ".weights.json", *SAVED_MODEL_FILES, ORBAX_MARK, "commit_success.txt")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class PlanItem(_Part):
+    """A checkpoint, or a file that BackupAndRestore wrote beside one; paths are text, relative to the run, the files in
+    the order in which they go.
+    """
+
+    kind: Literal["checkpoint", "leftover"]
+    path: Place
+    format: Format | None
+    reason: Text
+    files: Annotated[tuple[Path, ...], Field(min_length=1)]
+
+
+class RewindPlan(_Part):
+    """The whole document; `since_ns` is a time since the epoch."""
+
+    version: Version
+    manifest: Id
+    since_ns: Count
+    items: tuple[PlanItem, ...]
+
+
+def make_plan(
+    folder: DiskPath, manifest_id: str, checkpoint: Checkpoint, asides: Sequence[Aside], known_ns: int
+) -> RewindPlan:
+    """What goes when a job claims this manifest; BackupAndRestore's files are looked for in `folder`, the run's.
+    `known_ns` is the time of the newest file of the run that is known.
+    """
+    items = [_item(aside) for aside in asides]
+    named = {path for item in items for path in item.files}
+    picked = {_local(checkpoint, file.name) for file in checkpoint.files}
+    backups = {aside.checkpoint.folder: aside for aside in asides if restoring.is_backup(aside.checkpoint)}
+    items += [item for aside in backups.values() for item in _beside(folder, aside) if item.path not in named | picked]
+    since_ns = max(0, min(known_ns, time.time_ns()))  # a file from the future would hide all that comes later
+    return RewindPlan(version=VERSION, manifest=manifest_id, since_ns=since_ns, items=tuple(items))
+
+
+def write_plan(home: DiskPath, plan: RewindPlan) -> DiskPath:
+    """Write a plan, synced. Only under the lock of `home`."""
+    hidden_folder(home, FOLDER)
+    path = plan_path(home, plan.manifest)
+    write_atomic(path, plan.model_dump_json(indent=1).encode() + b"\n")
+    return path
+
+
+def read_plan(home: DiskPath, manifest_id: str) -> RewindPlan:
+    """The plan of a manifest. FileNotFoundError where there is none, CoreError where it cannot be understood."""
+    path = plan_path(home, manifest_id)
+    try:
+        plan = RewindPlan.model_validate_json(read_small(path, _LIMIT))
+        reason = "" if plan.manifest == manifest_id else f"it is about the manifest {plan.manifest}"
+    except FileNotFoundError:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
+    except (OSError, PlaceError) as error:
+        reason = str(error)
+    if reason:
+        raise CoreError(f"{to_text(str(path))} cannot be understood: {reason}. Hand the checkpoint over again.")
+    return plan
+
+
+def plan_path(home: DiskPath, manifest_id: str) -> DiskPath:
+    """Where a manifest's plan lies in one of its run's homes."""
+    return home / HIDDEN / FOLDER / f"{manifest_id}{_END}"
+
+
+def _item(aside: Aside) -> PlanItem:
+    checkpoint = aside.checkpoint
+    names = sorted((file.name for file in checkpoint.files), key=lambda name: (not name.endswith(_LEADING), name))
+    return PlanItem(
+        kind="checkpoint",
+        path=to_text(relative_to_run(checkpoint.path, checkpoint.run)),
+        format=checkpoint.format,
+        reason=aside.reason,
+        files=tuple(_local(checkpoint, name) for name in names),
+    )
+
+
+def _beside(folder: DiskPath, aside: Aside) -> Iterator[PlanItem]:
+    """Files of BackupAndRestore that belong to no checkpoint of its: its metadata, its state file."""
+    for name in restoring.backup_names(aside.checkpoint):
+        path = relative_to_run(join(aside.checkpoint.folder, name), aside.checkpoint.run)
+        place = folder / path
+        if place.is_file() and not place.is_symlink():
+            text = to_text(path)
+            yield PlanItem(kind="leftover", path=text, format=None, reason=aside.reason, files=(text,))
+
+
+def _local(checkpoint: Checkpoint, name: str) -> str:
+    """A checkpoint's file, relative to its run, as text."""
+    return to_text(relative_to_run(join(checkpoint.folder, name), checkpoint.run))

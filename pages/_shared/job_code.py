@@ -1,0 +1,50 @@
+"""What a person needs to make a training job obey a manifest: the code for its script, and the file that it imports."""
+
+import posixpath
+
+import streamlit as st
+
+from core.errors import NotFoundError
+from core.fs.names import from_text
+from core.model import Format
+from core.resume.manifest import Manifest
+from core.resume.snippet import CLIENT, framework, snippet
+from pages._shared import export, reads, service
+from pages._shared.text import shown
+
+
+def show(root: str, run: str, manifest: Manifest) -> None:
+    """The code for the job's script, made for this checkpoint's format and the framework that wrote it."""
+    kind = framework(manifest, _variables(root, run, manifest))
+    text = snippet(manifest, service.workspace().absolute(root, run), kind)
+    st.code(text, language="python", wrap_lines=True)
+
+
+def how_to_start() -> None:
+    """The download of client.py, and what to do with it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        export.download("Download client.py", "client.py", "text/x-python", CLIENT.read_bytes)
+        st.caption(
+            "Copy it beside the job's script, paste the code for the job there, and start the job as always. "
+            "`WAYPOINT_JOB=name` in its environment names it, so that it goes on when it is started again (under SLURM "
+            "the job's id does so).",
+            width="stretch",
+        )
+
+
+def where(path: str) -> None:
+    """Where the manifest lies, for those whose script reads it by itself."""
+    st.caption("The manifest lies here:")
+    st.code(shown(path), language=None, wrap_lines=True)
+
+
+def _variables(root: str, run: str, manifest: Manifest) -> list[str]:
+    """The names of a bundle's variables; none for other formats, and for one that the catalog does not know (yet)."""
+    if manifest.checkpoint.format is not Format.TF_BUNDLE:
+        return []
+    path = posixpath.normpath(posixpath.join(run, from_text(manifest.checkpoint.path)))
+    try:
+        checkpoint = service.workspace().reader.checkpoint(root, path)
+    except NotFoundError:
+        return []
+    return [variable.name for variable in reads.inspection(checkpoint).variables]

@@ -1,0 +1,281 @@
+"""The Resume page without a browser: what it says of manifests in every state, and what a person typed as overrides."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.decisions.lease import Heartbeat, heartbeat
+from core.fs.names import short_id
+from core.resume.claims import Claim, read_claim
+from core.resume.history import ManifestState
+from core.resume.manifest import Manifest, Mode, Scalar
+from pages._shared import frame, reads, service, ways_on
+from pages._shared.manifest_cards import pulse
+from tests.pages_server import ROOT
+from tests.test_pages import columns, open_on, plain, show, texts
+from tests.trees import save
+
+SECOND = 1_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A page that fails says so kindly and logs the traceback: here that fails the test."""
+    reads.pending_count.clear()
+    yield
+    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
+    assert failed == []
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A root with the run `five` of five checkpoints; the home lies beside it."""
+    monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
+    service.stop()
+    for step in range(1, 6):
+        save(tmp_path / "runs" / "five", step)
+    yield tmp_path / "runs"
+    service.stop()
+
+
+def hand_over(
+    runs: Path,
+    step: int,
+    mode: Mode | None = None,
+    *,
+    overrides: Mapping[str, Scalar] | None = None,
+    fork_name: str | None = None,
+) -> Manifest:
+    """Write the manifest of a checkpoint of `five`, all warnings accepted."""
+    workspace = service.workspace()
+    checkpoint = workspace.reader.checkpoint(short_id(str(runs)), f"five/ckpt-{step}")
+    proposal = workspace.propose(checkpoint, mode)
+    accepted = [caution.id for caution in proposal.warnings]
+    manifest, _ = workspace.resume(
+        checkpoint, proposal, note="", accepted=accepted, overrides=overrides, fork_name=fork_name
+    )
+    return manifest
+
+
+def claim(run: Path, manifest: Manifest, **more: object) -> None:
+    """What a job leaves that took a manifest."""
+    said = {"manifest": manifest.id, "uuid": "u", "job": "slurm-7", "host": "node-<3>", "pid": 4711}
+    folder = run / ".waypoint" / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{manifest.id}.claim").write_text(
+        json.dumps(said | {"claimed_at": "2026-01-31T09:30:00Z", "checkpoint": manifest.checkpoint.path} | more)
+    )
+
+
+def lease(run: Path, job: str, age: float) -> None:
+    """The lease of a job that touched it some seconds ago."""
+    path = run / ".waypoint" / "lease.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"job": job, "host": "node", "pid": 1}))
+    touched = path.stat().st_mtime_ns - int(age * SECOND)
+    os.utime(path, ns=(touched, touched))
+
+
+def said(app: AppTest) -> str:
+    """Everything on the page as a person reads it."""
+    return plain(texts(app))
+
+
+def opened(app: AppTest, manifest: Manifest) -> AppTest:
+    """With the code of a card unfolded."""
+    app.session_state[f"code-{manifest.id}"] = True
+    return app.run()
+
+
+def test_a_pending_manifest_comes_with_its_code_and_what_its_claim_sets_aside(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest = hand_over(runs, 3, Mode.REWIND, overrides={"learning_rate": 0.5})
+    show(app, "resume.py")
+    assert [item.value for item in app.subheader] == ["Pending"]
+    assert "When a job claims it, these are set aside: ckpt-4, ckpt-5." in said(app)
+    assert "Overrides: learning_rate = 0.5" in said(app)
+    assert "Download client.py" in str(app.get("download_button"))
+    assert len(app.code) == 0
+    opened(app, manifest)
+    code, place = (item.value for item in app.code)
+    assert f"RUN = '{runs / 'five'}'" in code
+    assert "start = resume(RUN, manager=manager, steps_per_epoch=STEPS)" in code
+    assert place == str(runs / "five" / "resume_manifest.json")
+    assert f".waypoint/withdrawn/{manifest.id}.json" in texts(app)
+
+
+def test_a_claimed_manifest_tells_its_job_what_it_met_and_what_it_set_aside(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest = hand_over(runs, 5)
+    now = datetime.now(UTC).isoformat()
+    error = "ckpt-5 does not fit the model:\n  missing from the file: **w**, float32 (3,)"
+    claim(runs / "five", manifest, checkpoint="ckpt-6", rewound_at=now, error=error, error_at=now)
+    lease(runs / "five", "slurm-7", 12)
+    show(app, "resume.py")
+    assert [item.value for item in app.subheader] == ["Pending", "Claimed"]
+    assert "**slurm-7**\n" in said(app)
+    assert "on node-<3>, process 4711" in said(app)
+    assert "**ckpt-6**\n" in said(app)
+    assert "The job lives: heartbeat 1" in said(app)
+    assert "The job could not go on, " in plain(app.error[0].value)
+    assert "missing from the file: **w**, float32 (3,)" in plain(app.error[0].value)
+    assert "**w**" not in app.error[0].value
+    assert "What came after the checkpoint was set aside " in said(app)
+    assert [link.proto.label for link in app.get("page_link") if link.proto.page == "storage"] == ["Bring it back"]
+    assert not [button for button in app.button if button.label == "Withdraw"]
+
+
+def test_a_job_that_lives_in_the_run_of_a_pending_manifest_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    hand_over(runs, 5)
+    lease(runs / "five", "slurm-7", 12)
+    show(app, "resume.py")
+    assert "A job works in this run now: slurm-7, heartbeat 1" in said(app)
+    assert "It takes the manifest only when it is started again." in said(app)
+
+
+def test_finished_and_superseded_manifests_are_tables_with_their_jobs(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    claim(runs / "five", hand_over(runs, 5), finished_at="2026-01-31T10:30:00Z")
+    claim(runs / "five", hand_over(runs, 3, Mode.REWIND))
+    hand_over(runs, 5)
+    show(app, "resume.py")
+    assert [item.value for item in app.subheader] == ["Pending", "Finished", "Superseded"]
+    finished, superseded = columns(app, 0), columns(app, 1)
+    assert (finished["checkpoint"], finished["mode"], finished["job"]) == (["ckpt-5"], ["continue"], ["slurm-7"])
+    assert finished["finished"][0].endswith("ago")
+    assert (superseded["checkpoint"], superseded["mode"], superseded["host"]) == (["ckpt-3"], ["rewind"], ["node-<3>"])
+    assert superseded["finished"] == ["–"]
+
+
+def test_a_fork_is_pending_in_its_own_run(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest = hand_over(runs, 3, Mode.FORK, fork_name="branch")
+    service.current().look_now()
+    show(app, "resume.py")
+    opened(app, manifest)
+    assert "**fork**" in said(app)
+    assert f"RUN = '{runs / 'branch'}'" in app.code[0].value
+    assert "branch" in [link.proto.label for link in app.get("page_link")]
+
+
+def test_what_another_process_does_is_seen_when_the_cards_are_looked_at_again(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    hand_over(runs, 5)
+    show(app, "resume.py")
+    assert [item.value for item in app.subheader] == ["Pending"]
+    command = [sys.executable, "-m", "tests.client_race", "decide", str(runs / "five"), "-", str(runs)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WAYPOINT_", "SLURM_", "TF_"))}
+    job = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean, cwd=ROOT)
+    assert job.stdout is not None
+    assert [job.stdout.readline() for _ in range(2)] == ["ready\n", "won\n"]
+    app.run()
+    assert [item.value for item in app.subheader] == ["Pending", "Claimed"]
+    assert f"on {socket.gethostname()}, process {job.pid}" in said(app)
+    assert "The job lives: heartbeat " in said(app)
+    job.communicate("")
+    app.run()
+    assert "No heartbeat: the job has ended" in said(app)
+
+
+CLAIM = Claim(job="slurm-7")
+
+
+@pytest.mark.parametrize(
+    ("beat", "words"),
+    [
+        (Heartbeat(job="slurm-7", age=12.7, is_fresh=True), "The job lives: heartbeat 12 seconds ago."),
+        (
+            Heartbeat(job="slurm-7", age=300, is_fresh=False),
+            "No heartbeat for 5 minutes: the job has ended or is stuck.",
+        ),
+        (Heartbeat(job="slurm-8", age=3, is_fresh=True), "Another job works in this run: slurm-8, 3 seconds ago."),
+        (None, "No heartbeat: the job has ended, and did not say that it is done."),
+    ],
+    ids=["lives", "stuck", "another", "gone"],
+)
+def test_the_heartbeat_in_words(beat: Heartbeat | None, words: str) -> None:
+    assert pulse(beat, CLAIM)[1].startswith(words)
+
+
+def test_the_youngest_lease_of_a_runs_homes_counts(tmp_path: Path) -> None:
+    assert heartbeat([tmp_path], int) is None
+    lease(tmp_path, "old", 500)
+    now_ns = (tmp_path / ".waypoint" / "lease.json").stat().st_mtime_ns + 500 * SECOND
+    old = heartbeat([tmp_path], lambda: now_ns)
+    assert old == Heartbeat(job="old", age=500.0, is_fresh=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    lease(other, "young", 0)
+    os.utime(other / ".waypoint" / "lease.json", ns=(now_ns, now_ns - 119 * SECOND))
+    assert heartbeat([tmp_path, other], lambda: now_ns) == Heartbeat(job="young", age=119.0, is_fresh=True)
+    (other / ".waypoint" / "lease.json").write_bytes(b"{")
+    os.utime(other / ".waypoint" / "lease.json", ns=(now_ns, now_ns))
+    assert heartbeat([tmp_path, other], lambda: now_ns) == Heartbeat(job=None, age=0.0, is_fresh=True)
+
+
+@pytest.mark.parametrize(
+    ("record", "read"),
+    [
+        ({}, Claim()),
+        ({"job": 7, "host": None, "pid": True, "claimed_at": "soon", "error": ""}, Claim()),
+        ({"claimed_at": "2026-01-31T09:30:00", "finished_at": "yes"}, Claim(is_finished=True)),
+        (
+            {"job": "j", "pid": 3, "rewound_at": "2026-01-31T09:30:00Z"},
+            Claim(job="j", pid=3, rewound_at=datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
+        ),
+    ],
+    ids=["empty", "odd", "no-zone", "whole"],
+)
+def test_a_claim_is_read_field_by_field(record: dict[str, object], read: Claim) -> None:
+    assert read_claim(record) == read
+
+
+def test_a_claim_that_cannot_be_read_is_shown(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest = hand_over(runs, 5)
+    claim(runs / "five", manifest)
+    (runs / "five" / ".waypoint" / "claims" / f"{manifest.id}.claim").write_bytes(b"[1")
+    show(app, "resume.py")
+    assert "**not named**\n" in said(app)
+    assert "on an unknown host" in said(app)
+    assert service.workspace().all_manifests()[0][2].state is ManifestState.CLAIMED
+
+
+def test_overrides_are_json_or_else_text() -> None:
+    typed = "learning_rate = 3e-4\n\n nesterov=true \nname = my = adam\nclipnorm = null"
+    assert ways_on.parse(typed) == {"learning_rate": 3e-4, "nesterov": True, "name": "my = adam", "clipnorm": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("a = 1\nb", "Line 2 is no override: write it as name = value."),
+        ("= 1", "Line 1 is no override"),
+        ("a =", "Line 1 is no override"),
+        ("a = 1\na = 2", "Line 2: a stands there twice."),
+        ("a = [1]", "Line 1: no scalar"),
+        ("a = NaN", "Line 1: no finite number"),
+    ],
+)
+def test_what_is_no_override_is_told_by_its_line(typed: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}"):
+        ways_on.parse(typed)
