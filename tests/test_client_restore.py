@@ -199,7 +199,7 @@ def test_after_a_restart_the_newest_that_was_saved_since_the_claim_is_restored(r
         train(model)
         path = save(model, "keras", run, number)
         os.utime(path, (number, number))
-    hand_over(run, "epoch-1.keras")
+    hand_over(run, "epoch-1.keras", Mode.REWIND)
     model = a_model()
     assert client.resume(run, model=model).source == "epoch-1.keras"
     model = a_model()
@@ -517,3 +517,62 @@ def test_the_manifests_epoch_and_best_value_are_handed_on(run: Path) -> None:
     path.write_text(json.dumps(manifest))
     start = client.resume(run, model=a_model())
     assert (start.epoch, start.best) == (3, {"name": "val_loss", "value": 0.5, "mode": "min"})
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize("kind", ["bundle", "h5", "tf-weights", "keras", "weights"])
+def test_a_legacy_optimizer_of_tf_keras_is_exact_or_said_to_restart(run: Path, kind: str) -> None:
+    import tf_keras
+
+    def made() -> Model:
+        tf_keras.backend.clear_session()
+        layers = [tf_keras.layers.Input((3,)), tf_keras.layers.Dense(4), tf_keras.layers.Dense(1)]
+        model = tf_keras.Sequential(layers)
+        model.compile(tf_keras.optimizers.legacy.Adam(0.01), "mse", run_eagerly=True)
+        return model
+
+    def state(model: Model) -> list[bytes]:
+        return [variable.numpy().tobytes() for variable in [*model.weights, *model.optimizer.variables()]]
+
+    model = made()
+    train(model)
+    if kind == "tf-weights":
+        model.save_weights(str(run / "epoch-1"))
+    else:
+        save(model, kind, run)
+    again = made()
+    start = client.resume(run, model=again)
+    told = any("the optimizer restarts" in text for text in start.warnings)
+    assert told == (kind in ("keras", "weights"))  # tf-keras leaves a legacy optimizer out of these files
+    assert (state(again) == state(model)) != told
+    assert [v.numpy().tolist() for v in again.weights] == [v.numpy().tolist() for v in model.weights]
+
+
+class Inside(keras.Model):  # type: ignore[misc]
+    """A model of a class of its own, with a model inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(2)])
+        self.out = keras.layers.Dense(1)
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401
+        """The output of the outer layer."""
+        return self.out(self.inner(inputs))
+
+
+@pytest.mark.parametrize("kind", ["bundle", "weights", "keras"])
+def test_a_subclassed_model_with_a_model_inside_is_restored_exactly(run: Path, kind: str) -> None:
+    def made() -> Model:
+        keras.utils.clear_session()
+        model = Inside()
+        model(X[:1])
+        model.compile("adam", "mse", run_eagerly=True)
+        return model
+
+    model = made()
+    train(model)
+    save(model, kind, run)
+    again = made()
+    client.resume(run, model=again)
+    assert values(again) == values(model)

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
+from core.resume.manifest import Mode
 from core.settings import load
 from core.workspace import Workspace
 
@@ -42,8 +43,9 @@ def hand_over(run: Path, name: str) -> None:
     workspace.refresh()
     found = workspace.find_run(run.name)
     picked = next(item for item in workspace.members(found.root, found.path) if item.path.endswith(f"/{name}"))
-    proposal = workspace.propose(picked)
-    workspace.resume(picked, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
+    proposal = workspace.propose(picked, Mode.REWIND if name == "ckpt-1" else Mode.CONTINUE)
+    accepted = [warning.id for warning in proposal.warnings]
+    workspace.resume(picked, proposal, note="", accepted=accepted, confirm=run.name)
     workspace.close()
 
 
@@ -112,15 +114,15 @@ def asked(run: Path) -> bool:
 def test_a_manifest_written_after_the_chief_decided_changes_nothing_for_the_others(
     run: Path, workers: list[Process]
 ) -> None:
-    hand_over(run, "ckpt-1")
+    hand_over(run, "ckpt-2")
     chief, other = workers
     go(chief)
     first = answer(chief)
-    hand_over(run, "ckpt-2")
+    hand_over(run, "ckpt-1")
     go(other)
-    assert first == answer(other) == {"source": "ckpt-1", "step": 1, "weights": [1.0, 1.0, 1.0]}
+    assert first == answer(other) == {"source": "ckpt-2", "step": 2, "weights": [2.0, 2.0, 2.0]}
     [claim] = (run / ".waypoint/claims").glob("*.claim")
-    assert json.loads(claim.read_text())["checkpoint"] == "ckpt-1"
+    assert json.loads(claim.read_text())["checkpoint"] == "ckpt-2"
 
 
 def test_a_manifest_written_while_a_worker_waits_is_followed_by_both(run: Path, workers: list[Process]) -> None:
@@ -163,12 +165,12 @@ def test_the_others_are_told_why_the_chief_could_not_resume(run: Path, workers: 
 
 @pytest.mark.parametrize("workers", ["mirrored"], indirect=True)
 def test_two_mirrored_workers_go_on_from_the_same_checkpoint(run: Path, workers: list[Process]) -> None:
-    hand_over(run, "ckpt-1")
+    hand_over(run, "ckpt-2")
     chief, other = workers
     go(chief)
     while not list((run / ".waypoint").glob("claims/*.claim")):
         assert chief.poll() is None
-    hand_over(run, "ckpt-2")
+    hand_over(run, "ckpt-1")
     go(other)
-    assert answer(chief) == answer(other) == {"source": "ckpt-1", "step": 1, "weights": [1.0, 1.0, 1.0]}
-    assert json.loads(line(chief)) == json.loads(line(other)) == [5.0, 5.0, 5.0]
+    assert answer(chief) == answer(other) == {"source": "ckpt-2", "step": 2, "weights": [2.0, 2.0, 2.0]}
+    assert json.loads(line(chief)) == json.loads(line(other)) == [8.0, 8.0, 8.0]

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.decisions.lease import Heartbeat, heartbeat
 from core.fs.names import short_id
+from core.resume import client
 from core.resume.claims import Claim, read_claim
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
@@ -124,13 +125,13 @@ def test_a_claimed_manifest_tells_its_job_what_it_met_and_what_it_set_aside(
     now = datetime.now(UTC).isoformat()
     error = "ckpt-5 does not fit the model:\n  missing from the file: **w**, float32 (3,)"
     claim(runs / "five", manifest, checkpoint="ckpt-6", rewound_at=now, error=error, error_at=now)
-    lease(runs / "five", "slurm-7", 12)
+    lease(runs / "five", "slurm-7", 60)
     show(app, "resume.py")
     assert [item.value for item in app.subheader] == ["Pending", "Claimed"]
     assert "**slurm-7**\n" in said(app)
     assert "on node-<3>, process 4711" in said(app)
     assert "**ckpt-6**\n" in said(app)
-    assert "The job lives: heartbeat 1" in said(app)
+    assert "The job lives: heartbeat 1 minute ago." in said(app)
     assert "The job could not go on, " in plain(app.error[0].value)
     assert "missing from the file: **w**, float32 (3,)" in plain(app.error[0].value)
     assert "**w**" not in app.error[0].value
@@ -142,9 +143,9 @@ def test_a_claimed_manifest_tells_its_job_what_it_met_and_what_it_set_aside(
 def test_a_job_that_lives_in_the_run_of_a_pending_manifest_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_on(monkeypatch, runs)
     hand_over(runs, 5)
-    lease(runs / "five", "slurm-7", 12)
+    lease(runs / "five", "slurm-7", 60)
     show(app, "resume.py")
-    assert "A job works in this run now: slurm-7, heartbeat 1" in said(app)
+    assert "A job works in this run now: slurm-7, heartbeat 1 minute ago." in said(app)
     assert "It takes the manifest only when it is started again." in said(app)
 
 
@@ -162,6 +163,23 @@ def test_finished_and_superseded_manifests_are_tables_with_their_jobs(
     assert finished["finished"][0].endswith("ago")
     assert (superseded["checkpoint"], superseded["mode"], superseded["host"]) == (["ckpt-3"], ["rewind"], ["node-<3>"])
     assert superseded["finished"] == ["–"]
+
+
+def test_what_a_job_sets_aside_is_told_once_it_did(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    hand_over(runs, 3, Mode.REWIND)
+    decision = client.decide(runs / "five")
+    assert decision.lease is not None
+    try:
+        show(app, "resume.py")
+        assert "The job lives: " in said(app)
+        assert "set aside" not in said(app)
+        decision.set_aside()
+        app.run()
+        assert "What came after the checkpoint was set aside " in said(app)
+        assert sorted(path.name for path in (runs / "five").glob("*.index")) == [f"ckpt-{n}.index" for n in (1, 2, 3)]
+    finally:
+        decision.lease.release()
 
 
 def test_a_fork_is_pending_in_its_own_run(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -987,10 +987,8 @@ def _compare(
             kind = "slot" if isinstance(own[name], str) else "shape or dtype"
             told = f"is {_shown(own[name])} in the model, {_shown(theirs[name])} in the file"
             differences.append(f"{kind}: {name} {told}")
-    notes = [_RESTARTS] if restarts else []
-    if passed:
-        notes.append(f"{passed} values of metrics are not restored: every epoch begins them anew.")
-    return differences, notes
+    told = f"{passed} values of metrics are not restored: every epoch begins them anew."
+    return differences, [told] if passed else []
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401
@@ -1953,6 +1951,8 @@ def _start(decision: Decision, live: _Live, optimizer: Any, steps_per_epoch: int
     start.source = found.path
     start.step = record.get("initial_step") if plan.step is None else plan.step
     start._epoch = record["initial_epoch"] if record else _recorded_epoch(decision.run, found.path)  # noqa: SLF001
+    if live.optimizers and not plan.has_optimizer:
+        start.warnings.append(_RESTARTS)
     start.warnings += [*plan.notes, *_cautions(start, live, decision.run), _ELSEWHERE]
     start._remember()  # noqa: SLF001
     why = f"the manifest {manifest['id']}" if manifest is not None else "no manifest, the newest that fits"
