@@ -67,7 +67,7 @@ def details(root: Root, checkpoint: Checkpoint, read: reads.Inspection, now: dat
         st.text(shown(f"In {root.path}/{checkpoint.folder}"))
         lists.files(checkpoint.files, now)
     with code:
-        path = f"{root.path}/{checkpoint.path}"
+        path = f"{root.path}/{snippets.tree_of(checkpoint)}"
         api = restoring.api(checkpoint)
         optimizer = checkpoint.facts.has_optimizer
         text = snippets.restore_code(api, path, has_optimizer=optimizer, variables=read.variables)

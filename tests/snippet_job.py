@@ -67,9 +67,7 @@ def save() -> None:
     (RUNS / "orbax").mkdir(parents=True)
     orbax = keras.callbacks.OrbaxCheckpoint(str(RUNS / "orbax"), save_on_background=False)
     backup = keras.callbacks.BackupAndRestore(place("bkp", ""), double_checkpoint=True, delete_checkpoint=False)
-    ended: list[list[str]] = []
-    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ended.append(values(model, model.optimizer)))
-    model.fit(data(), callbacks=[orbax, backup, note], **fit)
+    model.fit(data(), callbacks=[orbax, backup], **fit)
     model.save(place("keras", "m.keras"))
     model.save(place("h5", "m.h5"))
     model.save_weights(place("weights", "epoch-2.weights.h5"))
@@ -81,7 +79,7 @@ def save() -> None:
     whole.write(place("checkpoint", "last"))
     # Of BackupAndRestore's two copies the second is the one before the last; alone it stands where a write was killed.
     (RUNS / "bkp" / "latest.weights.h5").unlink()
-    saved |= {"sharded": values(model, model.optimizer), "bkp": ended[-2], "export": values(model)}
+    saved |= {"sharded": values(model, model.optimizer), "export": values(model)}
     older = built(tf_keras, 1)
     older.fit(data(), **fit)
     older.save(place("tfk-keras", "m.keras"))
@@ -127,7 +125,6 @@ AFTER = {
     "jax": "restored = [state['w']]\n",
     "jax-manager": "restored = [state['w']]\n",
     "sharded": "restored = [*model.variables, *model.optimizer.variables]\n",
-    "bkp": "restored = [*model.variables, *model.optimizer.variables]\n",
     "export": "restored = model.variables\n",
 }
 

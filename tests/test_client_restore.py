@@ -497,14 +497,17 @@ def test_a_manager_without_a_manifest_restores_its_own_newest(run: Path) -> None
     assert manager.save().endswith("ckpt-3")
 
 
-def test_backup_and_restore_data_tell_the_epoch(run: Path) -> None:
+@pytest.mark.parametrize("end", ["", ".bkp"])
+def test_backup_and_restore_data_tell_the_epoch(run: Path, end: str) -> None:
     model = a_model()
     train(model, epochs=3)
     path = save(model, "weights", run / "backup")
-    path.rename(path.with_name("latest.weights.h5"))
-    (run / "backup/training_metadata.json").write_text('{"epoch": 3, "batch": 0}')
-    start = client.resume(run, model=a_model())
-    assert (start.source, start.epoch) == ("backup/latest.weights.h5", 3)
+    path.rename(path.with_name(f"latest.weights.h5{end}"))
+    (run / f"backup/training_metadata.json{end}").write_text('{"epoch": 3, "batch": 0}')
+    again = a_model()
+    start = client.resume(run, model=again)
+    assert (start.source, start.epoch) == (f"backup/latest.weights.h5{end}", 3)
+    assert values(again) == values(model)
 
 
 def test_the_manifests_epoch_and_best_value_are_handed_on(run: Path) -> None:

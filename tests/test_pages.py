@@ -312,7 +312,7 @@ def test_variables_are_searched(app: AppTest, samples: Path) -> None:
         ("churn-mlp", "churn-mlp/checkpoints/cp-0006-0.243.keras", "keras.saving.load_model("),
         ("churn-mlp", "churn-mlp/weights/cp-0003-0.352.weights.h5", "model.load_weights("),
         ("wide-deep-tf1", None, "saver.restore(session, "),
-        ("tiny-transformer", None, "ocp.PyTreeCheckpointer().restore("),
+        ("tiny-transformer", None, "/checkpoints/4/pytree')"),
         ("defect-detector", None, "/variables/variables').expect_partial()"),
     ],
     ids=["keras", "weights-h5", "tf1", "orbax", "saved-model"],
@@ -323,6 +323,7 @@ def test_every_format_has_its_restore_code(app: AppTest, samples: Path, run: str
     show(app, "checkpoint.py", root=root, run=run, path=found)
     assert code in app.code[-1].value
     assert str(samples / found) in app.code[-1].value
+    compile(app.code[-1].value, "code", "exec")
 
 
 def test_a_broken_checkpoint_cannot_be_resumed_and_says_why(app: AppTest, samples: Path) -> None:

@@ -29,13 +29,16 @@ TEXTS = {
     ),
     "optimizer-needs-build": (
         "The optimizer's state is in the file, but is dropped without a word unless the job calls "
-        "optimizer.build(model.trainable_variables) before it restores."
+        "optimizer.build(model.trainable_variables) before it restores, as client.py does."
     ),
     "legacy-hdf5": (
         "Keras 3 refuses this .h5 file if the model was compiled with a loss given by name; with compile=False it "
         "loads, and the optimizer's state is gone."
     ),
-    "optimizer-not-tried": "The optimizer's state is in the file; whether {api} brings it back was not tried.",
+    "optimizer-not-tried": (
+        "The optimizer's state is in the file. client.py restores it, if it restores this format at all; whether {api} "
+        "by itself does was not tried."
+    ),
     "step-unknown": "The step is not known{why}: the job counts, logs and schedules from where it says itself.",
     "epoch-unknown": (
         "The epoch is {told}: fit() starts at epoch 0 unless the job passes initial_epoch, and then trains all its "

@@ -1053,10 +1053,18 @@ def _keras_plan(path: Path, live: _Live) -> _Plan:
             with h5py.File(f"{folder}/own.weights.h5", "r") as file:
                 return _datasets(file)
 
+    def load() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            own = path
+            if path.name.endswith(".bkp"):  # BackupAndRestore's second copy, a name that Keras does not take
+                own = Path(folder, "copy.weights.h5")
+                own.symlink_to(path.absolute())
+            _quietly(lambda: model.load_weights(str(own)))
+
     plan = _arrays_plan(
         theirs,
         write,
-        lambda: _quietly(lambda: model.load_weights(str(path))),
+        load,
         max(counters, default=None),
         lambda name: name.partition("/")[0].endswith("optimizer"),
     )
@@ -1201,7 +1209,7 @@ def _checkpoints(run: Path) -> Iterator[_Found]:
             path = here / name
             if name.endswith(".index") and any(other.startswith(f"{path.stem}.data-") for other in files):
                 yield _found(run, here / path.stem, "tf-bundle", path)
-            elif name.endswith(".weights.h5"):
+            elif name.endswith((".weights.h5", ".weights.h5.bkp")):
                 yield _found(run, path, "weights-h5", path)
             elif path.suffix in (".keras", ".h5", ".hdf5"):
                 yield _found(run, path, "keras" if path.suffix == ".keras" else "hdf5", path)
@@ -1321,8 +1329,8 @@ def _choose(decision: Decision, live: _Live, told: list[str]) -> tuple[_Found, _
 def _recorded_epoch(run: Path, path: str) -> int | None:
     """How many epochs are done, where a name or BackupAndRestore's record tells."""
     name = (run / path).name
-    if name == "latest.weights.h5":
-        record = _record((run / path).with_name("training_metadata.json")) or {}
+    if name.startswith("latest.weights.h5"):
+        record = _record((run / path).with_name(f"training_metadata.json{name[17:]}")) or {}
         return record["epoch"] if type(record.get("epoch")) is int else None
     found = _EPOCH.search(_ENDINGS.sub("", name))
     return int(found["number"]) if found else None
@@ -1478,7 +1486,7 @@ class _Rewind:
             own = re.compile(re.escape(path.name) + r"\.(index|meta|data-\d{5}-of-\d{5})")
             files = [path.parent / name for name in _names(path.parent) if own.fullmatch(name)]
             files.sort(key=lambda file: (file.suffix != ".index", file.name))
-        elif path.name == _BACKUP_FILES[0]:
+        elif path.name.startswith(_BACKUP_FILES[0]):
             files = [path.parent / name for name in sorted(_names(path.parent)) if name.startswith(_BACKUP_FILES)]
         else:
             files = [path]

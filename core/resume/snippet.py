@@ -67,15 +67,6 @@ _LOAD_WEIGHTS = """\
 model.optimizer.build(model.trainable_variables)
 model.load_weights({path})
 """
-_LOAD_BACKUP = """\
-import shutil
-
-# Keras takes no name that ends in .bkp.
-# model: the job's own, built and compiled.
-shutil.copyfile({path}, "restored.weights.h5")
-model.optimizer.build(model.trainable_variables)
-model.load_weights("restored.weights.h5")
-"""
 _SAVED_MODEL = """\
 import tensorflow as tf
 
@@ -152,8 +143,6 @@ def _refused(manifest: Manifest, run_folder: str, framework: Framework) -> str |
         reason, code = "client.py does not restore what TF1's Saver wrote", _SAVER
     elif checkpoint.format is Format.WEIGHTS_H5_SHARDED:
         reason, code = "client.py does not restore sharded .weights.h5 files", _LOAD_WEIGHTS
-    elif path.endswith(".bkp"):
-        reason, code = "client.py does not restore BackupAndRestore's second copy", _LOAD_BACKUP
     elif checkpoint.format is Format.SAVED_MODEL and framework is not Framework.TF_KERAS:
         reason, code = "client.py restores a SavedModel only in tf-keras", _SAVED_MODEL
         path = f"{path}/variables/variables"

@@ -3,7 +3,8 @@
 import keyword
 from collections.abc import Sequence
 
-from core.model import Role, Variable
+from core.fs.names import join
+from core.model import Checkpoint, Format, Role, Variable
 from core.resume.manifest import RestoreApi
 from pages._shared import format as fmt
 from pages._shared.lists import TF_ENDING
@@ -52,6 +53,7 @@ _LINES: dict[RestoreApi, tuple[str, ...]] = {
         "state = ocp.PyTreeCheckpointer().restore({path})",
     ),
 }
+_TREE, _OF_KERAS = "/_METADATA", "pytree"
 _BACKUP = ".weights.h5.bkp"
 _FROM_BACKUP = "shutil.copyfile({path}, 'restored.weights.h5')\nmodel.load_weights('restored.weights.h5')"
 
@@ -72,6 +74,16 @@ def restore_code(api: RestoreApi, path: str, *, has_optimizer: bool, variables: 
     if path.endswith(_BACKUP):  # Keras refuses this name
         text = f"import shutil\n\n{text}".replace("model.load_weights({path})", _FROM_BACKUP)
     return text.replace("{path}", ascii(path))
+
+
+def tree_of(checkpoint: Checkpoint) -> str:
+    """What a restore is pointed at, relative to the root: of Orbax the folder of the tree, which may lie below the
+    step's own (`pytree` of Keras 3, an item of a CheckpointManager).
+    """
+    trees = [file.name.removesuffix(_TREE) for file in checkpoint.files if file.name.endswith(_TREE)]
+    if checkpoint.format is not Format.ORBAX or not trees:
+        return checkpoint.path
+    return join(checkpoint.folder, _OF_KERAS if _OF_KERAS in trees else trees[0])
 
 
 def _objects(variables: Sequence[Variable], has_optimizer: bool) -> list[str]:
