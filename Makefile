@@ -63,7 +63,7 @@ run: $(VENV)/requirements.stamp
 	exec $(BIN)/python -m streamlit run app.py --server.address "$(HOST)" --server.port "$(PORT)"
 
 test: $(VENV)/requirements-dev.stamp
-	$(BIN)/python -m pytest -ra $(ARGS)
+	$(BIN)/python -m pytest -ra -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m pytest -ra -m soak --soak $(ARGS)
