@@ -10,6 +10,7 @@ import pytest
 
 from core.settings import Settings
 from core.workspace import Workspace
+from pages._shared import frame, reads, service
 from sample_runs import times
 from tests.disk import Disk
 from tests.small_disks import Maker, small_disks
@@ -93,3 +94,24 @@ def small_disk(tmp_path: Path) -> Iterator[Maker]:
     """Makes file systems of a given size (as mount writes it), by name; skips where that is refused."""
     with small_disks(tmp_path) as make:
         yield make
+
+
+@pytest.fixture
+def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A page that fails says so kindly and logs the traceback: here that fails the test."""
+    reads.pending_count.clear()
+    yield
+    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
+    assert failed == []
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty root of a dashboard; the home lies beside it."""
+    monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
+    service.stop()
+    made = tmp_path / "runs"
+    made.mkdir()
+    yield made
+    service.stop()

@@ -2,15 +2,13 @@
 
 import json
 import os
-import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core.resume import client
 from core.storage.journal import Journal, JournalKind, Stage
+from tests.kills import ends_of
 from tests.quarantine_cases import Case, bundle_files, folders, state_text, tree, tree_of
 from tests.rewind_cases import BACKUP, PICK, SECOND_NS, hand_over, to_be_rewound
 from tests.trees import START_NS, write
@@ -250,16 +248,7 @@ def test_a_second_rewind_is_a_batch_of_its_own(case: Case) -> None:
 def test_after_a_kill_every_file_is_in_its_place_or_set_aside_and_the_next_start_ends_it(
     tmp_path: Path, more: int
 ) -> None:
-    seed, stride = random.randrange(10**9), 5 if more == 1 else 1
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.kill_rewind", tmp_path, str(20 * more), str(stride), str(seed)],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"seed {seed}: {done.stderr[-3000:]}"
-    ends = json.loads(done.stdout)
-    assert ends["random kills"] == 20 * more
+    stride = 5 if more == 1 else 1
+    ends = ends_of("kill_rewind", tmp_path, 20 * more, stride)
     assert ends["kills"] > 150 / stride
     assert min(ends["not begun"], ends["moving"], ends["done"]) > 0

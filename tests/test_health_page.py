@@ -4,7 +4,6 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,32 +16,13 @@ from core.fs.names import short_id
 from core.health.rules import RULES
 from core.mend.propose import Proposal
 from core.verify.queue import State
-from pages._shared import frame, health_rules, service, tables
+from pages._shared import health_rules, service, tables
 from tests.test_pages import open_on, plain, show, texts, values
 from tests.trees import flip, index_of, save, shard_of, state
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
+pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 PATIENCE = 60.0  # seconds for a verification of 1 KiB on a busy machine
-
-
-@pytest.fixture(autouse=True)
-def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A page that fails says so kindly and logs the traceback: here that fails the test."""
-    yield
-    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
-    assert failed == []
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty root; the home lies beside it."""
-    monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
-    service.stop()
-    made = tmp_path / "runs"
-    made.mkdir()
-    yield made
-    service.stop()
 
 
 def dangling(run: Path) -> Path:

@@ -15,7 +15,7 @@ from core.fs.names import short_id
 from core.model import Role, Variable
 from core.resume.cautions import TEXTS
 from core.resume.manifest import RestoreApi
-from pages._shared import findings, frame, manifests, reads, service
+from pages._shared import findings, frame, manifests, service
 from pages._shared.snippets import restore_code
 from pages._shared.tables import OPEN, PAGE_ROWS
 from pages._shared.text import lines, md, md_lines, shown
@@ -24,16 +24,8 @@ from tests.trees import save
 
 ROUTER = str(ROOT / "pages" / "router.py")
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
+pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 HOSTILE_INNER = "home: [x](http:"
-
-
-@pytest.fixture(autouse=True)
-def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A page that fails says so kindly and logs the traceback: here that fails the test."""
-    reads.pending_count.clear()
-    yield
-    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
-    assert failed == []
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,34 +19,22 @@ from core.resume import client
 from core.resume.claims import Claim, read_claim
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
-from pages._shared import frame, reads, service, ways_on
+from pages._shared import service, ways_on
 from pages._shared.manifest_cards import pulse
 from tests.pages_server import ROOT
 from tests.test_pages import columns, open_on, plain, show, texts
 from tests.trees import save
 
+pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 SECOND = 1_000_000_000
 
 
-@pytest.fixture(autouse=True)
-def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A page that fails says so kindly and logs the traceback: here that fails the test."""
-    reads.pending_count.clear()
-    yield
-    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
-    assert failed == []
-
-
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A root with the run `five` of five checkpoints; the home lies beside it."""
-    monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
-    service.stop()
+def runs(runs: Path) -> Path:
+    """A root with the run `five` of five checkpoints."""
     for step in range(1, 6):
-        save(tmp_path / "runs" / "five", step)
-    yield tmp_path / "runs"
-    service.stop()
+        save(runs / "five", step)
+    return runs
 
 
 def hand_over(

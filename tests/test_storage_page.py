@@ -1,7 +1,6 @@
 """The Storage page, pins, and what other pages say of disk space, without a browser."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,34 +12,15 @@ from core.catalog.audits import RootSnapshot, store_audit
 from core.fs.names import short_id
 from core.storage.batches import Batch
 from core.storage.policies import KeepLatest, Policy
-from pages._shared import batch_list, frame, pinning, quarantining, service
+from pages._shared import batch_list, pinning, quarantining, service
 from pages._shared.text import shorten
 from tests.rewound_cases import bundle, rewind
 from tests.test_pages import ROUTER, open_on, plain, show, texts, values
 from tests.trees import index_of, save, shard_of, state, write
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
+pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 KEEP_TWO = Policy(rules=(KeepLatest(2),))
-
-
-@pytest.fixture(autouse=True)
-def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A page that fails says so kindly and logs the traceback: here that fails the test."""
-    yield
-    failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
-    assert failed == []
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty root; the home lies beside it."""
-    monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
-    service.stop()
-    made = tmp_path / "runs"
-    made.mkdir()
-    yield made
-    service.stop()
 
 
 @pytest.fixture
