@@ -10,7 +10,6 @@ import pytest
 
 from core.settings import Settings
 from core.workspace import Workspace
-from pages._shared import frame, reads, service
 from sample_runs import times
 from tests.disk import Disk
 from tests.small_disks import Maker, small_disks
@@ -99,6 +98,8 @@ def small_disk(tmp_path: Path) -> Iterator[Maker]:
 @pytest.fixture
 def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A page that fails says so kindly and logs the traceback: here that fails the test."""
+    from pages._shared import frame, reads  # here, for Streamlit takes a second, and few tests need it
+
     reads.pending_count.clear()
     yield
     failed = [record.getMessage() for record in caplog.get_records("call") if record.name == frame.__name__]
@@ -108,6 +109,8 @@ def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty root of a dashboard; the home lies beside it."""
+    from pages._shared import service
+
     monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
     service.stop()
