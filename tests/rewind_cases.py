@@ -34,11 +34,15 @@ def hand_over(case: Case) -> str:
         str(case.root), pick, proposal, actor="ada", note="diverged", accepted=accepted, now=NOW
     )
     path.write_text(json.dumps({**json.loads(path.read_text()), "mode": "rewind"}))
+    paths = [item.path.removeprefix(f"{RUN}/") for item in checkpoints]
+    items = list(_items(case, paths))
     plan = {
         "version": 1,
         "manifest": manifest.id,
         "since_ns": START_NS + 3 * SECOND_NS,
-        "items": list(_items(case, [item.path.removeprefix(f"{RUN}/") for item in checkpoints])),
+        "items": items,
+        "stays": [path for path in paths if path not in {item["path"] for item in items}],
+        "inner": ["inner"],
     }
     place = case.folder / f".waypoint/rewound/{manifest.id}.plan.json"
     place.parent.mkdir(exist_ok=True)

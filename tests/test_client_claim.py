@@ -333,3 +333,64 @@ def test_the_claim_time_is_the_disks(run: Path) -> None:
     assert claimed is not None
     written = (run / ".waypoint/claims" / f"{manifest_id(run)}.claim").stat().st_mtime
     assert abs(written - claimed) < timedelta(seconds=60).total_seconds()
+
+
+def test_a_lease_from_far_ahead_keeps_nobody_out(run: Path) -> None:
+    lease_of(run, age=-400 * 86_400)
+    assert client.decide(run).manifest is not None
+
+
+def test_a_second_process_of_the_same_job_is_kept_out_while_the_first_lives(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    [process] = racers("decide", run, "-", tmp_path / "start", 1)
+    (tmp_path / "start").touch()
+    assert answer_of(process) == "won"
+    with pytest.raises(client.RunIsBusy, match="all but one are to pass chief=False"):
+        client.decide(run)
+    end(process)
+    assert client.decide(run).is_restart
+
+
+def test_what_was_saved_after_the_hand_over_stops_the_job_before_it_claims(run: Path) -> None:
+    made = (run / "resume_manifest.json").stat().st_mtime
+    for end_of_name in ("index", "data-00000-of-00001"):
+        path = run / "ckpts" / f"ckpt-8.{end_of_name}"
+        path.write_bytes(b"later")
+        os.utime(path, (made + 1, made + 1))
+    with pytest.raises(client.ResumeError, match=r"ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
+        client.decide(run)
+    assert state(run) is ManifestState.PENDING
+
+
+def test_a_claimed_manifest_that_was_withdrawn_governs_nothing(run: Path) -> None:
+    decision = client.decide(run)
+    assert decision.claim is not None
+    record = run / ".waypoint/withdrawn" / f"{manifest_id(run)}.json"
+    record.parent.mkdir()
+    record.write_text("{}")  # a moment before the claim: the job was faster
+    assert client.governing([run])[1] is not None
+    record.write_text(json.dumps({"claim": decision.claim["uuid"]}))
+    assert client.governing([run]) == (None, None)
+
+
+@pytest.mark.parametrize("how", ["folder", "link", "deep", "files-of-another"])
+def test_an_odd_manifest_is_one_clear_error(run: Path, tmp_path: Path, how: str) -> None:
+    path = run / "resume_manifest.json"
+    text = path.read_bytes()
+    document = json.loads(text)
+    path.unlink()
+    if how == "folder":
+        path.mkdir()
+    elif how == "link":
+        (tmp_path / "elsewhere").write_bytes(text)
+        path.symlink_to(tmp_path / "elsewhere")
+    elif how == "deep":
+        path.write_bytes(b"[" * 100_000)
+    else:
+        document["checkpoint"]["path"] = "ckpts/ckpt-6"
+        path.write_text(json.dumps(document))
+    with pytest.raises(client.ResumeError):
+        client.decide(run)
+    assert not (run / ".waypoint/claims").exists()

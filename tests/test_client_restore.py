@@ -370,11 +370,13 @@ def test_a_rewind_moves_nothing_if_the_model_does_not_fit_and_says_so_in_the_cla
     with pytest.raises(client.MismatchError) as caught:
         client.resume(run, model=a_model(5))
     assert (run / "epoch-2.keras").exists()
+    save(model, "keras", run, 3)  # by a job that nobody ended
     (record,) = (json.loads(path.read_text()) for path in (run / ".waypoint/claims").iterdir())
     assert record["error"] == str(caught.value)
     start = client.resume(run, model=a_model())  # the job was put right
     assert start.source == "epoch-1.keras"
     assert not (run / "epoch-2.keras").exists()
+    assert not (run / "epoch-3.keras").exists()
     (record,) = (json.loads(path.read_text()) for path in (run / ".waypoint/claims").iterdir())
     assert "error" not in record
 
@@ -579,3 +581,88 @@ def test_a_subclassed_model_with_a_model_inside_is_restored_exactly(run: Path, k
     again = made()
     client.resume(run, model=again)
     assert values(again) == values(model)
+
+
+def test_times_of_a_copied_run_tell_nothing_so_the_numbers_order_it(run: Path) -> None:
+    for number in (9, 10):
+        model = a_model()
+        train(model)
+        path = save(model, "keras", run, number)
+        os.utime(path, (10 - number / 10, 10 - number / 10))
+    assert client.resume(run, model=a_model()).source == "epoch-10.keras"
+
+
+def test_a_folder_that_people_named_like_a_temporary_one_is_looked_into(run: Path) -> None:
+    model = a_model()
+    train(model)
+    save(model, "keras", run / "softmax_temp")
+    (run / "ckpt-9_temp").mkdir()
+    (run / "ckpt-9_temp/part-00000-of-00001.data-00000-of-00001").write_bytes(b"a save that was cut")
+    os.mkfifo(run / "pipe.keras")
+    assert client.resume(run, model=a_model()).source == "softmax_temp/epoch-1.keras"
+
+
+def test_a_managers_folder_behind_a_link_is_found_and_one_elsewhere_is_no_fresh_start(
+    run: Path, tmp_path: Path
+) -> None:
+    model = a_model()
+    train(model)
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+    (tmp_path / "scratch").mkdir()
+    tf.train.CheckpointManager(checkpoint, str(tmp_path / "scratch"), max_to_keep=2).save()
+    run.mkdir(parents=True)
+    (run / "ckpts").symlink_to(tmp_path / "scratch")
+    manager = tf.train.CheckpointManager(checkpoint, str(run / "ckpts"), max_to_keep=2)
+    assert client.resume(run, manager=manager).source == "ckpts/ckpt-1"
+    outside = tf.train.CheckpointManager(checkpoint, str(tmp_path / "scratch"), max_to_keep=2)
+    with pytest.raises(client.ResumeError, match="a fresh start would save over it"):
+        client.resume(run, manager=outside)
+
+
+def test_a_restart_goes_on_from_what_it_saved_although_the_file_tells_no_step(run: Path) -> None:
+    model = a_model(optimizer=None)
+    run.mkdir(parents=True)
+    model.save_weights(run / "w-20.weights.h5")
+    hand_over(run, "w-20.weights.h5")
+    assert client.resume(run, model=model).source == "w-20.weights.h5"
+    model.save_weights(run / "w-30.weights.h5")
+    assert client.resume(run, model=model).source == "w-30.weights.h5"
+
+
+def test_an_override_is_applied_to_the_pick_and_not_to_what_was_saved_since(run: Path) -> None:
+    model = a_model()
+    train(model)
+    hand_over(run, save(model, "keras", run).name, overrides={"learning_rate": 0.25})
+    model = a_model()
+    client.resume(run, model=model)
+    assert float(model.optimizer.learning_rate) == 0.25
+    model.optimizer.learning_rate = 0.125
+    save(model, "keras", run, 7)
+    model = a_model()
+    assert client.resume(run, model=model).source == "epoch-7.keras"
+    assert float(model.optimizer.learning_rate) == 0.125
+
+
+def test_overrides_that_an_optimizer_takes_only_when_it_is_made_are_refused(run: Path) -> None:
+    odd = {"use_ema": True, "gradient_accumulation_steps": 4, "clipnorm": -1, "learning_rate": 10**400}
+    model = a_model()
+    train(model)
+    hand_over(run, save(model, "keras", run).name)
+    for name, value in odd.items():
+        path = run / "resume_manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"overrides": {name: value}}))
+        with pytest.raises(client.ResumeError, match=name):
+            client.resume(run, model=a_model())
+
+
+def test_a_rate_in_a_name_is_no_epoch_and_two_records_that_differ_are_told(run: Path) -> None:
+    model = a_model()
+    train(model, epochs=3)
+    run.mkdir(parents=True)
+    model.save(run / "adam-lr1e-4.keras")
+    start = client.resume(run, model=a_model(), steps_per_epoch=STEPS)
+    assert start.epoch == 3
+    (run / "adam-lr1e-4.keras").rename(run / "epoch-5.keras")
+    start = client.resume(run, model=a_model(), steps_per_epoch=STEPS)
+    assert start.epoch == 5
+    assert any("5 epochs are done by its record, and 3 by its step" in text for text in start.warnings)

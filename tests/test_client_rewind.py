@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,7 +100,7 @@ def test_it_happens_once_for_a_manifest(case: Case) -> None:
     assert (case.folder / "ckpts/ckpt-2.index").exists()
 
 
-def test_what_was_saved_after_the_plan_goes_too_and_what_after_the_claim_stays(case: Case) -> None:
+def test_what_was_saved_after_the_plan_goes_too(case: Case) -> None:
     write(case.folder / "ckpts", bundle_files("ckpt-4"), START_NS + 4 * SECOND_NS)
     write(case.folder / "keras", {"m-4.keras": b"PK"}, START_NS + 4 * SECOND_NS)
     write(case.folder / "keras", {"m-0.keras": b"PK"}, START_NS + 2 * SECOND_NS)  # no newer than what was known
@@ -106,11 +108,9 @@ def test_what_was_saved_after_the_plan_goes_too_and_what_after_the_claim_stays(c
     write(case.folder / "export/4/variables", bundle_files("variables"), START_NS + 4 * SECOND_NS)
     (case.folder / "ckpts/checkpoint").write_bytes(state_text(4, 1, 2, 3, 4))
     decision = client.decide(case.folder)
-    later = int((client._seconds((decision.claim or {})["claimed_at"]) or 0) + 60) * SECOND_NS
-    write(case.folder / "ckpts", bundle_files("ckpt-5"), later)
+    write(case.folder / "ckpts", bundle_files("ckpt-5"), START_NS + 5 * SECOND_NS)  # by a job that nobody ended
     moved = set(decision.set_aside())
-    assert moved >= {"ckpts/ckpt-4", "keras/m-4.keras", "export/4"}
-    assert (case.folder / "ckpts/ckpt-5.index").exists()
+    assert moved >= {"ckpts/ckpt-4", "ckpts/ckpt-5", "keras/m-4.keras", "export/4"}
     assert (case.folder / "keras/m-0.keras").exists()
     assert not (case.folder / "export/4").exists()
     assert (case.folder / "ckpts/checkpoint").read_bytes() == state_text(1, 1)
@@ -242,6 +242,91 @@ def test_a_second_rewind_is_a_batch_of_its_own(case: Case) -> None:
     assert batch_of(case) != first
     assert (first / "files/ckpts/ckpt-2.index").exists()
     assert (batch_of(case) / "files/ckpts/ckpt-2.index").exists()
+
+
+def test_runs_inside_the_run_and_checkpoints_that_were_known_stay_whatever_their_times(case: Case) -> None:
+    later = START_NS + 9 * SECOND_NS
+    write(case.folder / "inner/ckpts", bundle_files("ckpt-7"), later)
+    write(case.folder / "ckpts", bundle_files("ckpt-11"), START_NS)
+    hand_over(case)
+    os.utime(case.folder / "ckpts/ckpt-11.index", ns=(later, later))
+    moved = client.decide(case.folder).set_aside()
+    assert "ckpts/ckpt-2" in moved
+    assert (case.folder / "inner/ckpts/ckpt-7.index").exists()
+    assert (case.folder / "ckpts/ckpt-11.index").exists()
+
+
+def half_done(case: Case, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
+    """A rewind that was killed after some moves."""
+    decision = client.decide(case.folder)
+    real, left = os.rename, [moves]
+
+    def rename(source: Path, target: Path) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        real(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            decision.set_aside()
+    assert journal_of(case).stage is Stage.MOVING
+
+
+def test_what_was_saved_again_meanwhile_never_replaces_what_was_set_aside(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(case.folder)
+    half_done(case, monkeypatch, 9)
+    held = tree_of(batch_of(case) / "files")
+    again = dict.fromkeys(held, b"saved again")
+    write(case.folder, again)
+    client.decide(case.folder).set_aside()
+    assert held.items() <= tree_of(batch_of(case) / "files").items() <= before.items()
+    assert {name: tree(case.folder)[name].content for name in held} == again
+
+
+BROKEN: dict[str, Callable[[Any, Path], None]] = {
+    "out-of-the-run": lambda journal, out: journal["items"][0]["files"][-1].update(path=f"../../{out.name}"),
+    "absolute": lambda journal, out: journal["items"][0]["files"][-1].update(path=str(out)),
+    "wrong-type": lambda journal, _: journal.update(items={}),
+    "another-id": lambda journal, _: journal.update(id="01a2044e-3f6f-7199-9a81-c6f1c7555e9a"),
+    "unknown-stage": lambda journal, _: journal.update(stage="paused"),
+    "own-files": lambda journal, _: journal["items"][0]["files"][-1].update(path=".waypoint/log.jsonl"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_journal_by_hand_moves_and_deletes_nothing(
+    case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    half_done(case, monkeypatch, 2)
+    (tmp_path / "precious").write_bytes(b"mine")
+    journal = json.loads((batch_of(case) / "journal.json").read_text())
+    BROKEN[how](journal, tmp_path / "precious")
+    (batch_of(case) / "journal.json").write_text(json.dumps(journal))
+    before = tree(tmp_path)
+    with pytest.raises(client.ResumeError, match="cannot be understood, nothing was moved"):
+        client.decide(case.folder).set_aside()
+    assert tree(tmp_path) == before
+
+
+def test_after_an_undo_the_job_does_not_save_over_what_came_back(case: Case) -> None:
+    client.decide(case.folder).set_aside()
+    journal = json.loads((batch_of(case) / "journal.json").read_text())
+    (batch_of(case) / "journal.json").write_text(json.dumps({**journal, "stage": "undone"}))
+    with pytest.raises(client.ResumeError, match="was brought back since"):
+        client.decide(case.folder)
+
+
+def test_a_manifest_that_was_replaced_after_the_claim_moves_nothing(case: Case) -> None:
+    decision = client.decide(case.folder)
+    hand_over(case)
+    before = tree(case.folder)
+    with pytest.raises(client.ResumeError, match="was replaced meanwhile"):
+        decision.set_aside()
+    assert tree(case.folder) == before
 
 
 @pytest.mark.soak

@@ -38,6 +38,8 @@ from typing import Any
 HIDDEN, MANIFEST = ".waypoint", "resume_manifest.json"
 HEARTBEAT = 30.0  # seconds between two touches of the lease
 LEASE = 120.0  # seconds after which a lease that nobody touched is void
+LOCK_WAIT = 60.0  # seconds that a start waits for somebody else's decision about the run
+_AHEAD = 86_400.0  # seconds: a lease from further ahead tells nothing
 WORKERS_WAIT = 600.0  # seconds that a worker waits for the chief's decision
 _POLL = 0.1  # seconds between two looks at what workers ask and the chief answers
 _SMALL = 16 * 1024 * 1024  # bytes of a manifest or record
@@ -97,7 +99,10 @@ def _count(value: object) -> str | None:
 
 
 def _number(value: object) -> str | None:
-    return None if type(value) in (int, float) and math.isfinite(value) else "no finite number"  # type: ignore[arg-type]
+    with contextlib.suppress(OverflowError):  # a whole number too long for a float
+        if type(value) in (int, float) and math.isfinite(value):  # type: ignore[arg-type]
+            return None
+    return "no finite number"
 
 
 def _scalar(value: object) -> str | None:
@@ -251,7 +256,7 @@ def _record(path: Path) -> dict[str, Any] | None:
     try:
         data = _read(path)
         value = None if data is None else json.loads(data)
-    except (OSError, ValueError, ResumeError):
+    except (OSError, ValueError, ResumeError, RecursionError):
         return {}
     return value if value is None or isinstance(value, dict) else {}
 
@@ -331,10 +336,15 @@ def _process_named(pid: int) -> str | None:
 
 def _is_gone(lease: Mapping[str, Any]) -> bool:
     """Whether the process of a lease has surely ended: it was one of this boot and namespace, and is no more."""
+    return _state_of(lease) is False
+
+
+def _state_of(lease: Mapping[str, Any]) -> bool | None:
+    """Whether the process of a lease lives; None where that cannot be known from here."""
     theirs, own = str(lease.get("process") or "").split("/"), (_process() or "").split("/")
-    if len(theirs) != 4 or theirs[:2] != own[:2] or not theirs[2].isdigit():
-        return False
-    return bool(_process_named(int(theirs[2])) != lease["process"])
+    if len(theirs) != 4 or theirs[:2] != own[:2] or not re.fullmatch(r"[0-9]{1,9}", theirs[2]):
+        return None
+    return bool(_process_named(int(theirs[2])) == lease["process"])
 
 
 def _cluster() -> tuple[str | None, str, int, int]:
@@ -344,7 +354,7 @@ def _cluster() -> tuple[str | None, str, int, int]:
         cluster, task = config.get("cluster") or {}, config.get("task") or {}
         kind, index = str(task.get("type", "worker")), int(task.get("index", 0))
         workers = sum(len(cluster.get(name, ())) for name in ("chief", "worker"))
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise ResumeError(f"TF_CONFIG cannot be read: {error}") from None
     if not cluster:
         return None, "worker", 0, 1
@@ -395,16 +405,38 @@ def _home(run: Path, homes: Sequence[Path]) -> Path:
     return writable[0]
 
 
+def _flock(handle: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _clearly(run: Path) -> Iterator[None]:
+    """The disk's errors (full, read-only, a folder in a file's place) as ResumeError."""
+    try:
+        yield
+    except OSError as error:
+        raise ResumeError(f"{error.filename or run}: {error.strerror or error}. Nothing was loaded.") from error
+
+
 @contextlib.contextmanager
 def _locked(home: Path) -> Iterator[None]:
     """Hold the decisions of the run, as the dashboard does; where the disk knows no locks, the claim's link decides."""
-    import fcntl
-
     (home / HIDDEN).mkdir(parents=True, exist_ok=True)
     handle = os.open(home / HIDDEN / "decisions.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            until = time.monotonic() + LOCK_WAIT
+            while not _flock(handle):
+                if time.monotonic() >= until:
+                    who = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "another process"
+                    raise ResumeError(f"{who} has been deciding about {home} for {LOCK_WAIT:.0f} s: try again later.")
+                time.sleep(_POLL)
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise
@@ -426,19 +458,27 @@ class _Lease:
     def take(self, *, take_over: bool) -> None:
         """Take it, held under the lock. RunIsBusy while another job's is young, unless that process is surely gone."""
         holder = _record(self.path)
-        if holder is not None and not take_over and holder.get("job") != self.job and not _is_gone(holder):
+        if holder is not None and not take_over and not self._may_follow(holder):
             with contextlib.suppress(FileNotFoundError):
                 age = _disk_now(self.path.parent) - self.path.stat().st_mtime
-                if age < LEASE:
+                if -_AHEAD < age < LEASE:
                     raise RunIsBusy(
                         f"{self.path.parent.parent} is in use by job {holder.get('job')} on {holder.get('host')} "
                         f"(process {holder.get('pid')}), seen {max(age, 0):.0f} s ago. End it, wait until its lease is "
-                        f"{LEASE:.0f} s old, or pass take_over=True if it is surely dead."
+                        f"{LEASE:.0f} s old, or pass take_over=True if it is surely dead. Of several tasks of one job "
+                        "all but one are to pass chief=False."
                     )
         value = {"job": self.job, "host": socket.gethostname(), "pid": os.getpid()}
         _write(self.path, {**value, "process": _process(), "token": self.token})
         threading.Thread(target=self._beat, name="waypoint-lease", daemon=True).start()
         atexit.register(self.release)
+
+    def _may_follow(self, holder: Mapping[str, Any]) -> bool:
+        """Whether this start may take a young lease: its process has ended, is this one, or was the job's of before."""
+        lives = _state_of(holder)
+        if lives is None:
+            return bool(holder.get("job") == self.job)
+        return not lives or holder["process"] == _process()
 
     def release(self) -> None:
         """Give it back, if it is still this process' own."""
@@ -521,9 +561,12 @@ class Decision:
             return ()
         if self.claim.get("rewound_at"):
             return ()
-        with _locked(self.home):
+        with _clearly(self.run), _locked(self.home):
             if (_record(self._claim_path()) or {}).get("uuid") != self.claim["uuid"]:
                 raise RunIsBusy(f"Another job took the manifest {self.manifest['id']} over: nothing was moved.")
+            standing, _ = governing(_homes(self.run))
+            if standing is None or standing["id"] != self.manifest["id"]:
+                raise ResumeError(f"The manifest {self.manifest['id']} was replaced meanwhile: start the job again.")
             journal = _Rewind(self).carry_out()
         self.note(rewound_at=_moment(_disk_now(self.home / HIDDEN)))
         return tuple(item["path"] for item in journal["items"])
@@ -539,16 +582,28 @@ def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, A
     That is the newest that stands in place, unless it was withdrawn unclaimed, or its job has finished.
     """
     places = [home / MANIFEST for home in homes]
-    found = [parse_manifest(data, str(path)) for path in places if (data := _read(path)) is not None]
+    found = [parse_manifest(data, str(path)) for path in places if (data := _manifest_data(path)) is not None]
     if not found:
         return None, None
     manifest = max(found, key=lambda item: str(item["id"]))
-    claims = [_record(home / HIDDEN / "claims" / f"{manifest['id']}.claim") for home in homes]
-    held = next((item for item in claims if item is not None), None)
-    withdrawn = any((home / HIDDEN / "withdrawn" / f"{manifest['id']}.json").exists() for home in homes)
+
+    def record(name: str) -> dict[str, Any] | None:
+        records = (_record(home / HIDDEN / name) for home in homes)
+        return next((item for item in records if item is not None), None)
+
+    held, withdrawal = record(f"claims/{manifest['id']}.claim"), record(f"withdrawn/{manifest['id']}.json")
     if held is None:
-        return (None, None) if withdrawn else (manifest, None)
-    return (None, None) if held.get("finished_at") else (manifest, held)
+        return (None, None) if withdrawal is not None else (manifest, None)
+    # One that was withdrawn a moment before the claim is claimed; one whose claim was withdrawn is not any more.
+    is_over = withdrawal is not None and held.get("uuid") and withdrawal.get("claim") == held["uuid"]
+    return (None, None) if held.get("finished_at") or is_over else (manifest, held)
+
+
+def _manifest_data(path: Path) -> bytes | None:
+    try:
+        return _read(path)
+    except OSError as error:
+        raise ResumeError(f"{path} cannot be read: {error.strerror}. Nothing was loaded.") from error
 
 
 def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decision:
@@ -557,7 +612,7 @@ def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decis
     RunIsBusy; ResumeError for a manifest that cannot be followed, which is then not claimed.
     """
     decision = _undecided(run_dir)
-    with _locked(decision.home):
+    with _clearly(decision.run), _locked(decision.home):
         lease = _Lease(decision.home, decision.job)
         lease.take(take_over=take_over)
         decision.lease = lease
@@ -571,8 +626,12 @@ def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decis
 
 def _undecided(run_dir: str | os.PathLike[str]) -> Decision:
     run = Path(os.path.realpath(run_dir))
-    run.mkdir(parents=True, exist_ok=True)
-    return Decision(run=run, home=_home(run, _homes(run)), job=_job())
+    with _clearly(run):
+        run.mkdir(parents=True, exist_ok=True)
+    decision = Decision(run=run, home=_home(run, _homes(run)), job=_job())
+    if (decision.home / HIDDEN).is_symlink():
+        raise ResumeError(f"{decision.home / HIDDEN} is a link: no decisions are kept behind it. Nothing was loaded.")
+    return decision
 
 
 def _follow(decision: Decision) -> None:
@@ -581,11 +640,13 @@ def _follow(decision: Decision) -> None:
         return
     if held is None:
         check_files(decision.run, manifest)
+        _require_latest(decision.run, manifest)
         path = manifest["checkpoint"]["path"]
         decision.claim = claim(decision.home, manifest["id"], decision.job, path)
         if decision.claim is None:
             raise RunIsBusy(f"Another job claimed the manifest {manifest['id']} a moment ago.")
     else:
+        _require_not_undone(decision.run, manifest, held)
         # The lease is ours, so the job that claimed it is dead or was taken over: its claim is ours as well.
         own = {"uuid": uuid.uuid4().hex, "job": decision.job, "host": socket.gethostname(), "pid": os.getpid()}
         first = held.get("claimed_at") if _seconds(held.get("claimed_at")) is not None else manifest["created_at"]
@@ -595,9 +656,44 @@ def _follow(decision: Decision) -> None:
     decision.manifest = manifest
 
 
+def _require_latest(run: Path, manifest: Mapping[str, Any]) -> None:
+    """ResumeError if something was saved beside the pick after it was handed over, which this job would save over."""
+    if manifest["mode"] == "rewind":
+        return  # sets it aside
+    picked = manifest["checkpoint"]
+    name = _from_text(picked["path"])
+    places = [home / MANIFEST for home in _homes(run)]
+    handed = max(path.stat().st_mtime for path in places if path.exists())
+    beside = [
+        item.path
+        for item in _checkpoints(run)
+        if item.saved > handed
+        and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
+        and item.path != name
+    ]
+    if beside:
+        raise ResumeError(
+            f"{', '.join(sorted(beside))}: saved after {picked['path']} was handed over, and this job would save over "
+            "it. Hand over again: continue from the newest, or go back by a rewind or a fork. Nothing was claimed."
+        )
+
+
+def _require_not_undone(run: Path, manifest: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """ResumeError if what a rewind set aside was brought back: this job would save over it."""
+    journal = _record(run / HIDDEN / _REWOUND / str(manifest["id"]) / _JOURNAL) or {}
+    if held.get("rewound_at") and journal.get("stage") == "undone":
+        raise ResumeError(
+            f"What the manifest {manifest['id']} set aside was brought back since, and this job would save over it. "
+            "Withdraw the manifest, or hand a checkpoint over again. Nothing was loaded."
+        )
+
+
 def check_files(run: Path, manifest: Mapping[str, Any]) -> None:
     """ResumeError naming every file of the manifest's checkpoint that is gone, changed, or a link out of the run."""
     wrong = []
+    name, names = manifest["checkpoint"]["path"], [file["path"] for file in manifest["checkpoint"]["files"]]
+    if name != "." and not any(one in (name, f"{name}.index") or one.startswith(f"{name}/") for one in names):
+        wrong.append(f"none of the files listed is {name}'s")
     for file in manifest["checkpoint"]["files"]:
         path = run / _from_text(file["path"])
         try:
@@ -1173,7 +1269,10 @@ def _typed(value: Any, like: Any) -> Any:  # noqa: ANN401
 # --- which checkpoint ---------------------------------------------------------------------------------------------
 
 _SKIPPED = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-packages", "__pycache__"})
-_EPOCH = re.compile(r"(?:^|[^a-z])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)  # as core reads it
+_EPOCH = re.compile(r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)  # as core reads it
+_TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?", re.DOTALL)
+_TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
+_USELESS = 2.0  # seconds: checkpoints that were all saved within them were copied, and their times tell nothing
 _ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")
 _REFUSED = {
     "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
@@ -1197,7 +1296,7 @@ def _checkpoints(run: Path) -> Iterator[_Found]:
         folders[:] = [
             name
             for name in folders
-            if name not in _SKIPPED and not ({MANIFEST, HIDDEN} & _names(here / name)) and "_temp" not in name
+            if name not in _SKIPPED and not ({MANIFEST, HIDDEN} & _names(here / name)) and not _is_temp(here / name)
         ]
         for name in [name for name in folders if "saved_model.pb" in _names(here / name)]:
             folders.remove(name)
@@ -1207,12 +1306,20 @@ def _checkpoints(run: Path) -> Iterator[_Found]:
             yield _found(run, here / name, "orbax", here / name / "_CHECKPOINT_METADATA")
         for name in files:
             path = here / name
+            if not path.is_file():
+                continue  # a pipe would hang its reader
             if name.endswith(".index") and any(other.startswith(f"{path.stem}.data-") for other in files):
                 yield _found(run, here / path.stem, "tf-bundle", path)
             elif name.endswith((".weights.h5", ".weights.h5.bkp")):
                 yield _found(run, path, "weights-h5", path)
             elif path.suffix in (".keras", ".h5", ".hdf5"):
                 yield _found(run, path, "keras" if path.suffix == ".keras" else "hdf5", path)
+
+
+def _is_temp(folder: Path) -> bool:
+    """Whether a folder is one in which TensorFlow writes a bundle's parts; people use that ending too."""
+    names = _names(folder) if _TEMP_FOLDER.fullmatch(folder.name) else set()
+    return bool(names) and all(_TEMP_PART.fullmatch(name) for name in names)
 
 
 def _names(folder: Path) -> set[str]:
@@ -1248,16 +1355,30 @@ def _plan(path: Path, kind: str, live: _Live) -> _Plan:
 
 def _eligible(run: Path, live: _Live) -> list[_Found]:
     """The run's checkpoints of the formats that this job can restore; a manager's are its own only."""
-    found = list(_checkpoints(run))
-    if live.manager is not None:
-        folder = Path(os.path.realpath(live.manager.directory))
-        own = re.compile(re.escape(Path(live.manager._checkpoint_prefix).name) + r"-\d+")  # noqa: SLF001
-        found = [f for f in found if (run / f.path).parent == folder and own.fullmatch(Path(f.path).name)]
+    found = list(_checkpoints(run)) if live.manager is None else list(_of_manager(run, live.manager))
     if live.model is None:
         found = [item for item in found if item.format == "tf-bundle"]
     elif live.manager is None and live.checkpoint is None and _generation(live.model) == 3:
         found = [item for item in found if item.format != "saved-model"]
-    return sorted(found, key=lambda item: (item.saved, [int(n) for n in re.findall(r"\d+", item.path)]), reverse=True)
+    saved = [item.saved for item in found]
+    is_useless = len(found) > 1 and max(saved) - min(saved) <= _USELESS
+
+    def order(item: _Found) -> tuple[float, list[int]]:
+        return (0.0 if is_useless else item.saved, [int(number) for number in re.findall(r"\d+", item.path)])
+
+    return sorted(found, key=order, reverse=True)
+
+
+def _of_manager(run: Path, manager: Any) -> Iterator[_Found]:  # noqa: ANN401
+    """A CheckpointManager's own checkpoints, also where a link in the run leads to its folder."""
+    real = Path(os.path.realpath(manager.directory))
+    given = Path(os.path.abspath(manager.directory))
+    place = next((p for p in (real, Path(os.path.realpath(given.parent)) / given.name) if p.is_relative_to(run)), None)
+    own = re.compile(re.escape(Path(manager._checkpoint_prefix).name) + r"-\d+")  # noqa: SLF001
+    names = _names(place) if place is not None else set()
+    for name in (name.removesuffix(".index") for name in names if name.endswith(".index")):
+        if place is not None and own.fullmatch(name) and any(other.startswith(f"{name}.data-") for other in names):
+            yield _found(run, place / name, "tf-bundle", place / f"{name}.index")
 
 
 def _first_that_fits(
@@ -1278,6 +1399,7 @@ def _first_that_fits(
         try:
             plan = _plan(run / item.path, item.format, live)
             if not accepts(plan):
+                told.append(f"{item.path} is passed over: older than the manifest's, or without optimizer state.")
                 continue
             plan.read()
         except ResumeError as error:
@@ -1306,13 +1428,14 @@ def _choose(decision: Decision, live: _Live, told: list[str]) -> tuple[_Found, _
     if manifest is None:
         return _first_that_fits(run, _eligible(run, live), live, told)
     picked = manifest["checkpoint"]
-    if decision.is_restart and decision.claim is not None:
+    is_begun = manifest["mode"] != "rewind" or (decision.claim or {}).get("rewound_at")
+    if decision.is_restart and decision.claim is not None and is_begun:
         claimed, least = _seconds(decision.claim["claimed_at"]) or 0.0, manifest["restore"]["initial_step"]
         later = [item for item in _eligible(run, live) if item.saved >= claimed]
         needs_optimizer = picked["contents"] != "weights_only" and bool(live.optimizers)
 
         def follows(plan: _Plan) -> bool:
-            is_later = least is None or (plan.step is not None and plan.step >= least)
+            is_later = least is None or plan.step is None or plan.step >= least
             return is_later and (plan.has_optimizer or not needs_optimizer)
 
         with contextlib.suppress(ResumeError):
@@ -1365,9 +1488,9 @@ class _Rewind:
 
     def carry_out(self) -> dict[str, Any]:
         """Begin or complete it; the journal as it stands then. ResumeError, and then everything is in its place."""
+        self._check_place()
         journal = self._journal()
         if journal is None or journal["stage"] == "undone":
-            self._check_place()
             journal = self._begin()
         if journal["stage"] != "moving":
             return journal
@@ -1376,10 +1499,11 @@ class _Rewind:
                 self._rewrite(state, "old", "new", state["mtime_ns"] + _STATE_LATER_NS)
             self._take(journal)
         except OSError as error:
-            self._take_back(journal)
+            is_back = self._take_back(journal)
+            where = "everything is in its place again" if is_back else f"undo brings back what lies in {self.batch}"
             raise ResumeError(
                 f"{error.filename or self.run}: {error.strerror}. What is newer than "
-                f"{self.manifest['checkpoint']['path']} could not be set aside; everything is in its place again, and "
+                f"{self.manifest['checkpoint']['path']} could not be set aside; {where}, and "
                 "nothing was loaded. Hand the checkpoint over as a fork, or let the job write there."
             ) from error
         return self._keep({**journal, "stage": "done"})
@@ -1389,8 +1513,11 @@ class _Rewind:
         if (self.batch.parent / f"{self.batch.name}.purged.json").exists():
             return {"stage": "purged", "items": []}
         found = _record(path)
-        if found is not None and not {"stage", "items", "states", "folders"} <= found.keys():
-            raise ResumeError(f"{path} cannot be understood; nothing was moved or loaded. Mend it, or move it away.")
+        problems = sorted(_problems(found, {**_JOURNAL_SPEC, "id": _one_of(self.manifest["id"])})) if found else []
+        if found == {} or problems:
+            raise ResumeError(
+                "\n  ".join([f"{path} cannot be understood, nothing was moved or loaded. Move it away:", *problems])
+            )
         return found
 
     def _check_place(self) -> None:
@@ -1414,8 +1541,11 @@ class _Rewind:
             "items": items,
             "folders": self._folders(items),
             "states": states,
+            "undo": None,
+            "purge": None,
         }
         told = {"at": journal["at"], "actor": journal["by"], "event": "rewind", "batch": manifest["id"]}
+        (self.run / HIDDEN).mkdir(exist_ok=True)
         _append(
             self.run / HIDDEN / "log.jsonl",
             {**told, "job": self.claim["job"], "items": [item["path"] for item in items]},
@@ -1427,18 +1557,20 @@ class _Rewind:
         return journal
 
     def _items(self) -> Iterator[dict[str, Any]]:
-        """What the plan names and is still there, and what was saved after the plan and before the claim."""
+        """What the plan names and is still there, and what was saved after the plan: this job has saved nothing yet."""
         plan = self._plan()
         planned = set()
         for item in plan["items"]:
             files = [_from_text(name) for name in item["files"]]
             planned.update(files)
             yield self._item(item["kind"], item["path"], item["format"], item["reason"], files)
-        claimed_ns = int((_seconds(self.claim.get("claimed_at")) or 0) * 1e9)
+        stays, inner = ({_from_text(name) for name in plan[key]} for key in ("stays", "inner"))
         for found in _checkpoints(self.run):
+            if found.path in stays or any(folder in inner for folder in (*_above(found.path), found.path)):
+                continue
             files = [name for name in self._files_of(found) if name not in planned]
             newest_ns = max((os.lstat(self.run / name).st_mtime_ns for name in files), default=0)
-            if plan["since_ns"] < newest_ns <= claimed_ns and self.picked.isdisjoint(files):
+            if plan["since_ns"] < newest_ns and self.picked.isdisjoint(files):
                 reason = f"saved after {self.manifest['checkpoint']['path']} was picked"
                 yield self._item("checkpoint", _to_text(found.path), found.format, reason, files)
 
@@ -1449,7 +1581,7 @@ class _Rewind:
             plan = _record(path)
             if plan is None:
                 continue
-            spec = {"version": _version, "manifest": _one_of(self.manifest["id"]), "since_ns": _count, "items": [_ITEM]}
+            spec = {**_PLAN_SPEC, "manifest": _one_of(self.manifest["id"])}
             if problems := sorted(_problems(plan, spec)):
                 raise ResumeError("\n  ".join([f"{path} cannot be followed; nothing was moved or loaded:", *problems]))
             return plan
@@ -1460,7 +1592,7 @@ class _Rewind:
 
     def _item(self, kind: str, path: str, form: str | None, reason: str, files: Sequence[str]) -> dict[str, Any]:
         own = [self._file(name) for name in files if name not in self.picked and _is_file(self.run, name)]
-        return {"kind": kind, "path": path, "format": form, "reason": reason, "files": own}
+        return {"kind": kind, "path": path, "format": form, "reason": reason, "files": own, "elsewhere": None}
 
     def _file(self, name: str) -> dict[str, Any]:
         found = os.lstat(self.run / name)
@@ -1530,13 +1662,20 @@ class _Rewind:
             name = _from_text(file["path"])
             if not _is_file(self.run, name):
                 continue  # a former start moved it, or somebody took it away meanwhile
+            source, goal, found = self.run / name, target / name, os.lstat(self.run / name)
+            if any((target / parent).is_symlink() for parent in _above(name)):
+                raise OSError(errno.ELOOP, "a link stands on the way", str(goal))
+            if os.path.lexists(goal):
+                if os.path.samestat(found, os.lstat(goal)):
+                    os.unlink(source)  # two names of one file, from an undo that was killed
+                continue  # what stands in its place was saved since: nothing is ever replaced
+            if (found.st_size, found.st_mtime_ns) != (file["size"], file["mtime_ns"]):
+                continue  # saved again since the journal was written
             for parent in _above(name):
                 if not (target / parent).is_dir():
                     os.mkdir(target / parent, modes.get(parent, 0o777) | 0o700)
                 touched |= {self.run / parent, target / parent}
-            os.rename(self.run / name, target / name)
-            if _is_file(self.run, name) and os.path.samefile(self.run / name, target / name):
-                os.unlink(self.run / name)  # two names of one file, from an undo that was killed: rename did nothing
+            os.rename(source, goal)
         for folder in reversed(journal["folders"]):
             if folder["goes"]:
                 with contextlib.suppress(OSError):  # something came meanwhile
@@ -1545,7 +1684,7 @@ class _Rewind:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 _sync(place)
 
-    def _take_back(self, journal: Mapping[str, Any]) -> None:
+    def _take_back(self, journal: Mapping[str, Any]) -> bool:
         """Put everything in its place again; what cannot be put back stays in the batch, for Waypoint's undo."""
         stays = False
         for file in (file for item in reversed(journal["items"]) for file in reversed(item["files"])):
@@ -1561,6 +1700,7 @@ class _Rewind:
                 self._rewrite(state, "new", "old", state["mtime_ns"])
         if not stays:
             self._keep({**journal, "stage": "undone", "undo": {"by": journal["by"], "at": _moment(time.time())}})
+        return not stays
 
     # -- state files
 
@@ -1687,12 +1827,47 @@ def _append(path: Path, value: Mapping[str, object]) -> None:
         os.fsync(file.fileno())
 
 
+def _size(value: object) -> str | None:
+    return None if type(value) is int and value >= 0 else "no whole number from 0 on"
+
+
+def _in_run(value: object) -> str | None:
+    """A path below the run that is not one of Waypoint's own."""
+    problem = _path(value)
+    first = "" if problem else _from_text(str(value)).partition("/")[0]
+    return problem or (f"{first} is no part of a checkpoint" if first in (HIDDEN, MANIFEST) else None)
+
+
 _ITEM: dict[str, Any] = {
     "kind": _one_of("checkpoint", "leftover"),
     "path": _place,
     "format": _or_null(_one_of(*_FORMATS)),
     "reason": _text,
-    "files": [_path],
+    "files": [_in_run],
+}
+_PLAN_SPEC: dict[str, Any] = {
+    "version": _version,
+    "since_ns": _count,
+    "items": [_ITEM],
+    "stays": [_place],
+    "inner": [_path],
+}
+_FACTS = dict.fromkeys(("size", "allocated", "mode", "inode", "device", "links"), _size)
+_OWNER = dict.fromkeys(("mode", "uid", "gid"), _size)
+_JOURNAL_SPEC: dict[str, Any] = {
+    "version": _version,
+    "kind": _one_of("rewind"),
+    "by": _text,
+    "at": _like(_UTC, "time in UTC"),
+    "note": _text,
+    "stage": _one_of("moving", "done", "undoing", "undone", "purging", "purged"),
+    "items": [
+        {**_ITEM, "files": [{"path": _in_run, "mtime_ns": _int, **_FACTS}], "elsewhere": _or_null(_in_run)},
+    ],
+    "folders": [{"path": _in_run, "mtime_ns": _int, "goes": _bool, **_OWNER}],
+    "states": [{"path": _in_run, "old": _text, "new": _text, "mtime_ns": _int}],
+    "undo": _or_null({"by": _text, "at": _like(_UTC, "time in UTC")}),
+    "purge": _or_null({"by": _text, "at": _like(_UTC, "time in UTC"), "freed_bytes": _size}),
 }
 
 
@@ -1712,6 +1887,9 @@ def _follow_rewind(manager: Any) -> None:  # noqa: ANN401 - TensorFlow has no ty
 # --- overrides, the guard, the start ------------------------------------------------------------------------------
 
 
+_AT_ITS_MAKING = ("gradient_accumulation_steps", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor")
+
+
 def _check_overrides(overrides: Mapping[str, Any], optimizer: Any) -> None:  # noqa: ANN401
     """ResumeError with every override that the job's optimizer cannot take."""
     wrong = []
@@ -1726,12 +1904,17 @@ def _check_overrides(overrides: Mapping[str, Any], optimizer: Any) -> None:  # n
                 wrong.append(f"learning_rate: {value!r} is no number from 0 on")
             elif not _is_variable(getattr(optimizer, "_learning_rate", None)):
                 wrong.append("learning_rate: the optimizer follows a schedule, which cannot be assigned to")
-        elif type(settings[name]) is not type(value) and not (
-            type(value) in (int, float) and type(settings[name]) in (int, float, type(None))
-        ):
+        elif isinstance(value, bool) or isinstance(settings[name], bool) or name in _AT_ITS_MAKING:
+            wrong.append(f"{name}: only the job can change it, where it makes its {type(optimizer).__name__}")
+        elif name == "momentum" and bool(value) != bool(settings[name]):
+            wrong.append("momentum: only the job can turn it on or off, for slots come and go with it")
+        elif type(value) not in (int, float) or type(settings[name]) not in (int, float, type(None)):
             wrong.append(f"{name}: {value!r} is not of the kind of {settings[name]!r}")
+        elif value < 0 or (name.startswith(("clip", "global_clip")) and value == 0):
+            wrong.append(f"{name}: {value!r} is too small")
     if wrong:
-        raise ResumeError("\n  ".join(["The manifest's overrides cannot be applied; nothing was loaded:", *wrong]))
+        head = "The manifest's overrides cannot be applied; nothing was loaded. Hand the checkpoint over with others:"
+        raise ResumeError("\n  ".join([head, *wrong]))
 
 
 _ELSEWHERE = (
@@ -1787,11 +1970,13 @@ class Start:
     def check(self) -> None:
         """ResumeError if what was loaded is not what the variables hold: call it before the first step of a loop."""
         if self.source is not None and self._mark != _mark(self._live):
-            raise ResumeError(
+            reason = (
                 f"Something restored over {self.source} after resume() loaded it. BackupAndRestore does so at the "
-                "start of fit(), and so does a restore of manager.latest_checkpoint: take it out of this job (or "
-                "delete its folder), and start again."
+                "start of fit(), and so does a restore of manager.latest_checkpoint: take it out of this job, or hand "
+                "the checkpoint over as a rewind, which sets BackupAndRestore's data aside."
             )
+            self._decision.note(error=reason, error_at=_moment(time.time()))
+            raise ResumeError(reason)
 
     def _remember(self) -> None:
         self._mark = _mark(self._live)
@@ -1836,7 +2021,7 @@ def _guard(start: Start) -> Any:  # noqa: ANN401
 
 def _worker_places(decision: Decision) -> tuple[Path, str]:
     folder = decision.home / HIDDEN / "workers"
-    name = hashlib.blake2b(decision.job.encode(), digest_size=8).hexdigest()
+    name = hashlib.blake2b(os.fsencode(decision.job), digest_size=8).hexdigest()
     return folder, name
 
 
@@ -1947,14 +2132,20 @@ def _start(decision: Decision, live: _Live, optimizer: Any, steps_per_epoch: int
         _publish(decision, {**picked, "manifest": manifest})
         decision.was_told = True
     if chosen is None:
+        latest = live.manager.latest_checkpoint if live.manager is not None else None
+        if latest is not None and os.path.exists(f"{latest}.index"):
+            raise ResumeError(
+                f"The manager's latest checkpoint is {latest}, and nothing was found to restore: a fresh start would "
+                f"save over it. Is {decision.run} the run that holds it? {' '.join(start.warnings)}"
+            )
         _LOG.info("%s: no manifest and no checkpoint, a fresh start.", decision.run)
         return start
     found, plan = chosen
     decision.note(checkpoint=found.path, error=None, error_at=None)
     _load(found.path, plan, live)
-    for name, value in start.overrides.items():
-        setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
     is_picked = manifest is not None and found.path == _from_text(manifest["checkpoint"]["path"])
+    for name, value in start.overrides.items() if is_picked else ():  # what was saved since has them, or newer ones
+        setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
     record = manifest["restore"] if manifest is not None and is_picked else {}
     start.source = found.path
     start.step = record.get("initial_step") if plan.step is None else plan.step
@@ -1963,7 +2154,9 @@ def _start(decision: Decision, live: _Live, optimizer: Any, steps_per_epoch: int
         start.warnings.append(_RESTARTS)
     start.warnings += [*plan.notes, *_cautions(start, live, decision.run), _ELSEWHERE]
     start._remember()  # noqa: SLF001
-    why = f"the manifest {manifest['id']}" if manifest is not None else "no manifest, the newest that fits"
+    why = "no manifest, the newest that fits"
+    if manifest is not None:
+        why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
     _LOG.info("Restored %s, step %s (%s).", found.path, start.step, why)
     return start
 
@@ -1998,6 +2191,12 @@ def _put_back(former: Sequence[tuple[Any, Any]]) -> None:
 
 
 def _cautions(start: Start, live: _Live, run: Path) -> Iterator[str]:
+    epoch, steps = start._epoch, start._steps_per_epoch  # noqa: SLF001
+    if epoch is not None and start.step is not None and steps and start.step // steps != epoch:
+        yield (
+            f"{start.source}: {epoch} epochs are done by its record, and {start.step // steps} by its step "
+            f"({start.step} ÷ {steps}): start.epoch follows the record."
+        )
     if start.batch:
         yield (
             f"{start.source} was saved in mid-epoch, after {start.batch} batches: fit(initial_epoch={start.epoch}) "
