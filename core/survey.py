@@ -1,16 +1,20 @@
 """What is known of disk space at one moment, as one value; and the parts of it that need neither walk nor thread."""
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from core import housekeeping
 from core.accounts import Audited
+from core.decisions.places import HIDDEN
 from core.errors import CoreError, NotFoundError
 from core.fs.names import to_text
 from core.model import Problem, Run
 from core.storage.batches import Batch
 from core.storage.growth import Growths
+from core.storage.journal import FOLDERS, JOURNAL
 from core.storage.planned import PlannedFile, freed
 from core.storage.tiles import RunKey, Tile
 from core.workspace import Workspace
@@ -87,6 +91,32 @@ def could_go(
             linked += [one for one in files if one[1].links > 1]
     items, size = sum(one.items for one in by_run.values()), sum(one.bytes for one in by_run.values())
     return CouldGo(total=Going(items, size, alone + freed(linked)), by_run=by_run), problems
+
+
+def may_have_batches(workspace: Workspace) -> Iterator[RunKey]:
+    """The runs of the catalog in which batches may lie, by two looks at the disk for each."""
+    roots = {root.id: root.path for root in workspace.reader.roots()}
+    for run in workspace.runs():
+        hidden = os.path.join(roots[run.root], run.path, HIDDEN)
+        if any(os.path.isdir(f"{hidden}/{name}") for name in FOLDERS):
+            yield run.root, run.path
+
+
+def batch_stamps(workspace: Workspace, place: RunKey) -> tuple[tuple[str, int, int], ...]:
+    """What changes whenever a batch of a run comes, goes or gets to another stage: their journals and records by name,
+    inode and time (ns). None of them is read.
+    """
+    found: list[tuple[str, int, int]] = []
+    for name in FOLDERS:
+        folder = os.path.join(workspace.absolute(*place), HIDDEN, name)
+        with contextlib.suppress(OSError):
+            for entry in sorted(os.listdir(folder)):
+                path = os.path.join(folder, entry)
+                journal = os.path.join(path, JOURNAL)
+                with contextlib.suppress(OSError):
+                    seen = os.lstat(journal if os.path.isdir(path) else path)
+                    found.append((entry, seen.st_ino, seen.st_mtime_ns))
+    return tuple(found)
 
 
 def placed_batches(workspace: Workspace, places: Iterable[RunKey]) -> tuple[list[PlacedBatch], list[Problem]]:

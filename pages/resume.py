@@ -77,7 +77,7 @@ for state in OPEN:
         st.caption(f"Older ones that are {state.value}:")
         manifests.table(more, now, key=state.value)
 if withdrawn:
-    with frame.section("Withdrawn", note="Taken back before a job claimed them: jobs leave them alone."):
+    with frame.section("Withdrawn", note="Taken back: jobs leave them alone."):
         manifest_cards.draw([item for item in withdrawn if item[2].is_current], now)
         if replaced := [item for item in withdrawn if not item[2].is_current]:
             st.caption("Replaced by a newer manifest since:")

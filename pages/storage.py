@@ -13,6 +13,7 @@ from pages._shared import (
     plan_result,
     policy_form,
     quarantining,
+    reads,
     service,
     storage_cards,
     storage_map,
@@ -36,6 +37,12 @@ def where(survey: Survey, now: datetime) -> None:
             storage_tables.draw(survey)
 
 
+def aside(survey: Survey, now: datetime) -> None:
+    """What lies in quarantine, or was set aside."""
+    with frame.section("Quarantine", note=QUARANTINE):
+        batch_list.draw(survey.batches, now, first=links.asked(links.BATCH))
+
+
 def what(_survey: Survey, now: datetime) -> None:
     """Policies, and what a plan would let go."""
     with frame.section("What could go", note=WHAT_GOES):
@@ -47,7 +54,7 @@ def what(_survey: Survey, now: datetime) -> None:
 now = frame.head("Storage")
 acting.begin(links.STORAGE)
 links.remember(links.STORAGE)
-reader, survey = service.workspace().reader, service.current().survey
+reader, survey = service.workspace().reader, reads.survey()
 frame.root_problems(reader.roots())
 if reader.overview(now).runs == 0 and not survey.batches:
     frame.empty(":material/database:", f"No runs were found yet, so there is nothing to add up. {frame.SET_ROOTS}")
@@ -55,9 +62,10 @@ else:
     quarantining.outcome()
     storage_cards.draw(survey, now)
     storage_cards.problems(survey)
-    # Who comes from a run asks what could go of it.
-    for section in (what, where) if "run" in st.query_params else (where, what):
+    # Who comes from a manifest wants its batch back; who comes from a run asks what could go of it.
+    order = [what, where, aside] if "run" in st.query_params else [where, what, aside]
+    if links.BATCH in st.query_params:
+        order = [aside, where, what]
+    for section in order:
         section(survey, now)
-    with frame.section("Quarantine", note=QUARANTINE):
-        batch_list.draw(survey.batches, now)
 acting.dialog()

@@ -613,7 +613,9 @@ def test_a_managers_folder_behind_a_link_is_found_and_one_elsewhere_is_no_fresh_
     run.mkdir(parents=True)
     (run / "ckpts").symlink_to(tmp_path / "scratch")
     manager = tf.train.CheckpointManager(checkpoint, str(run / "ckpts"), max_to_keep=2)
-    assert client.resume(run, manager=manager).source == "ckpts/ckpt-1"
+    start = client.resume(run, manager=manager)
+    assert start.source == "ckpts/ckpt-1"
+    assert not any("must not restore from it" in text for text in start.warnings)
     outside = tf.train.CheckpointManager(checkpoint, str(tmp_path / "scratch"), max_to_keep=2)
     with pytest.raises(client.ResumeError, match="a fresh start would save over it"):
         client.resume(run, manager=outside)

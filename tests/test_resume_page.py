@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import housekeeping
 from core.decisions.lease import Heartbeat, heartbeat
 from core.fs.names import short_id
 from core.resume import client
@@ -128,6 +130,24 @@ def test_a_claimed_manifest_tells_its_job_what_it_met_and_what_it_set_aside(
     assert not [button for button in app.button if button.label == "Withdraw"]
 
 
+def test_a_claimed_manifest_whose_job_is_gone_is_withdrawn_and_put_back(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest = hand_over(runs, 5)
+    claim(runs / "five", manifest, error="ckpt-5 does not fit the model", error_at="2026-01-31T09:31:00Z")
+    show(app, "resume.py")
+    assert "it tries this manifest again. Withdraw it or hand over another checkpoint to end that." in said(app)
+    app.button(key=f"withdraw-{manifest.id}").click().run()
+    assert [item.value for item in app.subheader] == ["Pending", "Withdrawn"]
+    assert "No heartbeat" not in said(app)
+    app.button(key=f"undo-{manifest.id}").click().run()
+    assert [item.value for item in app.subheader] == ["Pending", "Claimed"]
+    assert [item.value for item in app.toast] == [
+        "Undone: it is claimed again, and its job goes on when it is started again."
+    ]
+
+
 def test_a_job_that_lives_in_the_run_of_a_pending_manifest_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_on(monkeypatch, runs)
     hand_over(runs, 5)
@@ -151,11 +171,12 @@ def test_finished_and_superseded_manifests_are_tables_with_their_jobs(
     assert finished["finished"][0].endswith("ago")
     assert (superseded["checkpoint"], superseded["mode"], superseded["host"]) == (["ckpt-3"], ["rewind"], ["node-<3>"])
     assert superseded["finished"] == ["–"]
+    assert "set aside" not in superseded
 
 
 def test_what_a_job_sets_aside_is_told_once_it_did(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_on(monkeypatch, runs)
-    hand_over(runs, 3, Mode.REWIND)
+    manifest = hand_over(runs, 3, Mode.REWIND)
     decision = client.decide(runs / "five")
     assert decision.lease is not None
     try:
@@ -166,8 +187,15 @@ def test_what_a_job_sets_aside_is_told_once_it_did(runs: Path, monkeypatch: pyte
         app.run()
         assert "What came after the checkpoint was set aside " in said(app)
         assert sorted(path.name for path in (runs / "five").glob("*.index")) == [f"ckpt-{n}.index" for n in (1, 2, 3)]
+        (link,) = [link.proto for link in app.get("page_link") if link.proto.label == "Bring it back"]
+        assert f"batch={manifest.id}" in link.query_string
     finally:
         decision.lease.release()
+    workspace = service.workspace()
+    housekeeping.undo_batch(workspace, workspace.find_run("five"), manifest.id)
+    app.run()
+    assert re.search(r"was set aside .*, and brought back since\.", said(app))
+    assert "Bring it back" not in [link.proto.label for link in app.get("page_link")]
 
 
 def test_a_fork_is_pending_in_its_own_run(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +204,12 @@ def test_a_fork_is_pending_in_its_own_run(runs: Path, monkeypatch: pytest.Monkey
     service.current().look_now()
     show(app, "resume.py")
     opened(app, manifest)
-    assert "**fork**" in said(app)
+    assert "**fork**\n" in said(app)
+    assert "\nfrom five\n" in said(app)
+    assert app.code[0].value.startswith(
+        "# A fork: whatever the job saves and logs must go into the new run's folder,\n"
+    )
+    compile(app.code[0].value, "snippet", "exec")
     assert f"RUN = '{runs / 'branch'}'" in app.code[0].value
     assert "branch" in [link.proto.label for link in app.get("page_link")]
 
@@ -280,8 +313,107 @@ def test_overrides_are_json_or_else_text() -> None:
         ("a = 1\na = 2", "Line 2: a stands there twice."),
         ("a = [1]", "Line 1: no scalar"),
         ("a = NaN", "Line 1: no finite number"),
+        ("a = 1\nlearning_rate = -0.1", "Line 2: '-0.1' is no learning_rate; allowed: a number from 0 on."),
+        ("learning_rate = fast", "Line 1: 'fast' is no learning_rate"),
+        ("learning_rate = true", "Line 1: 'true' is no learning_rate"),
     ],
 )
 def test_what_is_no_override_is_told_by_its_line(typed: str, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}"):
         ways_on.parse(typed)
+
+
+def dialog(app: AppTest, runs: Path, step: int) -> AppTest:
+    """The dialog about a checkpoint of `five`, every warning accepted."""
+    show(app, "checkpoint.py", root=short_id(str(runs)), run="five", path=f"five/ckpt-{step}")
+    app.button(key="resume").click().run()
+    return accept(app)
+
+
+def accept(app: AppTest) -> AppTest:
+    """Tick every warning of the dialog."""
+    for box in app.checkbox:
+        if str(box.key).startswith("accept-"):
+            box.set_value(True)
+    return app.run()
+
+
+def choose(app: AppTest, mode: Mode) -> AppTest:
+    """Another way to go on."""
+    app.radio[0].set_value(mode).run()
+    return accept(app)
+
+
+def test_the_rewind_of_a_live_run_waits_for_its_name(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(runs / "five", 6, at_ns=time.time_ns())
+    app = dialog(open_on(monkeypatch, runs), runs, 3)
+    assert app.radio[0].value is Mode.FORK
+    assert "Fork is proposed because the run counts as live: it changed " in said(app)
+    choose(app, Mode.REWIND)
+    assert "First end a job that still runs in it" in plain(app.warning[0].value)
+    assert "Set aside: 3 checkpoints" in [box.label for box in app.expander]
+    for typed, is_disabled in (("", True), ("fiv", True), ("five", False)):
+        app.text_input(key="rewind_confirm").set_value(typed).run()
+        assert app.button(key="resume_confirm").disabled == is_disabled
+        assert ("Type the run's name to go on." in said(app)) == is_disabled
+
+
+def test_a_heartbeat_is_why_a_run_counts_as_live(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(runs / "five", 6, at_ns=time.time_ns())
+    lease(runs / "five", "slurm-7", 60)
+    assert "counts as live: a job's heartbeat came 1 minute ago" in said(dialog(open_on(monkeypatch, runs), runs, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("five", "five is there already: choose another name."),
+        ("", "'' cannot be the name of a run's folder"),
+        ("a/b", "'a/b' cannot be the name of a run's folder"),
+        (".hidden", "'.hidden' cannot be the name of a run's folder"),
+        ("x" * 201, "at most 200 bytes"),
+    ],
+    ids=["taken", "none", "path", "hidden", "long"],
+)
+def test_the_name_of_a_fork_is_judged_before_the_press(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, name: str, problem: str
+) -> None:
+    app = choose(dialog(open_on(monkeypatch, runs), runs, 3), Mode.FORK)
+    assert not app.button(key="resume_confirm").disabled
+    app.text_input(key="fork_name").set_value(name).run()
+    assert problem in said(app)
+    assert app.button(key="resume_confirm").disabled
+
+
+def test_what_a_fork_does_is_true_of_any_name(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = choose(dialog(open_on(monkeypatch, runs), runs, 3), Mode.FORK)
+    told = "A new run beside this one gets a copy; this one stays as it is, byte for byte."
+    assert plain(app.radio[0].proto.captions[-1]) == told
+
+
+def test_the_dialog_says_that_it_replaces_a_manifest_that_a_job_did_not_finish(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    claim(runs / "five", hand_over(runs, 5))
+    words = "This replaces the claimed manifest of tester for ckpt-5, which is kept as superseded; its job, which has "
+    choose(dialog(app, runs, 3), Mode.REWIND)
+    assert words in said(app)
+    choose(app, Mode.FORK)
+    assert words not in said(app)
+
+
+def test_data_of_backup_and_restore_are_counted_as_the_consequence_counts_them(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(runs / "five" / "chief", 9)
+    app = choose(dialog(open_on(monkeypatch, runs), runs, 4), Mode.REWIND)
+    assert "(1 checkpoint, " in plain(" ".join(app.radio[0].proto.captions))
+    assert "Set aside: 1 checkpoint and BackupAndRestore's data" in [plain(box.label) for box in app.expander]
+
+
+def test_a_learning_rate_that_no_job_takes_is_refused(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = dialog(open_on(monkeypatch, runs), runs, 5)
+    app.text_area(key="overrides").set_value("learning_rate = -1").run()
+    assert "is no learning_rate; allowed: a number from 0 on." in plain(app.error[0].value)
+    assert app.button(key="resume_confirm").disabled

@@ -2203,7 +2203,7 @@ def _cautions(start: Start, live: _Live, run: Path) -> Iterator[str]:
             "begins that epoch again at batch 0."
         )
     latest = live.manager.latest_checkpoint if live.manager is not None else None
-    if latest is not None and os.path.realpath(latest) != str(run / str(start.source)):
+    if latest is not None and os.path.realpath(latest) != os.path.realpath(run / str(start.source)):
         yield (
             f"manager.latest_checkpoint is {latest}, not {start.source}: this job must not restore from it, and the "
             "manager's next save goes on from its own numbers."

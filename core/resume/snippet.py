@@ -12,7 +12,7 @@ from pathlib import Path
 from core.formats.saved_model import KERAS
 from core.fs.names import from_text
 from core.model import Format
-from core.resume.manifest import Manifest, RestoreApi
+from core.resume.manifest import Manifest, Mode, RestoreApi
 
 CLIENT = Path(__file__).with_name("client.py")  # what the code imports, to be copied beside it
 _FIT = """\
@@ -49,6 +49,10 @@ manager: the tf.train.CheckpointManager that the job saves with
 _CHECKPOINT = """\
 checkpoint: the tf.train.Checkpoint that the job saves with
 # (manager=manager if it has a CheckpointManager)."""
+_OF_FORK = """\
+# A fork: whatever the job saves and logs must go into the new run's folder,
+# {run}
+"""
 _REFUSED = """\
 # {reason}, so this is
 # the plain call. It claims nothing: withdraw the manifest once the job runs.
@@ -111,9 +115,14 @@ def framework(manifest: Manifest, variables: Iterable[str] = ()) -> Framework:
 
 def snippet(manifest: Manifest, run_folder: str, framework: Framework) -> str:
     """Python for the job: through the client where that restores the format, else the plain call, which says so."""
-    refused = _refused(manifest, run_folder, framework)
-    if refused is not None:
-        return refused
+    code = _refused(manifest, run_folder, framework) or _obeying(manifest, run_folder, framework)
+    if manifest.mode is not Mode.FORK:
+        return code
+    return _OF_FORK.format(run=ascii(run_folder)) + "\n" + code
+
+
+def _obeying(manifest: Manifest, run_folder: str, framework: Framework) -> str:
+    """The code that goes through the client."""
     restore, checkpoint = manifest.restore, manifest.checkpoint
     first, steps = "start.epoch", ", steps_per_epoch=STEPS"
     if restore.initial_epoch is not None:

@@ -27,10 +27,17 @@ _SHOWN = 10
 _FORMER = frozenset({Stage.UNDONE, Stage.PURGED})
 
 
-def draw(batches: Sequence[PlacedBatch], now: datetime) -> None:
-    """Those that lie there, newest first; below, folded, those that were undone or purged."""
-    lying = [one for one in batches if one.batch.stage not in _FORMER]
-    former = [one for one in batches if one.batch.stage in _FORMER]
+def is_former(one: PlacedBatch) -> bool:
+    """Whether it was undone or purged, so that nothing of it lies aside."""
+    return one.batch.stage in _FORMER
+
+
+def draw(batches: Sequence[PlacedBatch], now: datetime, *, first: str = "") -> None:
+    """Those that lie there, the one with the id `first` first, then newest first; below, folded, those that were undone
+    or purged.
+    """
+    lying = sorted((one for one in batches if not is_former(one)), key=lambda one: one.batch.id != first)
+    former = [one for one in batches if is_former(one)]
     if not lying:
         frame.empty(":material/inventory_2:", "Nothing lies in quarantine.")
     pages = -(-len(lying) // _SHOWN)

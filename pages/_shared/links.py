@@ -14,6 +14,7 @@ from pages._shared.text import md, shorten, shown
 OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
 HEALTH, STORAGE = "health.py", "storage.py"
+BATCH = "batch"  # in the query of STORAGE: the id of the batch that it begins with
 _TITLES = {
     RUNS: "All runs",
     CHECKPOINTS: "All checkpoints",

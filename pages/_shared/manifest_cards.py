@@ -10,14 +10,16 @@ from core.errors import CoreError
 from core.fs.names import from_text, to_text
 from core.resume.claims import Claim
 from core.resume.history import ManifestEntry, ManifestState
-from core.resume.manifest import Mode
+from core.resume.manifest import Manifest, Mode
 from core.resume.rewind import read_plan
+from core.storage.journal import Stage
+from pages._shared import batch_list, frame, job_code, links, manifests, reads
 from pages._shared import format as fmt
-from pages._shared import frame, job_code, links, manifests, service
 from pages._shared.manifests import ACCEPTED, Placed
 from pages._shared.text import lines, md, md_lines, shown
 
 _LISTED = 5
+_BECAME = {Stage.UNDONE: "brought back", Stage.PURGED: "purged"}
 
 
 def draw(placed: Sequence[Placed], now: datetime) -> None:
@@ -26,10 +28,10 @@ def draw(placed: Sequence[Placed], now: datetime) -> None:
         with st.container(border=True):
             _head(root, run, entry)
             _facts(entry, now)
-            if entry.claim is not None:
-                _job(root, run, entry.claim, now)
-            elif entry.state is ManifestState.PENDING:
+            if entry.state is ManifestState.PENDING:
                 _waiting(root, run, entry)
+            elif entry.claim is not None:
+                _job(root, run, entry, entry.claim, now)
             _told(entry)
             if entry.state is not ManifestState.WITHDRAWN:
                 _code(root, run, entry)
@@ -42,20 +44,19 @@ def _head(root: str, run: str, entry: ManifestEntry) -> None:
             frame.badge(entry.state.value)
             links.run_link(root, run, icon=":material/folder:")
             _checkpoint_link(root, run, manifest.checkpoint.path)
-        if entry.state is ManifestState.PENDING:
+        if entry.state is ManifestState.PENDING or (entry.state is ManifestState.CLAIMED and not _lives(root, run)):
             key, act = f"withdraw-{manifest.id}", manifests.withdraw
             st.button("Withdraw", key=key, icon=":material/undo:", on_click=act, args=place)
         elif entry.state is ManifestState.WITHDRAWN:
-            st.button(
-                "Undo", key=f"undo-{manifest.id}", icon=":material/redo:", on_click=manifests.reinstate, args=place
-            )
+            key, again = f"undo-{manifest.id}", (*place, entry.claim is not None)
+            st.button("Undo", key=key, icon=":material/redo:", on_click=manifests.reinstate, args=again)
 
 
 def _facts(entry: ManifestEntry, now: datetime) -> None:
     manifest, restored = entry.manifest, entry.manifest.restore.optimizer
     with st.container(horizontal=True, gap="medium"):
         frame.fact("Step", fmt.number(manifest.checkpoint.step))
-        frame.fact("Mode", manifest.mode.value)
+        frame.fact("Mode", manifest.mode.value, _origin(manifest))
         frame.fact("Optimizer", restored.value if restored else "depends on the job")
         handed = f"{fmt.exact(manifest.created_at)}, by {manifest.created_by}"
         frame.fact("Handed over", fmt.ago(manifest.created_at, now), handed)
@@ -70,32 +71,44 @@ def _facts(entry: ManifestEntry, now: datetime) -> None:
                 frame.fact("Goes on from", claim.checkpoint, "newer, after a restart")
 
 
-def _job(root: str, run: str, claim: Claim, now: datetime) -> None:
+def _origin(manifest: Manifest) -> str | None:
+    """From which run a fork came, as the check that `core.resume.fork` adds tells it."""
+    detail = next((check.detail for check in manifest.checks if check.name == "forked from"), None)
+    return None if detail is None else f"from {detail.partition(f', {manifest.checkpoint.path}: ')[0]}"
+
+
+def _job(root: str, run: str, entry: ManifestEntry, claim: Claim, now: datetime) -> None:
     """Whether the job lives, what it met, and what it set aside."""
-    icon, words = pulse(_heartbeat(root, run), claim)
-    st.markdown(f"{icon} {md(words)}")
+    if entry.state is ManifestState.CLAIMED:
+        icon, words = pulse(reads.heartbeat(root, run), claim)
+        st.markdown(f"{icon} {md(words)}")
     if claim.error is not None:
         when = "" if claim.error_at is None else f", {fmt.ago(claim.error_at, now)}"
         st.error(f"The job could not go on{when}:  \n{md_lines(claim.error)}", icon=":material/error:")
     if claim.rewound_at is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.text(f"What came after the checkpoint was set aside {fmt.ago(claim.rewound_at, now)}.", width="content")
-            query = links.run_query(root, run)
-            st.page_link(links.STORAGE, label="Bring it back", icon=":material/database:", query_params=query)
+            became = _became(root, run, entry.manifest.id)
+            then = f", and {became} since" if became else ""
+            when = fmt.ago(claim.rewound_at, now)
+            st.text(f"What came after the checkpoint was set aside {when}{then}.", width="content")
+            if not became:
+                query = {**links.run_query(root, run), links.BATCH: entry.manifest.id}
+                st.page_link(links.STORAGE, label="Bring it back", icon=":material/database:", query_params=query)
 
 
 def pulse(heartbeat: Heartbeat | None, claim: Claim) -> tuple[str, str]:
     """Whether the job of a claim lives: an icon, and a sentence."""
+    again = "Started again, it goes on from there."
+    if claim.error is not None:
+        again = "Started again, it tries this manifest again. Withdraw it or hand over another checkpoint to end that."
     if heartbeat is None:
-        again = "Started again, it goes on from there."
         return (
             ":gray[:material/heart_broken:]",
             f"No heartbeat: the job has ended, and did not say that it is done. {again}",
         )
     age = fmt.span(heartbeat.age)
     if not heartbeat.is_fresh:
-        rest = "the job has ended or is stuck. It goes on from there when it is started again."
-        return ":orange[:material/heart_broken:]", f"No heartbeat for {age}: {rest}"
+        return ":orange[:material/heart_broken:]", f"No heartbeat for {age}: the job has ended or is stuck. {again}"
     if heartbeat.job != claim.job:
         return (
             ":orange[:material/warning:]",
@@ -108,7 +121,7 @@ def _waiting(root: str, run: str, entry: ManifestEntry) -> None:
     """What the claim will set aside. And a job that lives in the run has made its choice already."""
     if entry.manifest.mode is Mode.REWIND:
         st.text(_planned(entry))
-    heartbeat = _heartbeat(root, run)
+    heartbeat = reads.heartbeat(root, run)
     if heartbeat is not None and heartbeat.is_fresh:
         st.markdown(
             f":orange[:material/warning:] A job works in this run now: {md(heartbeat.job or 'not named')}, heartbeat "
@@ -153,11 +166,17 @@ def _code(root: str, run: str, entry: ManifestEntry) -> None:
             )
 
 
-def _heartbeat(root: str, run: str) -> Heartbeat | None:
-    try:
-        return service.workspace().heartbeat(root, run)
-    except (CoreError, OSError):
-        return None  # the run's folder went away: the next look at the disk says so
+def _became(root: str, run: str, batch: str) -> str | None:
+    """What became of what a rewind set aside; None while it lies there, and where that is not known."""
+    found, _ = reads.batches((root, run))
+    former = next((one for one in found if one.batch.id == batch and batch_list.is_former(one)), None)
+    return None if former is None else _BECAME[former.batch.stage]
+
+
+def _lives(root: str, run: str) -> bool:
+    """Whether a job works in a run now."""
+    heartbeat = reads.heartbeat(root, run)
+    return heartbeat is not None and heartbeat.is_fresh
 
 
 def _checkpoint_link(root: str, run: str, path: str) -> None:

@@ -15,6 +15,7 @@ from pages._shared.tables import Column
 from pages._shared.text import md_lines, shown
 
 Placed = tuple[str, str, ManifestEntry]  # root id, run, manifest
+_WIDTH = 110  # pixels of what may be long, so that all columns are seen
 _PROBLEM, _DONE = "manifest_problem", "manifest_done"
 # What a person accepted, in a few words; a test holds these ids against those of core.resume.cautions.
 ACCEPTED = {
@@ -39,17 +40,16 @@ ACCEPTED = {
 
 def table(entries: Sequence[Placed], now: datetime, *, key: str) -> None:
     """Manifests of one state, the newest first; a row opens its run. `key` is the state."""
+    of_jobs = _of_jobs(now) if any(item[2].claim for item in entries) else ()
     columns = (
         Column[Placed](head="run", cell=lambda item: shown(links.run_name(item[1])), name=True),
         Column[Placed](head="checkpoint", cell=lambda item: shown(item[2].manifest.checkpoint.path)),
         Column[Placed](head="step", cell=lambda item: fmt.number(item[2].manifest.checkpoint.step), right=True),
         Column[Placed](head="mode", cell=lambda item: item[2].manifest.mode.value),
-        *(_of_jobs(now) if any(item[2].claim for item in entries) else ()),
+        *of_jobs,
         Column[Placed](head="by", cell=lambda item: shown(item[2].manifest.created_by)),
+        Column[Placed](head="note", cell=lambda item: shown(item[2].manifest.note), width=_WIDTH if of_jobs else None),
         Column[Placed](head="handed over", cell=lambda item: fmt.ago(item[2].manifest.created_at, now)),
-        Column[Placed](head="at (UTC)", cell=lambda item: fmt.exact(item[2].manifest.created_at, zone=False)),
-        Column[Placed](head="note", cell=lambda item: shown(item[2].manifest.note)),
-        Column[Placed](head="file", cell=lambda item: shown(str(item[2].path))),
     )
     opens = (links.RUN, lambda item: links.run_query(item[0], item[1]))
     tables.show(columns, entries[: tables.PAGE_ROWS], key=key, alt="Manifests, one a row", opens=opens)
@@ -64,11 +64,10 @@ def _of_jobs(now: datetime) -> tuple[Column[Placed], ...]:
         return item[2].claim or Claim()
 
     return (
-        Column[Placed](head="job", cell=lambda item: shown(told(item).job or fmt.NONE)),
-        Column[Placed](head="host", cell=lambda item: shown(told(item).host or fmt.NONE)),
+        Column[Placed](head="job", cell=lambda item: shown(told(item).job or fmt.NONE), width=_WIDTH),
+        Column[Placed](head="host", cell=lambda item: shown(told(item).host or fmt.NONE), width=_WIDTH),
         Column[Placed](head="claimed", cell=lambda item: fmt.ago(told(item).claimed_at, now)),
         Column[Placed](head="finished", cell=lambda item: fmt.ago(told(item).finished_at, now)),
-        Column[Placed](head="set aside", cell=lambda item: fmt.ago(told(item).rewound_at, now)),
     )
 
 
@@ -81,19 +80,19 @@ def outcome() -> None:
 
 
 def withdraw(root: str, run: str, manifest_id: str) -> None:
-    """Take a pending manifest back; for the callback of a button."""
+    """Take a manifest back; for the callback of a button."""
     _act(
         lambda: service.workspace().withdraw(root, run, manifest_id),
         "Withdrawn: jobs leave it alone. Undo it below.",
     )
 
 
-def reinstate(root: str, run: str, manifest_id: str) -> None:
-    """Undo that."""
-    _act(
-        lambda: service.workspace().reinstate(root, run, manifest_id),
-        "Undone: it is pending again, and the next job that reads it resumes from there.",
-    )
+def reinstate(root: str, run: str, manifest_id: str, is_claimed: bool) -> None:
+    """Undo that; `is_claimed`: a job had claimed it."""
+    again = "it is claimed again, and its job goes on when it is started again"
+    if not is_claimed:
+        again = "it is pending again, and the next job that reads it resumes from there"
+    _act(lambda: service.workspace().reinstate(root, run, manifest_id), f"Undone: {again}.")
 
 
 def _act(action: Callable[[], None], done: str) -> None:

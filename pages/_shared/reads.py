@@ -1,14 +1,17 @@
 """What pages read: the records that the URL names, and the files of one checkpoint, kept for a while."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import streamlit as st
 
+from core.decisions.lease import Heartbeat
 from core.errors import CoreError, NotFoundError
 from core.fs.names import short_id, to_text
-from core.model import Checkpoint, Facts, Root, Run, Variable
-from core.resume.history import ManifestEntry
+from core.model import Checkpoint, Facts, Problem, Root, Run, Variable
+from core.resume.history import UNFINISHED, ManifestEntry, ManifestState
+from core.storage.tiles import RunKey
+from core.survey import PlacedBatch, Survey, batch_stamps, may_have_batches, newest_first, placed_batches
 from pages._shared import frame, links, service
 
 
@@ -57,17 +60,55 @@ def inspection(checkpoint: Checkpoint) -> Inspection:
 
 def pending(root: str, run: str) -> ManifestEntry | None:
     """The manifest of a run that waits for its job."""
+    entry = unfinished(root, run)
+    return entry if entry is not None and entry.state is ManifestState.PENDING else None
+
+
+def unfinished(root: str, run: str) -> ManifestEntry | None:
+    """The manifest of a run that waits for its job, or that a job claimed and has not finished."""
     try:
         entries = service.workspace().manifests(root, run)
     except CoreError:
         return None  # the run's folder went away: the next look at the disk says so
-    return next((entry for entry in entries if entry.state.value == "pending"), None)
+    return next((entry for entry in entries if entry.is_current and entry.state in UNFINISHED), None)
+
+
+def heartbeat(root: str, run: str) -> Heartbeat | None:
+    """Whether a job lives in a run; None too where the run's folder went away: the next look at the disk says so."""
+    try:
+        return service.workspace().heartbeat(root, run)
+    except (CoreError, OSError):
+        return None
+
+
+def survey() -> Survey:
+    """What is known of disk space, with the batches that lie there now: a job sets aside without a word."""
+    workspace, known = service.workspace(), service.current().survey
+    places = {*may_have_batches(workspace), *((one.root, one.run) for one in known.batches)}
+    found: list[PlacedBatch] = []
+    problems = list(known.problems)
+    for place in places:
+        here, unread = batches(place)
+        found += here
+        problems += [problem for problem in unread if problem not in problems]
+    return replace(known, batches=newest_first(found), problems=tuple(problems))
+
+
+def batches(place: RunKey) -> tuple[list[PlacedBatch], list[Problem]]:
+    """The batches of a run, and what cannot be understood among them; read again when one of them changed."""
+    return _batches(place, batch_stamps(service.workspace(), place))
 
 
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)
 def pending_count(roots: tuple[str, ...]) -> int:  # noqa: ARG001 - the cache compares it
     """How many manifests of these roots wait for a job, as of a minute ago: it is asked of every run's folder."""
     return sum(item[2].state.value == "pending" for item in service.workspace().all_manifests())
+
+
+# For a minute at most: what lies in a batch can go without its journal.
+@st.cache_resource(ttl=60, max_entries=10_000, show_spinner=False)
+def _batches(place: RunKey, stamps: object) -> tuple[list[PlacedBatch], list[Problem]]:  # noqa: ARG001 - as below
+    return placed_batches(service.workspace(), [place])
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the checkpoint's files…")

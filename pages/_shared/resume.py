@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import CoreError
 from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Severity
+from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal
 from pages._shared import facts, findings, frame, job_code, links, reads, service, ways_on
@@ -79,7 +80,7 @@ def _dialog(asked: _Asked) -> None:
         _show_written(asked)
         return
     _show_target(asked)
-    proposal = asked.proposal(ways_on.choose(asked.first, key=f"mode-{asked.key}"))
+    proposal = asked.proposal(ways_on.choose(asked.checkpoint, asked.first, key=f"mode-{asked.key}"))
     way = ways_on.ask(asked.checkpoint, proposal)
     if proposal.mode is not Mode.FORK:
         _show_replaced(asked.checkpoint)
@@ -92,10 +93,11 @@ def _dialog(asked: _Asked) -> None:
     left = len(proposal.warnings) - len(accepted)
     if left:
         st.caption(f"Accept {fmt.count(left, 'more warning') if accepted else fmt.count(left, 'warning')} to go on.")
+    if way.problem:
+        st.caption(f":material/error: {md(way.problem)}")
     label = "Make the fork" if proposal.mode is Mode.FORK else "Write the manifest"
-    if st.button(
-        label, type="primary", disabled=left > 0 or problem is not None, key="resume_confirm", icon=":material/check:"
-    ):
+    is_ready = not (left or problem or way.problem)
+    if st.button(label, type="primary", disabled=not is_ready, key="resume_confirm", icon=":material/check:"):
         _write(asked, proposal, way, overrides=overrides, note=note or "", accepted=accepted)
 
 
@@ -116,12 +118,14 @@ def _show_target(asked: _Asked) -> None:
 
 
 def _show_replaced(checkpoint: Checkpoint) -> None:
-    pending = reads.pending(checkpoint.root, checkpoint.run)
-    if pending is not None:
-        manifest = pending.manifest
+    entry = reads.unfinished(checkpoint.root, checkpoint.run)
+    if entry is not None:
+        manifest, words = entry.manifest, "which is kept as superseded"
+        if entry.state is ManifestState.CLAIMED:
+            words += "; its job, which has not finished it, takes the new one when it is started again"
         st.info(
-            f"This replaces the pending manifest of {md(manifest.created_by)} for {md(manifest.checkpoint.path)}, "
-            "which is kept as superseded.",
+            f"This replaces the {entry.state.value} manifest of {md(manifest.created_by)} for "
+            f"{md(manifest.checkpoint.path)}, {words}.",
             icon=":material/swap_horiz:",
         )
 
@@ -200,6 +204,11 @@ def _show_written(asked: _Asked) -> None:
     if manifest.mode is Mode.FORK:
         st.success("The new run was made, with its manifest.", icon=":material/check_circle:")
         links.run_link(root, run, icon=":material/folder:")
+        st.warning(
+            "The job must save and log into the new run's folder. Change those folders in its script too: else it goes "
+            "on writing into the old run.",
+            icon=":material/drive_file_move:",
+        )
     else:
         st.success("The manifest was written. It is pending until a job claims it.", icon=":material/check_circle:")
     step = "" if manifest.checkpoint.step is None else f" at step {manifest.checkpoint.step:,}"

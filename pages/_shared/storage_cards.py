@@ -9,8 +9,7 @@ from core.catalog.answers import Overview
 from core.fs.names import to_text
 from core.model import Root, Run
 from core.storage.growth import Growths
-from core.storage.known import Kind
-from core.storage.usage import Amount, Usage
+from core.storage.usage import Usage
 from core.survey import Survey
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, service
@@ -22,11 +21,10 @@ _SHOWN = 20  # problems
 def draw(survey: Survey, now: datetime) -> None:
     """The cards; a number that is not known yet is a dash."""
     usage = None if survey.audited is None else survey.audited.usage
-    batches = sum(one.batch.undoable for one in survey.batches)
     cards = (
         ("On disk", *_on_disk(usage)),
         ("Could go", *_could_go(survey)),
-        ("In quarantine", *_in_quarantine(usage, batches)),
+        ("In quarantine", *_in_quarantine(survey)),
         ("Growth", *_growth(survey.growths, now)),
     )
     for place, (label, value, below) in zip(st.columns(4), cards, strict=True):
@@ -105,11 +103,10 @@ def _could_go(survey: Survey) -> tuple[str, str]:
     return fmt.size(total.freed), f"{fmt.count(total.items, 'thing')} of {fmt.count(runs, 'run')}"
 
 
-def _in_quarantine(usage: Usage | None, batches: int) -> tuple[str, str]:
-    below = fmt.count(batches, "batch", "batches")
-    if usage is None:
-        return fmt.NONE, below
-    return fmt.size(dict(usage.by_kind).get(Kind.QUARANTINE, Amount()).allocated), below
+def _in_quarantine(survey: Survey) -> tuple[str, str]:
+    lying = [one.batch for one in survey.batches if one.batch.undoable]
+    freed = f", a purge frees {fmt.size(sum(batch.freed_bytes for batch in lying))}" if lying else ""
+    return fmt.size(sum(batch.bytes for batch in lying)), fmt.count(len(lying), "batch", "batches") + freed
 
 
 def _growth(growths: Growths | None, now: datetime) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The part of the dialog that asks how training goes on: continue, rewind or fork, each by its consequences."""
 
 import json
+import os
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,26 +9,36 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.decisions.values import scalar
-from core.fs.names import to_text
+from core.fs.names import from_text, join, to_text
 from core.model import Checkpoint
+from core.resume import restoring
+from core.resume.copies import require_name
+from core.resume.errors import RunNameError
 from core.resume.manifest import Mode, Scalar
+from core.resume.modes import Outlook
 from core.resume.propose import Proposal
 from pages._shared import format as fmt
-from pages._shared import links
+from pages._shared import links, reads, service
 from pages._shared.text import md, shown
 
 _LISTED = 20
+_RATE = "learning_rate"
+# Of any name: which one it gets is typed below.
+_FORKED = "A new run beside this one gets a copy; this one stays as it is, byte for byte."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """What was typed beside the mode: the run's name for the rewind of a live run, the name of a fork."""
+    """What was typed beside the mode: the run's name for the rewind of a live run, the name of a fork; and what is
+    still missing or wrong.
+    """
 
     confirm: str = ""
     fork_name: str | None = None
+    problem: str | None = None
 
 
-def choose(proposal: Proposal, *, key: str) -> Mode:
+def choose(checkpoint: Checkpoint, proposal: Proposal, *, key: str) -> Mode:
     """One of the modes that are possible, the proposed one first; the others are told with what stands against them."""
     possible = [look for look in proposal.outlooks if look.possible]
     modes = [look.mode for look in possible]
@@ -38,8 +49,13 @@ def choose(proposal: Proposal, *, key: str) -> Mode:
             modes,
             index=modes.index(proposal.mode) if proposal.mode in modes else 0,
             format_func=lambda mode: mode.value.capitalize(),
-            captions=[md(look.consequence) for look in possible],
+            captions=[md(_consequence(look)) for look in possible],
             key=key,
+        )
+    if proposal.mode is Mode.FORK and proposal.is_live and Mode.REWIND in modes:
+        st.caption(
+            f":material/info: Fork is proposed because the run counts as live: {_live(checkpoint)}. A rewind would "
+            "take checkpoints from under its job."
         )
     for look in proposal.outlooks:
         if not look.possible:
@@ -52,11 +68,12 @@ def ask(checkpoint: Checkpoint, proposal: Proposal) -> Way:
     if proposal.mode is Mode.FORK:
         beside = posixpath.dirname(checkpoint.run)
         place = f"In {to_text(beside)}/, beside this run." if beside else "Beside this run."
-        name = st.text_input("Name of the new run", value=proposal.fork_name, key="fork_name", help=md(place))
-        return Way(fork_name=(name or "").strip())
+        typed = st.text_input("Name of the new run", value=proposal.fork_name, key="fork_name", help=md(place))
+        name = (typed or "").strip()
+        return Way(fork_name=name, problem=_unusable(checkpoint, name))
     if proposal.mode is not Mode.REWIND:
         return Way()
-    with st.expander(f"Set aside: {fmt.count(len(proposal.asides), 'checkpoint')}", icon=":material/inventory_2:"):
+    with st.expander(f"Set aside: {_counted(proposal)}", icon=":material/inventory_2:"):
         for aside in proposal.asides[:_LISTED]:
             local = links.local(aside.checkpoint.path, checkpoint.run)
             st.text(shown(f"{local}, {fmt.size(aside.checkpoint.bytes)}: {aside.reason}"))
@@ -67,10 +84,46 @@ def ask(checkpoint: Checkpoint, proposal: Proposal) -> Way:
         return Way()
     run = to_text(checkpoint.run)
     st.warning(
-        "This run is live. A job that still saves into it goes on from what is moved.", icon=":material/warning:"
+        f"This run counts as live: {_live(checkpoint)}. First end a job that still runs in it: it would go on from "
+        "what is set aside, and save over it.",
+        icon=":material/warning:",
     )
-    typed = st.text_input(f"Type the run's name to go on: {md(run)}", key="rewind_confirm")
-    return Way(confirm=(typed or "").strip())
+    typed = (st.text_input(f"Type the run's name to go on: {md(run)}", key="rewind_confirm") or "").strip()
+    return Way(confirm=typed, problem=None if typed == run else "Type the run's name to go on.")
+
+
+def _consequence(look: Outlook) -> str:
+    """What a possible mode does."""
+    return _FORKED if look.mode is Mode.FORK else look.consequence
+
+
+def _live(checkpoint: Checkpoint) -> str:
+    """Why the run counts as live, as a clause."""
+    workspace, (root, run) = service.workspace(), (checkpoint.root, checkpoint.run)
+    now, beat = workspace.now(), reads.heartbeat(root, run)
+    if beat is not None and beat.is_fresh:
+        return f"a job's heartbeat came {fmt.span(beat.age)} ago"
+    return f"it changed {fmt.ago(workspace.reader.run(root, run, now).changed_at, now)}"
+
+
+def _counted(proposal: Proposal) -> str:
+    """What a rewind sets aside, counted as its consequence does."""
+    backups = sum(restoring.is_backup(aside.checkpoint) for aside in proposal.asides)
+    found = [fmt.count(len(proposal.asides) - backups, "checkpoint")] if len(proposal.asides) > backups else []
+    return " and ".join([*found, *(["BackupAndRestore's data"] if backups else [])])
+
+
+def _unusable(checkpoint: Checkpoint, text: str) -> str | None:
+    """Why no new run beside the checkpoint's can have this name; None where one can."""
+    try:
+        name = from_text(text)
+        require_name(name)
+    except (RunNameError, ValueError) as error:
+        return str(error)
+    beside = join(posixpath.dirname(checkpoint.run), name)
+    if os.path.lexists(service.workspace().absolute(checkpoint.root, beside)):
+        return f"{text} is there already: choose another name."
+    return None
 
 
 def overrides() -> tuple[Mapping[str, Scalar], str | None]:
@@ -105,7 +158,14 @@ def parse(text: str) -> dict[str, Scalar]:
         if name in found:
             raise ValueError(f"Line {number}: {name} stands there twice.")
         found[name] = _value(value, number)
+        if name == _RATE and not _is_rate(found[name]):
+            raise ValueError(f"Line {number}: {value!r} is no {_RATE}; allowed: a number from 0 on.")
     return found
+
+
+def _is_rate(value: Scalar) -> bool:
+    """Whether client.py takes it for a learning rate."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _value(text: str, number: int) -> Scalar:
