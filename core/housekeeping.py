@@ -1,7 +1,7 @@
 """Disk space as pages and the shell ask for it: audit, growth, plan, quarantine, undo, purge, pins."""
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.catalog.filters import FindingFilter
@@ -183,15 +183,10 @@ def ground(workspace: Workspace, run: Run) -> Ground:
     ages = Ages(live_window=workspace.settings.live_window, stale_after=workspace.settings.stale_after)
     alive_us, _ = turning_points(0, run.median_interval, ages)
     return Ground(
-        site=_site(workspace, run), live_window=alive_us / _SECOND_US, inner=frozenset(_inner(workspace, run))
+        site=_site(workspace, run),
+        live_window=alive_us / _SECOND_US,
+        inner=workspace.inner_runs(run.root, run.path),
     )
-
-
-def _inner(workspace: Workspace, run: Run) -> Iterable[str]:
-    before = "" if run.path == "." else f"{run.path}/"
-    for other in workspace.runs():
-        if other.root == run.root and other.path != run.path and other.path.startswith(before):
-            yield other.path.removeprefix(before)
 
 
 def _site(workspace: Workspace, run: Run) -> Site:

@@ -16,7 +16,7 @@ from core.catalog.filters import CheckpointFilter, RunFilter
 from core.catalog.queries import Reader
 from core.choose import SeriesChoice, choose
 from core.decisions.lease import Heartbeat, heartbeat
-from core.decisions.places import decisions_folder, run_folder
+from core.decisions.places import MANIFEST, decisions_folder, run_folder
 from core.errors import AmbiguousError, NotFoundError, PlaceError
 from core.formats.bundle import BundleCache
 from core.formats.reading import Unit, read_unit
@@ -26,13 +26,14 @@ from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
 from core.index.outside import standing
 from core.index.rollup import prefixes, wanted_prefixes
-from core.model import Checkpoint, Facts, IndexReport, Root, Run, Variable
+from core.model import Checkpoint, Facts, IndexReport, Problem, Root, Run, Variable
 from core.resume.fork import fork
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from core.settings import Settings
+from core.storage.acting import can_write
 from core.storage.retention import parse_retention
 
 
@@ -147,10 +148,13 @@ class Workspace:
         """How training would go on from a checkpoint, with every warning; without a mode in the one that suits most."""
         run = self.reader.run(checkpoint.root, checkpoint.run, self.now())
         members = self.members(checkpoint.root, checkpoint.run)
-        taken: list[str] = []
+        folder, taken = Path(self.absolute(checkpoint.root, checkpoint.run)), list[str]()
         with contextlib.suppress(OSError):
-            taken = os.listdir(os.path.dirname(self.absolute(checkpoint.root, checkpoint.run)))
-        return propose(checkpoint, members, run, self.now(), mode, taken=taken)
+            taken = os.listdir(folder.parent)
+        with contextlib.suppress(PlaceError):
+            if (beat := self.heartbeat(checkpoint.root, checkpoint.run)) is not None and beat.is_fresh:
+                run = replace(run, status="live", changed_at=None)  # however long ago it saved; None is just now
+        return propose(checkpoint, members, run, self.now(), mode, taken=taken, is_writable=can_write(folder))
 
     def resume(  # noqa: PLR0913 - all that is handed over has a name
         self,
@@ -182,11 +186,23 @@ class Workspace:
         if proposal.mode is Mode.FORK:
             name = from_text(proposal.fork_name if fork_name is None else fork_name)
             return fork(root, checkpoint, proposal, name=name, watch=watch, **handed)
-        return write_manifest(root, checkpoint, proposal, confirm=confirm, **handed)
+        inner = self.inner_runs(checkpoint.root, checkpoint.run)
+        return write_manifest(root, checkpoint, proposal, confirm=confirm, inner=inner, **handed)
+
+    def inner_runs(self, root_id: str, run: str) -> frozenset[str]:
+        """The runs inside a run, relative to it."""
+        before = "" if run == "." else f"{run}/"
+        paths = (other.path for other in self.runs() if other.root == root_id and other.path != run)
+        return frozenset(path.removeprefix(before) for path in paths if path.startswith(before))
 
     def manifests(self, root_id: str, run: str) -> tuple[ManifestEntry, ...]:
         """A run's manifests, newest first; read from disk now."""
         return read_manifests(*self.places(self.root(root_id), run)).entries
+
+    def manifest_problems(self, root_id: str, run: str) -> tuple[Problem, ...]:
+        """The manifests in place that cannot be read: `manifests` tells nothing of them, and no job starts."""
+        found = read_manifests(*self.places(self.root(root_id), run))
+        return tuple(problem for problem in found.problems if problem.path == MANIFEST)
 
     def heartbeat(self, root_id: str, run: str) -> Heartbeat | None:
         """Whether a job lives in a run, by its lease and the disk's clock; read from disk now."""
@@ -206,7 +222,7 @@ class Workspace:
         return tuple(sorted(found, key=lambda item: item[2].manifest.id, reverse=True))
 
     def withdraw(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
-        """Take a pending manifest back; `reinstate` undoes it."""
+        """Take a manifest back that is pending, or whose job lives no more; `reinstate` undoes it."""
         folder, decisions = self.places(self.root(root_id), run)
         withdraw(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
 

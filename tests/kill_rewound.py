@@ -12,9 +12,13 @@ import sys
 from pathlib import Path
 
 from core.fs.atomic import is_temp
+from core.resume import client
+from core.resume.propose import propose
+from core.resume.write import write_manifest
 from core.storage.undo import OnConflict
 from tests.kill_quarantine import acting, no_sync, was_killed
 from tests.quarantine_cases import Case, FileFacts, bundle_files, state_text, tree, tree_of
+from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import REWOUND, bundle, rewind
 from tests.trees import START_NS, write
 
@@ -38,13 +42,32 @@ def held(case: Case, batch: str) -> dict[str, FileFacts]:
     return tree_of(case.folder / REWOUND / batch / "files")
 
 
+def claimed(case: Case, batch: str) -> None:
+    """The manifest of a rewind, and the claim of the job that was killed in it."""
+    pick = on_disk(case.root, a_checkpoint(9))
+    manifest = case.folder / "resume_manifest.json"
+    proposal = propose(pick, (pick,), a_run(), NOW)
+    accepted = [caution.id for caution in proposal.warnings]
+    made, _ = write_manifest(str(case.root), pick, proposal, actor="ada", note="", accepted=accepted, now=NOW)
+    manifest.write_text(manifest.read_text().replace(made.id, batch))
+    claims = case.folder / ".waypoint/claims"
+    claims.mkdir()
+    (claims / f"{batch}.claim").write_text(json.dumps({"manifest": batch, "uuid": "c1"}))
+
+
 def taken_back(root: Path, at: int) -> bool:
-    """A half-done rewind is undone and killed, then undone again; whether it was killed."""
+    """A half-done rewind is undone and killed, then undone again; whether it was killed. A job that starts in between
+    must not go back to the pick once something is back in its place.
+    """
     case = drawn(root)
-    before = tree(case.folder)
+    whole = tree(case.folder)
     batch = rewind(case.folder, NEWER, {STATE: state_text(1, 1).decode()}, stop_after=MOVED)
+    moved = len(held(case, batch))
+    claimed(case, batch)
+    before = {**tree(case.folder), **held(case, batch), STATE: whole[STATE]}
     killed = was_killed(acting(lambda: case.undo(batch), at))
     here, aside = tree(case.folder), held(case, batch)
+    assert len(aside) == moved or client.governing([case.folder]) == (None, None)
     assert {name for name in {**here, **aside} if not is_temp(Path(name).name)} == before.keys()
     assert all({**here, **aside}[name] == before[name] for files in NEWER.values() for name in files)
     if stage(case, batch) != "undone":

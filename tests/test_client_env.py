@@ -84,6 +84,26 @@ def test_it_says_what_the_client_follows(tmp_path: Path, workspace: Opener, monk
     assert client.governing([root / "a"]) == (None, None)
 
 
+def test_a_manifest_that_cannot_be_read_is_no_fresh_start(tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "root"
+    save(root / "a", 200)
+    opened = workspace(root)
+    hand_over(opened, "a")
+    place = root / "a/resume_manifest.json"
+    place.write_text(place.read_text().replace('"version": 1', '"version": 9'))
+    found = opened.find_run("a")
+    (problem,) = opened.manifest_problems(found.root, "a")
+    assert (problem.path, opened.manifests(found.root, "a")) == ("resume_manifest.json", ())
+    done = CliRunner().invoke(app, ["--root", str(root), "a"])
+    assert done.exit_code == 1
+    assert "export RESUME_STATE=unreadable\nexport RESUME_MANIFEST=''\n" in done.stdout
+    assert f"{root / 'a'}: resume_manifest.json cannot be read: " in done.stderr
+    assert "in 'version'" in done.stderr
+    hand_over(opened, "a")  # which keeps the one that cannot be read, and says no more of it
+    assert opened.manifest_problems(found.root, "a") == ()
+    assert exported(root, "a")["STATE"] == "pending"
+
+
 def test_as_json_unknown_values_are_null(tmp_path: Path, workspace: Opener) -> None:
     root = tmp_path / "root"
     save(root / "a", 200)

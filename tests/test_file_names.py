@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.formats import file_names
 from core.formats.file_names import epoch_from_name, metric_from_name, number_from_name
+from core.resume import client
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,9 @@ from core.formats.file_names import epoch_from_name, metric_from_name, number_fr
         ("a-1-2", 2),
         ("ckpt-1.5", None),
         ("v2model", None),
+        ("lr1e-4", None),
+        ("model-1.5E-3.keras", None),
+        ("lr1e-4-ckpt-12", 12),
         ("mnist3", None),
         ("best", None),
         ("", None),
@@ -48,8 +53,13 @@ def test_a_number_that_stands_by_itself(name: str, number: int | None) -> None:
         ("Epoch10-loss0.5.h5", 10),
         ("EPOCH-4.weights.h5", 4),
         ("ckpt-7", None),
-        ("model7", None),
+        ("lr1e-4", None),
+        ("1e-3", None),
+        ("model-lr1e-4.keras", None),
+        ("lr1e-4_epoch-12.weights.h5", 12),
+        ("best2e5", None),
         ("best", None),
+        ("model7", None),
         ("epoch", None),
         ("epoch-1.5", None),
         ("", None),
@@ -59,6 +69,10 @@ def test_a_number_that_stands_by_itself(name: str, number: int | None) -> None:
 )
 def test_the_number_behind_the_word_epoch(name: str, epoch: int | None) -> None:
     assert epoch_from_name(name) == epoch
+
+
+def test_the_clients_copy_of_the_pattern_is_the_same() -> None:
+    assert (client._EPOCH.pattern, client._EPOCH.flags) == (file_names._EPOCH.pattern, file_names._EPOCH.flags)
 
 
 @given(st.text(max_size=60), st.integers(0, 10**60))
@@ -82,6 +96,7 @@ def test_the_step_in_a_usual_name_is_found(step: int) -> None:
         ("w.05-0.31.weights.h5", ("metric", 0.31)),
         ("cp-04--0.31.h5", ("metric", -0.31)),
         ("e12-0.3", ("metric", 0.3)),
+        ("lr1e4-0.5", None),
         ("weights.05-val_loss-0.31.h5", ("val_loss", 0.31)),
         ("model_acc=0.91.keras", ("acc", 0.91)),
         ("epoch=3-val_loss=0.28.ckpt", ("val_loss", 0.28)),

@@ -1,5 +1,6 @@
 """Forks: a new run with a copy of one checkpoint; whole or not at all, and the old run keeps every byte."""
 
+import errno
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.decisions.desk import locked
+from core.errors import ReadOnlyError
 from core.fs.atomic import is_temp
 from core.fs.local import LocalStorage
 from core.model import Checkpoint, FileStat, Format
@@ -130,7 +132,7 @@ def test_a_bundles_graph_is_copied_and_so_is_all_where_links_are_refused(
     assert (path.parent / "out/m-1.data-00000-of-00001").stat().st_nlink == 1
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "x/y", "x\0", "n" * 201], ids=repr)
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "x/y", "x\0", "n" * 201, "node_modules"], ids=repr)
 def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
     checkpoint = on_disk(tmp_path, a_checkpoint())
     with pytest.raises(RunNameError, match="cannot be the name of a run's folder"):
@@ -231,6 +233,35 @@ def test_what_a_kill_left_is_unseen_and_removed_by_the_next_of_its_name(tmp_path
     assert look(LocalStorage(str(tmp_path)), "exp").subfolders == ("a",)
     forked(tmp_path, checkpoint)
     assert sorted(os.listdir(tmp_path / "exp")) == [other.name, "a", "b"]
+
+
+def test_a_job_of_the_old_run_does_not_wait_for_the_copy(tmp_path: Path) -> None:
+    checkpoint = on_disk(tmp_path, a_checkpoint())
+    held: list[bool] = []
+
+    def watch(_done: int) -> None:
+        with locked(tmp_path / RUN, wait=0):
+            held.append(True)
+
+    _, path = forked(tmp_path, checkpoint, watch=watch)
+    assert held
+    assert path.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    checkpoint, real = on_disk(tmp_path, a_checkpoint()), os.mkdir
+
+    def refused(path: Path, *more: int, **known: int) -> None:
+        if is_temp(Path(path).name):
+            raise OSError(number, os.strerror(number), str(path))
+        real(path, *more, **known)
+
+    monkeypatch.setattr(os, "mkdir", refused)
+    with pytest.raises(ReadOnlyError) as caught:
+        forked(tmp_path, checkpoint)
+    assert str(caught.value) == f"{tmp_path / 'exp'} cannot be written ({os.strerror(number)}): no run can lie there."
+    assert [line["event"] for line in log_of(tmp_path / RUN)] == ["fork", "fork failed"]
 
 
 def test_one_that_is_being_made_by_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -88,6 +88,16 @@ def test_an_older_one_is_rewound_to_or_forked() -> None:
     assert mode_of(pick, *LATER, status="live") is FORK
 
 
+def test_a_rewind_says_what_it_needs() -> None:
+    pick = at(5, 500)
+    alone = told(pick, at(6, 600))[REWIND]
+    looks = outlooks(pick, (pick, at(6, 600)), a_run(), is_writable=False)
+    assert [look.possible for look in looks] == [False, True, True]
+    assert looks[1].consequence == (
+        f"{alone} The job must be able to write in the run's folder, which cannot be written from here."
+    )
+
+
 def test_one_or_unknown_steps_are_counted_and_not_ranged() -> None:
     pick = at(5, 500)
     assert told(pick, at(6, 600))[REWIND].startswith("Step 600 (1 checkpoint, 2.0 MiB) is set aside when ")
@@ -110,9 +120,9 @@ def test_data_of_backup_and_restore_go_whatever_their_age() -> None:
         "BackupAndRestore's data (2.0 MiB), which would override it, is set aside when the job claims it, "
         "and can be brought back."
     )
-    assert (
-        "Step 600 (1 checkpoint, 4.0 MiB) and BackupAndRestore's data are set"
-        in told(pick, backup(1), at(6, 600))[REWIND]
+    assert told(pick, backup(1), at(6, 600))[REWIND] == (
+        "Step 600 (1 checkpoint, 2.0 MiB) and BackupAndRestore's data (2.0 MiB) are set aside when the job claims it, "
+        "and can be brought back."
     )
     assert mode_of(pick, backup(1)) is REWIND
     assert mode_of(pick, backup(1), status="live") is CONTINUE
@@ -196,4 +206,9 @@ def test_a_long_name_is_cut() -> None:
     pick = at(5, 500)._replace(run="ä" * 120)
     name = fork_name(pick)
     assert len(name.encode()) <= 200
+    assert name.endswith("ä-from-500")
     assert fork_name(pick, (name,)) == f"{name}-2"
+    both = fork_name(at(5, None, name="c" * 200)._replace(run="ä" * 120))
+    assert len(both.encode()) <= 195
+    assert "ä-from-ccc" in both
+    assert fork_name(pick._replace(run="exp/..a")) == "a-from-500"

@@ -54,6 +54,7 @@ def test_a_whole_proposal() -> None:
         warnings=propose(checkpoint, (), a_run(), NOW).warnings,
         outlooks=outlooks(checkpoint, (checkpoint,), a_run()),
         asides=(),
+        stays=(checkpoint,),
         known_ns=1,
         fork_name="a-from-700",
         is_live=False,
@@ -161,6 +162,16 @@ def test_many_newer_ones_are_counted() -> None:
     assert "ckpt-5 (not" in told
     assert "ckpt-4" not in told
     assert told.endswith(" and 3 more.")
+
+
+def test_what_a_rewind_sets_aside_is_not_told_as_another_series() -> None:
+    pick, following = a_checkpoint(5), a_checkpoint(6)
+    best = [
+        a_checkpoint(number, folder="exp/a/best")._replace(series="best", is_latest=number == 7) for number in (4, 7)
+    ]
+    assert "(ckpt-7)" in warned(pick, following, *best)["other-series"]
+    assert "(ckpt-4)" in warned(pick, following, *best, mode=Mode.REWIND)["other-series"]
+    assert "other-series" not in warned(pick, following, best[1], mode=Mode.REWIND)
 
 
 def test_backup_and_restore_overrides_a_load() -> None:

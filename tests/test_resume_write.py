@@ -17,6 +17,7 @@ import pytest
 from core.decisions import desk, places
 from core.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
 from core.model import Checkpoint, FileStat, Finding, Severity
+from core.resume import client
 from core.resume.claims import Claim
 from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
 from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
@@ -24,6 +25,7 @@ from core.resume.manifest import Manifest, parse
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.rewound_cases import lease
 
 TESTS = Path(__file__).parent
 UNKNOWN_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
@@ -448,12 +450,51 @@ def test_what_was_claimed_or_replaced_cannot_be_withdrawn_or_reinstated(root: Pa
     assert [entry.state.value for entry in read_manifests(folder).entries] == ["pending", "withdrawn"]
     with pytest.raises(StateError, match="was replaced since"):
         reinstate(folder, first.id, actor="bob", now=NOW)
-    claim(folder, second.id)
-    with pytest.raises(StateError, match="is claimed, not pending"):
+    claim(folder, second.id, finished_at="2026-02-01T00:00:00Z")
+    with pytest.raises(StateError, match="is finished, not pending or claimed"):
         withdraw(folder, second.id, actor="bob", now=NOW)
     for unknown in (UNKNOWN_ID, "../../../etc/passwd"):
         with pytest.raises(NotFoundError, match="No manifest"):
             withdraw(folder, unknown, actor="bob", now=NOW)
+
+
+def test_a_claimed_manifest_is_withdrawn_once_its_job_is_dead(root: Path, checkpoint: Checkpoint) -> None:
+    folder = root / "exp/a"
+    manifest, _ = write(root, checkpoint, note="n")
+    claim(folder, manifest.id, uuid="c1")
+    mark = lease(folder)
+    before = log_of(folder)
+    with pytest.raises(StateError, match=r"A job \(4711\) lives in this run and follows the manifest: end it first"):
+        withdraw(folder, manifest.id, actor="bob", now=NOW)
+    assert (states(folder), log_of(folder)) == ([("n", "claimed")], before)
+    os.utime(mark, (1, 1))
+    withdraw(folder, manifest.id, actor="bob", now=NOW)
+    (entry,) = read_manifests(folder).entries
+    assert (entry.state, entry.needs_checkpoint, entry.claim) == (
+        ManifestState.WITHDRAWN,
+        False,
+        Claim(job="4711", uuid="c1"),
+    )
+    assert entry.withdrawal is not None
+    assert entry.withdrawal["claim"] == "c1"
+    assert client.governing([folder]) == (None, None)
+    reinstate(folder, manifest.id, actor="bob", now=NOW)
+    assert states(folder) == [("n", "claimed")]
+
+
+def test_a_start_that_was_faster_than_the_withdrawal_keeps_its_claim(root: Path, checkpoint: Checkpoint) -> None:
+    folder = root / "exp/a"
+    manifest, _ = write(root, checkpoint, note="n")
+    withdraw(folder, manifest.id, actor="bob", now=NOW)
+    claim(folder, manifest.id, uuid="c1")
+    assert states(folder) == [("n", "claimed")]
+    withdraw(folder, manifest.id, actor="bob", now=NOW)
+    assert states(folder) == [("n", "withdrawn")]
+    claim(folder, manifest.id, uuid="c2")  # as a restart takes it over
+    assert states(folder) == [("n", "claimed")]
+    (folder / f".waypoint/claims/{manifest.id}.claim").write_bytes(b"{")
+    with pytest.raises(StateError, match=r"The claim of manifest .* cannot be understood"):
+        withdraw(folder, manifest.id, actor="bob", now=NOW)
 
 
 def test_a_run_without_manifests_has_none(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from core import housekeeping
 from core.decisions.places import decisions_folder
 from core.errors import CoreError
+from core.fs.names import to_text
 from core.model import Checkpoint, FileStat, Format
 from core.resume import client
 from core.resume.errors import ConfirmError, ManifestError, ModeError
@@ -17,9 +19,11 @@ from core.resume.manifest import Manifest, Mode
 from core.resume.propose import Proposal, propose
 from core.resume.rewind import plan_path, read_plan
 from core.resume.write import write_manifest
+from tests.conftest import Opener
 from tests.quarantine_cases import tree_of
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.test_resume_write import log_of
+from tests.trees import save
 
 RUN = "exp/a"
 
@@ -88,12 +92,41 @@ def test_the_plan_names_every_file_that_goes_the_index_first(tmp_path: Path) -> 
             {**override, "kind": "leftover", "format": None, "path": f"backup/{name}", "files": [f"backup/{name}"]}
             for name in ("training_metadata.json", "training_metadata.json.bkp")
         ],
+        "stays": ["ckpts/ckpt-5"],
+        "inner": [],
     }
     assert [item.path for item in read_plan(tmp_path / RUN, manifest.id).items][:2] == ["ckpts/ckpt-6", "ckpts/ckpt-7"]
     assert [line["event"] for line in log_of(tmp_path / RUN)] == ["plan rewind", "write manifest"]
     assert all(
         (tmp_path / RUN / name).exists() for item in read_plan(tmp_path / RUN, manifest.id).items for name in item.files
     )
+
+
+def test_the_plan_names_what_stays_and_the_runs_inside(tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "root"
+    for folder, steps in {
+        "a/ckpts": (1, 2, 3),
+        "a/trials/t1/ckpts": (7,),
+        "a/\udce9/ckpts": (8,),
+        "ab/c": (9,),
+    }.items():
+        for step in steps:
+            save(root / folder, step)
+    opened = workspace(root)
+    opened.refresh()
+    held = opened.find_run("a")
+    inner = {run.path.removeprefix("a/") for run in opened.runs() if run.path.startswith("a/")}
+    assert len(inner) == 2
+    assert opened.inner_runs(held.root, "a") == inner == housekeeping.ground(opened, held).inner
+    assert opened.inner_runs(held.root, ".") == {run.path for run in opened.runs()}
+    (pick,) = [item for item in opened.members(held.root, "a") if item.path.endswith("ckpt-2")]
+    proposal = opened.propose(pick, Mode.REWIND)
+    accepted = [caution.id for caution in proposal.warnings]
+    manifest, _ = opened.resume(pick, proposal, note="", accepted=accepted, confirm="a")
+    plan = read_plan(root / "a", manifest.id)
+    assert [item.path for item in plan.items] == ["ckpts/ckpt-3"]
+    assert plan.stays == ("ckpts/ckpt-1", "ckpts/ckpt-2")
+    assert plan.inner == tuple(sorted(to_text(path) for path in inner))
 
 
 def test_the_state_file_of_keras_2s_backup_goes_with_it(tmp_path: Path) -> None:

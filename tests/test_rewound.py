@@ -17,6 +17,8 @@ from core.errors import CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.fs.local import LocalStorage
 from core.model import Format
 from core.resume import client
+from core.resume.errors import StateError
+from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
 from core.storage.acting import StageError
 from core.storage.audit import AuditRoot, audit
@@ -26,6 +28,7 @@ from core.storage.known import NOTHING_KNOWN, Kind
 from core.storage.purge import Purged, purge, purge_older
 from core.storage.recover import needs_recovery, recover
 from core.storage.undo import ConflictError, OnConflict
+from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.quarantine_cases import Case as Place
 from tests.quarantine_cases import state_text, tree, tree_of
@@ -493,9 +496,89 @@ def test_what_a_job_itself_set_aside_comes_back(place: Place, workspace: Opener)
         (),
     )
     back = place.undo(manifest.id)
-    assert (back.files, back.problems, back.journal.stage) == (6, (), Stage.UNDONE)
+    assert (back.files, back.problems, back.journal.stage, back.withdrawn) == (6, (), Stage.UNDONE, True)
     (place.folder / "resume_manifest.json").unlink()
     assert tree(place.folder) == before
+
+
+def begun(place: Place, opened: Workspace, picked: str = "ckpt-3") -> tuple[str, client.Decision]:
+    """A rewind that a job has claimed."""
+    opened.refresh()
+    held = opened.find_run("exp/a")
+    (pick,) = [one for one in opened.members(held.root, held.path) if one.path.endswith(picked)]
+    proposal = opened.propose(pick, Mode.REWIND)
+    accepted = [warning.id for warning in proposal.warnings]
+    manifest, _ = opened.resume(pick, proposal, note="", accepted=accepted, confirm="exp/a")
+    return manifest.id, client.decide(place.folder)
+
+
+@pytest.mark.parametrize("state", ["claimed", "finished", "replaced", "half-done"])
+def test_no_job_goes_back_to_the_pick_of_what_was_undone(place: Place, workspace: Opener, state: str) -> None:
+    """It would save over what came back."""
+    opened = workspace(place.root)
+    batch, job = begun(place, opened)
+    assert job.lease is not None
+    assert job.set_aside()
+    if state == "finished":
+        job.note(finished_at="2026-01-31T09:30:00Z")
+    job.lease.release()
+    if state == "replaced":
+        other = begun(place, opened, "ckpt-2")[1]
+        assert other.lease is not None
+        other.lease.release()
+    if state == "half-done":
+        journal = place.folder / REWOUND / batch / "journal.json"
+        journal.write_text(json.dumps({**json.loads(journal.read_text()), "stage": "moving"}))
+        mark = lease(place.folder)
+        held = tree_of(place.folder / REWOUND)
+        with pytest.raises(StateError, match="lives in this run and follows the manifest: end it first"):
+            place.undo(batch)
+        assert tree_of(place.folder / REWOUND) == held
+        mark.unlink()
+    back = place.undo(batch)
+    assert (back.journal.stage, back.withdrawn) == (Stage.UNDONE, state in ("claimed", "half-done"))
+    (entry,) = [one for one in read_manifests(place.folder).entries if one.manifest.id == batch]
+    expected = {"finished": ManifestState.FINISHED, "replaced": ManifestState.SUPERSEDED}
+    assert entry.state is expected.get(state, ManifestState.WITHDRAWN)
+    if back.withdrawn:
+        assert events(place.folder)[-2:] == ["withdraw manifest", "undo rewind"]
+        assert client.governing([place.folder]) == (None, None)
+
+
+def test_what_comes_back_as_a_new_run_leaves_the_manifest_alone(place: Place, workspace: Opener) -> None:
+    batch, job = begun(place, workspace(place.root))
+    assert job.set_aside()
+    train_on(place, 4)  # the job lives
+    back = place.undo(batch, OnConflict.RENAME)
+    assert (back.withdrawn, back.new_run is not None) == (False, True)
+    assert [one.state for one in read_manifests(place.folder).entries] == [ManifestState.CLAIMED]
+    assert job.lease is not None
+    job.lease.release()
+
+
+def test_the_shell_says_that_the_manifest_was_withdrawn(shell: Place, workspace: Opener) -> None:
+    batch, job = begun(shell, workspace(shell.root))
+    assert job.set_aside()
+    assert job.lease is not None
+    job.lease.release()
+    done = run("undo", "exp/a", batch)
+    assert "The rewind's manifest was withdrawn: a job that is started now goes on from the newest" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["ä" * 120, "..a"], ids=["long", "dots"])
+def test_the_name_of_the_new_run_is_always_valid(tmp_path: Path, name: str) -> None:
+    place = Place(root=tmp_path / "root", run=name)
+    save(place.folder, 1)
+    save(place.folder, 2)
+    batch = rewind(place.folder, {"ckpt-2": bundle("ckpt-2")})
+    save(place.folder, 2, at_ns=START_NS)
+    with pytest.raises(ConflictError) as refused:
+        place.undo(batch)
+    new = place.undo(batch, OnConflict.RENAME).new_run
+    assert new == refused.value.new_run
+    assert str(new).endswith(f"-rewound-{batch[-8:]}")
+    assert not str(new).startswith(".")
+    assert why_not(place.root / str(new) / "ckpt-2") is None
 
 
 @pytest.fixture
@@ -510,7 +593,13 @@ def test_the_shell_lists_brings_back_and_purges(shell: Place) -> None:
     (told,) = answer("undo", "exp/a")
     assert (told["batch"], told["kind"], told["stage"]) == (batch, "rewind", "done")
     assert f"{batch[-8:]}  rewind  done  " in run("undo", "exp/a", "--cached").stdout
-    assert answer("undo", "exp/a", batch) == {"batch": batch, "stage": "undone", "problems": 0, "new_run": None}
+    assert answer("undo", "exp/a", batch) == {
+        "batch": batch,
+        "stage": "undone",
+        "problems": 0,
+        "new_run": None,
+        "withdrawn": False,
+    }
     assert tree(shell.folder) == before
     second = rewound(shell)
     train_on(shell, 4)

@@ -15,6 +15,7 @@ from core.sizes import size_text
 from core.storage.batches import Batch
 from core.storage.comeback import comes_as
 from core.storage.journal import short_id
+from core.storage.returns import WITHDRAWN
 from core.storage.undo import ConflictError
 from core.workspace import Workspace, relative
 
@@ -59,11 +60,13 @@ def undo_command(
         workspace.refresh("undo", deep=False)
         if as_json:
             told = {"stage": done.journal.stage.value, "problems": len(done.problems), "new_run": done.new_run}
-            print_json({"batch": done.journal.id, **told})
+            print_json({"batch": done.journal.id, **told, "withdrawn": done.withdrawn})
         elif done.new_run is not None:
             say(comes_as(done.new_run, done.files, is_done=True))
         else:
             say(f"back: {len(done.journal.items):,} of batch {short_id(done.journal.id)}")
+        if done.withdrawn:
+            say(WITHDRAWN)
         raise typer.Exit(code)
 
 

@@ -5,25 +5,30 @@ import shlex
 
 import typer
 
-from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed
+from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
 from core.fs.names import from_text, to_text
-from core.resume.history import ManifestEntry, ManifestState
-
-_GOVERN = (ManifestState.PENDING, ManifestState.CLAIMED)
+from core.resume.history import UNFINISHED, ManifestEntry
 
 
 def resume_env_command(run: RunName, roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
     """Print what a job of the run follows, as exports for `eval` in a shell: RESUME_STATE is pending, claimed or none.
 
-    Nothing is claimed: that is the job's to do.
+    Nothing is claimed: that is the job's to do. It fails, and RESUME_STATE is unreadable, where the manifest cannot be
+    read.
     """
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "resume-env", cached=cached)
         found = workspace.find_run(run)
         folder, _ = workspace.places(workspace.root(found.root), found.path)
         entries = workspace.manifests(found.root, found.path)
-        entry = next((entry for entry in entries if entry.is_current and entry.state in _GOVERN), None)
-        values = _values(str(folder), entry)
+        problems = workspace.manifest_problems(found.root, found.path)
+        entry = next((entry for entry in entries if entry.is_current and entry.state in UNFINISHED), None)
+        values = _values(str(folder), None if problems else entry)
+        if problems:  # no job starts from it, nor without it
+            code = FAILED
+            values["STATE"] = "unreadable"
+        for problem in problems:
+            say(f"{to_text(str(folder))}: {problem.path} cannot be read: {problem.problem}")
         if as_json:
             print_json({name.lower(): to_text(v) if isinstance(v, str) else v for name, v in values.items()})
         else:

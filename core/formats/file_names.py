@@ -4,7 +4,9 @@ import math
 import re
 
 _NUMBER = re.compile(r"(?:^|[-_.= ])(?P<number>\d+)(?=$|[-_. ])(?!\.\d)")
-_EPOCH = re.compile(r"(?:^|[^a-z])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)
+# No digit before the e: `lr1e-4` is a learning rate. core/resume/client.py has a copy, and a test compares them.
+_EPOCH = re.compile(r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)
+_NO_COUNT = re.compile(r"\d+(?:\.\d+)?e-\d+|\d+\.\d+", re.IGNORECASE)
 _ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")
 _VALUE = r"-?\d{1,12}\.\d{1,12}(?:e[-+]?\d{1,3})?(?![\d.])"
 # Words that end a metric's name. Others before a number (`lr`, `v`, `alpha`) are settings or versions.
@@ -15,7 +17,7 @@ _METRIC = re.compile(
     re.IGNORECASE,
 )
 # Keras' own example is `{epoch:02d}-{val_loss:.2f}`: a number without a word counts behind an epoch only, at the end.
-_UNNAMED = re.compile(rf"(?:^|[-_= ]|(?<!\d)\.|(?<![a-z])e(?:p|poch)?)\d+[-_](?P<value>{_VALUE})$", re.IGNORECASE)
+_UNNAMED = re.compile(rf"(?:^|[-_= ]|(?<!\d)\.|(?<![a-z0-9])e(?:p|poch)?)\d+[-_](?P<value>{_VALUE})$", re.IGNORECASE)
 _LARGEST = 1_000_000_000  # above, and for eight digits that read as a date, a number is a time
 _DATE = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
 
@@ -32,7 +34,7 @@ def number_from_name(name: str) -> int | None:
     """The last whole number that stands by itself in a name: 100 of `model.ckpt-100`, 4 of `cp-0004-0.285.keras`."""
     found = [
         int(match["number"])
-        for match in _NUMBER.finditer(re.sub(r"\d+\.\d+", "", _ENDINGS.sub("", name)))
+        for match in _NUMBER.finditer(_NO_COUNT.sub("", _ENDINGS.sub("", name)))
         if int(match["number"]) < _LARGEST and not _DATE.fullmatch(match["number"])
     ]
     return found[-1] if found else None

@@ -3,7 +3,7 @@
 Pure functions of what the catalog knows. A warning's id stays the same for ever: it is written into manifests.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.decisions.values import moment_text
@@ -41,8 +41,8 @@ TEXTS = {
     ),
     "step-unknown": "The step is not known{why}: the job counts, logs and schedules from where it says itself.",
     "epoch-unknown": (
-        "The epoch is {told}: fit() starts at epoch 0 unless the job passes initial_epoch, and then trains all its "
-        "epochs again."
+        "The epoch is {told}: client.py takes it from the step and steps_per_epoch. Without those fit() starts at "
+        "epoch 0 unless the job passes initial_epoch, and then trains all its epochs again."
     ),
     "other-series": (
         "The run has other series ({names}), which this manifest does not hand over: a job that restores several files "
@@ -82,15 +82,20 @@ class Caution:
     text: str
 
 
-def cautions(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode) -> tuple[Caution, ...]:
-    """Every warning of a mode; `members` are the checkpoints of the run, those of other series among them."""
+def cautions(
+    checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode, going: Collection[str] = ()
+) -> tuple[Caution, ...]:
+    """Every warning of a mode; `members` are the checkpoints of the run, those of other series among them, and `going`
+    the paths of those that a rewind sets aside.
+    """
     found = [
         *(_passed_over(checkpoint, members) if mode is Mode.CONTINUE else ()),
         *_contents(checkpoint),
         *_optimizer(checkpoint),
         *_counters(checkpoint),
     ]
-    found += _surroundings(checkpoint, members, run, mode)
+    staying = [item for item in members if mode is not Mode.REWIND or item.path not in going]
+    found += _surroundings(checkpoint, staying, run, mode)
     return tuple(Caution(id=key, text=TEXTS[key].format(**values)) for key, values in found)
 
 
@@ -169,7 +174,8 @@ def _counters(checkpoint: Checkpoint) -> Found:
 def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode) -> Found:
     if run.status == "live" and mode is not Mode.FORK:
         yield "run-is-live", {"changed": "just now" if run.changed_at is None else f"at {moment_text(run.changed_at)}"}
-    if others := {item.series: item for item in members if item.series != checkpoint.series and item.is_latest}:
+    by_time = sorted(members, key=lambda item: (item.is_latest, item.saved_at))
+    if others := {item.series: item for item in by_time if item.series != checkpoint.series}:
         yield "other-series", {"names": named(tuple(others.values()))}
     if restoring.is_backup(checkpoint):
         yield "backup-pairs", {}

@@ -13,9 +13,11 @@ from typing import Any
 class Claim:
     """A claim's fields as docs/resume.md names them; all None for one that cannot be read.
 
-    `checkpoint` is what the job restored last, relative to the run; `is_finished` holds also for an odd time.
+    `uuid` is a new one each time that a start takes the claim over; `checkpoint` is what the job restored last,
+    relative to the run; `is_finished` holds also for an odd time.
     """
 
+    uuid: str | None = None
     job: str | None = None
     host: str | None = None
     pid: int | None = None
@@ -32,6 +34,7 @@ def read_claim(record: Mapping[str, Any]) -> Claim:
     """A claim from its JSON object."""
     pid = record.get("pid")
     return Claim(
+        uuid=_text(record.get("uuid")),
         job=_text(record.get("job")),
         host=_text(record.get("host")),
         pid=pid if type(pid) is int else None,

@@ -11,6 +11,7 @@ index is opened and cut to nothing where the same prefix is saved again (MergeV2
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import secrets
@@ -24,8 +25,9 @@ from core.decisions.desk import locked
 from core.decisions.places import inside
 from core.errors import BusyError, PlaceError
 from core.fs.atomic import TEMP_END, make_folder, sync_folder, take_group
-from core.fs.names import to_text
+from core.fs.names import from_text, to_text
 from core.resume.errors import NameTakenError, RunNameError
+from core.scan.walk import SKIPPED
 
 MAX_NAME = 200  # bytes: a file system's 255 less what the temp folder's name adds
 _BLOCK = 1 << 20
@@ -33,6 +35,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # What link answers where there are no hard links, or the kernel forbids them for files of others.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+# What rename answers where something came into the new run's place.
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 _SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
 
@@ -46,38 +50,49 @@ class Copied:
 
 
 def require_name(name: str) -> None:
-    """RunNameError for what is no name of a run's folder: one component, not hidden, at most 200 bytes."""
+    """RunNameError for what is no name of a run's folder: one component, not hidden, at most 200 bytes, looked into."""
     if not name or name.startswith(".") or "/" in name or "\0" in name:
         why = "one name, without '/' and NUL, that does not begin with '.'"
     elif len(os.fsencode(name)) > MAX_NAME:
         why = f"at most {MAX_NAME} bytes"
+    elif name in SKIPPED:
+        why = f"none of {', '.join(sorted(SKIPPED))}, which no scan looks into"
     else:
         return
     raise RunNameError(f"{to_text(name)!r} cannot be the name of a run's folder; allowed: {why}.")
 
 
+def free_name(name: str, ending: str, is_taken: Callable[[str], bool]) -> str:
+    """A name, as text, for a new run: another's `name` with an ending, cut so that it is valid, and a number where that
+    is taken; `is_taken` is asked for names as they stand on the disk.
+    """
+    room = MAX_NAME - len("-9999")
+    ending = _cut(ending, room // 2)
+    whole = (_cut(name.lstrip("."), room - len(ending.encode())) + ending).lstrip(".")
+    numbered = (whole if number == 1 else f"{whole}-{number}" for number in itertools.count(1))
+    return next(found for found in numbered if not is_taken(from_text(found)))
+
+
 @contextlib.contextmanager
-def new_run(folder: Path, name: str) -> Iterator[Path]:
-    """A temp folder that becomes `folder/name` at the end, and is removed on an error. Only under the parent's lock.
+def new_run(folder: Path, name: str, start: contextlib.AbstractContextManager[object] | None = None) -> Iterator[Path]:
+    """A temp folder that becomes `folder/name` at the end, and is removed on an error. The parent's lock is held, or
+    `start` takes it: it is entered only until the folder is made and locked, for copies take long.
 
     RunNameError, NameTakenError before and at the end; OSError. `.waypoint` in it is there, and locked.
     """
     require_name(name)
     target = folder / name
-    _require_free(target)
-    _remove_stale(folder, name)
     temp = folder / f".{name}.{secrets.token_hex(8)}{TEMP_END}"
-    make_folder(temp, fsync=False)
-    try:
-        with locked(temp):
-            yield temp
-            _sync_tree(temp)
-            # A rename over a file, a link or a folder with something in it fails by itself.
+    with contextlib.ExitStack() as held:
+        with start or contextlib.nullcontext():
             _require_free(target)
-            os.rename(temp, target)
-    except BaseException:
-        shutil.rmtree(temp, ignore_errors=True)
-        raise
+            _remove_stale(folder, name)
+            make_folder(temp, fsync=False)
+            held.callback(shutil.rmtree, temp, ignore_errors=True)  # finds nothing after the rename
+            held.enter_context(locked(temp))
+        yield temp
+        _sync_tree(temp)
+        _move_in(temp, target)
     sync_folder(folder)
 
 
@@ -146,9 +161,29 @@ def _copy(source: Path, target: Path) -> Iterator[int]:
             os.fsync(new.fileno())
 
 
+def _move_in(temp: Path, target: Path) -> None:
+    """Rename over nothing: one over a file, a link or a folder with something in it fails by itself."""
+    _require_free(target)
+    try:
+        os.rename(temp, target)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        raise _taken(target) from error
+
+
+def _cut(text: str, size: int) -> str:
+    """The first bytes of a text in UTF-8, without a part of a character."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
 def _require_free(target: Path) -> None:
     if os.path.lexists(target):
-        raise NameTakenError(f"{to_text(str(target))} is there already: choose another name. Nothing was written.")
+        raise _taken(target)
+
+
+def _taken(target: Path) -> NameTakenError:
+    return NameTakenError(f"{to_text(str(target))} is there already: choose another name. Nothing was written.")
 
 
 def _remove_stale(folder: Path, name: str) -> None:

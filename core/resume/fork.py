@@ -1,20 +1,21 @@
 """A fork: a new run beside the old one, with a copy of one checkpoint and a manifest that hands it over.
 
 The old run keeps every byte; only its log says that it was forked. The new one appears whole or not at all: it is made
-in a temp folder (`core.resume.copies`). The shards of bundles are shared by hard links, everything else is copied.
+in a temp folder (`core.resume.copies`). The shards of bundles are shared by hard links, everything else is copied. The
+old run's lock is held only to begin with, for a job of it that starts meanwhile waits for it.
 """
 
 import contextlib
 import errno
 import os
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import locked, log
 from core.decisions.places import MANIFEST, decisions_folder, relative_to_run, run_folder, writable_home
-from core.errors import CoreError, ReadOnlyError
+from core.errors import BusyError, CoreError, ReadOnlyError
 from core.formats.state_file import NAME as STATE_NAME
 from core.fs.atomic import write_atomic
 from core.fs.names import from_text, join, to_text
@@ -31,6 +32,7 @@ from core.resume.write import manifest_of, require_accepted
 from core.sizes import size_text
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def fork(  # noqa: PLR0913 - all that is handed over has a name
@@ -65,21 +67,30 @@ def fork(  # noqa: PLR0913 - all that is handed over has a name
     run = join(posixpath.dirname(checkpoint.run), name)
     manifest = manifest_of(checkpoint, proposal, files, run=run, actor=actor, note=note, now=now, overrides=overrides)
     about = {"manifest": manifest.id, "checkpoint": manifest.checkpoint.path, "to": manifest.run}
-    with locked(home):
-        log(home, actor=manifest.created_by, event="fork", now=now, about=about)
-        try:
-            with new_run(folder.parent, name) as temp:
-                manifest = _fill(temp, folder, checkpoint, manifest, watch)
-                if checkpoint.format in NAMEABLE:
-                    _write_state(temp, checkpoint)
-                origin = {"manifest": manifest.id, "from": to_text(checkpoint.run), "checkpoint": about["checkpoint"]}
-                log(temp, actor=manifest.created_by, event="forked", now=now, about=origin)
-                write_atomic(temp / MANIFEST, to_json(manifest).encode())
-        except (OSError, CoreError) as error:
-            with contextlib.suppress(OSError):  # a full disk takes no line either
-                log(home, actor=actor, event="fork failed", now=now, about={**about, "error": str(error)})
-            raise _clear(error, folder.parent) from error
+    try:
+        with new_run(folder.parent, name, _logged(home, "fork", actor=actor, now=now, about=about)) as temp:
+            manifest = _fill(temp, folder, checkpoint, manifest, watch)
+            if checkpoint.format in NAMEABLE:
+                _write_state(temp, checkpoint)
+            origin = {"manifest": manifest.id, "from": to_text(checkpoint.run), "checkpoint": about["checkpoint"]}
+            log(temp, actor=manifest.created_by, event="forked", now=now, about=origin)
+            write_atomic(temp / MANIFEST, to_json(manifest).encode())
+    except BusyError:
+        raise
+    except (OSError, CoreError) as error:
+        failed = {**about, "error": str(error)}
+        with contextlib.suppress(OSError, BusyError), _logged(home, "fork failed", actor=actor, now=now, about=failed):
+            pass  # a full disk takes no line either
+        raise _clear(error, folder.parent) from error
     return manifest, folder.parent / name / MANIFEST
+
+
+@contextlib.contextmanager
+def _logged(home: Path, event: str, *, actor: str, now: datetime, about: Mapping[str, object]) -> Iterator[None]:
+    """Hold the lock of the old run, with a line in its log."""
+    with locked(home):
+        log(home, actor=actor, event=event, now=now, about=about)
+        yield
 
 
 def _fill(
@@ -133,6 +144,6 @@ def _clear(error: OSError | CoreError, parent: Path) -> Exception:
     """An error of the system as one that says what it means for a fork."""
     if isinstance(error, OSError) and error.errno in _FULL:
         return NoRoomError(f"{to_text(str(parent))} was full before the copy was whole; it was removed. Make room.")
-    if isinstance(error, PermissionError):
+    if isinstance(error, OSError) and error.errno in _READ_ONLY:
         return ReadOnlyError(f"{to_text(str(parent))} cannot be written ({error.strerror}): no run can lie there.")
     return error

@@ -1,7 +1,8 @@
 """What became of the manifests of a run: read, withdrawn, reinstated. States are derived, never written into them.
 
 pending: nobody took it. claimed: a job did (`.waypoint/claims/<id>.claim`). finished: the claim has a `finished_at`.
-withdrawn: a person took it back (`.waypoint/withdrawn/<id>.json`). superseded: another one replaced it.
+withdrawn: a person took it back (`.waypoint/withdrawn/<id>.json`), a claimed one by naming its claim, so that whoever
+takes it over meanwhile keeps it. superseded: another one replaced it.
 """
 
 import json
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from core.decisions.desk import hidden_folder, locked, log
+from core.decisions.lease import is_leased
 from core.decisions.places import HIDDEN, MANIFEST, read_small, writable_home
 from core.decisions.values import moment_text
 from core.errors import NotFoundError, PlaceError
 from core.fs.atomic import sync_folder, write_atomic
+from core.fs.local import LocalStorage
 from core.fs.names import to_text
 from core.model import Problem
 from core.resume.claims import Claim, read_claim
@@ -39,6 +42,9 @@ class ManifestState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+UNFINISHED = frozenset({ManifestState.PENDING, ManifestState.CLAIMED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestEntry:
     """One manifest, where its file lies and what became of it.
@@ -57,9 +63,9 @@ class ManifestEntry:
     @property
     def needs_checkpoint(self) -> bool:
         """Whether a job may still restore what it names: pending, or claimed (even if replaced) and unfinished."""
-        if self.claim is None:
-            return self.state is ManifestState.PENDING
-        return self.state is not ManifestState.FINISHED
+        if self.state is ManifestState.SUPERSEDED:
+            return self.claim is not None
+        return self.state in UNFINISHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +103,48 @@ def read_manifests(run_folder: Path, decisions: Path | None = None) -> Manifests
 
 
 def withdraw(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> None:
-    """Take a pending manifest back; jobs leave it alone from then on. StateError for any other state."""
+    """Take a manifest back that is pending, or claimed by a job that lives no more; jobs leave it alone from then on.
+
+    StateError for any other state, and while a job lives in the run.
+    """
     home = writable_home(run_folder, decisions)
     with locked(home):
-        _require(run_folder, manifest_id, ManifestState.PENDING, decisions)
-        log(home, actor=actor, event="withdraw manifest", now=now, about={"manifest": manifest_id})
-        record = {"manifest": manifest_id, "actor": actor, "at": moment_text(now)}
-        write_atomic(
-            hidden_folder(home, WITHDRAWN) / f"{manifest_id}.json", json.dumps(record, indent=2).encode() + b"\n"
+        withdraw_held(home, run_folder, manifest_id, actor=actor, now=now, decisions=decisions)
+
+
+def withdraw_held(
+    home: Path, run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None
+) -> None:
+    """The same for the one that holds the lock of `home`, where the record is written."""
+    entry = _require(run_folder, manifest_id, UNFINISHED, decisions)
+    about: dict[str, str] = {"manifest": manifest_id}
+    if entry.claim is not None:
+        _require_no_job(run_folder, decisions, entry.claim)
+        if entry.claim.uuid is None:
+            raise StateError(
+                f"The claim of manifest {manifest_id} cannot be understood, so it cannot be withdrawn: hand a "
+                "checkpoint over again, which replaces it."
+            )
+        about["claim"] = entry.claim.uuid
+    log(home, actor=actor, event="withdraw manifest", now=now, about=about)
+    record = {**about, "actor": actor, "at": moment_text(now)}
+    write_atomic(hidden_folder(home, WITHDRAWN) / f"{manifest_id}.json", json.dumps(record, indent=2).encode() + b"\n")
+
+
+def _require_no_job(run_folder: Path, decisions: Path | None, claim: Claim) -> None:
+    now_ns = LocalStorage(str(run_folder)).now_ns()
+    if any(is_leased(home, now_ns) for home in (run_folder, decisions) if home is not None):
+        raise StateError(
+            f"A job ({claim.job or 'without a name'}) lives in this run and follows the manifest: end it first. One "
+            "that was killed elsewhere counts as living for two minutes."
         )
 
 
 def reinstate(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> None:
-    """Undo `withdraw`: the manifest is pending again. StateError if it is not withdrawn or was replaced since."""
+    """Undo `withdraw`: the manifest is pending or claimed again. StateError if it is not withdrawn or was replaced."""
     home = writable_home(run_folder, decisions)
     with locked(home):
-        entry = _require(run_folder, manifest_id, ManifestState.WITHDRAWN, decisions)
+        entry = _require(run_folder, manifest_id, frozenset({ManifestState.WITHDRAWN}), decisions)
         if not entry.is_current:
             raise StateError(f"Manifest {manifest_id} was replaced since: hand its checkpoint over again.")
         log(home, actor=actor, event="reinstate manifest", now=now, about={"manifest": manifest_id})
@@ -123,12 +155,15 @@ def reinstate(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, 
                 sync_folder(record.parent)
 
 
-def _require(run_folder: Path, manifest_id: str, needed: ManifestState, decisions: Path | None) -> ManifestEntry:
-    """A manifest of the run in the state that an action needs; the id may come from anywhere."""
+def _require(
+    run_folder: Path, manifest_id: str, needed: frozenset[ManifestState], decisions: Path | None
+) -> ManifestEntry:
+    """A manifest of the run in a state that an action needs; the id may come from anywhere."""
     for entry in read_manifests(run_folder, decisions).entries:
         if entry.manifest.id == manifest_id:
-            if entry.state is not needed:
-                raise StateError(f"Manifest {manifest_id} is {entry.state.value}, not {needed.value}.")
+            if entry.state not in needed:
+                allowed = " or ".join(state.value for state in ManifestState if state in needed)
+                raise StateError(f"Manifest {manifest_id} is {entry.state.value}, not {allowed}.")
             return entry
     raise NotFoundError(f"No manifest {manifest_id!r} in this run.")
 
@@ -141,15 +176,20 @@ def _entry(
     withdrawal = _record(homes, f"{WITHDRAWN}/{manifest.id}.json", problems)
     if claim is not None and claim.is_finished:
         state = ManifestState.FINISHED
-    elif claim is not None and is_current:
-        state = ManifestState.CLAIMED  # also if withdrawn: the job was faster
-    elif withdrawal is not None and claim is None:
+    elif withdrawal is not None and _holds(withdrawal, claim):
         state = ManifestState.WITHDRAWN
+    elif claim is not None and is_current:
+        state = ManifestState.CLAIMED
     else:
         state = ManifestState.PENDING if is_current else ManifestState.SUPERSEDED
     return ManifestEntry(
         manifest=manifest, path=path, state=state, is_current=is_current, claim=claim, withdrawal=withdrawal
     )
+
+
+def _holds(withdrawal: Mapping[str, Any], claim: Claim | None) -> bool:
+    """Whether a withdrawal stands: nobody claimed, or it names the claim. Else a job was faster."""
+    return claim is None or (claim.uuid is not None and withdrawal.get("claim") == claim.uuid)
 
 
 def _kept(home: Path, problems: list[Problem]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from core.fs.names import from_text, join, to_text
 from core.model import Checkpoint, Run
 from core.resume import restoring
 from core.resume.cautions import name, named, newer, reasons
-from core.resume.copies import MAX_NAME
+from core.resume.copies import free_name
 from core.resume.manifest import Mode
 from core.scan.series import COPIED_WITHIN_NS, times_are_useless
 from core.sizes import size_text
@@ -38,9 +38,16 @@ class Outlook:
 
 
 def outlooks(
-    checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, taken: Collection[str] = ()
+    checkpoint: Checkpoint,
+    members: Sequence[Checkpoint],
+    run: Run,
+    taken: Collection[str] = (),
+    *,
+    is_writable: bool = True,
 ) -> tuple[Outlook, Outlook, Outlook]:
-    """Continue, rewind and fork, in this order; `members` as for `propose`, `taken` as for `fork_name`."""
+    """Continue, rewind and fork, in this order; `members` as for `propose`, `taken` as for `fork_name`. Where the run's
+    folder is not `is_writable` the job may run as somebody who can write there.
+    """
     asides = set_aside(checkpoint, members)
     later = [item for item in newer(checkpoint, members) if item.restorable]
     new = to_text(join(posixpath.dirname(run.path), from_text(fork_name(checkpoint, taken))))
@@ -48,7 +55,7 @@ def outlooks(
     cannot: dict[Mode, str] = {}
     does = {
         Mode.CONTINUE: "Goes on from the latest; nothing is moved.",
-        Mode.REWIND: _rewound(asides),
+        Mode.REWIND: " ".join([_rewound(asides), *_needed(is_writable=is_writable)]),
         Mode.FORK: f"The new run {new} gets a copy; {stays}, byte for byte.",
     }
     if not checkpoint.restorable:
@@ -102,12 +109,8 @@ def fork_name(checkpoint: Checkpoint, taken: Collection[str] = ()) -> str:
     """A name, as text, for a fork's folder beside the run that is none of those taken (as they stand on the disk)."""
     step = checkpoint.facts.step
     start = name(checkpoint) if step is None else str(step.value)
-    whole = f"{posixpath.basename(to_text(checkpoint.run))}-from-{_UNUSUAL.sub('-', start)}".lstrip(".")
-    whole = whole.encode()[: MAX_NAME - len("-9999")].decode(errors="ignore")
-    number, free = 2, whole
-    while from_text(free) in taken:
-        number, free = number + 1, f"{whole}-{number}"
-    return free
+    ending = f"-from-{_UNUSUAL.sub('-', start)}"
+    return free_name(posixpath.basename(to_text(checkpoint.run)), ending, lambda found: found in taken)
 
 
 def _comes_after(
@@ -137,27 +140,30 @@ def _pace(item: Checkpoint, members: Sequence[Checkpoint]) -> timedelta | None:
     return min((gap for gap in gaps if gap > timedelta()), default=None)
 
 
+def _needed(*, is_writable: bool) -> Iterator[str]:
+    """What a rewind needs of the job and its surroundings."""
+    if not is_writable:
+        yield "The job must be able to write in the run's folder, which cannot be written from here."
+
+
 def _rewound(asides: Sequence[Aside]) -> str:
+    """The sentence of a rewind: what goes, the checkpoints and BackupAndRestore's data each with their bytes."""
+    backups = [aside.checkpoint for aside in asides if restoring.is_backup(aside.checkpoint)]
     items = [aside.checkpoint for aside in asides if not restoring.is_backup(aside.checkpoint)]
-    size = size_text(sum(aside.checkpoint.bytes for aside in asides))
-    backup = "BackupAndRestore's data" if len(items) < len(asides) else ""
+    subjects = [_counted(items)] if items else []
+    if backups:
+        size = size_text(sum(item.bytes for item in backups))
+        subjects.append(f"BackupAndRestore's data ({size}){'' if items else ', which would override it,'}")
+    are = "are" if len(subjects) > 1 or len(items) > 1 else "is"
+    return f"{' and '.join(subjects)} {are} set aside when the job claims it, and can be brought back."
+
+
+def _counted(items: Sequence[Checkpoint]) -> str:
+    size = size_text(sum(item.bytes for item in items))
     count = f"{len(items):,} checkpoint{'s' if len(items) != 1 else ''}"
-    parts = list(_parts(items, count, size, backup))
-    are = "are" if len(parts) > 1 or len(items) > 1 else "is"
-    return f"{' and '.join(parts)} {are} set aside when the job claims it, and can be brought back."
-
-
-def _parts(items: Sequence[Checkpoint], count: str, size: str, backup: str) -> Iterator[str]:
-    """The subjects of the sentence."""
-    if not items:
-        yield f"{backup} ({size}), which would override it,"
-        return
     steps = sorted(item.facts.step.value for item in items if item.facts.step is not None)
     if len(steps) < len(items):
-        yield f"{count} ({size})"
-    elif steps[0] == steps[-1]:
-        yield f"Step {steps[0]:,} ({count}, {size})"
-    else:
-        yield f"Steps {steps[0]:,}–{steps[-1]:,} ({count}, {size})"
-    if backup:
-        yield backup
+        return f"{count} ({size})"
+    if steps[0] == steps[-1]:
+        return f"Step {steps[0]:,} ({count}, {size})"
+    return f"Steps {steps[0]:,}–{steps[-1]:,} ({count}, {size})"

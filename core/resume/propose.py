@@ -18,7 +18,8 @@ class Proposal:
     """What `write_manifest` or `fork` would hand over about the checkpoint at `path`, made at `made_at`.
 
     `outlooks` are all modes, `mode` the one that this is about; `asides` is what a rewind sets aside of the files that
-    were known, the newest of which bears the time `known_ns`. `fork_name` is a name for a fork, as text.
+    were known, the newest of which bears the time `known_ns`, and `stays` are the other checkpoints that were known.
+    `fork_name` is a name for a fork, as text.
     """
 
     root: str
@@ -30,6 +31,7 @@ class Proposal:
     warnings: tuple[Caution, ...]
     outlooks: tuple[Outlook, Outlook, Outlook]
     asides: tuple[Aside, ...]
+    stays: tuple[Checkpoint, ...]
     known_ns: int
     fork_name: str
     is_live: bool
@@ -47,13 +49,17 @@ def propose(
     mode: Mode | None = None,
     *,
     taken: Collection[str] = (),
+    is_writable: bool = True,
 ) -> Proposal:
     """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series. Without a
-    mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have.
+    mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have;
+    `is_writable` tells whether the run's folder can be written here.
 
     Also for a checkpoint that cannot be restored, and a mode that is not possible: nothing writes those.
     """
-    looks, asides = outlooks(checkpoint, members, run, taken), set_aside(checkpoint, members)
+    looks = outlooks(checkpoint, members, run, taken, is_writable=is_writable)
+    asides = set_aside(checkpoint, members)
+    going = frozenset(aside.checkpoint.path for aside in asides)
     mode = mode or proposed(looks, asides, run)
     step = checkpoint.facts.step
     restore = Restore(
@@ -72,9 +78,10 @@ def propose(
         checks=tuple(
             Check(name=name, ok=ok, detail=detail) for name, ok, detail in _checks(checkpoint, members, restore)
         ),
-        warnings=cautions(checkpoint, members, run, mode),
+        warnings=cautions(checkpoint, members, run, mode, going),
         outlooks=looks,
         asides=asides,
+        stays=tuple(item for item in members if item.path not in going),
         known_ns=max((file.mtime_ns for item in (*members, checkpoint) for file in item.files), default=0),
         fork_name=fork_name(checkpoint, taken),
         is_live=run.status == "live",

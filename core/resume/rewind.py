@@ -2,11 +2,11 @@
 
 `<home>/.waypoint/rewound/<manifest id>.plan.json` is whole on the disk before its manifest is. It holds what was known
 when somebody chose. `since_ns` is the time of the newest file that was known then: a checkpoint with a newer file was
-saved later, and the job sets it aside too.
+saved later, and the job sets it aside too, but for what `stays` names and what lies in an inner run.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path as DiskPath
 from typing import Annotated, Literal
 
@@ -48,19 +48,31 @@ class PlanItem(_Part):
 
 
 class RewindPlan(_Part):
-    """The whole document; `since_ns` is a time since the epoch."""
+    """The whole document; `since_ns` is a time since the epoch. `stays` are the checkpoints that were known and are not
+    planned, `inner` the folders of runs inside this one; text, relative to the run.
+    """
 
     version: Version
     manifest: Id
     since_ns: Count
     items: tuple[PlanItem, ...]
+    stays: tuple[Place, ...]
+    inner: tuple[Path, ...]
 
 
 def make_plan(
-    folder: DiskPath, manifest_id: str, checkpoint: Checkpoint, asides: Sequence[Aside], known_ns: int
+    folder: DiskPath,
+    manifest_id: str,
+    checkpoint: Checkpoint,
+    asides: Sequence[Aside],
+    known_ns: int,
+    *,
+    stays: Sequence[Checkpoint],
+    inner: Collection[str] = (),
 ) -> RewindPlan:
     """What goes when a job claims this manifest; BackupAndRestore's files are looked for in `folder`, the run's.
-    `known_ns` is the time of the newest file of the run that is known.
+    `known_ns` is the time of the newest file of the run that is known, `stays` are the checkpoints that are known and
+    do not go, `inner` the folders of other runs inside this one, relative to it.
     """
     items = [_item(aside) for aside in asides]
     named = {path for item in items for path in item.files}
@@ -68,7 +80,14 @@ def make_plan(
     backups = {aside.checkpoint.folder: aside for aside in asides if restoring.is_backup(aside.checkpoint)}
     items += [item for aside in backups.values() for item in _beside(folder, aside) if item.path not in named | picked]
     since_ns = max(0, min(known_ns, time.time_ns()))  # a file from the future would hide all that comes later
-    return RewindPlan(version=VERSION, manifest=manifest_id, since_ns=since_ns, items=tuple(items))
+    return RewindPlan(
+        version=VERSION,
+        manifest=manifest_id,
+        since_ns=since_ns,
+        items=tuple(items),
+        stays=tuple(sorted(to_text(relative_to_run(item.path, item.run)) for item in stays)),
+        inner=tuple(sorted(map(to_text, inner))),
+    )
 
 
 def write_plan(home: DiskPath, plan: RewindPlan) -> DiskPath:

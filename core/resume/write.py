@@ -7,7 +7,7 @@ the old one or the new one, and never one that rewinds without its plan.
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -53,9 +53,11 @@ def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
     overrides: Mapping[str, Scalar] | None = None,
     confirm: str = "",
     decisions_dir: Path | None = None,
+    inner: Collection[str] = (),
 ) -> tuple[Manifest, Path]:
     """Hand a checkpoint over in its own run: the manifest and where it was written. `accepted` are the ids of accepted
-    warnings, `confirm` the run's path as text, which the rewind of a live run needs.
+    warnings, `confirm` the run's path as text, which the rewind of a live run needs, `inner` the runs inside this one,
+    relative to it, which a rewind leaves alone.
 
     Raises NotRestorableError with the reasons, NotAcceptedError with every warning left, ModeError, ConfirmError,
     ChangedError naming files that are not what was indexed, ReadOnlyError, BusyError, PlaceError, ManifestError (actor
@@ -67,7 +69,7 @@ def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
     folder = run_folder(root_path, checkpoint.run)
     decisions = decisions_folder(decisions_dir, checkpoint.root, checkpoint.run) if decisions_dir else None
     if proposal.mode is Mode.REWIND:
-        _require_confirmed(folder, checkpoint, proposal, confirm)
+        _require_confirmed(folder, decisions, proposal, checkpoint.run, confirm)
     require_unchanged(folder, checkpoint)
     files = listed_files(folder, checkpoint)
     home = writable_home(folder, decisions)
@@ -78,7 +80,9 @@ def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
                 checkpoint, proposal, files, run=checkpoint.run, actor=actor, note=note, now=now, overrides=overrides
             )
             if manifest.mode is Mode.REWIND:
-                plan = make_plan(folder, manifest.id, checkpoint, proposal.asides, proposal.known_ns)
+                asides, known_ns = proposal.asides, proposal.known_ns
+                stays = proposal.stays
+                plan = make_plan(folder, manifest.id, checkpoint, asides, known_ns, stays=stays, inner=inner)
                 about = {"manifest": manifest.id, "items": [item.path for item in plan.items]}
                 log(home, actor=manifest.created_by, event="plan rewind", now=now, about=about)
                 write_plan(home, plan)
@@ -124,10 +128,10 @@ def require_accepted(checkpoint: Checkpoint, proposal: Proposal, accepted: Seque
         raise NotAcceptedError("\n  ".join([f"Not accepted for {name}:", *lines]))
 
 
-def _require_confirmed(folder: Path, checkpoint: Checkpoint, proposal: Proposal, confirm: str) -> None:
-    run = to_text(checkpoint.run)
-    is_live = proposal.is_live or is_leased(folder, LocalStorage(str(folder)).now_ns())
-    if is_live and confirm != run:
+def _require_confirmed(folder: Path, decisions: Path | None, proposal: Proposal, path: str, confirm: str) -> None:
+    run, now_ns = to_text(path), LocalStorage(str(folder)).now_ns()
+    is_leased_now = any(is_leased(home, now_ns) for home in (folder, decisions) if home is not None)
+    if (proposal.is_live or is_leased_now) and confirm != run:
         raise ConfirmError(
             f"The run {run!r} is live: a rewind would take checkpoints from under its job. Make sure that it has ended,"
             f" and confirm with the run's name {run!r}, not {confirm!r}."

@@ -2,7 +2,6 @@
 with state files that list what the old ones listed of it. The batch stays as it is, until it is purged.
 """
 
-import itertools
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,7 +19,7 @@ from core.mend.propose import in_order, state_text
 from core.mend.records import Site
 from core.mend.standing import LIMIT, stand
 from core.model import Format, Problem
-from core.resume.copies import copy_files, is_shard, new_run
+from core.resume.copies import copy_files, free_name, is_shard, new_run
 from core.storage.acting import can_write
 from core.storage.journal import FILES, Journal, JournalItem, short_id
 from core.storage.moves import is_same, lies
@@ -37,11 +36,12 @@ class _State(NamedTuple):
 
 def offered_run(site: Site, journal: Journal) -> str:
     """The run, relative to the root as text, as which a rewind could come back: a name beside its own that is free."""
-    for number in itertools.count(1):
-        name = f"{site.run}-rewound-{short_id(journal.id)}{'' if number == 1 else f'-{number}'}"
-        if not os.path.lexists(os.path.join(site.root_path, name)):
-            return to_text(name)
-    raise AssertionError
+    parent, _, name = site.run.rpartition("/")
+    place = os.path.join(site.root_path, parent)
+    free = free_name(
+        to_text(name), f"-rewound-{short_id(journal.id)}", lambda found: os.path.lexists(os.path.join(place, found))
+    )
+    return to_text(join(parent, from_text(free)))
 
 
 def comes_as(run: str, files: int, *, is_done: bool) -> str:

@@ -17,17 +17,24 @@ from core.storage.moves import lies, put_back
 from core.storage.rewrites import Restored, restore_state
 from core.storage.room import give_room
 
+# What is told where `Returned.withdrawn` holds.
+WITHDRAWN = (
+    "The rewind's manifest was withdrawn: a job that is started now goes on from the newest checkpoint, not the pick."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
     """What came back: the journal as it stands now, how many files are back, and what is not as it was. `new_run` is
-    the run, relative to the root, as which they came back; None where they are in their places.
+    the run, relative to the root, as which they came back; None where they are in their places. `withdrawn`: the
+    rewind's manifest was withdrawn, so that no job goes back to its pick.
     """
 
     journal: Journal
     files: int
     problems: tuple[Problem, ...]
     new_run: str | None = None
+    withdrawn: bool = False
 
 
 def bring_back(ground: Ground, batch: Path, journal: Journal) -> Returned:

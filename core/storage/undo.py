@@ -1,11 +1,12 @@
 """Undoing a batch: its files, their names and times and the state files come back. Nothing that came since is written
 over: such a place is a conflict, for which another folder is offered. A job that went on from an older checkpoint uses
-the names of the newer ones again: a rewind that has conflicts is offered as a new run.
+the names of the newer ones again: a rewind that has conflicts is offered as a new run. Where a rewind's files come back
+to their places its manifest is withdrawn first, or the job's next start would go back to its pick and write over them.
 """
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from core.decisions.desk import log
 from core.errors import CoreError
 from core.fs.names import join, to_text
+from core.resume.history import UNFINISHED, read_manifests, withdraw_held
 from core.storage.acting import StageError, acting, find, require_writable
 from core.storage.comeback import come_as_run, comes_as, offered_run
 from core.storage.journal import Act, Journal, JournalItem, JournalKind, Stage, printable, short_id
@@ -78,7 +80,8 @@ def undo(
 ) -> Returned:
     """Undo a batch, named by its id or the last digits of it. A rewind that its job left half-done is taken back.
 
-    Raises ConflictError, StageError (undone or purged already), NotFoundError, BusyError, ReadOnlyError, PlaceError.
+    Raises ConflictError, StageError (undone or purged already), StateError (half-done, and a job lives), NotFoundError,
+    BusyError, ReadOnlyError, PlaceError.
     """
     run = ground.site.folder
     with acting(ground.site):
@@ -105,13 +108,24 @@ def undo(
             return come_as_run(ground.site, place, journal, actor=actor, now=now)
         require_writable(place, journal)
         offered = {one.path: one.offered for one in conflicts}
+        withdrawn = is_rewind and not has_job and _withdraw(ground, journal, actor=actor, now=now)
         items = tuple(item.model_copy(update={"elsewhere": offered.get(item.path)}) for item in journal.items)
         about = {"batch": journal.id, "items": [item.path for item in items], "elsewhere": offered}
         log(run, actor=actor, event=f"undo {journal.kind.value}", now=now, about=about)
         begun = journal.model_copy(update={"items": items, "undo": Act(by=printable(actor), at=now)})
-        if journal.is_jobs:  # all of it never came to be; a kill leaves it as it was, for its job or another undo
-            return bring_back(ground, place, begun)
-        return bring_back(ground, place, write_journal(place, begun.model_copy(update={"stage": Stage.UNDOING})))
+        if not journal.is_jobs:  # else all of it never came to be: a kill leaves it as it was, for another undo
+            begun = write_journal(place, begun.model_copy(update={"stage": Stage.UNDOING}))
+        return replace(bring_back(ground, place, begun), withdrawn=withdrawn)
+
+
+def _withdraw(ground: Ground, journal: Journal, *, actor: str, now: datetime) -> bool:
+    """Withdraw a rewind's manifest if a job would still follow it; whether that was needed. Under the run's lock."""
+    folder, decisions = ground.site.folder, ground.site.decisions
+    entries = (one for one in read_manifests(folder, decisions).entries if one.manifest.id == journal.id)
+    if not any(one.is_current and one.state in UNFINISHED for one in entries):
+        return False
+    withdraw_held(folder, folder, journal.id, actor=actor, now=now, decisions=decisions)
+    return True
 
 
 def _conflicts(run: Path, batch: Path, journal: Journal, *, has_job: bool) -> Iterator[Conflict]:
