@@ -204,6 +204,16 @@ class Workspace:
         found = read_manifests(*self.places(self.root(root_id), run))
         return tuple(problem for problem in found.problems if problem.path == MANIFEST)
 
+    def unreadable_manifests(self) -> tuple[tuple[str, str, Problem], ...]:
+        """What `manifest_problems` says of every run that has one in place, with its root and run."""
+        found: list[tuple[str, str, Problem]] = []
+        for run in self.runs():
+            with contextlib.suppress(PlaceError):
+                homes = self.places(self.root(run.root), run.path)
+                if any(os.path.lexists(home / MANIFEST) for home in homes if home is not None):
+                    found += [(run.root, run.path, problem) for problem in self.manifest_problems(run.root, run.path)]
+        return tuple(found)
+
     def heartbeat(self, root_id: str, run: str) -> Heartbeat | None:
         """Whether a job lives in a run, by its lease and the disk's clock; read from disk now."""
         root = self.root(root_id)

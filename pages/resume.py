@@ -8,6 +8,7 @@ from core.errors import CoreError
 from core.resume.history import ManifestState
 from pages._shared import frame, job_code, links, manifest_cards, manifests, reads, service
 from pages._shared.manifests import Placed
+from pages._shared.text import md
 
 LATER = (
     (ManifestState.FINISHED, "The job that took these is done."),
@@ -71,6 +72,12 @@ if not everything:
         "written that the training job reads.",
     )
     st.page_link(links.RUNS, label="Choose a run", icon=":material/folder_open:")
+for _root, run, problem in service.workspace().unreadable_manifests():
+    st.error(
+        f"The manifest of run {md(links.run_name(run))} cannot be read, so no job starts there: {md(problem.problem)} "
+        "Hand a checkpoint over again; the unreadable one is kept.",
+        icon=":material/error:",
+    )
 live(shown, known(), is_any=bool(everything))
 for state in OPEN:
     if more := of(everything, state)[CARDS:]:

@@ -417,3 +417,19 @@ def test_a_learning_rate_that_no_job_takes_is_refused(runs: Path, monkeypatch: p
     app.text_area(key="overrides").set_value("learning_rate = -1").run()
     assert "is no learning_rate; allowed: a number from 0 on." in plain(app.error[0].value)
     assert app.button(key="resume_confirm").disabled
+
+
+def test_a_manifest_that_cannot_be_read_is_said_with_its_run_and_replaced_by_the_next(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    (runs / "five" / "resume_manifest.json").write_text('{"version": 2}')
+    show(app, "resume.py")
+    (told,) = (plain(item.value) for item in app.error)
+    assert told.startswith("The manifest of run five cannot be read, so no job starts there: ")
+    assert "version" in told
+    hand_over(runs, 5)
+    show(app, "resume.py")
+    assert len(app.error) == 0
+    assert [item.value for item in app.subheader] == ["Pending"]
+    assert list((runs / "five/.waypoint/manifests").glob("unreadable-*.json"))
