@@ -334,17 +334,18 @@ def _process_named(pid: int) -> str | None:
         return None
 
 
-def _is_gone(lease: Mapping[str, Any]) -> bool:
-    """Whether the process of a lease has surely ended: it was one of this boot and namespace, and is no more."""
-    return _state_of(lease) is False
-
-
-def _state_of(lease: Mapping[str, Any]) -> bool | None:
+def _lives(lease: Mapping[str, Any]) -> bool | None:
     """Whether the process of a lease lives; None where that cannot be known from here."""
     theirs, own = str(lease.get("process") or "").split("/"), (_process() or "").split("/")
     if len(theirs) != 4 or theirs[:2] != own[:2] or not re.fullmatch(r"[0-9]{1,9}", theirs[2]):
         return None
-    return bool(_process_named(int(theirs[2])) == lease["process"])
+    found = _process_named(int(theirs[2]))
+    if found is None:
+        with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(PermissionError):  # somebody else's
+                os.kill(int(theirs[2]), 0)
+            return None  # it lives, and /proc does not show it
+    return bool(found == lease["process"])
 
 
 def _cluster() -> tuple[str | None, str, int, int]:
@@ -475,7 +476,7 @@ class _Lease:
 
     def _may_follow(self, holder: Mapping[str, Any]) -> bool:
         """Whether this start may take a young lease: its process has ended, is this one, or was the job's of before."""
-        lives = _state_of(holder)
+        lives = _lives(holder)
         if lives is None:
             return bool(holder.get("job") == self.job)
         return not lives or holder["process"] == _process()
