@@ -6,7 +6,6 @@ Pure functions of what the catalog knows. A warning's id stays the same for ever
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.decisions.values import moment_text
 from core.fs.names import natural_key, to_text
 from core.model import Checkpoint, Contents, Format, Run, Severity
 from core.resume import restoring
@@ -173,7 +172,8 @@ def _counters(checkpoint: Checkpoint) -> Found:
 
 def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode) -> Found:
     if run.status == "live" and mode is not Mode.FORK:
-        yield "run-is-live", {"changed": "just now" if run.changed_at is None else f"at {moment_text(run.changed_at)}"}
+        at = run.changed_at
+        yield "run-is-live", {"changed": "just now" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"}
     by_time = sorted(members, key=lambda item: (item.is_latest, item.saved_at))
     if others := {item.series: item for item in by_time if item.series != checkpoint.series}:
         yield "other-series", {"names": named(tuple(others.values()))}
