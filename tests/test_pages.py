@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from core.fs.names import short_id
 from core.model import Role, Variable
 from core.resume.cautions import TEXTS
-from core.resume.manifest import RestoreApi
+from core.resume.manifest import Mode, RestoreApi
 from pages._shared import findings, frame, manifests, service
 from pages._shared.snippets import restore_code
 from pages._shared.tables import OPEN, PAGE_ROWS
@@ -381,11 +381,14 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
     app = open_on(monkeypatch, runs)
     workspace = service.workspace()
     root = short_id(str(runs))
-    for path in ("mnist-cnn/checkpoints/ckpt-9", "mnist-cnn/checkpoints/ckpt-10"):
+    for number, mode in ((9, Mode.REWIND), (10, Mode.CONTINUE)):
+        path = f"mnist-cnn/checkpoints/ckpt-{number}"
         checkpoint = workspace.reader.checkpoint(root, path)
-        proposal = workspace.propose(checkpoint)
+        proposal = workspace.propose(checkpoint, mode)
         accepted = [caution.id for caution in proposal.warnings]
-        manifest, file = workspace.resume(checkpoint, proposal, note=f"<b>{path}</b>", accepted=accepted)
+        manifest, file = workspace.resume(
+            checkpoint, proposal, note=f"<b>{path}</b>", accepted=accepted, confirm="mnist-cnn"
+        )
     show(app, "resume.py")
     app.session_state[f"code-{manifest.id}"] = True
     app.run()

@@ -132,7 +132,7 @@ def test_backup_and_restore_is_stopped_before_it_trains_what_was_not_picked(jobs
     workspace = hand_over("epoch-2.keras")  # the backup is of the third epoch
     stopped = jobs.train("backup", goes_on=True, backup=True)
     assert "Something restored over models/epoch-2.keras after resume() loaded it." in stopped["error"]
-    assert "take it out of this job (or delete its folder), and start again" in stopped["error"]
+    assert "take it out of this job, or hand the checkpoint over as a rewind" in stopped["error"]
     assert stopped["steps"] == []
     assert state(workspace) is ManifestState.CLAIMED
     without = jobs.train("backup", goes_on=True)
