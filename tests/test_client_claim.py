@@ -355,11 +355,12 @@ def test_a_second_process_of_the_same_job_is_kept_out_while_the_first_lives(
 
 def test_what_was_saved_after_the_hand_over_stops_the_job_before_it_claims(run: Path) -> None:
     made = (run / "resume_manifest.json").stat().st_mtime
-    for end_of_name in ("index", "data-00000-of-00001"):
-        path = run / "ckpts" / f"ckpt-8.{end_of_name}"
-        path.write_bytes(b"later")
-        os.utime(path, (made + 1, made + 1))
-    with pytest.raises(client.ResumeError, match=r"ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
+    for name in ("ckpt-6", "ckpt-8"):  # an older one that somebody touched, and a later one
+        for end_of_name in ("index", "data-00000-of-00001"):
+            path = run / "ckpts" / f"{name}.{end_of_name}"
+            path.write_bytes(b"later")
+            os.utime(path, (made + 1, made + 1))
+    with pytest.raises(client.ResumeError, match=r"^ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
         client.decide(run)
     assert state(run) is ManifestState.PENDING
 

@@ -329,6 +329,32 @@ def test_a_manifest_that_was_replaced_after_the_claim_moves_nothing(case: Case) 
     assert tree(case.folder) == before
 
 
+@pytest.mark.parametrize("stage", ["moving", "undoing"])
+def test_no_job_starts_beside_a_half_done_rewind_that_it_does_not_complete(
+    case: Case, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    half_done(case, monkeypatch, 2)
+    batch = batch_of(case)
+    journal = json.loads((batch / "journal.json").read_text())
+    (batch / "journal.json").write_text(json.dumps({**journal, "stage": stage}))
+    if stage == "moving":
+        hand_over(case)  # another manifest, whose job does not end what the first one's began
+    with pytest.raises(client.ResumeError, match=rf"half-done \({stage}\).* undo a {batch.name[-8:]}"):
+        client.decide(case.folder)
+
+
+def test_undoing_an_older_rewind_withdraws_the_manifest_that_a_job_would_follow(case: Case) -> None:
+    decision = client.decide(case.folder)
+    decision.set_aside()
+    decision.note(finished_at="2026-01-31T09:30:00Z")
+    assert decision.lease is not None
+    decision.lease.release()
+    first = batch_of(case).name
+    hand_over(case)
+    assert case.undo(first).withdrawn
+    assert client.governing([case.folder]) == (None, None)
+
+
 @pytest.mark.soak
 def test_after_a_kill_every_file_is_in_its_place_or_set_aside_and_the_next_start_ends_it(
     tmp_path: Path, more: int

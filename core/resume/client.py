@@ -43,6 +43,7 @@ _AHEAD = 86_400.0  # seconds: a lease from further ahead tells nothing
 WORKERS_WAIT = 600.0  # seconds that a worker waits for the chief's decision
 _POLL = 0.1  # seconds between two looks at what workers ask and the chief answers
 _SMALL = 16 * 1024 * 1024  # bytes of a manifest or record
+_LONG = 1 << 30  # bytes of a plan or a journal, which lists every file
 _TEMP_END = ".waypoint-tmp"
 _SELF = uuid.uuid4().hex[:8]  # tells this process from an earlier one of the same number
 _LOG = logging.getLogger("waypoint.resume")
@@ -238,23 +239,23 @@ def _from_text(text: str) -> str:
 # --- files, the job's name, the lock ------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path, limit: int = _SMALL) -> bytes | None:
     """A small regular file's bytes; None where there is none."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
     with os.fdopen(handle, "rb") as file:
-        data = file.read(_SMALL + 1)
-    if len(data) > _SMALL:
-        raise ResumeError(f"{path} is longer than {_SMALL:,} bytes.")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ResumeError(f"{path} is longer than {limit:,} bytes.")
     return data
 
 
-def _record(path: Path) -> dict[str, Any] | None:
+def _record(path: Path, limit: int = _SMALL) -> dict[str, Any] | None:
     """A claim, a withdrawal or a lease; {} for one that cannot be read, None for none."""
     try:
-        data = _read(path)
+        data = _read(path, limit)
         value = None if data is None else json.loads(data)
     except (OSError, ValueError, ResumeError, RecursionError):
         return {}
@@ -454,6 +455,7 @@ class _Lease:
 
     def __init__(self, home: Path, job: str) -> None:
         self.path, self.job, self.token = home / HIDDEN / "lease.json", job, uuid.uuid4().hex
+        self._owner = os.getpid()
         self._stop = threading.Event()
 
     def take(self, *, take_over: bool) -> None:
@@ -483,6 +485,8 @@ class _Lease:
 
     def release(self) -> None:
         """Give it back, if it is still this process' own."""
+        if os.getpid() != self._owner:
+            return  # a forked child, which ends before its job
         self._stop.set()
         if (_record(self.path) or {}).get("token") == self.token:
             _unlink(self.path)
@@ -637,6 +641,7 @@ def _undecided(run_dir: str | os.PathLike[str]) -> Decision:
 
 def _follow(decision: Decision) -> None:
     manifest, held = governing(_homes(decision.run))
+    _require_whole(decision.run, manifest)
     if manifest is None:
         return
     if held is None:
@@ -668,9 +673,9 @@ def _require_latest(run: Path, manifest: Mapping[str, Any]) -> None:
     beside = [
         item.path
         for item in _checkpoints(run)
-        if item.saved > handed
+        if item.saved > handed - _USELESS  # some disks tell times in seconds
         and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
-        and item.path != name
+        and _numbers(item.path) > _numbers(name)
     ]
     if beside:
         raise ResumeError(
@@ -679,10 +684,27 @@ def _require_latest(run: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
+def _numbers(path: str) -> list[int]:
+    """The numbers in a name, by which checkpoints of one series follow each other."""
+    return [int(number) for number in re.findall(r"\d+", path)]
+
+
+def _require_whole(run: Path, manifest: Mapping[str, Any] | None) -> None:
+    """ResumeError while a rewind is half-done that this start does not complete: it would save over a half of it."""
+    for path in sorted((run / HIDDEN / _REWOUND).glob(f"*/{_JOURNAL}")):
+        is_own = manifest is not None and manifest["id"] == path.parent.name and manifest["mode"] == "rewind"
+        stage = (_record(path, _LONG) or {}).get("stage")
+        if stage == "undoing" or (stage == "moving" and not is_own):
+            raise ResumeError(
+                f"A rewind of {run} was left half-done ({stage}), and this job would save over a half of it. End that "
+                f"first: python -m core undo {run.name} {path.parent.name[-8:]}. Nothing was loaded."
+            )
+
+
 def _require_not_undone(run: Path, manifest: Mapping[str, Any], held: Mapping[str, Any]) -> None:
     """ResumeError if what a rewind set aside was brought back: this job would save over it."""
-    journal = _record(run / HIDDEN / _REWOUND / str(manifest["id"]) / _JOURNAL) or {}
-    if held.get("rewound_at") and journal.get("stage") == "undone":
+    journal = _record(run / HIDDEN / _REWOUND / str(manifest["id"]) / _JOURNAL, _LONG)
+    if held.get("rewound_at") and journal is not None and journal.get("stage") in (None, "undone"):
         raise ResumeError(
             f"What the manifest {manifest['id']} set aside was brought back since, and this job would save over it. "
             "Withdraw the manifest, or hand a checkpoint over again. Nothing was loaded."
@@ -1365,7 +1387,7 @@ def _eligible(run: Path, live: _Live) -> list[_Found]:
     is_useless = len(found) > 1 and max(saved) - min(saved) <= _USELESS
 
     def order(item: _Found) -> tuple[float, list[int]]:
-        return (0.0 if is_useless else item.saved, [int(number) for number in re.findall(r"\d+", item.path)])
+        return (0.0 if is_useless else item.saved, _numbers(item.path))
 
     return sorted(found, key=order, reverse=True)
 
@@ -1431,7 +1453,8 @@ def _choose(decision: Decision, live: _Live, told: list[str]) -> tuple[_Found, _
     picked = manifest["checkpoint"]
     is_begun = manifest["mode"] != "rewind" or (decision.claim or {}).get("rewound_at")
     if decision.is_restart and decision.claim is not None and is_begun:
-        claimed, least = _seconds(decision.claim["claimed_at"]) or 0.0, manifest["restore"]["initial_step"]
+        begun = decision.claim.get("rewound_at") or decision.claim["claimed_at"]
+        claimed, least = _seconds(begun) or 0.0, manifest["restore"]["initial_step"]
         later = [item for item in _eligible(run, live) if item.saved >= claimed]
         needs_optimizer = picked["contents"] != "weights_only" and bool(live.optimizers)
 
@@ -1513,7 +1536,7 @@ class _Rewind:
         path = self.batch / _JOURNAL
         if (self.batch.parent / f"{self.batch.name}.purged.json").exists():
             return {"stage": "purged", "items": []}
-        found = _record(path)
+        found = _record(path, _LONG)
         problems = sorted(_problems(found, {**_JOURNAL_SPEC, "id": _one_of(self.manifest["id"])})) if found else []
         if found == {} or problems:
             raise ResumeError(
@@ -1579,7 +1602,7 @@ class _Rewind:
         """What the dashboard said would be set aside; ResumeError where it is missing or broken."""
         name = Path(HIDDEN, _REWOUND, f"{self.manifest['id']}.plan.json")
         for path in (home / name for home in _homes(self.run)):
-            plan = _record(path)
+            plan = _record(path, _LONG)
             if plan is None:
                 continue
             spec = {**_PLAN_SPEC, "manifest": _one_of(self.manifest["id"])}

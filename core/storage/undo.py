@@ -108,7 +108,7 @@ def undo(
             return come_as_run(ground.site, place, journal, actor=actor, now=now)
         require_writable(place, journal)
         offered = {one.path: one.offered for one in conflicts}
-        withdrawn = is_rewind and not has_job and _withdraw(ground, journal, actor=actor, now=now)
+        withdrawn = is_rewind and not has_job and _withdraw(ground, actor=actor, now=now)
         items = tuple(item.model_copy(update={"elsewhere": offered.get(item.path)}) for item in journal.items)
         about = {"batch": journal.id, "items": [item.path for item in items], "elsewhere": offered}
         log(run, actor=actor, event=f"undo {journal.kind.value}", now=now, about=about)
@@ -118,13 +118,16 @@ def undo(
         return replace(bring_back(ground, place, begun), withdrawn=withdrawn)
 
 
-def _withdraw(ground: Ground, journal: Journal, *, actor: str, now: datetime) -> bool:
-    """Withdraw a rewind's manifest if a job would still follow it; whether that was needed. Under the run's lock."""
+def _withdraw(ground: Ground, *, actor: str, now: datetime) -> bool:
+    """Withdraw the run's manifest if a job would still follow it, whichever that is: it was handed over while what
+    comes back was away, and its job would save over it. Whether that was needed. Under the run's lock.
+    """
     folder, decisions = ground.site.folder, ground.site.decisions
-    entries = (one for one in read_manifests(folder, decisions).entries if one.manifest.id == journal.id)
-    if not any(one.is_current and one.state in UNFINISHED for one in entries):
+    entries = read_manifests(folder, decisions).entries
+    followed = next((one.manifest.id for one in entries if one.is_current and one.state in UNFINISHED), None)
+    if followed is None:
         return False
-    withdraw_held(folder, folder, journal.id, actor=actor, now=now, decisions=decisions)
+    withdraw_held(folder, folder, followed, actor=actor, now=now, decisions=decisions)
     return True
 
 
