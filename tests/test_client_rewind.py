@@ -287,6 +287,14 @@ def test_what_was_saved_again_meanwhile_never_replaces_what_was_set_aside(
     assert {name: tree(case.folder)[name].content for name in held} == again
 
 
+def test_what_lies_in_the_batch_already_is_never_replaced(case: Case) -> None:
+    before = tree(case.folder)
+    write(batch_of(case) / "files/ckpts", {"ckpt-2.index": b"somebody's"})
+    client.decide(case.folder).set_aside()
+    assert (batch_of(case) / "files/ckpts/ckpt-2.index").read_bytes() == b"somebody's"
+    assert tree(case.folder)["ckpts/ckpt-2.index"] == before["ckpts/ckpt-2.index"]
+
+
 BROKEN: dict[str, Callable[[Any, Path], None]] = {
     "out-of-the-run": lambda journal, out: journal["items"][0]["files"][-1].update(path=f"../../{out.name}"),
     "absolute": lambda journal, out: journal["items"][0]["files"][-1].update(path=str(out)),
