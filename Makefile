@@ -17,7 +17,7 @@ TARGETS =
 VENV = .venv
 BIN = $(VENV)/bin
 PROTOS = $(wildcard core/formats/wire/*.proto)
-CHECKED = $(wildcard core pages app.py tests fuzz)
+CHECKED = $(wildcard client/waypoint_resume core pages app.py tests fuzz)
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:

@@ -24,7 +24,7 @@ from typing import Any
 import times
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))  # the checkout, for core.resume.client
+sys.path.append(str(HERE.parent))  # the checkout
 QUIET = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
 """One process per run on the CPU; oneDNN off, because its results depend on the processor."""
 STAGING = Path("/tmp/lab/runs")  # noqa: S108 - the path is part of a sample, see below
@@ -103,7 +103,7 @@ def drop_empty_folders(run: Path) -> None:
 
 def resume(name: str, run: Path, saves: int) -> None:
     """Train a run on in this process, where its files lie: a kill ends the training itself."""
-    from core.resume.client import ResumeError
+    from waypoint_resume import ResumeError
 
     os.environ.update(QUIET)
     try:
@@ -114,7 +114,8 @@ def resume(name: str, run: Path, saves: int) -> None:
 
 def require_free(names: Sequence[str]) -> None:
     """End this program if one of the runs has a manifest to obey: training it anew would delete what it names."""
-    from core.resume.client import ResumeError, governing
+    from waypoint_resume import ResumeError
+    from waypoint_resume.decision import governing
 
     for name in names:
         try:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.resume import client
+from waypoint_resume import RunIsBusy
+from waypoint_resume.claim import claim
+from waypoint_resume.decision import decide
 
 
 def wait_for(start: Path) -> None:
@@ -23,15 +25,15 @@ def claims(folder: Path, manifest_id: str, rounds: int) -> Iterator[str]:
     """Claim once in each round."""
     for number in range(rounds):
         wait_for(folder / f"start-{number}")
-        yield "won" if client.claim(folder / f"home-{number}", manifest_id, "a", "ckpt-7") else "lost"
+        yield "won" if claim(folder / f"home-{number}", manifest_id, "a", "ckpt-7") else "lost"
 
 
 def decides(run: Path, start: Path) -> Iterator[str]:
     """Decide about a run as a job does."""
     wait_for(start)
     try:
-        decision = client.decide(run)
-    except client.RunIsBusy:
+        decision = decide(run)
+    except RunIsBusy:
         yield "busy"
     else:
         yield "won" if decision.claim else "free"

@@ -15,6 +15,10 @@ from tests.disk import Disk
 from tests.small_disks import Maker, small_disks
 from tests.training import Trainings
 
+# Jobs and servers that tests start import this checkout's client, wherever it is installed from.
+CLIENT = str(Path(__file__).parent.parent / "client")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (CLIENT, os.environ.get("PYTHONPATH"))))
+
 SAMPLES = Path(__file__).parent.parent / "sample_runs"
 Opener = Callable[..., Workspace]
 

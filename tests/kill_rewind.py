@@ -16,11 +16,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from core.resume import client
 from core.storage.journal import Journal
 from tests.kill_quarantine import acting, no_sync, was_killed
 from tests.quarantine_cases import FileFacts, state_text, tree, tree_of
 from tests.rewind_cases import BACKUP, hand_over, to_be_rewound
+from waypoint_resume.decision import decide
+from waypoint_resume.rewind import set_aside
 
 STATE = "ckpts/checkpoint"
 MANIFEST = "resume_manifest.json"
@@ -61,7 +62,7 @@ class Scene:
 
     def rewind(self) -> None:
         """What a job does at its start."""
-        client.decide(self.folder).set_aside()
+        set_aside(decide(self.folder))
 
     def check(self) -> str:
         """Every file is somewhere, once, as it was; gives the stage."""

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from core.fs.atomic import is_temp
-from core.resume import client
 from core.resume.propose import propose
 from core.resume.write import write_manifest
 from core.storage.undo import OnConflict
@@ -21,6 +20,7 @@ from tests.quarantine_cases import Case, FileFacts, bundle_files, state_text, tr
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import REWOUND, bundle, rewind
 from tests.trees import START_NS, write
+from waypoint_resume.decision import governing
 
 NEWER = {f"ckpts/ckpt-{step}": bundle(f"ckpts/ckpt-{step}") for step in (2, 3)}
 STATE = "ckpts/checkpoint"
@@ -67,7 +67,7 @@ def taken_back(root: Path, at: int) -> bool:
     before = {**tree(case.folder), **held(case, batch), STATE: whole[STATE]}
     killed = was_killed(acting(lambda: case.undo(batch), at))
     here, aside = tree(case.folder), held(case, batch)
-    assert len(aside) == moved or client.governing([case.folder]) == (None, None)
+    assert len(aside) == moved or governing([case.folder]) == (None, None)
     assert {name for name in {**here, **aside} if not is_temp(Path(name).name)} == before.keys()
     assert all({**here, **aside}[name] == before[name] for files in NEWER.values() for name in files)
     if stage(case, batch) != "undone":

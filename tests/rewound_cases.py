@@ -1,4 +1,4 @@
-"""What a job sets aside when it goes on from an older checkpoint: a batch as `core/resume/client.py` leaves it, made
+"""What a job sets aside when it goes on from an older checkpoint: a batch as `client/waypoint_resume` leaves it, made
 here without it.
 """
 

@@ -131,7 +131,6 @@ AFTER = {
 
 def run_all() -> None:
     """Run each snippet as it is."""
-    sys.path.insert(0, str(FOLDER))  # where client.py lies, as beside a script
     ran: dict[str, Any] = {}
     for path in sorted((FOLDER / "snippets").iterdir()):
         ran[path.stem] = ran_one(path.stem, path)

@@ -16,13 +16,17 @@ import pytest
 
 from core.fs.names import short_id
 from core.model import Checkpoint
-from core.resume import client
 from core.resume.history import ManifestState, read_manifests, withdraw
 from core.resume.manifest import Manifest
 from core.resume.manifest import parse as parse_by_core
 from core.resume.propose import propose
 from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from waypoint_resume import ResumeError, RunIsBusy
+from waypoint_resume.clock import seconds_of
+from waypoint_resume.decision import decide, governing
+from waypoint_resume.manifest import parse_manifest
+from waypoint_resume.process import own_process
 
 HERE = Path(__file__).parents[1]
 
@@ -126,7 +130,7 @@ def test_a_job_killed_while_it_claims_leaves_a_pending_or_a_claimed_manifest(
         assert [name for name in left if not re.fullmatch(known, name)] == []
     assert seen <= {ManifestState.PENDING, ManifestState.CLAIMED}
     # The next one goes on: the process of the lease has surely ended.
-    decision = client.decide(run)
+    decision = decide(run)
     assert decision.manifest is not None
     assert decision.lease is not None
     decision.lease.release()
@@ -134,10 +138,8 @@ def test_a_job_killed_while_it_claims_leaves_a_pending_or_a_claimed_manifest(
 
 def test_importing_the_client_imports_nothing_heavy_and_nothing_of_core() -> None:
     program = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("client", "core/resume/client.py")
-sys.modules["client"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
+import sys
+import waypoint_resume
 heavy = ("core", "tensorflow", "keras", "numpy", "h5py")
 print([name for name in sys.modules if name.split(".")[0] in heavy])
 """
@@ -147,7 +149,7 @@ print([name for name in sys.modules if name.split(".")[0] in heavy])
 
 def test_the_claim_says_who_has_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    decision = client.decide(run)
+    decision = decide(run)
     [entry] = read_manifests(run).entries
     assert entry.claim is not None
     assert (entry.claim.job, entry.claim.host, entry.claim.pid, entry.claim.checkpoint) == (
@@ -160,19 +162,19 @@ def test_the_claim_says_who_has_it(run: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not decision.is_restart
     decision.note(finished_at="2026-01-31T09:30:00Z")
     assert state(run) is ManifestState.FINISHED
-    assert client.governing([run]) == (None, None)
+    assert governing([run]) == (None, None)
 
 
 def test_a_withdrawn_manifest_is_not_claimed(run: Path) -> None:
     withdraw(run, manifest_id(run), actor="ada", now=NOW)
-    decision = client.decide(run)
+    decision = decide(run)
     assert decision.manifest is None
     assert state(run) is ManifestState.WITHDRAWN
 
 
 def test_a_superseded_manifest_is_not_claimed(run: Path, tmp_path: Path) -> None:
     newer = hand_over(tmp_path, on_disk(tmp_path, a_checkpoint(8)))
-    decision = client.decide(run)
+    decision = decide(run)
     assert decision.manifest is not None
     assert decision.manifest["id"] == newer.id
     assert [entry.state for entry in read_manifests(run).entries] == [ManifestState.CLAIMED, ManifestState.SUPERSEDED]
@@ -186,9 +188,9 @@ def test_a_manifest_in_decisions_dir_is_followed(tmp_path: Path, monkeypatch: py
     home.mkdir(parents=True)
     manifest = hand_over(root, checkpoint)
     (root / "exp/a/resume_manifest.json").rename(home / "resume_manifest.json")
-    assert client.decide(root / "exp/a").manifest is None
+    assert decide(root / "exp/a").manifest is None
     monkeypatch.setenv("WAYPOINT_DECISIONS_DIR", str(decisions))
-    decision = client.decide(root / "exp/a", take_over=True)
+    decision = decide(root / "exp/a", take_over=True)
     assert decision.manifest is not None
     assert decision.manifest["id"] == manifest.id
     assert state(root / "exp/a", home) is ManifestState.CLAIMED
@@ -205,10 +207,10 @@ def lease_of(run: Path, *, age: float, **changes: object) -> None:
 
 def test_a_run_with_a_young_lease_is_busy_unless_it_is_taken_over(run: Path) -> None:
     lease_of(run, age=60)
-    with pytest.raises(client.RunIsBusy, match=r"in use by job other on elsewhere \(process 1\), seen 6\d s ago"):
-        client.decide(run)
+    with pytest.raises(RunIsBusy, match=r"in use by job other on elsewhere \(process 1\), seen 6\d s ago"):
+        decide(run)
     assert state(run) is ManifestState.PENDING
-    assert client.decide(run, take_over=True).manifest is not None
+    assert decide(run, take_over=True).manifest is not None
 
 
 @pytest.mark.parametrize(
@@ -221,15 +223,15 @@ def test_a_lease_that_keeps_nobody_out(
 ) -> None:
     monkeypatch.setenv("WAYPOINT_JOB", "night")
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    own = (client._process() or "").split("/")
+    own = (own_process() or "").split("/")
     filled = {k: f"{own[0]}/{own[1]}/{int(ended.stdout)}/1" if v == "PROCESS" else v for k, v in changes.items()}
     lease_of(run, age=age, **filled)
-    assert client.decide(run).manifest is not None
+    assert decide(run).manifest is not None
 
 
 def test_a_requeued_job_takes_its_own_claim_over(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAYPOINT_JOB", "night")
-    first, second = client.decide(run), client.decide(run)
+    first, second = decide(run), decide(run)
     assert second.is_restart
     assert first.claim is not None
     assert second.claim is not None
@@ -239,16 +241,16 @@ def test_a_requeued_job_takes_its_own_claim_over(run: Path, monkeypatch: pytest.
 
 
 def test_a_process_that_starts_twice_does_not_keep_itself_out(run: Path) -> None:
-    first = client.decide(run)
-    assert client.decide(run).is_restart
+    first = decide(run)
+    assert decide(run).is_restart
     assert first.lease is not None
     first.lease.release()
     assert (run / ".waypoint/lease.json").exists()  # the second one's
 
 
 def test_the_lease_is_touched_until_the_job_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "HEARTBEAT", 0.001)
-    decision = client.decide(run)
+    monkeypatch.setattr("waypoint_resume.lease.HEARTBEAT", 0.001)
+    decision = decide(run)
     path = run / ".waypoint" / "lease.json"
     os.utime(path, (1, 1))
     until = time.monotonic() + 60
@@ -271,8 +273,8 @@ def test_files_that_are_not_what_was_picked_are_named_and_nothing_is_claimed(run
     elif how != "missing":
         index.write_bytes(content[1:] if how == "shorter" else b"x" * len(content))
     message = {"missing": "is gone", "shorter": "4 bytes instead of 5", "changed": "SHA-256", "link": "no plain file"}
-    with pytest.raises(client.ResumeError, match=f"ckpts/ckpt-7.index .*{message[how]}"):
-        client.decide(run)
+    with pytest.raises(ResumeError, match=f"ckpts/ckpt-7.index .*{message[how]}"):
+        decide(run)
     assert not (run / ".waypoint/claims").exists()
     assert not (run / ".waypoint/lease.json").exists()
 
@@ -314,22 +316,22 @@ def test_a_manifest_with_errors_is_refused_by_name_as_core_refuses_it(
     (run / "resume_manifest.json").write_bytes(data)
     with pytest.raises(ValueError, match=r"in the manifest:"):
         parse_by_core(data)
-    with pytest.raises(client.ResumeError, match=message):
-        client.decide(run)
+    with pytest.raises(ResumeError, match=message):
+        decide(run)
     assert not (run / ".waypoint/claims").exists()
 
 
 def test_every_problem_of_a_manifest_is_said_at_once(run: Path) -> None:
     data = changed(run, mode="again", note=7, checkpoint__format="zip")
-    with pytest.raises(client.ResumeError) as caught:
-        client.parse_manifest(data, "x")
+    with pytest.raises(ResumeError) as caught:
+        parse_manifest(data, "x")
     assert re.findall(r"in '([a-z.]+)'", str(caught.value)) == ["checkpoint.format", "mode", "note"]
 
 
 def test_the_claim_time_is_the_disks(run: Path) -> None:
-    decision = client.decide(run)
+    decision = decide(run)
     assert decision.claim is not None
-    claimed = client._seconds(decision.claim["claimed_at"])
+    claimed = seconds_of(decision.claim["claimed_at"])
     assert claimed is not None
     written = (run / ".waypoint/claims" / f"{manifest_id(run)}.claim").stat().st_mtime
     assert abs(written - claimed) < timedelta(seconds=60).total_seconds()
@@ -337,7 +339,7 @@ def test_the_claim_time_is_the_disks(run: Path) -> None:
 
 def test_a_lease_from_far_ahead_keeps_nobody_out(run: Path) -> None:
     lease_of(run, age=-400 * 86_400)
-    assert client.decide(run).manifest is not None
+    assert decide(run).manifest is not None
 
 
 def test_a_second_process_of_the_same_job_is_kept_out_while_the_first_lives(
@@ -347,10 +349,10 @@ def test_a_second_process_of_the_same_job_is_kept_out_while_the_first_lives(
     [process] = racers("decide", run, "-", tmp_path / "start", 1)
     (tmp_path / "start").touch()
     assert answer_of(process) == "won"
-    with pytest.raises(client.RunIsBusy, match="all but one are to pass chief=False"):
-        client.decide(run)
+    with pytest.raises(RunIsBusy, match="all but one are to pass chief=False"):
+        decide(run)
     end(process)
-    assert client.decide(run).is_restart
+    assert decide(run).is_restart
 
 
 def test_what_was_saved_after_the_hand_over_stops_the_job_before_it_claims(run: Path) -> None:
@@ -360,20 +362,20 @@ def test_what_was_saved_after_the_hand_over_stops_the_job_before_it_claims(run: 
             path = run / "ckpts" / f"{name}.{end_of_name}"
             path.write_bytes(b"later")
             os.utime(path, (made + 1, made + 1))
-    with pytest.raises(client.ResumeError, match=r"^ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
-        client.decide(run)
+    with pytest.raises(ResumeError, match=r"^ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
+        decide(run)
     assert state(run) is ManifestState.PENDING
 
 
 def test_a_claimed_manifest_that_was_withdrawn_governs_nothing(run: Path) -> None:
-    decision = client.decide(run)
+    decision = decide(run)
     assert decision.claim is not None
     record = run / ".waypoint/withdrawn" / f"{manifest_id(run)}.json"
     record.parent.mkdir()
     record.write_text("{}")  # a moment before the claim: the job was faster
-    assert client.governing([run])[1] is not None
+    assert governing([run])[1] is not None
     record.write_text(json.dumps({"claim": decision.claim["uuid"]}))
-    assert client.governing([run]) == (None, None)
+    assert governing([run]) == (None, None)
 
 
 @pytest.mark.parametrize("how", ["folder", "link", "deep", "files-of-another"])
@@ -392,6 +394,6 @@ def test_an_odd_manifest_is_one_clear_error(run: Path, tmp_path: Path, how: str)
     else:
         document["checkpoint"]["path"] = "ckpts/ckpt-6"
         path.write_text(json.dumps(document))
-    with pytest.raises(client.ResumeError):
-        client.decide(run)
+    with pytest.raises(ResumeError):
+        decide(run)
     assert not (run / ".waypoint/claims").exists()

@@ -10,10 +10,10 @@ import typer
 from typer.testing import CliRunner
 
 from core.cli.resume_env import resume_env_command
-from core.resume import client
 from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import save
+from waypoint_resume.decision import decide, governing
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 app = typer.Typer()
@@ -74,14 +74,14 @@ def test_it_says_what_the_client_follows(tmp_path: Path, workspace: Opener, monk
     found = opened.find_run("a")
     opened.withdraw(found.root, "a", identity)
     assert exported(root, "a")["STATE"] == "none"
-    assert client.governing([root / "a"]) == (None, None)
+    assert governing([root / "a"]) == (None, None)
     opened.reinstate(found.root, "a", identity)
-    decision = client.decide(root / "a")
+    decision = decide(root / "a")
     said = exported(root, "a")
     assert (said["STATE"], said["JOB"], said["MANIFEST"]) == ("claimed", "waypoint-night", identity)
     decision.note(finished_at="2026-01-31T09:30:00Z")
     assert exported(root, "a")["STATE"] == "none"
-    assert client.governing([root / "a"]) == (None, None)
+    assert governing([root / "a"]) == (None, None)
 
 
 def test_a_manifest_that_cannot_be_read_is_no_fresh_start(tmp_path: Path, workspace: Opener) -> None:

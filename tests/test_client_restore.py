@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
+from waypoint_resume.choice import plan_for
+from waypoint_resume.live import Live
+from waypoint_resume.loading import OPTIMIZER_RESTARTS
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from core.resume import client
 from core.resume.manifest import Mode
 from core.settings import load
 from core.workspace import Workspace
+from waypoint_resume import MismatchError, ResumeError, resume
 
 X, Y = np.linspace(-1, 1, 48, dtype="float32").reshape(16, 3), np.ones((16, 1), "float32")
 STEPS = 2  # of an epoch
@@ -120,8 +124,8 @@ def test_a_model_that_differs_gets_every_difference_and_nothing_is_loaded(
     model = other()
     model.optimizer.build(model.trainable_variables)
     before = values(model)
-    with pytest.raises(client.MismatchError, match=message):
-        client.resume(run, model=model)
+    with pytest.raises(MismatchError, match=message):
+        resume(run, model=model)
     assert values(model) == before
 
 
@@ -130,8 +134,8 @@ def test_each_variable_and_each_slot_of_another_shape_is_named(run: Path, kind: 
     model = a_model()
     train(model)
     hand_over(run, save(model, kind, run).name)
-    with pytest.raises(client.MismatchError) as caught:
-        client.resume(run, model=a_model(5))
+    with pytest.raises(MismatchError) as caught:
+        resume(run, model=a_model(5))
     assert len(caught.value.differences) == 9  # two kernels and a bias, with two slots each
 
 
@@ -144,8 +148,8 @@ def test_a_file_that_was_changed_is_refused_before_anything_is_loaded(run: Path,
     victim = path if kind != "bundle" else path.with_name("ckpt-1.index")
     victim.write_bytes(victim.read_bytes()[:-1] + b"?")
     before = values(model)
-    with pytest.raises(client.ResumeError, match=rf"{victim.name} has other content"):
-        client.resume(run, model=model)
+    with pytest.raises(ResumeError, match=rf"{victim.name} has other content"):
+        resume(run, model=model)
     assert values(model) == before
 
 
@@ -162,8 +166,8 @@ def test_an_error_while_loading_puts_the_former_values_back(run: Path, monkeypat
         raise OSError("the disk went away")
 
     monkeypatch.setattr(model, "load_weights", cut_short)
-    with pytest.raises(client.ResumeError, match="the former values were put back: the disk went away"):
-        client.resume(run, model=model)
+    with pytest.raises(ResumeError, match="the former values were put back: the disk went away"):
+        resume(run, model=model)
     assert values(model) == before
 
 
@@ -180,7 +184,7 @@ def test_without_a_manifest_the_newest_that_can_be_read_is_restored(run: Path, k
     victim = path if kind != "bundle" else path.with_name("ckpt-3.data-00000-of-00001")
     victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
     model = a_model()
-    start = client.resume(run, model=model, steps_per_epoch=STEPS)
+    start = resume(run, model=model, steps_per_epoch=STEPS)
     assert start.source == path.name.replace("3", "2")
     assert (start.step, start.epoch, start.batch) == (4, 2, 0)
     assert values(model) == wanted
@@ -188,7 +192,7 @@ def test_without_a_manifest_the_newest_that_can_be_read_is_restored(run: Path, k
 
 
 def test_nothing_to_resume_is_a_fresh_start_said_in_one_line(run: Path, caplog: pytest.LogCaptureFixture) -> None:
-    start = client.resume(run, model=a_model())
+    start = resume(run, model=a_model())
     assert (start.source, start.step, start.epoch, start.batch, start.warnings) == (None, 0, 0, 0, [])
     assert caplog.messages == [f"{run}: no manifest and no checkpoint, a fresh start."]
 
@@ -201,14 +205,14 @@ def test_after_a_restart_the_newest_that_was_saved_since_the_claim_is_restored(r
         os.utime(path, (number, number))
     hand_over(run, "epoch-1.keras", Mode.REWIND)
     model = a_model()
-    assert client.resume(run, model=model).source == "epoch-1.keras"
+    assert resume(run, model=model).source == "epoch-1.keras"
     model = a_model()
-    assert client.resume(run, model=model).source == "epoch-1.keras"  # nothing was saved since
+    assert resume(run, model=model).source == "epoch-1.keras"  # nothing was saved since
     train(model)
     save(model, "keras", run, 7)
     wanted = values(model)
     model = a_model()
-    start = client.resume(run, model=model)
+    start = resume(run, model=model)
     assert (start.source, start.step, values(model)) == ("epoch-7.keras", 4, wanted)
     claims = list((run / ".waypoint/claims").glob("*.claim"))
     assert [json.loads(path.read_text())["checkpoint"] for path in claims] == ["epoch-7.keras"]
@@ -229,19 +233,19 @@ def test_weights_alone_are_restored_and_the_optimizer_is_said_to_restart(run: Pa
         name = save(bare, kind, run).name
     hand_over(run, name)
     model = a_model()
-    start = client.resume(run, model=model)
+    start = resume(run, model=model)
     assert [weight.numpy().tobytes() for weight in model.weights] == wanted
     assert int(model.optimizer.iterations) == 0
-    assert client._RESTARTS in start.warnings
+    assert OPTIMIZER_RESTARTS in start.warnings
 
 
 def test_an_unknown_epoch_is_refused_and_names_the_argument(run: Path) -> None:
     model = a_model()
     train(model)
     save(model, "bundle", run)
-    start = client.resume(run, model=a_model())
+    start = resume(run, model=a_model())
     assert (start.step, start.batch) == (2, None)
-    with pytest.raises(client.ResumeError, match=r"epoch of ckpt-1 is not recorded: give resume\(\) steps_per_epoch="):
+    with pytest.raises(ResumeError, match=r"epoch of ckpt-1 is not recorded: give resume\(\) steps_per_epoch="):
         _ = start.epoch
 
 
@@ -249,7 +253,7 @@ def test_a_checkpoint_in_mid_epoch_warns(run: Path) -> None:
     model = a_model()
     train(model, epochs=2)
     save(model, "bundle", run)
-    start = client.resume(run, model=a_model(), steps_per_epoch=3)
+    start = resume(run, model=a_model(), steps_per_epoch=3)
     assert (start.step, start.epoch, start.batch) == (4, 1, 1)
     assert any("in mid-epoch, after 1 batches: fit(initial_epoch=1) begins" in text for text in start.warnings)
 
@@ -259,7 +263,7 @@ def test_overrides_are_applied_after_the_optimizer_was_restored(run: Path) -> No
     train(model)
     hand_over(run, save(model, "bundle", run).name, overrides={"learning_rate": 0.25, "beta_1": 0.5})
     model = a_model()
-    start = client.resume(run, model=model)
+    start = resume(run, model=model)
     assert float(model.optimizer.learning_rate) == 0.25
     assert model.optimizer.beta_1 == 0.5
     assert start.overrides == {"learning_rate": 0.25, "beta_1": 0.5}
@@ -275,10 +279,10 @@ def test_a_learning_rate_on_a_schedule_is_refused_and_the_schedule_goes_on(run: 
     wanted = values(model)
     hand_over(run, path.name, overrides={"learning_rate": 0.1, "speed": 3})
     model = a_model(optimizer=keras.optimizers.Adam(SCHEDULE))
-    with pytest.raises(client.ResumeError, match="follows a schedule, which cannot be assigned to\n  speed: Adam has"):
-        client.resume(run, model=model)
+    with pytest.raises(ResumeError, match="follows a schedule, which cannot be assigned to\n  speed: Adam has"):
+        resume(run, model=model)
     hand_over(run, path.name)
-    client.resume(run, model=model)
+    resume(run, model=model)
     assert values(model) == wanted
     assert float(model.optimizer.learning_rate) == pytest.approx(float(SCHEDULE(4)))
 
@@ -293,7 +297,7 @@ def test_mixed_precision_counts_the_inner_steps(run: Path, kind: str) -> None:
     wanted = values(model)
     hand_over(run, save(model, kind, run).name)
     model = mixed()
-    start = client.resume(run, model=model, steps_per_epoch=STEPS)
+    start = resume(run, model=model, steps_per_epoch=STEPS)
     assert start.step == 6
     assert values(model) == wanted
 
@@ -314,11 +318,11 @@ def test_the_guard_stops_a_fit_that_something_else_restored_over(run: Path, tmp_
     with pytest.raises(KeyboardInterrupt):
         train(model, epochs=3, callbacks=[backup, Killed()])
     model = a_model()
-    start = client.resume(run, model=model)
-    with pytest.raises(client.ResumeError, match=r"Something restored over epoch-1.keras .* take it out of this job"):
+    start = resume(run, model=model)
+    with pytest.raises(ResumeError, match=r"Something restored over epoch-1.keras .* take it out of this job"):
         train(model, first=start.epoch, epochs=3, callbacks=[backup, start.guard])
     model = a_model()
-    start = client.resume(run, model=model)
+    start = resume(run, model=model)
     train(model, first=start.epoch, epochs=3, callbacks=[start.guard])
     assert int(model.optimizer.iterations) == 8
     [claim] = [json.loads(path.read_text()) for path in (run / ".waypoint/claims").glob("*.claim")]
@@ -334,10 +338,10 @@ def test_a_manager_whose_latest_is_another_one_is_warned_about(run: Path) -> Non
     train(model)
     manager.save()
     hand_over(run, "ckpt-2")
-    start = client.resume(run, manager=former)
+    start = resume(run, manager=former)
     assert (start.source, start.step) == ("ckpt-2", 2)
     assert any("ckpt-1, not ckpt-2: this job must not restore from it" in text for text in start.warnings)
-    assert not any("must not restore from it" in text for text in client.resume(run, manager=manager).warnings)
+    assert not any("must not restore from it" in text for text in resume(run, manager=manager).warnings)
 
 
 def test_a_manager_that_was_made_before_a_rewind_keeps_and_rotates_only_what_is_there(run: Path) -> None:
@@ -348,7 +352,7 @@ def test_a_manager_that_was_made_before_a_rewind_keeps_and_rotates_only_what_is_
         train(model)
         manager.save()
     hand_over(run, "ckpt-1", Mode.REWIND)
-    start = client.resume(run, manager=manager)
+    start = resume(run, manager=manager)
     assert (start.source, manager.latest_checkpoint) == ("ckpt-1", str(run / "ckpt-1"))
     assert not any("must not restore from it" in text for text in start.warnings)
     assert any("ckpt-2" in text and "Set aside" in text for text in start.warnings)
@@ -367,13 +371,13 @@ def test_a_rewind_moves_nothing_if_the_model_does_not_fit_and_says_so_in_the_cla
         train(model)
         save(model, "keras", run, number)
     hand_over(run, "epoch-1.keras", Mode.REWIND)
-    with pytest.raises(client.MismatchError) as caught:
-        client.resume(run, model=a_model(5))
+    with pytest.raises(MismatchError) as caught:
+        resume(run, model=a_model(5))
     assert (run / "epoch-2.keras").exists()
     save(model, "keras", run, 3)  # by a job that nobody ended
     (record,) = (json.loads(path.read_text()) for path in (run / ".waypoint/claims").iterdir())
     assert record["error"] == str(caught.value)
-    start = client.resume(run, model=a_model())  # the job was put right
+    start = resume(run, model=a_model())  # the job was put right
     assert start.source == "epoch-1.keras"
     assert not (run / "epoch-2.keras").exists()
     assert not (run / "epoch-3.keras").exists()
@@ -389,7 +393,7 @@ def test_backup_data_are_set_aside_by_a_rewind_so_that_nothing_is_restored_over_
     train(model, 2, callbacks=[backup])
     hand_over(run, path.name, Mode.REWIND)
     model = a_model()
-    start = client.resume(run, model=model)
+    start = resume(run, model=model)
     assert (run / ".waypoint/rewound").is_dir()
     assert not list((run / "backup").iterdir())
     backup = keras.callbacks.BackupAndRestore(str(run / "backup"), delete_checkpoint=False)
@@ -404,48 +408,48 @@ def test_a_dropout_model_is_restored_and_told_what_no_checkpoint_holds(run: Path
     wanted = values(model)
     hand_over(run, save(model, kind, run).name)
     model = a_model(dropout=True)
-    start = client.resume(run, model=model)
+    start = resume(run, model=model)
     assert values(model) == wanted
     assert start.warnings[-1].startswith("No checkpoint holds the state of random generators (so Dropout")
 
 
 def test_an_unbuilt_model_and_an_unknown_optimizer_are_refused(run: Path) -> None:
-    with pytest.raises(client.ResumeError, match="has no variables yet"):
-        client.resume(run, model=keras.Sequential([keras.layers.Dense(1)]))
-    with pytest.raises(client.ResumeError, match="pass model=, checkpoint= or manager="):
-        client.resume(run)
-    with pytest.raises(client.ResumeError, match=r"What the optimizer .* trains cannot be told"):
-        client.resume(run, checkpoint=tf.train.Checkpoint(optimizer=keras.optimizers.Adam()))
+    with pytest.raises(ResumeError, match="has no variables yet"):
+        resume(run, model=keras.Sequential([keras.layers.Dense(1)]))
+    with pytest.raises(ResumeError, match="pass model=, checkpoint= or manager="):
+        resume(run)
+    with pytest.raises(ResumeError, match=r"What the optimizer .* trains cannot be told"):
+        resume(run, checkpoint=tf.train.Checkpoint(optimizer=keras.optimizers.Adam()))
     assert not (run / ".waypoint/lease.json").exists()
 
 
 def test_a_first_save_that_was_cut_does_not_stand_in_the_way_of_a_fresh_start(run: Path) -> None:
     path = save(a_model(), "keras", run)
     path.write_bytes(path.read_bytes()[:100])
-    start = client.resume(run, model=a_model())
+    start = resume(run, model=a_model())
     assert start.source is None
     assert "epoch-1.keras is passed over, it cannot be restored" in start.warnings[0]
 
 
 def test_whole_checkpoints_of_another_model_do(run: Path) -> None:
     save(a_model(5), "keras", run)
-    with pytest.raises(client.MismatchError, match=r"epoch-1\.keras does not fit the model"):
-        client.resume(run, model=a_model())
+    with pytest.raises(MismatchError, match=r"epoch-1\.keras does not fit the model"):
+        resume(run, model=a_model())
 
 
 @pytest.mark.parametrize("kind", ["weights", "keras", "h5", "saved-model", "orbax"])
 def test_a_loop_with_a_checkpoint_alone_is_told_to_pass_its_model(run: Path, kind: str) -> None:
-    live = client._Live(None, tf.train.Checkpoint(step=tf.Variable(0)), None, None)
-    with pytest.raises(client.ResumeError, match=r"pass the Keras model as model= to resume\(\)"):
-        client._plan(run / "file", {"weights": "weights-h5", "h5": "hdf5"}.get(kind, kind), live)
+    live = Live(None, tf.train.Checkpoint(step=tf.Variable(0)), None, None)
+    with pytest.raises(ResumeError, match=r"pass the Keras model as model= to resume\(\)"):
+        plan_for(run / "file", {"weights": "weights-h5", "h5": "hdf5"}.get(kind, kind), live)
 
 
 def test_sharded_weights_are_refused_in_one_sentence(run: Path) -> None:
     run.mkdir(parents=True)
     a_model().save_weights(run / "w.weights.json", max_shard_size=1e-7)
     hand_over(run, "w.weights.json")
-    with pytest.raises(client.ResumeError, match=r"w\.weights\.json is sharded, which this client does not restore"):
-        client.resume(run, model=a_model())
+    with pytest.raises(ResumeError, match=r"w\.weights\.json is sharded, which this client does not restore"):
+        resume(run, model=a_model())
 
 
 def test_variables_saved_by_name_are_refused_in_one_sentence(run: Path) -> None:
@@ -454,15 +458,15 @@ def test_variables_saved_by_name_are_refused_in_one_sentence(run: Path) -> None:
         prefix=str(run / "model-1"), tensor_names=["w"], shape_and_slices=[""], tensors=[tf.constant([1.0])]
     )
     hand_over(run, "model-1")
-    with pytest.raises(client.ResumeError, match=r"TF1's kind, saved by name: restore it with tf\.compat\.v1"):
-        client.resume(run, model=a_model())
+    with pytest.raises(ResumeError, match=r"TF1's kind, saved by name: restore it with tf\.compat\.v1"):
+        resume(run, model=a_model())
 
 
 def test_a_run_inside_the_run_and_what_was_set_aside_are_left_alone(run: Path) -> None:
     for folder in ("inner", ".waypoint/rewound/x", ".waypoint/quarantine/y"):
         save(a_model(), "keras", run / folder)
     (run / "inner/.waypoint").mkdir()
-    assert client.resume(run, model=a_model()).source is None
+    assert resume(run, model=a_model()).source is None
 
 
 def test_a_model_that_was_saved_as_the_root_is_restored_with_and_without_its_checkpoint(run: Path) -> None:
@@ -473,11 +477,11 @@ def test_a_model_that_was_saved_as_the_root_is_restored_with_and_without_its_che
     tf.train.Checkpoint(model).write(str(run / "ckpt"))
     wanted = values(model)
     model = a_model()
-    assert client.resume(run, model=model).source == "ckpt"
+    assert resume(run, model=model).source == "ckpt"
     assert values(model) == wanted
     tf.train.Checkpoint(model, counted=counted).write(str(run / "more"))
     model, counted = a_model(), tf.Variable(0)
-    assert client.resume(run, checkpoint=tf.train.Checkpoint(model, counted=counted)).source == "more"
+    assert resume(run, checkpoint=tf.train.Checkpoint(model, counted=counted)).source == "more"
     assert (values(model), int(counted)) == (wanted, 5)
 
 
@@ -494,7 +498,7 @@ def test_a_manager_without_a_manifest_restores_its_own_newest(run: Path) -> None
     (run / "own/ckpt-7.index").rename(run / "own/best-7.index")
     (run / "own/ckpt-7.data-00000-of-00001").rename(run / "own/best-7.data-00000-of-00001")
     save(model, "bundle", run)
-    start = client.resume(run, model=model, manager=manager)
+    start = resume(run, model=model, manager=manager)
     assert (start.source, start.step, values(model)) == ("own/ckpt-2", 4, wanted)
     assert manager.save().endswith("ckpt-3")
 
@@ -507,7 +511,7 @@ def test_backup_and_restore_data_tell_the_epoch(run: Path, end: str) -> None:
     path.rename(path.with_name(f"latest.weights.h5{end}"))
     (run / f"backup/training_metadata.json{end}").write_text('{"epoch": 3, "batch": 0}')
     again = a_model()
-    start = client.resume(run, model=again)
+    start = resume(run, model=again)
     assert (start.source, start.epoch) == (f"backup/latest.weights.h5{end}", 3)
     assert values(again) == values(model)
 
@@ -520,7 +524,7 @@ def test_the_manifests_epoch_and_best_value_are_handed_on(run: Path) -> None:
     manifest = json.loads(path.read_text())
     manifest["restore"]["best_metric"] = {"name": "val_loss", "value": 0.5, "mode": "min"}
     path.write_text(json.dumps(manifest))
-    start = client.resume(run, model=a_model())
+    start = resume(run, model=a_model())
     assert (start.epoch, start.best) == (3, {"name": "val_loss", "value": 0.5, "mode": "min"})
 
 
@@ -546,7 +550,7 @@ def test_a_legacy_optimizer_of_tf_keras_is_exact_or_said_to_restart(run: Path, k
     else:
         save(model, kind, run)
     again = made()
-    start = client.resume(run, model=again)
+    start = resume(run, model=again)
     told = any("the optimizer restarts" in text for text in start.warnings)
     assert told == (kind in ("keras", "weights"))  # tf-keras leaves a legacy optimizer out of these files
     assert (state(again) == state(model)) != told
@@ -579,7 +583,7 @@ def test_a_subclassed_model_with_a_model_inside_is_restored_exactly(run: Path, k
     train(model)
     save(model, kind, run)
     again = made()
-    client.resume(run, model=again)
+    resume(run, model=again)
     assert values(again) == values(model)
 
 
@@ -589,7 +593,7 @@ def test_times_of_a_copied_run_tell_nothing_so_the_numbers_order_it(run: Path) -
         train(model)
         path = save(model, "keras", run, number)
         os.utime(path, (10 - number / 10, 10 - number / 10))
-    assert client.resume(run, model=a_model()).source == "epoch-10.keras"
+    assert resume(run, model=a_model()).source == "epoch-10.keras"
 
 
 def test_a_folder_that_people_named_like_a_temporary_one_is_looked_into(run: Path) -> None:
@@ -599,7 +603,7 @@ def test_a_folder_that_people_named_like_a_temporary_one_is_looked_into(run: Pat
     (run / "ckpt-9_temp").mkdir()
     (run / "ckpt-9_temp/part-00000-of-00001.data-00000-of-00001").write_bytes(b"a save that was cut")
     os.mkfifo(run / "pipe.keras")
-    assert client.resume(run, model=a_model()).source == "softmax_temp/epoch-1.keras"
+    assert resume(run, model=a_model()).source == "softmax_temp/epoch-1.keras"
 
 
 def test_a_managers_folder_behind_a_link_is_found_and_one_elsewhere_is_no_fresh_start(
@@ -613,12 +617,12 @@ def test_a_managers_folder_behind_a_link_is_found_and_one_elsewhere_is_no_fresh_
     run.mkdir(parents=True)
     (run / "ckpts").symlink_to(tmp_path / "scratch")
     manager = tf.train.CheckpointManager(checkpoint, str(run / "ckpts"), max_to_keep=2)
-    start = client.resume(run, manager=manager)
+    start = resume(run, manager=manager)
     assert start.source == "ckpts/ckpt-1"
     assert not any("must not restore from it" in text for text in start.warnings)
     outside = tf.train.CheckpointManager(checkpoint, str(tmp_path / "scratch"), max_to_keep=2)
-    with pytest.raises(client.ResumeError, match="a fresh start would save over it"):
-        client.resume(run, manager=outside)
+    with pytest.raises(ResumeError, match="a fresh start would save over it"):
+        resume(run, manager=outside)
 
 
 def test_a_restart_goes_on_from_what_it_saved_although_the_file_tells_no_step(run: Path) -> None:
@@ -626,9 +630,9 @@ def test_a_restart_goes_on_from_what_it_saved_although_the_file_tells_no_step(ru
     run.mkdir(parents=True)
     model.save_weights(run / "w-20.weights.h5")
     hand_over(run, "w-20.weights.h5")
-    assert client.resume(run, model=model).source == "w-20.weights.h5"
+    assert resume(run, model=model).source == "w-20.weights.h5"
     model.save_weights(run / "w-30.weights.h5")
-    assert client.resume(run, model=model).source == "w-30.weights.h5"
+    assert resume(run, model=model).source == "w-30.weights.h5"
 
 
 def test_an_override_is_applied_to_the_pick_and_not_to_what_was_saved_since(run: Path) -> None:
@@ -636,12 +640,12 @@ def test_an_override_is_applied_to_the_pick_and_not_to_what_was_saved_since(run:
     train(model)
     hand_over(run, save(model, "keras", run).name, overrides={"learning_rate": 0.25})
     model = a_model()
-    client.resume(run, model=model)
+    resume(run, model=model)
     assert float(model.optimizer.learning_rate) == 0.25
     model.optimizer.learning_rate = 0.125
     save(model, "keras", run, 7)
     model = a_model()
-    assert client.resume(run, model=model).source == "epoch-7.keras"
+    assert resume(run, model=model).source == "epoch-7.keras"
     assert float(model.optimizer.learning_rate) == 0.125
 
 
@@ -653,8 +657,8 @@ def test_overrides_that_an_optimizer_takes_only_when_it_is_made_are_refused(run:
     for name, value in odd.items():
         path = run / "resume_manifest.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"overrides": {name: value}}))
-        with pytest.raises(client.ResumeError, match=name):
-            client.resume(run, model=a_model())
+        with pytest.raises(ResumeError, match=name):
+            resume(run, model=a_model())
 
 
 def test_a_rate_in_a_name_is_no_epoch_and_two_records_that_differ_are_told(run: Path) -> None:
@@ -662,9 +666,9 @@ def test_a_rate_in_a_name_is_no_epoch_and_two_records_that_differ_are_told(run: 
     train(model, epochs=3)
     run.mkdir(parents=True)
     model.save(run / "adam-lr1e-4.keras")
-    start = client.resume(run, model=a_model(), steps_per_epoch=STEPS)
+    start = resume(run, model=a_model(), steps_per_epoch=STEPS)
     assert start.epoch == 3
     (run / "adam-lr1e-4.keras").rename(run / "epoch-5.keras")
-    start = client.resume(run, model=a_model(), steps_per_epoch=STEPS)
+    start = resume(run, model=a_model(), steps_per_epoch=STEPS)
     assert start.epoch == 5
     assert any("5 epochs are done by its record, and 3 by its step" in text for text in start.warnings)

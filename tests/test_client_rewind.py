@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from core.resume import client
 from core.storage.journal import Journal, JournalKind, Stage
 from tests.kills import ends_of
 from tests.quarantine_cases import Case, bundle_files, folders, state_text, tree, tree_of
 from tests.rewind_cases import BACKUP, PICK, SECOND_NS, hand_over, to_be_rewound
 from tests.trees import START_NS, write
+from waypoint_resume import ResumeError, RunIsBusy
+from waypoint_resume.decision import decide, governing
+from waypoint_resume.rewind import set_aside
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def numbered(files: dict[str, object], *numbers: str) -> set[str]:
 
 def test_what_is_newer_moves_and_nothing_else_does(case: Case) -> None:
     before = tree(case.folder)
-    moved = client.decide(case.folder).set_aside()
+    moved = set_aside(decide(case.folder))
     goes = numbered(dict(before), "2", "3") | set(BACKUP)
     assert tree_of(batch_of(case) / "files") == {name: before[name] for name in goes}
     after = tree(case.folder)
@@ -62,7 +64,7 @@ def test_what_is_newer_moves_and_nothing_else_does(case: Case) -> None:
 
 def test_the_journal_is_in_the_form_of_quarantine(case: Case) -> None:
     before = tree(case.folder)
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     journal = journal_of(case)
     assert (journal.kind, journal.stage, journal.by, journal.note) == (
         JournalKind.REWIND,
@@ -90,13 +92,13 @@ def test_the_journal_is_in_the_form_of_quarantine(case: Case) -> None:
 
 
 def test_it_happens_once_for_a_manifest(case: Case) -> None:
-    decision = client.decide(case.folder)
-    assert decision.set_aside()
-    assert decision.set_aside() == ()
+    decision = decide(case.folder)
+    assert set_aside(decision)
+    assert set_aside(decision) == ()
     write(case.folder / "ckpts", bundle_files("ckpt-2"))  # the job trains on and comes to the same name
-    again = client.decide(case.folder)
+    again = decide(case.folder)
     assert again.is_restart
-    assert again.set_aside() == ()
+    assert set_aside(again) == ()
     assert (case.folder / "ckpts/ckpt-2.index").exists()
 
 
@@ -107,9 +109,9 @@ def test_what_was_saved_after_the_plan_goes_too(case: Case) -> None:
     write(case.folder / "export/4", {"saved_model.pb": b"graph"}, START_NS + 4 * SECOND_NS)
     write(case.folder / "export/4/variables", bundle_files("variables"), START_NS + 4 * SECOND_NS)
     (case.folder / "ckpts/checkpoint").write_bytes(state_text(4, 1, 2, 3, 4))
-    decision = client.decide(case.folder)
+    decision = decide(case.folder)
     write(case.folder / "ckpts", bundle_files("ckpt-5"), START_NS + 5 * SECOND_NS)  # by a job that nobody ended
-    moved = set(decision.set_aside())
+    moved = set(set_aside(decision))
     assert moved >= {"ckpts/ckpt-4", "ckpts/ckpt-5", "keras/m-4.keras", "export/4"}
     assert (case.folder / "keras/m-0.keras").exists()
     assert not (case.folder / "export/4").exists()
@@ -119,7 +121,7 @@ def test_what_was_saved_after_the_plan_goes_too(case: Case) -> None:
 def test_what_the_plan_names_and_is_gone_already_is_no_problem(case: Case) -> None:
     for path in (case.folder / "ckpts").glob("ckpt-2.*"):
         path.unlink()
-    moved = client.decide(case.folder).set_aside()
+    moved = set_aside(decide(case.folder))
     assert "ckpts/ckpt-2" not in moved
     assert journal_of(case).stage is Stage.DONE
 
@@ -137,7 +139,7 @@ def test_a_state_file_about_what_goes_alone_goes_with_it(case: Case) -> None:
     (case.folder / ".waypoint/rewound" / f"{json.loads(manifest.read_text())['id']}.plan.json").write_text(
         json.dumps(plan)
     )
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     assert list(other.iterdir()) == []
     assert (batch_of(case) / "files/best/checkpoint").read_bytes() == state_text(2, 2)
 
@@ -157,7 +159,7 @@ def test_the_state_file_follows_the_pick_and_lists_nothing_new(case: Case, form:
 
     text = STATES[form][0].replace(b"FOLDER", os.fsencode(case.folder / "ckpts"))
     (case.folder / "ckpts/checkpoint").write_bytes(text)
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     if form == "unreadable":  # it is no text, so that no journal could bring it back: it stays
         assert (case.folder / "ckpts/checkpoint").read_bytes() == text
         return
@@ -170,7 +172,7 @@ def test_the_state_file_follows_the_pick_and_lists_nothing_new(case: Case, form:
 
 def test_a_rewind_that_cannot_move_puts_everything_back(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     before, dirs = tree(case.folder), folders(case.folder)
-    decision = client.decide(case.folder)
+    decision = decide(case.folder)
     real, left = os.rename, [7]
 
     def rename(source: Path, target: Path) -> None:
@@ -180,13 +182,13 @@ def test_a_rewind_that_cannot_move_puts_everything_back(case: Case, monkeypatch:
         real(source, target)
 
     monkeypatch.setattr(os, "rename", rename)
-    with pytest.raises(client.ResumeError, match=r"Invalid cross-device link.*everything is in its place again"):
-        decision.set_aside()
+    with pytest.raises(ResumeError, match=r"Invalid cross-device link.*everything is in its place again"):
+        set_aside(decision)
     monkeypatch.undo()
     assert tree(case.folder) == before
     assert folders(case.folder) == dirs
     monkeypatch.setenv("WAYPOINT_JOB", "night")
-    assert client.decide(case.folder).set_aside()
+    assert set_aside(decide(case.folder))
     assert journal_of(case).stage is Stage.DONE
 
 
@@ -206,8 +208,8 @@ def test_a_plan_that_cannot_be_followed_moves_nothing(case: Case, tmp_path: Path
         (tmp_path / "elsewhere").mkdir()
         batch_of(case).symlink_to(tmp_path / "elsewhere")
     told = {"missing": "is not there", "no-json": "cannot be followed", "outside": r"'\.\.' in a path", "link": "link"}
-    with pytest.raises(client.ResumeError, match=told[how]):
-        client.decide(case.folder).set_aside()
+    with pytest.raises(ResumeError, match=told[how]):
+        set_aside(decide(case.folder))
     assert tree(case.folder) == before
 
 
@@ -216,29 +218,29 @@ def test_the_pick_never_moves_even_if_the_plan_names_it(case: Case) -> None:
     document = json.loads(path.read_text())
     document["items"][0]["files"].append(f"{PICK}.index")
     path.write_text(json.dumps(document))
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     assert (case.folder / f"{PICK}.index").exists()
 
 
 def test_another_jobs_rewind_is_left_alone(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = client.decide(case.folder)
+    first = decide(case.folder)
     monkeypatch.setenv("WAYPOINT_JOB", "day")
-    client.decide(case.folder, take_over=True)
+    decide(case.folder, take_over=True)
     before = tree(case.folder)
-    with pytest.raises(client.RunIsBusy, match=r"took the manifest .* over"):
-        first.set_aside()
+    with pytest.raises(RunIsBusy, match=r"took the manifest .* over"):
+        set_aside(first)
     assert tree(case.folder) == before
 
 
 def test_a_second_rewind_is_a_batch_of_its_own(case: Case) -> None:
-    decision = client.decide(case.folder)
-    decision.set_aside()
+    decision = decide(case.folder)
+    set_aside(decision)
     first = batch_of(case)
     decision.note(finished_at="2026-01-31T09:30:00Z")
     write(case.folder / "ckpts", bundle_files("ckpt-2"), START_NS + 9 * SECOND_NS)
     (case.folder / "ckpts/checkpoint").write_bytes(state_text(2, 1, 2))
     hand_over(case)
-    assert client.decide(case.folder).set_aside() == ("ckpts/ckpt-2",)
+    assert set_aside(decide(case.folder)) == ("ckpts/ckpt-2",)
     assert batch_of(case) != first
     assert (first / "files/ckpts/ckpt-2.index").exists()
     assert (batch_of(case) / "files/ckpts/ckpt-2.index").exists()
@@ -250,7 +252,7 @@ def test_runs_inside_the_run_and_checkpoints_that_were_known_stay_whatever_their
     write(case.folder / "ckpts", bundle_files("ckpt-11"), START_NS)
     hand_over(case)
     os.utime(case.folder / "ckpts/ckpt-11.index", ns=(later, later))
-    moved = client.decide(case.folder).set_aside()
+    moved = set_aside(decide(case.folder))
     assert "ckpts/ckpt-2" in moved
     assert (case.folder / "inner/ckpts/ckpt-7.index").exists()
     assert (case.folder / "ckpts/ckpt-11.index").exists()
@@ -258,7 +260,7 @@ def test_runs_inside_the_run_and_checkpoints_that_were_known_stay_whatever_their
 
 def half_done(case: Case, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
     """A rewind that was killed after some moves."""
-    decision = client.decide(case.folder)
+    decision = decide(case.folder)
     real, left = os.rename, [moves]
 
     def rename(source: Path, target: Path) -> None:
@@ -270,7 +272,7 @@ def half_done(case: Case, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", rename)
         with pytest.raises(KeyboardInterrupt):
-            decision.set_aside()
+            set_aside(decision)
     assert journal_of(case).stage is Stage.MOVING
 
 
@@ -282,7 +284,7 @@ def test_what_was_saved_again_meanwhile_never_replaces_what_was_set_aside(
     held = tree_of(batch_of(case) / "files")
     again = dict.fromkeys(held, b"saved again")
     write(case.folder, again)
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     assert held.items() <= tree_of(batch_of(case) / "files").items() <= before.items()
     assert {name: tree(case.folder)[name].content for name in held} == again
 
@@ -290,7 +292,7 @@ def test_what_was_saved_again_meanwhile_never_replaces_what_was_set_aside(
 def test_what_lies_in_the_batch_already_is_never_replaced(case: Case) -> None:
     before = tree(case.folder)
     write(batch_of(case) / "files/ckpts", {"ckpt-2.index": b"somebody's"})
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     assert (batch_of(case) / "files/ckpts/ckpt-2.index").read_bytes() == b"somebody's"
     assert tree(case.folder)["ckpts/ckpt-2.index"] == before["ckpts/ckpt-2.index"]
 
@@ -315,25 +317,25 @@ def test_a_journal_by_hand_moves_and_deletes_nothing(
     BROKEN[how](journal, tmp_path / "precious")
     (batch_of(case) / "journal.json").write_text(json.dumps(journal))
     before = tree(tmp_path)
-    with pytest.raises(client.ResumeError, match="cannot be understood, nothing was moved"):
-        client.decide(case.folder).set_aside()
+    with pytest.raises(ResumeError, match="cannot be understood, nothing was moved"):
+        set_aside(decide(case.folder))
     assert tree(tmp_path) == before
 
 
 def test_after_an_undo_the_job_does_not_save_over_what_came_back(case: Case) -> None:
-    client.decide(case.folder).set_aside()
+    set_aside(decide(case.folder))
     journal = json.loads((batch_of(case) / "journal.json").read_text())
     (batch_of(case) / "journal.json").write_text(json.dumps({**journal, "stage": "undone"}))
-    with pytest.raises(client.ResumeError, match="was brought back since"):
-        client.decide(case.folder)
+    with pytest.raises(ResumeError, match="was brought back since"):
+        decide(case.folder)
 
 
 def test_a_manifest_that_was_replaced_after_the_claim_moves_nothing(case: Case) -> None:
-    decision = client.decide(case.folder)
+    decision = decide(case.folder)
     hand_over(case)
     before = tree(case.folder)
-    with pytest.raises(client.ResumeError, match="was replaced meanwhile"):
-        decision.set_aside()
+    with pytest.raises(ResumeError, match="was replaced meanwhile"):
+        set_aside(decision)
     assert tree(case.folder) == before
 
 
@@ -347,20 +349,20 @@ def test_no_job_starts_beside_a_half_done_rewind_that_it_does_not_complete(
     (batch / "journal.json").write_text(json.dumps({**journal, "stage": stage}))
     if stage == "moving":
         hand_over(case)  # another manifest, whose job does not end what the first one's began
-    with pytest.raises(client.ResumeError, match=rf"half-done \({stage}\).* undo a {batch.name[-8:]}"):
-        client.decide(case.folder)
+    with pytest.raises(ResumeError, match=rf"half-done \({stage}\).* undo a {batch.name[-8:]}"):
+        decide(case.folder)
 
 
 def test_undoing_an_older_rewind_withdraws_the_manifest_that_a_job_would_follow(case: Case) -> None:
-    decision = client.decide(case.folder)
-    decision.set_aside()
+    decision = decide(case.folder)
+    set_aside(decision)
     decision.note(finished_at="2026-01-31T09:30:00Z")
     assert decision.lease is not None
     decision.lease.release()
     first = batch_of(case).name
     hand_over(case)
     assert case.undo(first).withdrawn
-    assert client.governing([case.folder]) == (None, None)
+    assert governing([case.folder]) == (None, None)
 
 
 @pytest.mark.soak

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.formats import file_names
 from core.formats.file_names import epoch_from_name, metric_from_name, number_from_name
-from core.resume import client
+from waypoint_resume.choice import EPOCH_IN_NAME
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,10 @@ def test_the_number_behind_the_word_epoch(name: str, epoch: int | None) -> None:
 
 
 def test_the_clients_copy_of_the_pattern_is_the_same() -> None:
-    assert (client._EPOCH.pattern, client._EPOCH.flags) == (file_names._EPOCH.pattern, file_names._EPOCH.flags)
+    assert (EPOCH_IN_NAME.pattern, EPOCH_IN_NAME.flags) == (
+        file_names._EPOCH.pattern,
+        file_names._EPOCH.flags,
+    )
 
 
 @given(st.text(max_size=60), st.integers(0, 10**60))

@@ -72,7 +72,7 @@ def test_a_module_imports_only_from_its_own_layer_and_lower_ones(path: Path) -> 
 # The client runs inside the training job; tests/test_client_claim.py holds what importing it loads.
 @pytest.mark.parametrize(
     "path",
-    [path for path in MODULES if path != CORE / "resume" / "client.py"],
+    MODULES,
     ids=lambda path: path.relative_to(CORE).as_posix(),
 )
 def test_the_core_knows_neither_the_pages_nor_what_is_banned(path: Path) -> None:

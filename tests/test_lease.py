@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from core.decisions.lease import SECONDS, heartbeat, is_leased
-from core.resume import client
 from core.resume.manifest import Mode
 from tests.conftest import Opener
 from tests.trees import START_NS, save
+from waypoint_resume.process import own_process
 
-TAKE = "import sys; from core.resume.client import decide; decide(sys.argv[1]); print('taken', flush=True); input()"
+TAKE = (
+    "import sys; from waypoint_resume.decision import decide; decide(sys.argv[1]); print('taken', flush=True); input()"
+)
 
 
 def lease_of(run: Path, process: str | None) -> Path:
@@ -28,7 +30,7 @@ def lease_of(run: Path, process: str | None) -> Path:
 
 def changed(number: int, value: Callable[[str], str]) -> str:
     """The name of this process with one of its four parts changed."""
-    parts = (client._process() or "").split("/")
+    parts = (own_process() or "").split("/")
     return "/".join([*parts[:number], value(parts[number]), *parts[number + 1 :]])
 
 

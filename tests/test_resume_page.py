@@ -17,7 +17,6 @@ from streamlit.testing.v1 import AppTest
 from core import housekeeping
 from core.decisions.lease import Heartbeat, heartbeat
 from core.fs.names import short_id
-from core.resume import client
 from core.resume.claims import Claim, read_claim
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
@@ -26,6 +25,8 @@ from pages._shared.manifest_cards import pulse
 from tests.pages_server import ROOT
 from tests.test_pages import columns, open_on, plain, show, texts
 from tests.trees import save
+from waypoint_resume.decision import decide
+from waypoint_resume.rewind import set_aside
 
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 SECOND = 1_000_000_000
@@ -97,7 +98,6 @@ def test_a_pending_manifest_comes_with_its_code_and_what_its_claim_sets_aside(
     assert [item.value for item in app.subheader] == ["Pending"]
     assert "When a job claims it, these are set aside: ckpt-4, ckpt-5." in said(app)
     assert "Overrides: learning_rate = 0.5" in said(app)
-    assert "Download client.py" in str(app.get("download_button"))
     assert len(app.code) == 0
     opened(app, manifest)
     code, place = (item.value for item in app.code)
@@ -177,13 +177,13 @@ def test_finished_and_superseded_manifests_are_tables_with_their_jobs(
 def test_what_a_job_sets_aside_is_told_once_it_did(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_on(monkeypatch, runs)
     manifest = hand_over(runs, 3, Mode.REWIND)
-    decision = client.decide(runs / "five")
+    decision = decide(runs / "five")
     assert decision.lease is not None
     try:
         show(app, "resume.py")
         assert "The job lives: " in said(app)
         assert "set aside" not in said(app)
-        decision.set_aside()
+        set_aside(decision)
         app.run()
         assert "What came after the checkpoint was set aside " in said(app)
         assert sorted(path.name for path in (runs / "five").glob("*.index")) == [f"ckpt-{n}.index" for n in (1, 2, 3)]

@@ -17,7 +17,6 @@ import pytest
 from core.decisions import desk, places
 from core.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
 from core.model import Checkpoint, FileStat, Finding, Severity
-from core.resume import client
 from core.resume.claims import Claim
 from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
 from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
@@ -26,6 +25,7 @@ from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import lease
+from waypoint_resume.decision import governing
 
 TESTS = Path(__file__).parent
 UNKNOWN_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
@@ -477,7 +477,7 @@ def test_a_claimed_manifest_is_withdrawn_once_its_job_is_dead(root: Path, checkp
     )
     assert entry.withdrawal is not None
     assert entry.withdrawal["claim"] == "c1"
-    assert client.governing([folder]) == (None, None)
+    assert governing([folder]) == (None, None)
     reinstate(folder, manifest.id, actor="bob", now=NOW)
     assert states(folder) == [("n", "claimed")]
 

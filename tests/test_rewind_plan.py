@@ -12,7 +12,6 @@ from core.decisions.places import decisions_folder
 from core.errors import CoreError
 from core.fs.names import to_text
 from core.model import Checkpoint, FileStat, Format
-from core.resume import client
 from core.resume.errors import ConfirmError, ManifestError, ModeError
 from core.resume.history import read_manifests
 from core.resume.manifest import Manifest, Mode
@@ -24,6 +23,8 @@ from tests.quarantine_cases import tree_of
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.test_resume_write import log_of
 from tests.trees import save
+from waypoint_resume.decision import decide
+from waypoint_resume.rewind import set_aside
 
 RUN = "exp/a"
 
@@ -258,9 +259,9 @@ def test_a_job_sets_aside_what_the_plan_names_and_what_was_saved_since(
     members[-1] = members[-1]._replace(files=(members[-1].files[0]._replace(mtime_ns=1),))
     manifest = hand_over(tmp_path, members)
     saved(tmp_path, 4, 7)  # 4 is older than the plan knows, and none of its series
-    decision = client.decide(tmp_path / RUN)
+    decision = decide(tmp_path / RUN)
     assert decision.lease is not None
-    moved = decision.set_aside()
+    moved = set_aside(decision)
     decision.lease.release()
     assert sorted(moved) == sorted(
         [*(item.path for item in read_plan(tmp_path / RUN, manifest.id).items), "ckpts/ckpt-7"]

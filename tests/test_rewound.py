@@ -16,7 +16,6 @@ from core.decisions.pins import pin
 from core.errors import CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.fs.local import LocalStorage
 from core.model import Format
-from core.resume import client
 from core.resume.errors import StateError
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
@@ -38,6 +37,9 @@ from tests.small_disks import Maker
 from tests.test_cli import answer, run
 from tests.training import why_not
 from tests.trees import START_NS, index_of, save, write
+from waypoint_resume.claim import Decision
+from waypoint_resume.decision import decide, governing
+from waypoint_resume.rewind import set_aside
 
 STATE = "ckpts/checkpoint"
 NEWER = {
@@ -485,9 +487,9 @@ def test_what_a_job_itself_set_aside_comes_back(place: Place, workspace: Opener)
     proposal = opened.propose(pick, Mode.REWIND)
     accepted = [warning.id for warning in proposal.warnings]
     manifest, _ = opened.resume(pick, proposal, note="too far", accepted=accepted)
-    decision = client.decide(place.folder)
+    decision = decide(place.folder)
     assert decision.lease is not None
-    assert set(decision.set_aside()) == {f"ckpts/ckpt-{step}" for step in (4, 5, 6)}
+    assert set(set_aside(decision)) == {f"ckpts/ckpt-{step}" for step in (4, 5, 6)}
     decision.lease.release()
     assert latest(place.folder / "ckpts") == str(place.folder / "ckpts/ckpt-3")
     one = only(place)
@@ -501,7 +503,7 @@ def test_what_a_job_itself_set_aside_comes_back(place: Place, workspace: Opener)
     assert tree(place.folder) == before
 
 
-def begun(place: Place, opened: Workspace, picked: str = "ckpt-3") -> tuple[str, client.Decision]:
+def begun(place: Place, opened: Workspace, picked: str = "ckpt-3") -> tuple[str, Decision]:
     """A rewind that a job has claimed."""
     opened.refresh()
     held = opened.find_run("exp/a")
@@ -509,7 +511,7 @@ def begun(place: Place, opened: Workspace, picked: str = "ckpt-3") -> tuple[str,
     proposal = opened.propose(pick, Mode.REWIND)
     accepted = [warning.id for warning in proposal.warnings]
     manifest, _ = opened.resume(pick, proposal, note="", accepted=accepted, confirm="exp/a")
-    return manifest.id, client.decide(place.folder)
+    return manifest.id, decide(place.folder)
 
 
 @pytest.mark.parametrize("state", ["claimed", "finished", "replaced", "half-done"])
@@ -518,7 +520,7 @@ def test_no_job_goes_back_to_the_pick_of_what_was_undone(place: Place, workspace
     opened = workspace(place.root)
     batch, job = begun(place, opened)
     assert job.lease is not None
-    assert job.set_aside()
+    assert set_aside(job)
     if state == "finished":
         job.note(finished_at="2026-01-31T09:30:00Z")
     job.lease.release()
@@ -542,12 +544,12 @@ def test_no_job_goes_back_to_the_pick_of_what_was_undone(place: Place, workspace
     assert entry.state is expected.get(state, ManifestState.WITHDRAWN)
     if back.withdrawn:
         assert events(place.folder)[-2:] == ["withdraw manifest", "undo rewind"]
-        assert client.governing([place.folder]) == (None, None)
+        assert governing([place.folder]) == (None, None)
 
 
 def test_what_comes_back_as_a_new_run_leaves_the_manifest_alone(place: Place, workspace: Opener) -> None:
     batch, job = begun(place, workspace(place.root))
-    assert job.set_aside()
+    assert set_aside(job)
     train_on(place, 4)  # the job lives
     back = place.undo(batch, OnConflict.RENAME)
     assert (back.withdrawn, back.new_run is not None) == (False, True)
@@ -558,7 +560,7 @@ def test_what_comes_back_as_a_new_run_leaves_the_manifest_alone(place: Place, wo
 
 def test_the_shell_says_that_the_manifest_was_withdrawn(shell: Place, workspace: Opener) -> None:
     batch, job = begun(shell, workspace(shell.root))
-    assert job.set_aside()
+    assert set_aside(job)
     assert job.lease is not None
     job.lease.release()
     done = run("undo", "exp/a", batch)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from core.model import Format
-from core.resume import client
 from core.resume.history import ManifestState
 from core.resume.snippet import Framework, framework, snippet
 from tests.test_client_training import opened
@@ -61,7 +59,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     folder = tmp_path_factory.mktemp("snippets")
     job("save", folder)
     (folder / "snippets").mkdir()
-    shutil.copy(str(client.__file__), folder / "client.py")
     found: dict[str, dict[str, Any]] = {}
     workspace = opened(folder)
     for run in workspace.runs():
@@ -104,6 +101,6 @@ def test_the_snippet_obeys_the_manifest_and_trains_the_epochs_that_are_left(ran:
 def test_the_plain_call_restores_what_was_saved_and_says_why_it_is_plain(ran: Mapping[str, Any], run: str) -> None:
     one = ran[run]
     assert one["ran"]["values"] == one["saved"]
-    assert one["code"].startswith("# client.py ")
+    assert one["code"].startswith("# waypoint_resume ")
     assert "withdraw the manifest once the job runs" in one["code"]
     assert one["state"] is ManifestState.PENDING

@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from core.resume.client import ResumeError, Start, resume
+from waypoint_resume import ResumeError, Start, resume
 
 EPOCHS, STEPS, BATCH = 6, 4, 8
 DATA = np.random.default_rng(0)

@@ -7,14 +7,12 @@ by MultiWorkerMirroredStrategy, the weights after a step in which each worker ad
 import json
 import os
 import sys
-from pathlib import Path
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
 
 import tensorflow as tf
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from core.resume import client
+from waypoint_resume import ResumeError, resume
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy() if "mirrored" in sys.argv else tf.distribute.get_strategy()
 with strategy.scope():
@@ -32,9 +30,9 @@ say("ready")
 sys.stdin.readline()
 try:
     with strategy.scope():
-        start = client.resume(sys.argv[1], checkpoint=checkpoint)
+        start = resume(sys.argv[1], checkpoint=checkpoint)
     said = {"source": start.source, "step": start.step, "weights": weights.numpy().tolist()}
-except client.ResumeError as error:
+except ResumeError as error:
     said = {"error": str(error)}
 say(json.dumps(said))
 if "mirrored" in sys.argv:

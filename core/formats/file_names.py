@@ -4,7 +4,7 @@ import math
 import re
 
 _NUMBER = re.compile(r"(?:^|[-_.= ])(?P<number>\d+)(?=$|[-_. ])(?!\.\d)")
-# No digit before the e: `lr1e-4` is a learning rate. core/resume/client.py has a copy, and a test compares them.
+# No digit before the e: `lr1e-4` is a learning rate. client/waypoint_resume has a copy, and a test compares them.
 _EPOCH = re.compile(r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)
 _NO_COUNT = re.compile(r"\d+(?:\.\d+)?e-\d+|\d+\.\d+", re.IGNORECASE)
 _ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")

@@ -28,20 +28,20 @@ TEXTS = {
     ),
     "optimizer-needs-build": (
         "The optimizer's state is in the file, but is dropped without a word unless the job calls "
-        "optimizer.build(model.trainable_variables) before it restores, as client.py does."
+        "optimizer.build(model.trainable_variables) before it restores, as waypoint_resume does."
     ),
     "legacy-hdf5": (
         "Keras 3 refuses this .h5 file if the model was compiled with a loss given by name; with compile=False it "
         "loads, and the optimizer's state is gone."
     ),
     "optimizer-not-tried": (
-        "The optimizer's state is in the file. client.py restores it, if it restores this format at all; whether {api} "
-        "by itself does was not tried."
+        "The optimizer's state is in the file. waypoint_resume restores it, if it restores this format at all; whether "
+        "{api} by itself does was not tried."
     ),
     "step-unknown": "The step is not known{why}: the job counts, logs and schedules from where it says itself.",
     "epoch-unknown": (
-        "The epoch is {told}: client.py takes it from the step and steps_per_epoch. Without those fit() starts at "
-        "epoch 0 unless the job passes initial_epoch, and then trains all its epochs again."
+        "The epoch is {told}: waypoint_resume takes it from the step and steps_per_epoch. Without those fit() starts "
+        "at epoch 0 unless the job passes initial_epoch, and then trains all its epochs again."
     ),
     "other-series": (
         "The run has other series ({names}), which this manifest does not hand over: a job that restores several files "

@@ -7,16 +7,14 @@ import os
 import re
 from collections.abc import Iterable
 from enum import StrEnum
-from pathlib import Path
 
 from core.formats.saved_model import KERAS
 from core.fs.names import from_text
 from core.model import Format
 from core.resume.manifest import Manifest, Mode, RestoreApi
 
-CLIENT = Path(__file__).with_name("client.py")  # what the code imports, to be copied beside it
 _FIT = """\
-from client import resume  # client.py, copied beside this script
+from waypoint_resume import resume  # pip install: docs/resume.md
 
 RUN = {run}
 # model: the job's own ({framework}), built, compiled, not yet trained.
@@ -30,7 +28,7 @@ model.fit(
 )
 """
 _LOOP = """\
-from client import resume  # client.py, copied beside this script
+from waypoint_resume import resume  # pip install: docs/resume.md
 
 RUN = {run}
 # {saver}
@@ -149,14 +147,14 @@ def _refused(manifest: Manifest, run_folder: str, framework: Framework) -> str |
     checkpoint = manifest.checkpoint
     path = os.path.normpath(os.path.join(run_folder, from_text(checkpoint.path)))
     if manifest.restore.api is RestoreApi.TF_V1_SAVER:
-        reason, code = "client.py does not restore what TF1's Saver wrote", _SAVER
+        reason, code = "waypoint_resume does not restore what TF1's Saver wrote", _SAVER
     elif checkpoint.format is Format.WEIGHTS_H5_SHARDED:
-        reason, code = "client.py does not restore sharded .weights.h5 files", _LOAD_WEIGHTS
+        reason, code = "waypoint_resume does not restore sharded .weights.h5 files", _LOAD_WEIGHTS
     elif checkpoint.format is Format.SAVED_MODEL and framework is not Framework.TF_KERAS:
-        reason, code = "client.py restores a SavedModel only in tf-keras", _SAVED_MODEL
+        reason, code = "waypoint_resume restores a SavedModel only in tf-keras", _SAVED_MODEL
         path = f"{path}/variables/variables"
     elif checkpoint.format is Format.ORBAX and framework is not Framework.KERAS:
-        reason, code = "client.py restores of Orbax only what Keras 3 wrote", _ORBAX
+        reason, code = "waypoint_resume restores of Orbax only what Keras 3 wrote", _ORBAX
         path = _orbax_item(manifest, run_folder) or path
     else:
         return None

@@ -8,8 +8,8 @@ from core.errors import NotFoundError
 from core.fs.names import from_text
 from core.model import Format
 from core.resume.manifest import Manifest
-from core.resume.snippet import CLIENT, framework, snippet
-from pages._shared import export, reads, service
+from core.resume.snippet import framework, snippet
+from pages._shared import reads, service
 from pages._shared.text import shown
 
 
@@ -21,11 +21,11 @@ def show(root: str, run: str, manifest: Manifest) -> None:
 
 
 def how_to_start() -> None:
-    """The download of client.py, and what to do with it."""
+    """How the job gets the package that the code imports, and what to do with the code."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        export.download("Download client.py", "client.py", "text/x-python", CLIENT.read_bytes)
         st.caption(
-            "Copy it beside the job's script, paste the code for the job there, and start the job as always. "
+            "`pip install ./client` in Waypoint's checkout installs what it imports. "
+            "Paste the code into the job's script, and start the job as always. "
             "`WAYPOINT_JOB=name` in its environment names it, so that it goes on when it is started again (under SLURM "
             "the job's id does so).",
             width="stretch",

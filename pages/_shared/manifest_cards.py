@@ -161,7 +161,7 @@ def _code(root: str, run: str, entry: ManifestEntry) -> None:
             job_code.where(str(entry.path))
         if entry.state is ManifestState.PENDING:
             box.caption(
-                "A script that reads it without `client.py` leaves it alone once "
+                "A script that reads it without `waypoint_resume` leaves it alone once "
                 f"`.waypoint/withdrawn/{entry.manifest.id}.json` exists beside it."
             )
 

@@ -164,7 +164,7 @@ def parse(text: str) -> dict[str, Scalar]:
 
 
 def _is_rate(value: Scalar) -> bool:
-    """Whether client.py takes it for a learning rate."""
+    """Whether waypoint_resume takes it for a learning rate."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 

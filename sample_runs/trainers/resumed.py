@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.resume.client import resume
 from trainers.common import Fit, Loop
+from waypoint_resume import resume
 
 
 def go_on(run: Path, training: Loop | Fit, saves: int) -> None:

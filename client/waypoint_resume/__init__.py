@@ -1,0 +1,17 @@
+"""The job's side of a resume manifest: `resume()` picks a checkpoint, checks it, loads it and says where to go on.
+
+    from waypoint_resume import resume
+
+    start = resume(run_dir, model=model, steps_per_epoch=n)     # or checkpoint=tf.train.Checkpoint(...), manager=...
+    model.fit(..., initial_epoch=start.epoch, callbacks=[*mine, start.guard])
+
+Importing it imports no framework; TensorFlow, Keras, h5py and Orbax are imported when there is something to load.
+Nothing is loaded unless everything fits. Errors: ResumeError, and of its kind RunIsBusy and MismatchError.
+"""
+
+from waypoint_resume.errors import MismatchError, ResumeError, RunIsBusy
+from waypoint_resume.resuming import resume
+from waypoint_resume.start import Start
+from waypoint_resume.version import __version__
+
+__all__ = ["MismatchError", "ResumeError", "RunIsBusy", "Start", "__version__", "resume"]

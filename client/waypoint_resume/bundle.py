@@ -1,0 +1,180 @@
+"""TensorFlow's bundles, those of SavedModels too, matched with the job's objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waypoint_resume.errors import ResumeError
+from waypoint_resume.live import Live
+from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
+from waypoint_resume.objects import (
+    COUNTERS,
+    children_of,
+    is_variable,
+    kind_of,
+    passes_over,
+    slot_meaning,
+    variable_name,
+    walk_objects,
+)
+
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+def _root_for(names: set[str], live: Live) -> Any:  # noqa: ANN401
+    """The object that was saved as the root of a bundle, by the names of its parts."""
+    import tensorflow as tf
+
+    if live.checkpoint is not None:
+        return live.checkpoint
+    if "model" not in names and names != {"optimizer"}:
+        return tf.train.Checkpoint(live.model)  # the model itself was saved
+    parts = {"model": live.model, "optimizer": getattr(live.model, "optimizer", None)}
+    return tf.train.Checkpoint(**{name: item for name, item in parts.items() if name in names and item is not None})
+
+
+class Bundle:
+    """A bundle matched with the live objects: node by node, by the names of the edges, as TensorFlow does it."""
+
+    def __init__(self, prefix: str, live: Live, root: Any = None) -> None:  # noqa: ANN401
+        import tensorflow as tf
+        from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+        self.prefix, self.live = prefix, live
+        self.reader = tf.train.load_checkpoint(prefix)
+        self.shapes = self.reader.get_variable_to_shape_map()
+        self.dtypes = self.reader.get_variable_to_dtype_map()
+        if _GRAPH not in self.shapes:
+            raise ResumeError(f"{prefix} is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver.")
+        self.graph = TrackableObjectGraph()
+        self.graph.ParseFromString(self.reader.get_tensor(_GRAPH))
+        names = {edge.local_name for edge in self.graph.nodes[0].children} - {"save_counter"}
+        self.root = root if root is not None else _root_for(names, live)
+        self.matched: dict[int, Any] = {}
+        self.paths: dict[int, str] = {}
+        self._match()
+        self.pairs = {
+            id(self.matched[number]): (attribute.checkpoint_key, self.matched[number], number)
+            for number, node in enumerate(self.graph.nodes)
+            for attribute in node.attributes
+            if number in self.matched and is_variable(self.matched[number])
+        }
+
+    def _match(self) -> None:
+        self.matched[0], self.paths[0] = self.root, ""
+        queue = [0]
+        for number in queue:
+            item = self.matched.get(number)
+            parts = {} if item is None else children_of(item)
+            for edge in self.graph.nodes[number].children:
+                if edge.node_id not in self.paths:
+                    self.paths[edge.node_id] = f"{self.paths[number]}/{edge.local_name}".lstrip("/")
+                    queue.append(edge.node_id)
+                if edge.local_name in parts and edge.node_id not in self.matched:
+                    self.matched[edge.node_id] = parts[edge.local_name]
+                    queue.append(edge.node_id)  # again, if it was met before its object was known
+        for number, node in enumerate(self.graph.nodes):
+            for slot in node.slot_variables:  # Keras 2's legacy optimizers
+                path = f"{self.paths.get(number, number)}/{slot.slot_name}"
+                self.paths.setdefault(slot.slot_variable_node_id, f"{path}/{slot.original_variable_node_id}")
+                owner, original = self.matched.get(number), self.matched.get(slot.original_variable_node_id)
+                if owner is not None and original is not None and slot.slot_name in owner.get_slot_names():
+                    self.matched[slot.slot_variable_node_id] = owner.get_slot(original, slot.slot_name)
+
+    def plan(self) -> LoadPlan:
+        """Compare everything; see _Plan."""
+        own = [self._own(item) for item in self.live.optimizers]
+        differences, notes, passed = [], [], 0
+        for number, node in enumerate(self.graph.nodes):
+            path = self.paths.get(number, str(number))
+            for attribute in node.attributes if number not in self.matched else ():
+                if path == "save_counter":
+                    continue
+                if passes_over(path):
+                    passed += 1
+                    continue
+                key = attribute.checkpoint_key
+                differences.append(f"unexpected: {path}, {kind_of(self.shapes.get(key, ()), self.dtypes.get(key))}")
+        for key, variable, _ in self.pairs.values():
+            wanted, held = kind_of(variable.shape, variable.dtype), kind_of(self.shapes[key], self.dtypes[key])
+            if wanted != held:
+                differences.append(
+                    f"shape or dtype: {variable_name(variable)} is {wanted} in the model, {held} in the file"
+                )
+        without = [mine for mine in own if not any(id(item) in self.pairs for item in mine)]
+        absent = {id(item) for mine in without for item in mine}
+        if any(without):
+            notes.append(OPTIMIZER_RESTARTS)
+        for path, item in [*walk_objects(self.root), *((variable_name(item), item) for mine in own for item in mine)]:
+            if not is_variable(item) or id(item) in self.pairs or id(item) in absent or path == "save_counter":
+                continue
+            absent.add(id(item))
+            if passes_over(path):
+                passed += 1
+            else:
+                differences.append(f"missing from the file: {path}, {kind_of(item.shape, item.dtype)}")
+        if passed:
+            notes.append(f"{passed} values of metrics are not restored: every epoch begins them anew.")
+        differences += self._slots([item for mine in own for item in mine])
+        return LoadPlan(
+            load=self._load,
+            check=self._check,
+            read=self._read,
+            differences=differences,
+            notes=notes,
+            step=self._step([item for mine in own for item in mine]),
+            has_optimizer=any(id(item) in self.pairs for mine in own for item in mine),
+        )
+
+    def _own(self, optimizer: Any) -> list[Any]:  # noqa: ANN401
+        """An optimizer's own variables, without what it trains."""
+        found = [
+            item for path, item in walk_objects(optimizer) if is_variable(item) and "_trainable_variables" not in path
+        ]
+        trained = {id(item) for model in self.live.models for item in model.trainable_variables}
+        slots = optimizer.get_slot_names() if hasattr(optimizer, "get_slot_names") else ()
+        found += [optimizer.get_slot(item, slot) for item in self._trained() for slot in slots]
+        return [item for item in found if id(item) not in trained]
+
+    def _trained(self) -> list[Any]:
+        return [item for model in self.live.models for item in model.trainable_variables]
+
+    def _slots(self, own: list[Any]) -> list[str]:
+        """Optimizer variables that have another meaning in the file: momentum where the model has velocity."""
+        mine = {id(item) for item in own}
+        full = {number: node.attributes[0].full_name for number, node in enumerate(self.graph.nodes) if node.attributes}
+        here = [variable_name(item) for item in self._trained()]
+        there = [full[number] for key, item, number in self.pairs.values() if id(item) not in mine]
+        found = []
+        for _, item, number in self.pairs.values():
+            if id(item) in mine:
+                wanted, held = slot_meaning(variable_name(item), here), slot_meaning(full[number], there)
+                if wanted and held and wanted != held:
+                    found.append(f"slot: {variable_name(item)} is {wanted!r} in the model, {held!r} in the file")
+        return found
+
+    def _step(self, own: list[Any]) -> int | None:
+        names = {id(item): path for path, item in walk_objects(self.root)}
+        counters = [item for item in own if names.get(id(item), "").rpartition("/")[2] in (*COUNTERS, "0")]
+        counters = [item for item in counters if not tuple(item.shape) and "int" in str(item.dtype)]
+        values = [int(self.reader.get_tensor(self.pairs[id(item)][0])) for item in counters if id(item) in self.pairs]
+        if not values:
+            steps = [item for name in ("step", "global_step") if (item := children_of(self.root).get(name)) is not None]
+            values = [int(self.reader.get_tensor(self.pairs[id(item)][0])) for item in steps if id(item) in self.pairs]
+        return max(values, default=None)
+
+    def _read(self) -> None:
+        for key, dtype in self.dtypes.items():
+            if dtype.name != "variant":
+                self.reader.get_tensor(key)
+
+    def _load(self) -> None:
+        is_whole = self.root is self.live.checkpoint
+        (self.root.restore if is_whole else self.root.read)(self.prefix).expect_partial()
+
+    def _check(self) -> list[str]:
+        wrong = []
+        for key, variable, _ in self.pairs.values():
+            if self.reader.get_tensor(key).tobytes() != variable.numpy().tobytes():
+                wrong.append(variable_name(variable))
+        return wrong

@@ -1,0 +1,158 @@
+"""Which checkpoint a start restores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.bundle import Bundle
+from waypoint_resume.checkpoints import USELESS_SPAN, Found, find_checkpoints, found_at
+from waypoint_resume.claim import Decision
+from waypoint_resume.clock import seconds_of
+from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.files import names_in_folder, read_record
+from waypoint_resume.keras_files import keras_plan
+from waypoint_resume.legacy_hdf5 import hdf5_plan
+from waypoint_resume.live import Live
+from waypoint_resume.loading import LoadPlan
+from waypoint_resume.manifest import check_files
+from waypoint_resume.names import from_text, numbers_in
+from waypoint_resume.objects import keras_generation
+from waypoint_resume.orbax_step import orbax_plan
+
+EPOCH_IN_NAME = re.compile(
+    r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE
+)  # as core reads it
+_ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")
+_REFUSED = {
+    "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
+    "weights-h5-sharded": "is sharded, which this client does not restore: use model.load_weights",
+}
+
+
+def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
+    """Match a checkpoint with the job's objects. ResumeError for a format that this job cannot restore."""
+    if kind in _REFUSED:
+        raise ResumeError(f"{path.name} {_REFUSED[kind]}.")
+    if kind == "tf-bundle":
+        return Bundle(str(path), live).plan()
+    if live.model is None:
+        raise ResumeError(f"{path.name} has the format {kind}: pass the Keras model as model= to resume().")
+    if kind == "saved-model" and keras_generation(live.model) != 2:
+        raise ResumeError(f"{path.name} is a SavedModel, which training goes on from in tf-keras only.")
+    if kind == "saved-model":
+        import tensorflow as tf
+
+        return Bundle(str(path / "variables" / "variables"), live, tf.train.Checkpoint(live.model)).plan()
+    return {"keras": keras_plan, "weights-h5": keras_plan, "hdf5": hdf5_plan, "orbax": orbax_plan}[kind](path, live)
+
+
+def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
+    """The run's checkpoints of the formats that this job can restore; a manager's are its own only."""
+    found = list(find_checkpoints(run)) if live.manager is None else list(_of_manager(run, live.manager))
+    if live.model is None:
+        found = [item for item in found if item.format == "tf-bundle"]
+    elif live.manager is None and live.checkpoint is None and keras_generation(live.model) == 3:
+        found = [item for item in found if item.format != "saved-model"]
+    saved = [item.saved for item in found]
+    is_useless = len(found) > 1 and max(saved) - min(saved) <= USELESS_SPAN
+
+    def order(item: Found) -> tuple[float, list[int]]:
+        return (0.0 if is_useless else item.saved, numbers_in(item.path))
+
+    return sorted(found, key=order, reverse=True)
+
+
+def _of_manager(run: Path, manager: Any) -> Iterator[Found]:  # noqa: ANN401
+    """A CheckpointManager's own checkpoints, also where a link in the run leads to its folder."""
+    real = Path(os.path.realpath(manager.directory))
+    given = Path(os.path.abspath(manager.directory))
+    place = next((p for p in (real, Path(os.path.realpath(given.parent)) / given.name) if p.is_relative_to(run)), None)
+    own = re.compile(re.escape(Path(manager._checkpoint_prefix).name) + r"-\d+")  # noqa: SLF001
+    names = names_in_folder(place) if place is not None else set()
+    for name in (name.removesuffix(".index") for name in names if name.endswith(".index")):
+        if place is not None and own.fullmatch(name) and any(other.startswith(f"{name}.data-") for other in names):
+            yield found_at(run, place / name, "tf-bundle", place / f"{name}.index")
+
+
+def _first_that_fits(
+    run: Path,
+    found: Sequence[Found],
+    live: Live,
+    told: list[str],
+    accepts: Callable[[LoadPlan], bool] = lambda _plan: True,
+) -> tuple[Found, LoadPlan] | None:
+    """The first whose every tensor is read and fits. Those with optimizer state go before those without.
+
+    Each that is passed over is told with its reason. If none fits and one is whole, its ResumeError is raised: a
+    fresh start would lose it. Damaged ones alone (a kill during the first save) do not stand in the way of one.
+    """
+    weights_only: tuple[Found, LoadPlan] | None = None
+    misfit: ResumeError | None = None
+    for item in found:
+        try:
+            plan = plan_for(run / item.path, item.format, live)
+            if not accepts(plan):
+                told.append(f"{item.path} is passed over: older than the manifest's, or without optimizer state.")
+                continue
+            plan.read()
+        except ResumeError as error:
+            misfit = misfit or error
+            told.append(f"{item.path} is passed over: {error}")
+            continue
+        except Exception as error:  # noqa: BLE001 - a damaged file makes its reader raise whatever it likes
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            told.append(f"{item.path} is passed over, it cannot be restored: {reason}")
+            continue
+        if plan.differences:
+            misfit = misfit or MismatchError(item.path, plan.differences)
+            told.append(f"{item.path} is passed over, it does not fit the model: {plan.differences[0]}")
+        elif plan.has_optimizer or not live.optimizers:
+            return item, plan
+        else:
+            weights_only = weights_only or (item, plan)
+    if weights_only is None and misfit is not None:
+        raise misfit
+    return weights_only
+
+
+def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | None:
+    """What the job restores; None for a fresh start."""
+    run, manifest = decision.run, decision.manifest
+    if manifest is None:
+        return _first_that_fits(run, eligible_checkpoints(run, live), live, told)
+    picked = manifest["checkpoint"]
+    is_begun = manifest["mode"] != "rewind" or (decision.claim or {}).get("rewound_at")
+    if decision.is_restart and decision.claim is not None and is_begun:
+        begun = decision.claim.get("rewound_at") or decision.claim["claimed_at"]
+        claimed, least = seconds_of(begun) or 0.0, manifest["restore"]["initial_step"]
+        later = [item for item in eligible_checkpoints(run, live) if item.saved >= claimed]
+        needs_optimizer = picked["contents"] != "weights_only" and bool(live.optimizers)
+
+        def follows(plan: LoadPlan) -> bool:
+            is_later = least is None or plan.step is None or plan.step >= least
+            return is_later and (plan.has_optimizer or not needs_optimizer)
+
+        with contextlib.suppress(ResumeError):
+            if (newest := _first_that_fits(run, later, live, told, follows)) is not None:
+                return newest
+        check_files(run, manifest)
+    name = from_text(picked["path"])
+    plan = plan_for(run / name, picked["format"], live)
+    if plan.differences:
+        raise MismatchError(picked["path"], plan.differences)
+    return Found(name, picked["format"], 0.0), plan
+
+
+def recorded_epoch(run: Path, path: str) -> int | None:
+    """How many epochs are done, where a name or BackupAndRestore's record tells."""
+    name = (run / path).name
+    if name.startswith("latest.weights.h5"):
+        record = read_record((run / path).with_name(f"training_metadata.json{name[17:]}")) or {}
+        return record["epoch"] if type(record.get("epoch")) is int else None
+    found = EPOCH_IN_NAME.search(_ENDINGS.sub("", name))
+    return int(found["number"]) if found else None

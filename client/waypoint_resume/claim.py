@@ -1,0 +1,77 @@
+"""A manifest claimed by a job, and what the job notes in its claim."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.clock import disk_now, moment_text
+from waypoint_resume.errors import ResumeError
+from waypoint_resume.files import fresh_file, read_record, sync_folder, unlink_quietly, write_record
+from waypoint_resume.lease import Lease
+from waypoint_resume.lock import decisions_lock
+from waypoint_resume.places import HIDDEN
+
+
+def claim(home: Path, manifest_id: str, job: str, checkpoint: str) -> dict[str, Any] | None:
+    """Claim a manifest for a job; None if another was faster. The link decides, and who reads back its own uuid."""
+    hidden, own = home / HIDDEN, uuid.uuid4().hex
+    folder = hidden / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    value = {
+        "manifest": manifest_id,
+        "uuid": own,
+        "job": job,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "claimed_at": moment_text(disk_now(hidden)),
+        "checkpoint": checkpoint,
+    }
+    target, mine = folder / f"{manifest_id}.claim", folder / f"{own}.json"
+    os.replace(fresh_file(folder, json.dumps(value, indent=2).encode() + b"\n"), mine)
+    try:
+        try:
+            os.link(mine, target)
+        except OSError as error:
+            # On network disks the answer to link proves nothing; what stands there does.
+            if error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                raise ResumeError(f"The disk of {folder} knows no hard links: nothing can be claimed there.") from None
+        sync_folder(folder)
+        return value if (read_record(target) or {}).get("uuid") == own else None
+    finally:
+        unlink_quietly(mine)
+
+
+@dataclass
+class Decision:
+    """What a job was told: the manifest that governs it and its claim, both None where there is none to follow."""
+
+    run: Path
+    home: Path
+    job: str
+    manifest: dict[str, Any] | None = None
+    claim: dict[str, Any] | None = None
+    is_restart: bool = False
+    lease: Lease | None = None  # of the chief
+    was_told: bool = False  # whether the other workers know what was chosen
+
+    def note(self, **values: object) -> None:
+        """Write values into the claim (None removes one), unless another job took it over meanwhile."""
+        if self.claim is None:
+            return
+        with decisions_lock(self.home):
+            path = self.claim_path()
+            if (read_record(path) or {}).get("uuid") == self.claim["uuid"]:
+                self.claim = {name: value for name, value in {**self.claim, **values}.items() if value is not None}
+                write_record(path, self.claim)
+
+    def claim_path(self) -> Path:
+        """Return where the claim lies."""
+        assert self.claim is not None
+        return self.home / HIDDEN / "claims" / f"{self.claim['manifest']}.claim"

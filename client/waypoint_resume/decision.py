@@ -1,0 +1,142 @@
+"""What a start is to follow: the lease taken, the manifest claimed. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
+from waypoint_resume.claim import Decision, claim
+from waypoint_resume.clock import seconds_of
+from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
+from waypoint_resume.files import LONG, read_record, write_record
+from waypoint_resume.jobs import job_id
+from waypoint_resume.journal import JOURNAL, REWOUND
+from waypoint_resume.lease import Lease
+from waypoint_resume.lock import decisions_lock
+from waypoint_resume.manifest import check_files, parse_manifest, read_manifest_bytes
+from waypoint_resume.names import from_text, numbers_in
+from waypoint_resume.places import HIDDEN, MANIFEST, decision_homes, writable_home
+
+
+def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The manifest that a job of this run follows and its claim, if it has one; (None, None) where there is none.
+
+    That is the newest that stands in place, unless it was withdrawn unclaimed, or its job has finished.
+    """
+    places = [home / MANIFEST for home in homes]
+    found = [parse_manifest(data, str(path)) for path in places if (data := read_manifest_bytes(path)) is not None]
+    if not found:
+        return None, None
+    manifest = max(found, key=lambda item: str(item["id"]))
+
+    def record(name: str) -> dict[str, Any] | None:
+        records = (read_record(home / HIDDEN / name) for home in homes)
+        return next((item for item in records if item is not None), None)
+
+    held, withdrawal = record(f"claims/{manifest['id']}.claim"), record(f"withdrawn/{manifest['id']}.json")
+    if held is None:
+        return (None, None) if withdrawal is not None else (manifest, None)
+    # One that was withdrawn a moment before the claim is claimed; one whose claim was withdrawn is not any more.
+    is_over = withdrawal is not None and held.get("uuid") and withdrawal.get("claim") == held["uuid"]
+    return (None, None) if held.get("finished_at") or is_over else (manifest, held)
+
+
+def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decision:
+    """Take the run's lease and claim its manifest. Imports no TensorFlow, loads nothing.
+
+    RunIsBusy; ResumeError for a manifest that cannot be followed, which is then not claimed.
+    """
+    decision = undecided(run_dir)
+    with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
+        lease = Lease(decision.home, decision.job)
+        lease.take(take_over=take_over)
+        decision.lease = lease
+        try:
+            _follow(decision)
+        except BaseException:
+            lease.release()
+            raise
+    return decision
+
+
+def undecided(run_dir: str | os.PathLike[str]) -> Decision:
+    """Return the run, the home of its decisions and the job, with nothing taken yet."""
+    run = Path(os.path.realpath(run_dir))
+    with os_errors_as_resume_errors(run):
+        run.mkdir(parents=True, exist_ok=True)
+    decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id())
+    if (decision.home / HIDDEN).is_symlink():
+        raise ResumeError(f"{decision.home / HIDDEN} is a link: no decisions are kept behind it. Nothing was loaded.")
+    return decision
+
+
+def _follow(decision: Decision) -> None:
+    manifest, held = governing(decision_homes(decision.run))
+    _require_whole(decision.run, manifest)
+    if manifest is None:
+        return
+    if held is None:
+        check_files(decision.run, manifest)
+        _require_latest(decision.run, manifest)
+        path = manifest["checkpoint"]["path"]
+        decision.claim = claim(decision.home, manifest["id"], decision.job, path)
+        if decision.claim is None:
+            raise RunIsBusy(f"Another job claimed the manifest {manifest['id']} a moment ago.")
+    else:
+        _require_not_undone(decision.run, manifest, held)
+        # The lease is ours, so the job that claimed it is dead or was taken over: its claim is ours as well.
+        own = {"uuid": uuid.uuid4().hex, "job": decision.job, "host": socket.gethostname(), "pid": os.getpid()}
+        first = held.get("claimed_at") if seconds_of(held.get("claimed_at")) is not None else manifest["created_at"]
+        decision.claim = {**held, "manifest": manifest["id"], **own, "claimed_at": first}
+        decision.is_restart = True
+        write_record(decision.home / HIDDEN / "claims" / f"{manifest['id']}.claim", decision.claim)
+    decision.manifest = manifest
+
+
+def _require_latest(run: Path, manifest: Mapping[str, Any]) -> None:
+    """ResumeError if something was saved beside the pick after it was handed over, which this job would save over."""
+    if manifest["mode"] == "rewind":
+        return  # sets it aside
+    picked = manifest["checkpoint"]
+    name = from_text(picked["path"])
+    places = [home / MANIFEST for home in decision_homes(run)]
+    handed = max(path.stat().st_mtime for path in places if path.exists())
+    beside = [
+        item.path
+        for item in find_checkpoints(run)
+        if item.saved > handed - USELESS_SPAN  # some disks tell times in seconds
+        and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
+        and numbers_in(item.path) > numbers_in(name)
+    ]
+    if beside:
+        raise ResumeError(
+            f"{', '.join(sorted(beside))}: saved after {picked['path']} was handed over, and this job would save over "
+            "it. Hand over again: continue from the newest, or go back by a rewind or a fork. Nothing was claimed."
+        )
+
+
+def _require_whole(run: Path, manifest: Mapping[str, Any] | None) -> None:
+    """ResumeError while a rewind is half-done that this start does not complete: it would save over a half of it."""
+    for path in sorted((run / HIDDEN / REWOUND).glob(f"*/{JOURNAL}")):
+        is_own = manifest is not None and manifest["id"] == path.parent.name and manifest["mode"] == "rewind"
+        stage = (read_record(path, LONG) or {}).get("stage")
+        if stage == "undoing" or (stage == "moving" and not is_own):
+            raise ResumeError(
+                f"A rewind of {run} was left half-done ({stage}), and this job would save over a half of it. End that "
+                f"first: python -m core undo {run.name} {path.parent.name[-8:]}. Nothing was loaded."
+            )
+
+
+def _require_not_undone(run: Path, manifest: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """ResumeError if what a rewind set aside was brought back: this job would save over it."""
+    journal = read_record(run / HIDDEN / REWOUND / str(manifest["id"]) / JOURNAL, LONG)
+    if held.get("rewound_at") and journal is not None and journal.get("stage") in (None, "undone"):
+        raise ResumeError(
+            f"What the manifest {manifest['id']} set aside was brought back since, and this job would save over it. "
+            "Withdraw the manifest, or hand a checkpoint over again. Nothing was loaded."
+        )

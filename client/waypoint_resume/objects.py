@@ -1,0 +1,83 @@
+"""The trackable objects of a job: models, optimizers and variables, and how they are reached."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+# Parts of a path under which metrics lie: every epoch resets them, so they are told, and never in the way.
+_PASSING = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "loss_tracker", "_loss_tracker"})
+_PASSING |= {"compiled_metrics", "compiled_loss", "metrics_variables"}
+COUNTERS = ("_iterations", "iter", "iterations")
+
+
+def passes_over(path: str) -> bool:
+    """Tell whether a path leads to metrics, which every epoch resets."""
+    return not _PASSING.isdisjoint(path.split("/"))
+
+
+def children_of(item: Any) -> Mapping[str, Any]:  # noqa: ANN401 - TensorFlow has no types
+    """Return the trackable parts of an object by the names of the edges."""
+    import tensorflow as tf
+
+    found: dict[str, Any] = dict(tf.train.TrackableView.children(item))
+    for part in getattr(item, "_attached_dependencies", None) or ():  # of tf.train.Checkpoint(root)
+        found |= dict(children_of(part.ref)) if part.name == "root" else {part.name: part.ref}
+    return found
+
+
+def walk_objects(root: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Every trackable object below one, each once, with its shortest path; those nearest first."""
+    seen, queue = {id(root)}, [("", root)]
+    for path, item in queue:
+        yield path, item
+        for name, child in children_of(item).items():
+            if id(child) not in seen:
+                seen.add(id(child))
+                queue.append((f"{path}/{name}" if path else name, child))
+
+
+def is_variable(item: object) -> bool:
+    """Tell whether an object is a variable of TensorFlow or Keras."""
+    return all(hasattr(item, name) for name in ("assign", "numpy", "shape", "dtype"))
+
+
+def is_optimizer(item: object) -> bool:
+    """Tell whether an object is an optimizer."""
+    return hasattr(item, "apply_gradients") and hasattr(item, "iterations")
+
+
+def variable_name(variable: Any) -> str:  # noqa: ANN401
+    """Return a variable's path, or its name without the output number."""
+    return str(getattr(variable, "path", variable.name)).partition(":")[0]
+
+
+def kind_of(shape: Any, dtype: Any) -> str:  # noqa: ANN401
+    """Return type and shape as text, as in `float32 (3, 4)`."""
+    return f"{getattr(dtype, 'name', dtype)} {tuple(shape)}"
+
+
+def keras_package(model: object) -> str | None:
+    """`keras` or `tf_keras`, whichever a model is made of; None for neither."""
+    tops = [kind.__module__.partition(".")[0] for kind in type(model).__mro__]
+    return next((top for top in tops if top in ("keras", "tf_keras")), None)
+
+
+def keras_generation(model: object) -> int:
+    """2 or 3: the Keras that a model is made of; 0 for none."""
+    name = keras_package(model)
+    return int(importlib.import_module(name).__version__.partition(".")[0]) if name else 0
+
+
+def slot_meaning(name: str, trained: Sequence[str]) -> str | None:
+    """What a slot is for: what stands in its name behind the variable that it belongs to (Keras 3), else before it
+    (Keras 2: `Adam/m/dense/kernel`, whose first part depends on where the slots were made).
+    """
+    plain = name.replace("/", "_")
+    owners = sorted((other.replace("/", "_") for other in trained), key=len, reverse=True)
+    owner = next((other for other in owners if other in plain), None)
+    if owner is None:
+        return None
+    start = plain.rindex(owner)
+    return plain[start + len(owner) :].strip("_") or name[:start].strip("/").rpartition("/")[2]

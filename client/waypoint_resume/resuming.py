@@ -1,0 +1,146 @@
+"""`resume()`: the checkpoint that a manifest names, or the newest that fits, restored exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.checkpoints import Found
+from waypoint_resume.choice import choose_checkpoint, plan_for, recorded_epoch
+from waypoint_resume.claim import Decision
+from waypoint_resume.clock import moment_text
+from waypoint_resume.decision import decide, undecided
+from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.jobs import is_chief_task
+from waypoint_resume.journal import REWOUND
+from waypoint_resume.live import Live
+from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan, load_checked
+from waypoint_resume.log import LOG
+from waypoint_resume.names import from_text
+from waypoint_resume.overrides import check_overrides
+from waypoint_resume.places import HIDDEN
+from waypoint_resume.rewind import follow_rewind, set_aside
+from waypoint_resume.start import NOT_KEPT, Start
+from waypoint_resume.workers import ask_chief, publish_choice
+
+
+def resume(
+    run_dir: str | os.PathLike[str],
+    *,
+    model: Any = None,  # noqa: ANN401
+    checkpoint: Any = None,  # noqa: ANN401
+    manager: Any = None,  # noqa: ANN401
+    optimizer: Any = None,  # noqa: ANN401
+    steps_per_epoch: int | None = None,
+    take_over: bool = False,
+    chief: bool | None = None,
+) -> Start:
+    """Restore what the run's manifest names, else its newest checkpoint that fits; else say that the start is fresh.
+
+    Pass a built (for fit: compiled) Keras model, or the tf.train.Checkpoint or CheckpointManager that saves, or both.
+    Of several workers the chief (by TF_CONFIG, or as `chief` says) decides, and the others restore what it chose.
+    RunIsBusy while another job lives; MismatchError with every difference; ResumeError. Then nothing was changed.
+    """
+    if LOG.level == logging.NOTSET:
+        LOG.setLevel(logging.INFO)
+        if not LOG.hasHandlers():
+            LOG.addHandler(logging.StreamHandler())
+    decision = undecided(run_dir)
+    is_chief = is_chief_task() if chief is None else chief
+    try:
+        decision = decide(run_dir, take_over=take_over) if is_chief else decision
+        start = _start(decision, Live(model, checkpoint, manager, optimizer), optimizer, steps_per_epoch)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the reason matters more than that it was noted
+            decision.note(error=str(error) or type(error).__name__, error_at=moment_text(time.time()))
+        if is_chief and not decision.was_told:
+            publish_choice(decision, {"error": str(error)})
+        if decision.lease is not None:
+            decision.lease.release()
+        raise
+    for warning in start.warnings:
+        LOG.warning("%s", warning)
+    return start
+
+
+def _start(decision: Decision, live: Live, optimizer: Any, steps_per_epoch: int | None) -> Start:  # noqa: ANN401
+    is_chief = decision.lease is not None
+    said = {} if is_chief else ask_chief(decision)
+    decision.manifest = decision.manifest if is_chief else said["manifest"]
+    start, manifest = Start(decision, live, steps_per_epoch), decision.manifest
+    if manifest is not None:
+        start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
+        check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
+    chosen = choose_checkpoint(decision, live, start.warnings) if is_chief else _told(decision, said, live)
+    if is_chief and (moved := set_aside(decision)):
+        names = ", ".join(moved)
+        start.warnings.append(f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo brings it back: {names}.")
+        if live.manager is not None:
+            follow_rewind(live.manager)
+    if is_chief:
+        picked = {"checkpoint": chosen[0].path, "format": chosen[0].format} if chosen else {"checkpoint": None}
+        publish_choice(decision, {**picked, "manifest": manifest})
+        decision.was_told = True
+    if chosen is None:
+        latest = live.manager.latest_checkpoint if live.manager is not None else None
+        if latest is not None and os.path.exists(f"{latest}.index"):
+            raise ResumeError(
+                f"The manager's latest checkpoint is {latest}, and nothing was found to restore: a fresh start would "
+                f"save over it. Is {decision.run} the run that holds it? {' '.join(start.warnings)}"
+            )
+        LOG.info("%s: no manifest and no checkpoint, a fresh start.", decision.run)
+        return start
+    found, plan = chosen
+    decision.note(checkpoint=found.path, error=None, error_at=None)
+    load_checked(found.path, plan, live)
+    is_picked = manifest is not None and found.path == from_text(manifest["checkpoint"]["path"])
+    for name, value in start.overrides.items() if is_picked else ():  # what was saved since has them, or newer ones
+        setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
+    record = manifest["restore"] if manifest is not None and is_picked else {}
+    start.source = found.path
+    start.step = record.get("initial_step") if plan.step is None else plan.step
+    start._epoch = record["initial_epoch"] if record else recorded_epoch(decision.run, found.path)  # noqa: SLF001
+    if live.optimizers and not plan.has_optimizer:
+        start.warnings.append(OPTIMIZER_RESTARTS)
+    start.warnings += [*plan.notes, *_cautions(start, live, decision.run), NOT_KEPT]
+    start._remember()  # noqa: SLF001
+    why = "no manifest, the newest that fits"
+    if manifest is not None:
+        why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
+    LOG.info("Restored %s, step %s (%s).", found.path, start.step, why)
+    return start
+
+
+def _told(decision: Decision, said: Mapping[str, Any], live: Live) -> tuple[Found, LoadPlan] | None:
+    """What the chief chose, matched with this worker's own objects."""
+    if said["checkpoint"] is None:
+        return None
+    plan = plan_for(decision.run / said["checkpoint"], said["format"], live)
+    if plan.differences:
+        raise MismatchError(said["checkpoint"], plan.differences)
+    return Found(said["checkpoint"], said["format"], 0.0), plan
+
+
+def _cautions(start: Start, live: Live, run: Path) -> Iterator[str]:
+    epoch, steps = start._epoch, start._steps_per_epoch  # noqa: SLF001
+    if epoch is not None and start.step is not None and steps and start.step // steps != epoch:
+        yield (
+            f"{start.source}: {epoch} epochs are done by its record, and {start.step // steps} by its step "
+            f"({start.step} ÷ {steps}): start.epoch follows the record."
+        )
+    if start.batch:
+        yield (
+            f"{start.source} was saved in mid-epoch, after {start.batch} batches: fit(initial_epoch={start.epoch}) "
+            "begins that epoch again at batch 0."
+        )
+    latest = live.manager.latest_checkpoint if live.manager is not None else None
+    if latest is not None and os.path.realpath(latest) != os.path.realpath(run / str(start.source)):
+        yield (
+            f"manager.latest_checkpoint is {latest}, not {start.source}: this job must not restore from it, and the "
+            "manager's next save goes on from its own numbers."
+        )

@@ -1,0 +1,68 @@
+"""TensorFlow's state file `checkpoint`: rewritten without what goes."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+STATE_FILE = "checkpoint"
+_STATE_LINE = re.compile(rb'\s*(\w+)\s*:\s*("(?:[^"\\]|\\.)*"|[-+.\w]+)\s*')
+_LATEST = b"model_checkpoint_path"
+_LISTED = b"all_model_checkpoint_paths"
+_TIMES = b"all_model_checkpoint_timestamps"
+_PRESERVED = b"last_preserved_timestamp"
+_STATE_FIELDS = (_LATEST, _LISTED, _TIMES, _PRESERVED)
+_STATE_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
+
+
+def state_without(old: bytes, folder: Path, gone: set[str], latest: str | None) -> bytes | None:
+    """A state file without the checkpoints (absolute prefixes) that go, about `latest` if that lies there.
+
+    None if it names nothing that stays. Nothing is listed that the old one did not list, for a CheckpointManager
+    deletes what is listed. One that cannot be read becomes one about `latest` alone.
+    """
+    entries = [_STATE_LINE.fullmatch(line) for line in old.splitlines() if line.strip()]
+    lines = [
+        (entry[1], entry[2])
+        for entry in entries
+        if entry is not None and entry[1] in (_LATEST, _LISTED, _TIMES, _PRESERVED)
+    ]
+    if len(lines) < len(entries):
+        return old if latest is None else _LATEST + b": " + _quoted(latest) + b"\n"
+    named, times = ([value for name, value in lines if name == field] for field in (_LISTED, _TIMES))
+    kept = [place for place, value in enumerate(named) if _prefix(value, folder) not in gone]
+    first = next((value for name, value in lines if name == _LATEST), None)
+    if latest is None and (first is None or _prefix(first, folder) in gone):
+        standing = [named[place] for place in kept if Path(f"{_prefix(named[place], folder)}.index").exists()]
+        first = standing[-1] if standing else None
+    elif latest is not None:
+        spelled = (value for value in (first, *named) if value and _prefix(value, folder) == str(folder / latest))
+        first = next(spelled, _quoted(latest))
+    if first is None:
+        return None
+    new = [(_LATEST, first), *((_LISTED, named[place]) for place in kept)]
+    new += [(_TIMES, times[place]) for place in kept if place < len(times)]
+    new += [(name, value) for name, value in lines if name == _PRESERVED]
+    return old if new == lines else b"".join(name + b": " + value + b"\n" for name, value in new)
+
+
+def _prefix(value: bytes, folder: Path) -> str:
+    """The absolute prefix that a quoted path in a state file means."""
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        named = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+        return bytes([int(code, 8) & 255]) if code.isdigit() else named.get(code, code)
+
+    name = os.fsdecode(_STATE_ESCAPE.sub(plain, value[1:-1]))
+    whole = os.path.join(folder, name)
+    return os.path.join(os.path.realpath(os.path.dirname(whole)), os.path.basename(whole))
+
+
+def _quoted(name: str) -> bytes:
+    """A name as TensorFlow writes it into a state file."""
+    letters = os.fsencode(name)
+    return b'"%b"' % b"".join(
+        b"%c" % byte if 32 <= byte < 127 and byte not in b"\"'\\" else b"\\%03o" % byte for byte in letters
+    )
