@@ -255,7 +255,7 @@ def test_a_checkpoint_in_mid_epoch_warns(run: Path) -> None:
     save(model, "bundle", run)
     start = resume(run, model=a_model(), steps_per_epoch=3)
     assert (start.step, start.epoch, start.batch) == (4, 1, 1)
-    assert any("in mid-epoch, after 1 batches: fit(initial_epoch=1) begins" in text for text in start.warnings)
+    assert any("in mid-epoch, after 1 batches: fit(initial_epoch=1) without" in text for text in start.warnings)
 
 
 def test_overrides_are_applied_after_the_optimizer_was_restored(run: Path) -> None:

@@ -13,5 +13,6 @@ from waypoint_resume.errors import MismatchError, ResumeError, RunIsBusy
 from waypoint_resume.resuming import resume
 from waypoint_resume.start import Start
 from waypoint_resume.version import __version__
+from waypoint_resume.waypoint import Waypoint
 
-__all__ = ["MismatchError", "ResumeError", "RunIsBusy", "Start", "__version__", "resume"]
+__all__ = ["MismatchError", "ResumeError", "RunIsBusy", "Start", "Waypoint", "__version__", "resume"]

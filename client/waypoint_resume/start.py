@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 import zlib
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.guard import Guard
 from waypoint_resume.live import Live
-from waypoint_resume.objects import keras_package
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.position import Position, position_of
 
 NOT_KEPT = (
     "No checkpoint holds the state of random generators (so Dropout and shuffling go another way), how far the data "
@@ -26,7 +26,8 @@ class Start:
     def __init__(self, decision: Decision, live: Live, steps_per_epoch: int | None) -> None:
         self._decision, self._live, self._steps_per_epoch = decision, live, steps_per_epoch
         self._epoch: int | None = None
-        self._mark = 0
+        self._exact: Position | None = None  # where what was kept beside the checkpoint tells it
+        self._marks: list[tuple[Any, int]] = []  # what was loaded: variables and checksums of their values
         self._guard: Any = None
         self.source: str | None = None
         self.step: int | None = 0
@@ -37,36 +38,53 @@ class Start:
     @property
     def epoch(self) -> int:
         """How many epochs are done, for `fit(initial_epoch=...)`; ResumeError where neither record nor steps tell."""
-        if self.source is None:
-            return 0
-        if self._epoch is not None:
-            return self._epoch
-        if self.step is not None and self._steps_per_epoch:
-            return self.step // self._steps_per_epoch
-        needs = "steps_per_epoch=" if self.step is not None else "its own count: the step is not known either"
-        raise ResumeError(f"The epoch of {self.source} is not recorded: give resume() {needs}.")
+        return self.locate(None).epoch
 
     @property
     def batch(self) -> int | None:
         """How many batches of the running epoch are done; None where that is not known."""
-        if self.source is None or self.step is None or not self._steps_per_epoch:
-            return 0 if self.source is None else None
-        return self.step % self._steps_per_epoch
+        if self.source is None or self._exact is not None:
+            return 0 if self._exact is None else self._exact.batch
+        if self.step is None or not self._steps_per_epoch:
+            return None
+        return self.locate(None).batch
+
+    def locate(self, steps_per_epoch: int | None) -> Position:
+        """Epochs and batches that are done, if an epoch has so many steps (or as resume() was told).
+
+        ResumeError where neither record nor steps tell.
+        """
+        if self.source is None or self._exact is not None:
+            return self._exact or Position(0, 0)
+        found = position_of(self._epoch, self.step, self._steps_per_epoch or steps_per_epoch)
+        if found is None:
+            needs = "steps_per_epoch=" if self.step is not None else "its own count: the step is not known either"
+            raise ResumeError(f"The epoch of {self.source} is not recorded: give resume() {needs}.")
+        return found
 
     @property
     def guard(self) -> Any:  # noqa: ANN401 - a callback of whichever Keras the model is made of
         """A callback, to be the last: it stops fit() if something else restored over what was loaded here."""
         if self._guard is None:
-            self._guard = make_guard(self)
+            self._guard = Guard(self)
         return self._guard
 
     def finish(self) -> None:
-        """Say that the job has done what the manifest asked for; it governs no later start."""
+        """Say that the job has done what the manifest asked for, and give the lease back.
+
+        The manifest governs no later start. Call it at the end of a loop of your own; the guard does it after fit().
+        """
         self._decision.note(finished_at=moment_text(disk_now(self._decision.home / HIDDEN)))
+        if self._decision.lease is not None:
+            self._decision.lease.release()
 
     def check(self) -> None:
-        """ResumeError if what was loaded is not what the variables hold: call it before the first step of a loop."""
-        if self.source is not None and self._mark != mark_of(self._live):
+        """ResumeError if something was restored over what was loaded: call it before the first step of a loop.
+
+        It judges what is trained and the optimizers' counters of steps. What a job may set before its first step
+        (learning rate, other hyperparameters, metrics, seeds) is its own business.
+        """
+        if self.source is not None and any(_mark_of(item) != mark for item, mark in self._marks):
             reason = (
                 f"Something restored over {self.source} after resume() loaded it. BackupAndRestore does so at the "
                 "start of fit(), and so does a restore of manager.latest_checkpoint: take it out of this job, or hand "
@@ -76,39 +94,15 @@ class Start:
             raise ResumeError(reason)
 
     def _remember(self) -> None:
-        self._mark = mark_of(self._live)
+        self._marks = [(item, _mark_of(item)) for item in _judged_variables(self._live)]
 
 
-def mark_of(live: Live) -> int:
-    """A checksum over weights and optimizer state."""
-    mark = 0
-    for item in (*live.models, *live.optimizers):
-        own: Any = getattr(item, "weights", None) or item.variables
-        for variable in own() if callable(own) else own:
-            mark = zlib.crc32(variable.numpy().tobytes(), mark)
-    return mark
+def _judged_variables(live: Live) -> list[Any]:
+    """What a training alone changes: the weights that are trained, and the optimizers' counters of steps."""
+    trained = [item for model in live.models for item in model.trainable_variables]
+    inner = [getattr(item, "inner_optimizer", item) for item in live.optimizers]
+    return [*trained, *(getattr(item, "_iterations", item.iterations) for item in inner)]
 
 
-def make_guard(start: Start) -> Any:  # noqa: ANN401
-    """Return the guard as a callback of the Keras that the job's model is made of."""
-    package = next((name for model in start._live.models if (name := keras_package(model))), None)  # noqa: SLF001
-    if package is None:
-        raise ResumeError("start.guard is a Keras callback, and this job has no Keras model: call start.check().")
-    base = importlib.import_module(f"{package}.callbacks").Callback
-
-    class Guard(base):  # type: ignore[misc, valid-type]
-        """Checks at the first batch of the first fit(), and says at its end that the job has finished."""
-
-        has_checked = False
-
-        def on_train_batch_begin(self, _batch: int, logs: object = None) -> None:
-            del logs
-            if not self.has_checked:
-                self.has_checked = True
-                start.check()
-
-        def on_train_end(self, logs: object = None) -> None:
-            del logs
-            start.finish()
-
-    return Guard()
+def _mark_of(variable: Any) -> int:  # noqa: ANN401
+    return zlib.crc32(variable.numpy().tobytes())

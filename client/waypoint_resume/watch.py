@@ -1,0 +1,162 @@
+"""The callback that watches over a training: one class for Keras 3 on any backend, tf-keras and Keras 2.
+
+It has no base class of Keras, for it serves all of them; it has every hook that either of them calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from waypoint_resume.data_position import DataPosition
+from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
+from waypoint_resume.watch_parts import PARTS, WatchPart
+
+if TYPE_CHECKING:
+    from waypoint_resume.start import Start
+
+
+class IdleCallback:
+    """A callback of either Keras that does nothing: every hook that their loops call, and what Keras 2 asks first."""
+
+    _supports_tf_logs = True  # so that Keras 2 does not fetch the logs for its sake
+    model: Any = None
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+
+    def set_params(self, params: dict[str, Any] | None) -> None:
+        """Keras tells fit's arguments: verbose, epochs, steps."""
+        self.params = params or {}
+
+    def set_model(self, model: Any) -> None:  # noqa: ANN401
+        """Keras tells the model, before any other hook."""
+        self.model = model
+
+    def _implements_train_batch_hooks(self) -> bool:
+        return True
+
+    def _implements_test_batch_hooks(self) -> bool:
+        return False
+
+    def _implements_predict_batch_hooks(self) -> bool:
+        return False
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ANN401
+        """Before the loop."""
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ANN401
+        """After the loop, if nothing was raised."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """Before an epoch, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """After an epoch and its validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """Before a batch, counted from 0 within the epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """After a batch."""
+
+    def _other_hook(self, *_args: object, **_named: object) -> None:
+        """Of the older names of the batch hooks, of evaluate() and of predict()."""
+
+    on_batch_begin = on_batch_end = _other_hook
+    on_test_begin = on_test_end = on_test_batch_begin = on_test_batch_end = _other_hook
+    on_predict_begin = on_predict_end = on_predict_batch_begin = on_predict_batch_end = _other_hook
+
+
+class TrainingWatch(IdleCallback):
+    """What `Waypoint` and `start.guard` share: last of all callbacks, it sees to where the loop begins, and tells the
+    parts (see WatchPart) of each moment.
+
+    `start` is what was restored (None before on_train_begin), `epoch` the running epoch and `batch` how many of its
+    batches are done, `callbacks` the other callbacks of the running fit(). A part that ends the training before its
+    time sets `is_interrupted`: the claim then stays open for the job that goes on.
+    """
+
+    def __init__(self, parts: Sequence[Callable[[], WatchPart]] | None = None) -> None:
+        super().__init__()
+        self.parts = [make() for make in (PARTS if parts is None else parts)]
+        self.start: Start | None = None
+        self.fit: RunningFit | None = None
+        self.callbacks: list[Any] = []
+        self.epoch = self.batch = 0
+        self.is_interrupted = False
+        self._list: list[Any] | None = None
+        self._data: DataPosition | None = None
+        self._forget_first_epoch: Callable[[], None] | None = None
+        self._is_begun = False
+
+    # What the two faces differ in.
+
+    def _begin(self) -> Start:
+        """The start that this training goes on from; everything is restored when it returns."""
+        raise NotImplementedError
+
+    # Hooks of Keras.
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ANN401
+        """Move behind all other callbacks; once there, restore and say where the loop begins."""
+        del logs
+        around = list_around(self)
+        if around is not None and around[-1] is not self:
+            own = next(place for place, item in enumerate(around) if item is self)
+            around[own] = IdleCallback()
+            around.append(self)  # the loop over the list comes to it last
+            return
+        self.callbacks = [item for item in around or () if not isinstance(item, IdleCallback)]
+        self.fit = running_fit(self.model)
+        self.is_interrupted = self._is_begun = False
+        self.start = self._begin()
+        self.epoch, self.batch = self.start.locate(self.fit.steps if self.fit else None)
+        if self.fit is not None and self.start.source is not None:
+            self._data = DataPosition(self.fit, self.epoch, self.batch)
+            self._forget_first_epoch = begin_at(self.model, self.fit, self.epoch, self._data.first_batch)
+        for part in self.parts:
+            part.after_restore(self)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """Skip, the first time, what was trained before."""
+        del logs
+        self._take_back_first_epoch()
+        is_first, self._is_begun = not self._is_begun, True
+        self.epoch, self.batch = epoch, self.batch if is_first else 0
+        for part in self.parts:
+            part.epoch_begin(self, epoch)
+        if is_first and self._data is not None:
+            self._data.skip(self.model, self._batches_skipped)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """Count, and tell the parts."""
+        self.batch = batch + 1
+        for part in self.parts:
+            part.batch_end(self, batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """Count, and tell the parts."""
+        self.epoch, self.batch = epoch + 1, 0
+        for part in self.parts:
+            part.epoch_end(self, epoch, logs)
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ANN401
+        """Finish the claim and give the lease back."""
+        del logs
+        self._take_back_first_epoch()
+        for part in self.parts:
+            part.train_end(self)
+        if self.start is not None and not self.is_interrupted:
+            self.start.finish()
+
+    # Own.
+
+    def _take_back_first_epoch(self) -> None:
+        forget, self._forget_first_epoch = self._forget_first_epoch, None
+        if forget is not None:
+            forget()
+
+    def _batches_skipped(self, batches: int) -> None:
+        for part in self.parts:
+            part.batches_skipped(self, batches)

@@ -1,0 +1,35 @@
+"""`Waypoint`: the one line with which a Keras training resumes."""
+
+from __future__ import annotations
+
+import os
+
+from waypoint_resume.resuming import resume
+from waypoint_resume.start import Start
+from waypoint_resume.watch import TrainingWatch
+
+
+class Waypoint(TrainingWatch):
+    """A callback with which `fit()` goes on from what was handed over, else from the run's newest checkpoint.
+
+    Example:
+        model.fit(x, y, epochs=90, callbacks=[ModelCheckpoint(f"{run}/e-{{epoch}}.keras"), Waypoint(run)])
+
+    It does what `resume()` does, after every other callback's on_train_begin, and sets the epoch and the batch to go
+    on with: fit() needs neither initial_epoch nor steps_per_epoch. At the end of fit() the manifest is finished and
+    the lease given back. A later fit() of the same model is not resumed again.
+
+    Args:
+        run_dir: the run's folder, as for `resume()`; it is made where it is missing.
+        take_over: start although another job's lease is young: only if that job is surely dead.
+        chief: whether this worker decides; by TF_CONFIG if not given.
+
+    Raises (in `fit()`): what `resume()` raises. Then nothing was changed.
+    """
+
+    def __init__(self, run_dir: str | os.PathLike[str], *, take_over: bool = False, chief: bool | None = None) -> None:
+        super().__init__()
+        self.run_dir, self.take_over, self.chief = run_dir, take_over, chief
+
+    def _begin(self) -> Start:
+        return resume(self.run_dir, model=self.model, take_over=self.take_over, chief=self.chief)
