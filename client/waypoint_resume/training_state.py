@@ -1,0 +1,152 @@
+"""All that training depends on and no checkpoint holds: read at one moment, and put back.
+
+The parts of a state: position (epochs done, batches done of the next one, step, whether training is to stop), learning
+rates as they are when all callbacks ran, callbacks, random generators, in mid-epoch the metrics, counters of Keras 2,
+and what is known of the data.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from waypoint_resume.callback_memory import put_back_memory, read_memory
+from waypoint_resume.random_state import put_back_random, read_random
+
+_COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
+_FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "numpy")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The objects of a training whose state is kept; callbacks in the order in which they are called."""
+
+    models: Sequence[Any] = ()
+    optimizers: Sequence[Any] = ()
+    callbacks: Sequence[Any] = ()
+
+
+@dataclass
+class PutBack:
+    """What a start put back of a state, for its receipt; `not_kept` holds sentences for people."""
+
+    callbacks: list[str] = field(default_factory=list)
+    random: list[str] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    metrics: int = 0
+    not_kept: list[str] = field(default_factory=list)
+
+
+def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: Any = None) -> dict[str, Any]:  # noqa: ANN401
+    """The state of a training after `epoch` whole epochs and `batch` batches of the next one, as plain data."""
+    for model in trained.models:
+        if callable(sync := getattr(model, "jax_state_sync", None)):
+            sync()  # on JAX the variables are stale while fit() runs
+    callbacks, unkept = read_memory(trained.callbacks)
+    generators, undrawn = read_random(trained.models)
+    return {
+        "position": {"epoch": epoch, "batch": batch, "step": step_of(trained.optimizers), "stop": _is_to_stop(trained)},
+        "learning_rate": [_value(rate) for rate in _rates(trained.optimizers)],
+        "callbacks": callbacks,
+        "random": generators,
+        "metrics": [_value(item) for item in metric_variables(trained.models)] if batch else [],
+        "counters": [_value(item) for item in _counters(trained.models)],
+        "data": data,
+        "frameworks": versions(),
+        "not_kept": unkept + undrawn,
+    }
+
+
+def put_back_state(state: Mapping[str, Any], trained: Trained, *, keep_rate: bool = False) -> PutBack:
+    """Put everything back but metrics, which fit() resets at the start of an epoch; `keep_rate`: a manifest set it.
+
+    Call it when every on_train_begin has run. What does not fit is told and left as it is; nothing is raised for it.
+    """
+    back = PutBack()
+    back.callbacks, unkept = put_back_memory(trained.callbacks, _records(state.get("callbacks")))
+    back.random, undrawn = put_back_random(trained.models, _mapping(state.get("random")))
+    back.not_kept += unkept + [text for text in undrawn if text not in unkept]
+    if not keep_rate:
+        told = _assign("learning rates", _rates(trained.optimizers), state.get("learning_rate"), back.not_kept)
+        back.learning_rate = [float(value) for value in told]
+    _assign("Keras' counters", _counters(trained.models), state.get("counters"), back.not_kept)
+    told = [text for text in state.get("not_kept") or () if isinstance(text, str) and text not in back.not_kept]
+    back.not_kept += told
+    return back
+
+
+def put_back_metrics(state: Mapping[str, Any], trained: Trained, back: PutBack) -> None:
+    """Give metrics their sums of the batches that are done; call it in on_epoch_begin, when fit() has reset them."""
+    variables = metric_variables(trained.models)
+    back.metrics = len(_assign("the metrics of this epoch", variables, state.get("metrics"), back.not_kept))
+
+
+def metric_variables(models: Sequence[Any]) -> list[Any]:
+    """The variables of all metrics of the models, each once. Keras 2 makes them at its first batch."""
+    found: list[Any] = []
+    for model in models:
+        if hasattr(model, "metrics_variables"):
+            found += model.metrics_variables
+        else:
+            found += [variable for metric in getattr(model, "metrics", ()) for variable in metric.variables]
+    return list({id(item): item for item in found}.values())
+
+
+def step_of(optimizers: Sequence[Any]) -> int | None:
+    """The step: of several optimizers the greatest, of a wrapped one the innermost's."""
+    inner = [getattr(item, "inner_optimizer", None) or item for item in optimizers]
+    steps = [int(_value(item.iterations)) for item in inner if getattr(item, "iterations", None) is not None]
+    return max(steps, default=None)
+
+
+def versions() -> dict[str, str]:
+    """The versions of the frameworks that the job has imported, and Python's."""
+    known = {name: getattr(sys.modules.get(name), "__version__", None) for name in _FRAMEWORKS}
+    found = {name: str(version) for name, version in known.items() if version is not None}
+    return {"python": sys.version.partition(" ")[0], **found}
+
+
+def _assign(what: str, variables: Sequence[Any], values: object, not_kept: list[str]) -> list[Any]:
+    """Assign values in order; all or none. Gives the values, [] where they do not fit."""
+    kept = list(values) if isinstance(values, (list, tuple)) else []
+    if not kept:
+        return []
+    shapes = [tuple(getattr(value, "shape", (None,))) for value in kept]
+    if shapes != [tuple(variable.shape) for variable in variables]:
+        not_kept.append(f"{what}: the job has others now than when this was saved")
+        return []
+    for variable, value in zip(variables, kept):
+        variable.assign(value)
+    return kept
+
+
+def _rates(optimizers: Sequence[Any]) -> list[Any]:
+    """The variables of learning rates; an optimizer that follows a schedule has none."""
+    inner = [getattr(item, "inner_optimizer", None) or item for item in optimizers]
+    rates = [getattr(item, "learning_rate", None) for item in inner]
+    return [rate for rate in rates if hasattr(rate, "assign")]
+
+
+def _counters(models: Sequence[Any]) -> list[Any]:
+    found = [getattr(model, name, None) for model in models for name in _COUNTERS]
+    return [item for item in found if hasattr(item, "assign")]
+
+
+def _is_to_stop(trained: Trained) -> bool:
+    return any(bool(getattr(model, "stop_training", False)) for model in trained.models)
+
+
+def _value(variable: Any) -> Any:  # noqa: ANN401
+    import numpy as np
+
+    return np.array(variable.numpy() if hasattr(variable, "numpy") else variable)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _records(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
