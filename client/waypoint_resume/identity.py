@@ -1,9 +1,9 @@
 """The identity of a checkpoint: what its files hold, never where they lie or when they were written.
 
-A file is read whole up to 32 MiB. Less stands for a bundle's shards: their size, for the index holds a checksum of every
-tensor in them. Of a longer zip (`.keras`) the last 64 KiB are read, where its directory holds the checksum of every
-member; of anything else that is longer (HDF5, Orbax' data) blocks of 64 KiB in 256 places, both ends among them. One of
-that last kind that changed between the blocks alone would pass for the former: the step in its state tells them apart.
+A file is read whole up to 32 MiB. Less stands for a bundle's shards: their size, for the index holds a checksum of
+every tensor in them. Of a longer zip (`.keras`) the last 64 KiB are read, where its directory holds the checksum of
+every member; of anything else that is longer (HDF5, Orbax' data) blocks of 64 KiB in 256 places, both ends among them.
+One of that last kind that changed between the blocks alone would pass for the former: the step in its state tells.
 """
 
 from __future__ import annotations
