@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from core.catalog import audits
 from core.catalog.audits import RootSnapshot
 from core.fs.local import LocalStorage
-from core.fs.names import short_id
 from core.storage import audit as auditing
 from core.storage.audit import AuditRoot
 from core.storage.growth import Growths, Snapshot, growth, snapshots
@@ -15,6 +14,7 @@ from core.storage.known import known_files
 from core.storage.usage import Usage
 from core.storage.usage_document import from_json, to_json
 from core.workspace import Workspace
+from waypoint_resume.names import short_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,12 @@ from core.accounts import Audited
 from core.background import Background
 from core.catalog.filters import CheckpointFilter
 from core.errors import BusyError, CoreError, NotFoundError
-from core.fs.names import to_text
 from core.index.options import CancelledError
 from core.model import Problem
 from core.storage.tiles import LARGEST, RunKey, tiles
 from core.survey import CouldGo, Survey, could_go, newest_first, placed_batches
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
 
 ACTOR = "waypoint"  # who purges old batches, in logs and journals
 GROWTH_DAYS = 30

@@ -10,12 +10,12 @@ from core.catalog.rows import from_us, to_us
 from core.catalog.verified import VerifiedRow
 from core.decisions import accepted
 from core.decisions.places import relative_to_run
-from core.fs.names import to_text
 from core.health.subject import Subjects, identity
 from core.mend.desk import MendDesk
 from core.model import Checkpoint, Run
 from core.verify.results import Outcome, Verification, from_document, to_document
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from core.fs.names import to_text
 from core.health.state import Answer, tensorflow_answer
 from core.model import Checkpoint, Health, StateFile
 from core.scan.series import arrange, why_times_are_useless
+from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

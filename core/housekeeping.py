@@ -6,12 +6,10 @@ from pathlib import Path
 
 from core.catalog.filters import FindingFilter
 from core.decisions import pins
-from core.decisions.lease import is_leased
 from core.decisions.pins import Pin, read_pins
-from core.decisions.places import HIDDEN, relative_to_run
+from core.decisions.places import relative_to_run
 from core.errors import NotFoundError
 from core.fs.local import LocalStorage
-from core.fs.names import to_text
 from core.health.state import named_prefixes
 from core.index.rollup import Ages, turning_points
 from core.mend.records import Site
@@ -33,6 +31,9 @@ from core.storage.retention import policy_for
 from core.storage.returns import Returned
 from core.storage.undo import OnConflict, undo
 from core.workspace import Workspace
+from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
 
 _SECOND_US = 1_000_000
 

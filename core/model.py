@@ -4,8 +4,8 @@ Every record is frozen. Those of which a scan makes one for each file or checkpo
 dataclasses: a tuple is made, changed and handed to another process several times faster.
 
 Paths are POSIX, relative to their root, as Python's `os.fsdecode` gives them (bytes that are not UTF-8 are surrogate
-escapes); `core.fs.names` turns them into text for databases and people. Sizes are bytes, times are aware UTC datetimes,
-or integer nanoseconds since the epoch where the name says so.
+escapes); `waypoint_resume.names` turns them into text for databases and people. Sizes are bytes, times are aware UTC
+datetimes, or integer nanoseconds since the epoch where the name says so.
 """
 
 from __future__ import annotations

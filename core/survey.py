@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from core import housekeeping
 from core.accounts import Audited
-from core.decisions.places import HIDDEN
 from core.errors import CoreError, NotFoundError
-from core.fs.names import to_text
 from core.model import Problem, Run
 from core.storage.batches import Batch
 from core.storage.growth import Growths
@@ -18,6 +16,8 @@ from core.storage.journal import FOLDERS, JOURNAL
 from core.storage.planned import PlannedFile, freed
 from core.storage.tiles import RunKey, Tile
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
 
 
 class Going(NamedTuple):

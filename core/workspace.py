@@ -15,13 +15,11 @@ from core.catalog.engine import open_catalog
 from core.catalog.filters import CheckpointFilter, RunFilter
 from core.catalog.queries import Reader
 from core.choose import SeriesChoice, choose
-from core.decisions.lease import Heartbeat, heartbeat
-from core.decisions.places import MANIFEST, decisions_folder, run_folder
+from core.decisions.places import decisions_folder, run_folder
 from core.errors import AmbiguousError, NotFoundError, PlaceError
 from core.formats.bundle import BundleCache
 from core.formats.reading import Unit, read_unit
 from core.fs.local import LocalStorage
-from core.fs.names import from_text, to_text
 from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
 from core.index.outside import standing
@@ -33,8 +31,10 @@ from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from core.settings import Settings
-from core.storage.acting import can_write
 from core.storage.retention import parse_retention
+from waypoint_resume.heartbeat import Heartbeat, heartbeat
+from waypoint_resume.names import from_text, to_text
+from waypoint_resume.places import MANIFEST, can_write
 
 
 class Workspace:

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from core.fs.atomic import is_temp
 from core.model import Checkpoint, FileStat, Format
 from core.resume.fork import fork
 from core.resume.history import ManifestState, read_manifests
@@ -30,6 +29,7 @@ from core.resume.write import write_manifest
 from tests.kill_quarantine import acting, no_sync, was_killed
 from tests.quarantine_cases import tree
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from waypoint_resume.atomic import is_temp
 
 MANIFEST = "resume_manifest.json"
 ACTIONS = ("continue", "rewind", "fork", "fork of a file")

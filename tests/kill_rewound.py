@@ -11,7 +11,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from core.fs.atomic import is_temp
 from core.resume.propose import propose
 from core.resume.write import write_manifest
 from core.storage.undo import OnConflict
@@ -20,6 +19,7 @@ from tests.quarantine_cases import Case, FileFacts, bundle_files, state_text, tr
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import REWOUND, bundle, rewind
 from tests.trees import START_NS, write
+from waypoint_resume.atomic import is_temp
 from waypoint_resume.decision import governing
 
 NEWER = {f"ckpts/ckpt-{step}": bundle(f"ckpts/ckpt-{step}") for step in (2, 3)}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.decisions.pins import Pins, read_pins
 from core.fs.local import LocalStorage
-from core.fs.names import join, stem
+from core.fs.names import stem
 from core.index.leftovers import leftovers
 from core.mend.records import Site
 from core.model import Checkpoint, Facts, Leftover, Root, SavedAtSource, Sourced
@@ -29,6 +29,7 @@ from core.storage.undo import OnConflict, undo
 from core.workspace import Workspace
 from tests.resume_cases import NOW
 from tests.trees import START_NS, write
+from waypoint_resume.names import join
 
 RUN = "exp/a"
 KEEP_ONE = Policy(rules=(KeepLatest(1),))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.fs import atomic
-from core.fs.atomic import append_line, link_aside, make_folder, remove_stale, write_atomic
+from waypoint_resume import atomic
+from waypoint_resume.atomic import append_line, folder_access, link_aside, make_folder, remove_stale, write_atomic
 
 AS_ROOT = os.geteuid() == 0
 OTHER_GROUP = 54321
@@ -41,15 +41,38 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077], ids=oct)
-def test_a_new_file_and_folder_follow_the_umask(tmp_path: Path, umask: int) -> None:
+@pytest.mark.parametrize("access", [0o2775, 0o775, 0o755, 0o750, 0o700], ids=oct)
+def test_a_new_file_and_folder_have_their_parents_access_whatever_the_umask(
+    tmp_path: Path, access: int, umask: int
+) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from core.fs.atomic import write_atomic, make_folder\n"
-        f"os.umask({umask})\n"
-        "make_folder(Path(sys.argv[1]) / 'x' / 'y'); write_atomic(Path(sys.argv[1]) / 'x' / 'y' / 'a', b'1')"
+        "import os, sys; from pathlib import Path\n"
+        "from waypoint_resume.atomic import append_line, make_folder, write_atomic\n"
+        f"os.umask({umask}); y = Path(sys.argv[1]) / 'x' / 'y'\n"
+        "make_folder(y); write_atomic(y / 'a', b'1'); append_line(y / 'log', b'1')"
     )
+    tmp_path.chmod(access)
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
-    assert mode(tmp_path / "x" / "y" / "a") == 0o666 & ~umask
-    assert mode(tmp_path / "x") == mode(tmp_path / "x" / "y") == 0o777 & ~umask
+    assert mode(tmp_path / "x" / "y" / "a") == mode(tmp_path / "x" / "y" / "log") == access & 0o666
+    assert mode(tmp_path / "x") == mode(tmp_path / "x" / "y") == access
+
+
+@pytest.mark.parametrize(
+    ("parent", "group", "expected"),
+    [
+        (0o1777, 7, 0o755),
+        (0o1777, 8, 0o755),
+        (0o3775, 7, 0o2775),
+        (0o2770, 8, 0o700),
+        (0o2775, 8, 0o755),
+        (0o777, 7, 0o777),
+        (0o555, 7, 0o755),
+    ],
+    ids=["tmp", "tmp-other-group", "sticky-group", "closed-other-group", "other-group", "open", "read-only"],
+)
+def test_access_is_what_the_parent_grants(parent: int, group: int, expected: int) -> None:
+    found = os.stat_result((stat.S_IFDIR | parent, 1, 1, 2, 0, 7, 0, 0, 0, 0))
+    assert oct(folder_access(found, group)) == oct(expected)
 
 
 def test_what_is_replaced_keeps_its_mode(tmp_path: Path) -> None:

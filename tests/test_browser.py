@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.fs.names import short_id
 from core.resume.manifest import parse
 from tests.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium, playwright
 from tests.pages_server import ROOT, Server, copy_samples, serve
 from tests.trees import flip, save, state
+from waypoint_resume.names import short_id
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

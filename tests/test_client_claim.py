@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from core.fs.names import short_id
 from core.model import Checkpoint
 from core.resume.history import ManifestState, read_manifests, withdraw
 from core.resume.manifest import Manifest
@@ -26,6 +25,7 @@ from waypoint_resume import ResumeError, RunIsBusy
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.decision import decide, governing
 from waypoint_resume.manifest import parse_manifest
+from waypoint_resume.names import short_id
 from waypoint_resume.process import own_process
 
 HERE = Path(__file__).parents[1]

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.formats import file_names
-from core.formats.file_names import epoch_from_name, metric_from_name, number_from_name
-from waypoint_resume.choice import EPOCH_IN_NAME
+from core.formats.file_names import metric_from_name, number_from_name
+from waypoint_resume.names import epoch_from_name
 
 
 @pytest.mark.parametrize(
@@ -69,13 +68,6 @@ def test_a_number_that_stands_by_itself(name: str, number: int | None) -> None:
 )
 def test_the_number_behind_the_word_epoch(name: str, epoch: int | None) -> None:
     assert epoch_from_name(name) == epoch
-
-
-def test_the_clients_copy_of_the_pattern_is_the_same() -> None:
-    assert (EPOCH_IN_NAME.pattern, EPOCH_IN_NAME.flags) == (
-        file_names._EPOCH.pattern,
-        file_names._EPOCH.flags,
-    )
 
 
 @given(st.text(max_size=60), st.integers(0, 10**60))

@@ -10,7 +10,6 @@ import pytest
 
 from core.decisions.desk import locked
 from core.errors import ReadOnlyError
-from core.fs.atomic import is_temp
 from core.fs.local import LocalStorage
 from core.model import Checkpoint, FileStat, Format
 from core.resume.copies import new_run
@@ -26,6 +25,7 @@ from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.small_disks import Maker
 from tests.test_resume_write import log_of
 from tests.trees import save, state
+from waypoint_resume.atomic import is_temp
 
 RUN = "exp/a"
 

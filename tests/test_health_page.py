@@ -12,13 +12,13 @@ from streamlit.testing.v1 import AppTest
 from core import care
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
-from core.fs.names import short_id
 from core.health.rules import RULES
 from core.mend.propose import Proposal
 from core.verify.queue import State
 from pages._shared import health_rules, service, tables
 from tests.test_pages import open_on, plain, show, texts, values
 from tests.trees import flip, index_of, save, shard_of, state
+from waypoint_resume.names import short_id
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")

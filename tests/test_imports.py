@@ -11,6 +11,7 @@ import pytest
 
 HERE = Path(__file__).parents[1]
 CORE = HERE / "core"
+CLIENT = HERE / "client" / "waypoint_resume"
 # From the lowest layer to the highest; those in one row do not know each other.
 LAYERS = (
     ("background", "errors", "sizes"),
@@ -36,6 +37,23 @@ LAYERS = (
     ("__main__",),
 )
 LEVEL = {name: number for number, row in enumerate(LAYERS) for name in row}
+# The job's side is the lowest layer. Of it the core imports what both sides keep, never what loads or trains.
+SHARED = {
+    *(
+        "atomic",
+        "claim",
+        "claim_record",
+        "clock",
+        "files",
+        "heartbeat",
+        "journal",
+        "lock",
+        "manifest",
+        "names",
+        "places",
+    ),
+    *("process", "spec", "state_files", "version"),
+}
 MODULES = sorted(path for path in CORE.rglob("*.py") if not path.name.endswith("_pb2.py"))
 HEAVY = ("tensorflow", "keras", "streamlit", "h5py", "jax", "pandas", "plotly")
 
@@ -67,6 +85,29 @@ def test_a_module_imports_only_from_its_own_layer_and_lower_ones(path: Path) -> 
         assert wanted == set()
     else:
         assert {name: LEVEL[name] for name in wanted if LEVEL[name] >= LEVEL[own]} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_core_imports_of_the_jobs_side_what_both_share(path: Path) -> None:
+    wanted = {name.split(".")[1] for name in imported(path) if name.startswith("waypoint_resume.")}
+    assert wanted <= SHARED
+
+
+@pytest.mark.parametrize("path", sorted(CLIENT.glob("*.py")), ids=lambda path: path.name)
+def test_the_jobs_side_does_not_know_the_core(path: Path) -> None:
+    assert {name.partition(".")[0] for name in imported(path)} & {
+        "core",
+        "pages",
+        "app",
+        "streamlit",
+        "pydantic",
+    } == set()
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_what_is_shared_knows_only_what_is_shared(name: str) -> None:
+    wanted = {one.split(".")[1] for one in imported(CLIENT / f"{name}.py") if one.startswith("waypoint_resume.")}
+    assert wanted <= SHARED | {"errors", "lease", "log"}
 
 
 # The client runs inside the training job; tests/test_client_claim.py holds what importing it loads.

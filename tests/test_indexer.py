@@ -8,12 +8,12 @@ import pytest
 
 from core.catalog import writes
 from core.errors import BusyError
-from core.fs.names import short_id
 from core.index.indexer import Indexer, IndexerStatus, problem_texts, root_id
 from core.index.options import Progress
 from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import age, save, write
+from waypoint_resume.names import short_id
 
 SECONDS = 20.0
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.decisions.lease import SECONDS, heartbeat, is_leased
 from core.resume.manifest import Mode
 from tests.conftest import Opener
 from tests.trees import START_NS, save
+from waypoint_resume.heartbeat import SECONDS, heartbeat, is_leased
 from waypoint_resume.process import own_process
 
 TAKE = (

@@ -16,10 +16,10 @@ from core.decisions import ids
 from core.decisions.ids import uuid7
 from core.decisions.values import PATH_PATTERN, relative_path
 from core.errors import CoreError
-from core.fs.names import from_text, to_text
 from core.resume.cautions import TEXTS
 from core.resume.errors import ManifestError
 from core.resume.manifest import Manifest, RestoreApi, json_schema, parse, to_json, validate
+from waypoint_resume.names import from_text, to_text
 
 DOCS = Path(__file__).parent.parent / "docs"
 

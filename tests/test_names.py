@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.fs.names import from_text, natural_key, short_id, stem, to_text
+from core.fs.names import natural_key, stem
+from waypoint_resume.names import from_text, short_id, to_text
 
 RAW_NAMES = st.one_of(
     st.binary(max_size=40),

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.fs.names import short_id
 from core.model import Role, Variable
 from core.resume.cautions import TEXTS
 from core.resume.manifest import Mode, RestoreApi
@@ -21,6 +20,7 @@ from pages._shared.tables import OPEN, PAGE_ROWS
 from pages._shared.text import lines, md, md_lines, shown
 from tests.pages_server import ROOT, copy_samples
 from tests.trees import save
+from waypoint_resume.names import short_id
 
 ROUTER = str(ROOT / "pages" / "router.py")
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"

@@ -12,8 +12,8 @@ import pytest
 from core.decisions import desk, pins, places
 from core.decisions.pins import MAX_NOTE, Pin, pin, read_pins, unpin
 from core.errors import BusyError, CoreError, NotFoundError, ReadOnlyError
-from core.fs.names import short_id
 from core.model import Format
+from waypoint_resume.names import short_id
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 FIRST = Pin(path="ckpts/ckpt-7", format=Format.TF_BUNDLE, note="for the paper", by="ada", at="2026-01-31T09:30:00Z")

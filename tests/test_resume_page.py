@@ -15,9 +15,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import housekeeping
-from core.decisions.lease import Heartbeat, heartbeat
-from core.fs.names import short_id
-from core.resume.claims import Claim, read_claim
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
 from pages._shared import service, ways_on
@@ -25,7 +22,10 @@ from pages._shared.manifest_cards import pulse
 from tests.pages_server import ROOT
 from tests.test_pages import columns, open_on, plain, show, texts
 from tests.trees import save
+from waypoint_resume.claim_record import Claim, read_claim
 from waypoint_resume.decision import decide
+from waypoint_resume.heartbeat import Heartbeat, heartbeat
+from waypoint_resume.names import short_id
 from waypoint_resume.rewind import set_aside
 
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")

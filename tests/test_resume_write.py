@@ -17,7 +17,6 @@ import pytest
 from core.decisions import desk, places
 from core.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
 from core.model import Checkpoint, FileStat, Finding, Severity
-from core.resume.claims import Claim
 from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
 from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, parse
@@ -25,6 +24,7 @@ from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import lease
+from waypoint_resume.claim_record import Claim
 from waypoint_resume.decision import governing
 
 TESTS = Path(__file__).parent

@@ -10,7 +10,6 @@ import pytest
 from core import housekeeping
 from core.decisions.places import decisions_folder
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.model import Checkpoint, FileStat, Format
 from core.resume.errors import ConfirmError, ManifestError, ModeError
 from core.resume.history import read_manifests
@@ -24,6 +23,7 @@ from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.test_resume_write import log_of
 from tests.trees import save
 from waypoint_resume.decision import decide
+from waypoint_resume.names import to_text
 from waypoint_resume.rewind import set_aside
 
 RUN = "exp/a"

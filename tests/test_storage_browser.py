@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.fs.names import short_id
 from tests.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium
 from tests.pages_server import Server, serve
 from tests.trees import index_of, save, shard_of, state, write
+from waypoint_resume.names import short_id
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

@@ -9,7 +9,6 @@ from streamlit.testing.v1 import AppTest
 
 from core import housekeeping
 from core.catalog.audits import RootSnapshot, store_audit
-from core.fs.names import short_id
 from core.storage.batches import Batch
 from core.storage.policies import KeepLatest, Policy
 from pages._shared import batch_list, pinning, quarantining, service
@@ -18,6 +17,7 @@ from pages._shared.text import shorten
 from tests.rewound_cases import bundle, rewind
 from tests.test_pages import ROUTER, open_on, plain, show, texts, values
 from tests.trees import index_of, save, shard_of, state, write
+from waypoint_resume.names import short_id
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.fs.local import LocalStorage
-from core.fs.names import to_text
 from core.fs.storage import Members
 from core.model import Listing
 from core.scan.walk import folder_units, look, signature
 from tests.trees import START_NS, write
+from waypoint_resume.names import to_text
 
 
 def looked(root: Path, folder: str = "") -> Listing:

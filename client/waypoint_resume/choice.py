@@ -20,14 +20,10 @@ from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.manifest import check_files
-from waypoint_resume.names import from_text, numbers_in
+from waypoint_resume.names import epoch_from_name, from_text, numbers_in
 from waypoint_resume.objects import keras_generation
 from waypoint_resume.orbax_step import orbax_plan
 
-EPOCH_IN_NAME = re.compile(
-    r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE
-)  # as core reads it
-_ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")
 _REFUSED = {
     "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
     "weights-h5-sharded": "is sharded, which this client does not restore: use model.load_weights",
@@ -154,5 +150,4 @@ def recorded_epoch(run: Path, path: str) -> int | None:
     if name.startswith("latest.weights.h5"):
         record = read_record((run / path).with_name(f"training_metadata.json{name[17:]}")) or {}
         return record["epoch"] if type(record.get("epoch")) is int else None
-    found = EPOCH_IN_NAME.search(_ENDINGS.sub("", name))
-    return int(found["number"]) if found else None
+    return epoch_from_name(name)

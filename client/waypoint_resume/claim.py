@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import uuid
@@ -11,30 +10,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.atomic import sync_folder
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.files import fresh_file, read_record, sync_folder, unlink_quietly, write_record
+from waypoint_resume.files import read_record, unlink_quietly, write_record
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
-from waypoint_resume.places import HIDDEN
+from waypoint_resume.places import HIDDEN, hidden_folder
+from waypoint_resume.version import __version__
+
+CLAIMS = "claims"
+
+
+def claimant(own: str, job: str) -> dict[str, Any]:
+    """What a claim says of the start that holds it; `own` is new for each start."""
+    return {"uuid": own, "job": job, "host": socket.gethostname(), "pid": os.getpid(), "client": __version__}
 
 
 def claim(home: Path, manifest_id: str, job: str, checkpoint: str) -> dict[str, Any] | None:
     """Claim a manifest for a job; None if another was faster. The link decides, and who reads back its own uuid."""
-    hidden, own = home / HIDDEN, uuid.uuid4().hex
-    folder = hidden / "claims"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, own = hidden_folder(home, CLAIMS), uuid.uuid4().hex
     value = {
         "manifest": manifest_id,
-        "uuid": own,
-        "job": job,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "claimed_at": moment_text(disk_now(hidden)),
+        **claimant(own, job),
+        "claimed_at": moment_text(disk_now(folder)),
         "checkpoint": checkpoint,
     }
     target, mine = folder / f"{manifest_id}.claim", folder / f"{own}.json"
-    os.replace(fresh_file(folder, json.dumps(value, indent=2).encode() + b"\n"), mine)
+    write_record(mine, value)
     try:
         try:
             os.link(mine, target)
@@ -74,4 +77,4 @@ class Decision:
     def claim_path(self) -> Path:
         """Return where the claim lies."""
         assert self.claim is not None
-        return self.home / HIDDEN / "claims" / f"{self.claim['manifest']}.claim"
+        return self.home / HIDDEN / CLAIMS / f"{self.claim['manifest']}.claim"

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import tempfile
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from waypoint_resume.files import fresh_file, unlink_quietly
+
+def disk_now_ns(folder: str | Path) -> int:
+    """The time by the clock that stamps a folder's files, in nanoseconds since 1970.
+
+    It is an unnamed file's time, else (the file system knows none) a short-lived one's, else (read-only) the host's.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # O_TMPFILE is Linux's
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, b"0")
+            return os.fstat(descriptor).st_mtime_ns
+        finally:
+            os.close(descriptor)
+    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder, prefix=".waypoint-clock-") as probe:
+        probe.write(b"0")
+        probe.flush()
+        return os.fstat(probe.fileno()).st_mtime_ns
+    return time.time_ns()
 
 
-def disk_now(hidden: Path) -> float:
+def disk_now(folder: Path) -> float:
     """The time by the clock of the disk, in seconds since 1970."""
-    probe = fresh_file(hidden, b"")
+    return disk_now_ns(folder) / 1e9
+
+
+def moment_text(moment: float | datetime) -> str:
+    """A moment (seconds since 1970, or an aware datetime) as records hold it: ISO 8601, UTC, ending in Z."""
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, timezone.utc)
+    return moment.astimezone(timezone.utc).isoformat().removesuffix("+00:00") + "Z"
+
+
+def moment_of(value: object) -> datetime | None:
+    """The moment that a record holds, in UTC; None for one that is missing, broken, or without its zone."""
     try:
-        return probe.stat().st_mtime_ns / 1e9
-    finally:
-        unlink_quietly(probe)
-
-
-def moment_text(seconds: float) -> str:
-    """Return seconds since 1970 as ISO 8601 text in UTC, ending in Z."""
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat().removesuffix("+00:00") + "Z"
-
-
-def seconds_of(moment: object) -> float | None:
-    """The time that a record holds; None for one that is missing or broken."""
-    try:
-        return datetime.fromisoformat(re.sub(r"Z$", "+00:00", str(moment))).timestamp()
-    except ValueError:
+        found = datetime.fromisoformat(re.sub(r"Z$", "+00:00", value)) if isinstance(value, str) else None
+        return None if found is None or found.tzinfo is None else found.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None
+
+
+def seconds_of(value: object) -> float | None:
+    """The same in seconds since 1970."""
+    found = moment_of(value)
+    return None if found is None else found.timestamp()

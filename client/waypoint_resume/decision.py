@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.atomic import make_folder
 from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
-from waypoint_resume.claim import Decision, claim
+from waypoint_resume.claim import CLAIMS, Decision, claim, claimant
+from waypoint_resume.claim_record import is_withdrawn, read_claim
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record, write_record
@@ -38,12 +39,10 @@ def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, A
         records = (read_record(home / HIDDEN / name) for home in homes)
         return next((item for item in records if item is not None), None)
 
-    held, withdrawal = record(f"claims/{manifest['id']}.claim"), record(f"withdrawn/{manifest['id']}.json")
-    if held is None:
-        return (None, None) if withdrawal is not None else (manifest, None)
-    # One that was withdrawn a moment before the claim is claimed; one whose claim was withdrawn is not any more.
-    is_over = withdrawal is not None and held.get("uuid") and withdrawal.get("claim") == held["uuid"]
-    return (None, None) if held.get("finished_at") or is_over else (manifest, held)
+    held, withdrawal = record(f"{CLAIMS}/{manifest['id']}.claim"), record(f"withdrawn/{manifest['id']}.json")
+    claimed = None if held is None else read_claim(held)
+    is_over = is_withdrawn(withdrawal, claimed) or (claimed is not None and claimed.is_finished)
+    return (None, None) if is_over else (manifest, held)
 
 
 def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decision:
@@ -68,7 +67,8 @@ def undecided(run_dir: str | os.PathLike[str]) -> Decision:
     """Return the run, the home of its decisions and the job, with nothing taken yet."""
     run = Path(os.path.realpath(run_dir))
     with os_errors_as_resume_errors(run):
-        run.mkdir(parents=True, exist_ok=True)
+        if not run.is_dir():
+            make_folder(run)
     decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id())
     if (decision.home / HIDDEN).is_symlink():
         raise ResumeError(f"{decision.home / HIDDEN} is a link: no decisions are kept behind it. Nothing was loaded.")
@@ -90,11 +90,11 @@ def _follow(decision: Decision) -> None:
     else:
         _require_not_undone(decision.run, manifest, held)
         # The lease is ours, so the job that claimed it is dead or was taken over: its claim is ours as well.
-        own = {"uuid": uuid.uuid4().hex, "job": decision.job, "host": socket.gethostname(), "pid": os.getpid()}
+        own = claimant(uuid.uuid4().hex, decision.job)
         first = held.get("claimed_at") if seconds_of(held.get("claimed_at")) is not None else manifest["created_at"]
         decision.claim = {**held, "manifest": manifest["id"], **own, "claimed_at": first}
         decision.is_restart = True
-        write_record(decision.home / HIDDEN / "claims" / f"{manifest['id']}.claim", decision.claim)
+        write_record(decision.home / HIDDEN / CLAIMS / f"{manifest['id']}.claim", decision.claim)
     decision.manifest = manifest
 
 

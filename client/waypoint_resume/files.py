@@ -1,34 +1,58 @@
-"""Small files of a run: read with a limit, written whole and durable."""
+"""Small files of a run: read with a limit, written whole and durable as JSON."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import uuid
+import stat as modes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.atomic import append_line, write_atomic
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.names import folders_above
+from waypoint_resume.names import folders_above, to_text
 
 SMALL = 16 * 1024 * 1024  # bytes of a manifest or record
 LONG = 1 << 30  # bytes of a plan or a journal, which lists every file
-TEMP_END = ".waypoint-tmp"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class NotPlainError(ResumeError):
+    """What stands in a file's place is a link, a folder or a pipe, or longer than any file of its kind."""
+
+
+def open_plain(path: Path) -> int:
+    """A descriptor of a regular file, for reading. NotPlainError for anything else; other errors are OSError."""
+    try:
+        handle = os.open(path, _READ)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise NotPlainError(f"{to_text(str(path))} is no plain file.") from error
+        raise
+    if not modes.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotPlainError(f"{to_text(str(path))} is no plain file.")
+    return handle
+
+
+def read_plain(path: Path, limit: int = SMALL) -> bytes:
+    """A regular file's bytes. NotPlainError for anything else and for one longer than `limit`; OSError."""
+    with os.fdopen(open_plain(path), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise NotPlainError(f"{to_text(str(path))} is longer than {limit:,} bytes.")
+    return data
 
 
 def read_file(path: Path, limit: int = SMALL) -> bytes | None:
-    """A small regular file's bytes; None where there is none."""
+    """The same; None where there is none."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return read_plain(path, limit)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with os.fdopen(handle, "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ResumeError(f"{path} is longer than {limit:,} bytes.")
-    return data
 
 
 def read_record(path: Path, limit: int = SMALL) -> dict[str, Any] | None:
@@ -41,37 +65,14 @@ def read_record(path: Path, limit: int = SMALL) -> dict[str, Any] | None:
     return value if value is None or isinstance(value, dict) else {}
 
 
-def fresh_file(folder: Path, content: bytes) -> Path:
-    """A whole, durable temp file in a folder, which is made where it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".{uuid.uuid4().hex}{TEMP_END}"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        unlink_quietly(path)
-        raise
-    return path
-
-
 def write_record(path: Path, value: Mapping[str, object]) -> None:
-    """Write a record so that a reader finds the old one or the new one, never a part."""
-    temp = fresh_file(path.parent, json.dumps(value, indent=2).encode() + b"\n")
-    os.replace(temp, path)
-    sync_folder(path.parent)
+    """Write a record so that a reader finds the old one or the new one, never a part; its folder is there."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=True).encode() + b"\n")
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where its file system can."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # a file system that knows no fsync of folders
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+def append_record(path: Path, value: Mapping[str, object]) -> None:
+    """Append one JSON object as a line, durably."""
+    append_line(path, json.dumps(value, ensure_ascii=True).encode())
 
 
 def unlink_quietly(path: Path) -> None:
@@ -93,12 +94,3 @@ def is_file_within(base: Path, name: str) -> bool:
     if any((base / parent).is_symlink() for parent in folders_above(name)):
         return False
     return os.path.lexists(base / name) and not ((base / name).is_dir() and not (base / name).is_symlink())
-
-
-def append_record(path: Path, value: Mapping[str, object]) -> None:
-    """Append one JSON object as a line, durably."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
-    with os.fdopen(handle, "wb") as file:
-        file.write(json.dumps(value).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())

@@ -12,23 +12,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.clock import disk_now
+from waypoint_resume.clock import disk_now_ns
 from waypoint_resume.errors import RunIsBusy
 from waypoint_resume.files import read_record, unlink_quietly, write_record
+from waypoint_resume.heartbeat import SECONDS, is_young, lease_path, touched_ns
 from waypoint_resume.log import LOG
-from waypoint_resume.places import HIDDEN
+from waypoint_resume.places import hidden_folder
 from waypoint_resume.process import own_process, process_lives
+from waypoint_resume.version import __version__
 
 HEARTBEAT = 30.0  # seconds between two touches of the lease
-LEASE = 120.0  # seconds after which a lease that nobody touched is void
-_AHEAD = 86_400.0  # seconds: a lease from further ahead tells nothing
 
 
 class Lease:
     """The sign that a job lives: `.waypoint/lease.json`, touched every 30 s by a daemon thread until the job ends."""
 
     def __init__(self, home: Path, job: str) -> None:
-        self.path, self.job, self.token = home / HIDDEN / "lease.json", job, uuid.uuid4().hex
+        self.home, self.path, self.job, self.token = home, lease_path(home), job, uuid.uuid4().hex
         self._owner = os.getpid()
         self._stop = threading.Event()
 
@@ -36,16 +36,16 @@ class Lease:
         """Take it, held under the lock. RunIsBusy while another job's is young, unless that process is surely gone."""
         holder = read_record(self.path)
         if holder is not None and not take_over and not self._may_follow(holder):
-            with contextlib.suppress(FileNotFoundError):
-                age = disk_now(self.path.parent) - self.path.stat().st_mtime
-                if -_AHEAD < age < LEASE:
-                    raise RunIsBusy(
-                        f"{self.path.parent.parent} is in use by job {holder.get('job')} on {holder.get('host')} "
-                        f"(process {holder.get('pid')}), seen {max(age, 0):.0f} s ago. End it, wait until its lease is "
-                        f"{LEASE:.0f} s old, or pass take_over=True if it is surely dead. Of several tasks of one job "
-                        "all but one are to pass chief=False."
-                    )
-        value = {"job": self.job, "host": socket.gethostname(), "pid": os.getpid()}
+            touched, now_ns = touched_ns(self.home), disk_now_ns(self.path.parent)
+            if touched is not None and is_young(touched, now_ns):
+                raise RunIsBusy(
+                    f"{self.home} is in use by job {holder.get('job')} on {holder.get('host')} "
+                    f"(process {holder.get('pid')}), seen {max(now_ns - touched, 0) / 1e9:.0f} s ago. End it, wait "
+                    f"until its lease is {SECONDS} s old, or pass take_over=True if it is surely dead. Of several "
+                    "tasks of one job all but one are to pass chief=False."
+                )
+        hidden_folder(self.home)
+        value = {"job": self.job, "host": socket.gethostname(), "pid": os.getpid(), "client": __version__}
         write_record(self.path, {**value, "process": own_process(), "token": self.token})
         threading.Thread(target=self._beat, name="waypoint-lease", daemon=True).start()
         atexit.register(self.release)

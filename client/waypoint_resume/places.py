@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from waypoint_resume.atomic import make_folder
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.names import short_id
 
 HIDDEN = ".waypoint"
 MANIFEST = "resume_manifest.json"
@@ -21,8 +22,7 @@ def decision_homes(run: Path) -> list[Path]:
     base = os.environ.get("WAYPOINT_DECISIONS_DIR")
     homes = [run]
     for root in (run, *run.parents) if base else ():
-        name = hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
-        home = Path(str(base)) / name / run.relative_to(root)
+        home = Path(str(base)) / short_id(str(root)) / run.relative_to(root)
         if home.is_dir():
             homes.append(home)
     return homes
@@ -30,10 +30,32 @@ def decision_homes(run: Path) -> list[Path]:
 
 def writable_home(run: Path, homes: Sequence[Path]) -> Path:
     """The home that takes claims and leases: the run's folder if it can be written."""
-    writable = [home for home in homes if os.access(home, os.W_OK | os.X_OK)]
+    writable = [home for home in homes if takes_decisions(home)]
     if not writable:
+        hidden = run / HIDDEN
+        blocked = hidden if can_write(run) else run
         raise ResumeError(
-            f"{run} cannot be written. Set WAYPOINT_DECISIONS_DIR to the folder that the dashboard uses for read-only "
-            "runs, or make the run writable."
+            f"{blocked} cannot be written. Let its group write there (chmod -R g+rwX {blocked}), or set "
+            "WAYPOINT_DECISIONS_DIR to the folder that the dashboard uses for read-only runs."
         )
     return writable[0]
+
+
+def takes_decisions(home: Path) -> bool:
+    """Whether decisions can be written there: into the folder, and into its `.waypoint` where that exists."""
+    return all(can_write(place) for place in (home, home / HIDDEN) if place.exists())
+
+
+def can_write(folder: Path) -> bool:
+    """Whether this process may make and rename what is in a folder."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def hidden_folder(home: Path, *names: str) -> Path:
+    """`.waypoint` of a home, or a folder in it, made where it is missing. NotADirectoryError where a link stands."""
+    folder = home
+    make_folder(home)
+    for name in (HIDDEN, *names):
+        folder /= name
+        make_folder(folder)
+    return folder

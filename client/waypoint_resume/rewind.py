@@ -11,28 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.atomic import make_folder, make_like, remove_stale, sync_folder, write_atomic
 from waypoint_resume.checkpoints import Found, find_checkpoints
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.decision import governing
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
-from waypoint_resume.files import (
-    LONG,
-    append_record,
-    fresh_file,
-    is_file_within,
-    names_in_folder,
-    read_file,
-    read_record,
-    sync_folder,
-    write_record,
-)
+from waypoint_resume.files import LONG, is_file_within, names_in_folder, read_file, read_record, write_record
 from waypoint_resume.journal import JOURNAL, JOURNAL_SPEC, PLAN_SPEC, REWOUND
-from waypoint_resume.lock import decisions_lock
+from waypoint_resume.lock import decisions_lock, log_action
 from waypoint_resume.names import folders_above, from_text, to_text
-from waypoint_resume.places import HIDDEN, decision_homes
+from waypoint_resume.places import HIDDEN, decision_homes, hidden_folder
 from waypoint_resume.spec import one_of, problems_of
 from waypoint_resume.state_files import STATE_FILE, state_without
+from waypoint_resume.version import __version__
 
 _STATE_LATER_NS = 1000  # so that a look at the folder sees the change, and the run does not look live
 _BACKUP_FILES = ("latest.weights.h5", "training_metadata.json")
@@ -110,12 +102,10 @@ class Rewind:
             "undo": None,
             "purge": None,
         }
-        told = {"at": journal["at"], "actor": journal["by"], "event": "rewind", "batch": manifest["id"]}
-        (self.run / HIDDEN).mkdir(exist_ok=True)
-        append_record(
-            self.run / HIDDEN / "log.jsonl",
-            {**told, "job": self.claim["job"], "items": [item["path"] for item in items]},
-        )
+        moved = [item["path"] for item in items]
+        about = {"batch": manifest["id"], "job": self.claim["job"], "client": __version__, "items": moved}
+        log_action(self.run, actor=journal["by"], event="rewind", at=journal["at"], about=about)
+        hidden_folder(self.run, REWOUND, self.batch.name)
         return self._keep(journal)
 
     def _keep(self, journal: dict[str, Any]) -> dict[str, Any]:
@@ -223,8 +213,8 @@ class Rewind:
     def _take(self, journal: Mapping[str, Any]) -> None:
         """Rename every file that has not gone yet, then remove the folders that go."""
         target = self.batch / "files"
-        target.mkdir(exist_ok=True)
-        modes = {from_text(folder["path"]): folder["mode"] for folder in journal["folders"]}
+        make_folder(target)
+        former = {from_text(folder["path"]): folder for folder in journal["folders"]}
         touched = {target}
         for file in (file for item in journal["items"] for file in item["files"]):
             name = from_text(file["path"])
@@ -241,7 +231,7 @@ class Rewind:
                 continue  # saved again since the journal was written
             for parent in folders_above(name):
                 if not (target / parent).is_dir():
-                    os.mkdir(target / parent, modes.get(parent, 0o777) | 0o700)
+                    make_like(target / parent, mode=former[parent]["mode"], group=former[parent]["gid"])
                 touched |= {self.run / parent, target / parent}
             os.rename(source, goal)
         for folder in reversed(journal["folders"]):
@@ -259,7 +249,7 @@ class Rewind:
             name = from_text(file["path"])
             try:
                 if is_file_within(self.batch / "files", name) and not os.path.lexists(self.run / name):
-                    (self.run / name).parent.mkdir(parents=True, exist_ok=True)
+                    make_folder((self.run / name).parent)
                     os.rename(self.batch / "files" / name, self.run / name)
             except OSError:
                 stays = True
@@ -299,14 +289,8 @@ class Rewind:
         """Write one of a state file's contents in the place of the other; what somebody wrote since stays."""
         path = self.run / from_text(state["path"])
         if is_file_within(self.run, from_text(state["path"])) and read_file(path) == state[old].encode():
-            former = path.stat()
-            temp = fresh_file(self.batch, state[new].encode())
-            with contextlib.suppress(OSError):  # only root gives files away, and others only to their groups
-                os.chown(temp, former.st_uid, former.st_gid)
-            os.chmod(temp, former.st_mode & 0o7777)
-            os.utime(temp, ns=(mtime_ns, mtime_ns))
-            os.replace(temp, path)
-            sync_folder(path.parent)
+            remove_stale(path)
+            write_atomic(path, state[new].encode(), mtime_ns=mtime_ns)
 
 
 def follow_rewind(manager: Any) -> None:  # noqa: ANN401 - TensorFlow has no types

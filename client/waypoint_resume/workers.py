@@ -18,13 +18,14 @@ from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_record, unlink_quietly, write_record
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.lock import POLL
-from waypoint_resume.places import HIDDEN
+from waypoint_resume.places import HIDDEN, hidden_folder
 
+WORKERS = "workers"
 WORKERS_WAIT = 600.0  # seconds that a worker waits for the chief's decision
 
 
 def _worker_places(decision: Decision) -> tuple[Path, str]:
-    folder = decision.home / HIDDEN / "workers"
+    folder = decision.home / HIDDEN / WORKERS
     name = hashlib.blake2b(os.fsencode(decision.job), digest_size=8).hexdigest()
     return folder, name
 
@@ -59,7 +60,7 @@ def ask_chief(decision: Decision) -> dict[str, Any]:
     folder, name = _worker_places(decision)
     kind, index = cluster_task()[1:3]
     own, question = uuid.uuid4().hex, folder / f"{name}-{kind}-{index}-{socket.gethostname()}-{os.getpid()}.ask"
-    folder.mkdir(parents=True, exist_ok=True)
+    hidden_folder(decision.home, WORKERS)
     write_record(question, {"id": own, "host": socket.gethostname(), "pid": os.getpid()})
     until = time.monotonic() + WORKERS_WAIT
     try:

@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 from sqlalchemy import RowMapping
 
 from core.catalog.rows import from_us, to_us
-from core.fs.names import from_text
 from core.model import Finding, Run, StateFile
+from waypoint_resume.names import from_text
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from core.catalog.rows import from_us, to_us
 from core.catalog.tables import audits, snapshots
-from core.fs.names import from_text, to_text
+from waypoint_resume.names import from_text, to_text
 
 HOURLY = timedelta(days=2)
 DAILY = timedelta(days=90)

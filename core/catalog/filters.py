@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, or_
 
 from core.catalog.rows import to_us
 from core.catalog.tables import checkpoints, findings, runs
-from core.fs.names import to_text
+from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ from core.catalog.rows import (
 )
 from core.catalog.tables import checkpoints, findings, folders, roots, runs
 from core.errors import NotFoundError
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Finding, Leftover, Root, Run, StateFile
+from waypoint_resume.names import from_text, to_text
 
 RUN_SORTS = ("path", "last_saved", "newest_step", "checkpoints", "bytes", "errors")
 CHECKPOINT_SORTS = ("saved_at", "step", "epoch", "bytes", "path", "run", "variables", "parameters", "health")

@@ -6,7 +6,6 @@ from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.fs.names import from_text, to_text
 from core.model import (
     Checkpoint,
     Contents,
@@ -24,6 +23,7 @@ from core.model import (
     Sourced,
     StateFile,
 )
+from waypoint_resume.names import from_text, to_text
 
 # Made once, for json.dumps makes one each time. ASCII, for text out of a damaged file may be such as no database takes.
 _encode = json.JSONEncoder(separators=(",", ":")).encode

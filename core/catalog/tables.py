@@ -1,6 +1,6 @@
 """The catalog's tables, in SQLAlchemy Core. Nothing here is particular to SQLite.
 
-Names from the disk are stored as `core.fs.names.to_text` makes them. Columns that end in `_ns` are integer
+Names from the disk are stored as `waypoint_resume.names.to_text` makes them. Columns that end in `_ns` are integer
 nanoseconds, in `_us` integer microseconds since the epoch (UTC); `bytes` are apparent sizes.
 """
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from core.catalog.tables import checkpoints, runs, verifications
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint
+from waypoint_resume.names import from_text, to_text
 
 
 class VerifiedRow(NamedTuple):

@@ -19,8 +19,8 @@ from core.catalog.rows import (
     states_to_json,
 )
 from core.catalog.tables import checkpoints, findings, folders, roots, runs, verifications
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Finding, Leftover, Problem, Root, StateFile
+from waypoint_resume.names import from_text, to_text
 
 _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 999
 

@@ -32,8 +32,8 @@ from core.cli.session import (
 )
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
-from core.fs.names import to_text
 from core.model import Checkpoint
+from waypoint_resume.names import to_text
 
 app = typer.Typer(
     name="waypoint",

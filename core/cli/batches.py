@@ -9,7 +9,6 @@ from core import housekeeping
 from core.cli.quarantine import DryRun
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
 from core.errors import NotFoundError
-from core.fs.names import to_text
 from core.model import Run
 from core.sizes import size_text
 from core.storage.batches import Batch
@@ -18,6 +17,7 @@ from core.storage.journal import short_id
 from core.storage.returns import WITHDRAWN
 from core.storage.undo import ConflictError
 from core.workspace import Workspace, relative
+from waypoint_resume.names import to_text
 
 BatchName = Annotated[str | None, typer.Argument(metavar="[BATCH]", help="The batch's id or its last digits.")]
 

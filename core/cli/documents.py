@@ -1,8 +1,8 @@
 """Records as the JSON documents of the shell's contract (docs/cli.md)."""
 
 from core.choose import SeriesChoice
-from core.fs.names import to_text
 from core.model import Checkpoint, IndexReport, Sourced
+from waypoint_resume.names import to_text
 
 
 def index_document(report: IndexReport) -> dict[str, object]:

@@ -10,8 +10,8 @@ from rich.text import Text
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.cli.session import FAILED, AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
-from core.fs.names import to_text
 from core.model import Severity
+from waypoint_resume.names import to_text
 
 _WIDE = 120  # columns of a terminal that has room for reasons beside names
 

@@ -3,9 +3,9 @@
 import posixpath
 
 from core.errors import AmbiguousError, NotFoundError
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Run
 from core.workspace import Workspace
+from waypoint_resume.names import from_text, to_text
 
 
 def checkpoint_named(workspace: Workspace, run: Run, text: str) -> Checkpoint:

@@ -11,7 +11,6 @@ from core.cli.policy import asked_policy
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
 from core.cli.usage import RunNames, named_runs, print_plan
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.model import Run
 from core.storage.document import plan_document
 from core.storage.journal import short_id
@@ -19,6 +18,7 @@ from core.storage.planned import RunPlan
 from core.storage.policies import Policy
 from core.storage.retention import policy_for
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]

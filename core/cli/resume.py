@@ -8,13 +8,13 @@ from core.choose import reasons
 from core.cli.naming import checkpoint_named
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, refreshed, say
 from core.errors import AmbiguousError, NotRestorableError
-from core.fs.names import to_text
 from core.model import Checkpoint, Run
 from core.resume.errors import ModeError
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode, to_json
 from core.resume.propose import Proposal
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
 
 
 def resume_command(

@@ -6,8 +6,8 @@ import shlex
 import typer
 
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
-from core.fs.names import from_text, to_text
 from core.resume.history import UNFINISHED, ManifestEntry
+from waypoint_resume.names import from_text, to_text
 
 
 def resume_env_command(run: RunName, roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:

@@ -15,13 +15,13 @@ from rich.progress import SpinnerColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError, SettingsError
-from core.fs.names import to_text
 from core.index.indexer import problem_texts
 from core.index.options import Progress
 from core.model import IndexReport
 from core.resume.errors import ConfirmError, ModeError
 from core.settings import load
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
 
 FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3
 

@@ -10,7 +10,6 @@ from core import accounts, housekeeping
 from core.cli import policy as options
 from core.cli.policy import asked_policy
 from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
-from core.fs.names import to_text
 from core.model import Run
 from core.sizes import size_text
 from core.storage.document import plan_document
@@ -18,6 +17,7 @@ from core.storage.planned import Plan
 from core.storage.usage import Usage
 from core.storage.usage_document import usage_document
 from core.workspace import Workspace
+from waypoint_resume.names import to_text
 
 _SHOWN = 20
 

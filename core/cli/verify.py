@@ -24,11 +24,11 @@ from core.cli.session import (
     stdout,
 )
 from core.errors import NotFoundError, NotRestorableError
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint
 from core.verify.results import Verification
 from core.verify.run import Progress, verify
 from core.workspace import Workspace
+from waypoint_resume.names import from_text, to_text
 
 
 def verify_command(

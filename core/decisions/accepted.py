@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from core.decisions.desk import locked, log
-from core.decisions.places import HIDDEN, read_small, relative_to_run, writable_home
-from core.decisions.values import moment_text
+from core.decisions.places import read_small, relative_to_run, writable_home
 from core.errors import CoreError, NotFoundError, PlaceError
-from core.fs.atomic import write_atomic
-from core.fs.names import to_text
+from waypoint_resume.atomic import write_atomic
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
 
 NAME = "accepted.json"
 VERSION = 1

@@ -13,11 +13,13 @@ from typing import Any
 
 from core.decisions import values
 from core.decisions.desk import locked, log
-from core.decisions.places import HIDDEN, read_small, writable_home
+from core.decisions.places import read_small, writable_home
 from core.errors import CoreError, NotFoundError, PlaceError
-from core.fs.atomic import remove_stale, write_atomic
-from core.fs.names import to_text
 from core.model import Format, Problem
+from waypoint_resume.atomic import remove_stale, write_atomic
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
 
 NAME = "pins.json"
 VERSION = 1
@@ -89,7 +91,7 @@ def pin(
 
     CoreError where the pins that are there cannot be understood: they are never written over.
     """
-    made = Pin(path=path, format=form, note=_note(note), by=actor, at=values.moment_text(now))
+    made = Pin(path=path, format=form, note=_note(note), by=actor, at=moment_text(now))
     _checked(asdict(made))
     home = writable_home(run_folder, decisions)
     with locked(home):

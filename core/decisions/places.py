@@ -4,20 +4,17 @@ Decisions are `resume_manifest.json` and the folder `.waypoint` beside it. They 
 that cannot be written, in the run's folder within `decisions_dir`: `<decisions_dir>/<root id>/<run>/`.
 """
 
-import errno
 import os
-import stat as modes
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.decisions.values import place
 from core.errors import PlaceError, ReadOnlyError
-from core.fs.names import to_text
+from waypoint_resume.files import NotPlainError, open_plain, read_plain
+from waypoint_resume.names import to_text
+from waypoint_resume.places import takes_decisions
 
-MANIFEST = "resume_manifest.json"
-HIDDEN = ".waypoint"
 _BLOCK = 1 << 20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def run_folder(root_path: str, run: str) -> Path:
@@ -64,7 +61,7 @@ def writable_home(folder: Path, decisions: Path | None) -> Path:
 
     ReadOnlyError where neither can be.
     """
-    if _is_writable(folder) and _is_writable(folder / HIDDEN):
+    if takes_decisions(folder):
         return folder
     if decisions is None:
         raise ReadOnlyError(
@@ -76,34 +73,22 @@ def writable_home(folder: Path, decisions: Path | None) -> Path:
 
 def read_small(path: Path, limit: int) -> bytes:
     """A regular file's bytes. PlaceError for a link, a folder, a pipe, or a file longer than `limit`."""
-    handle = _open_plain(path)
-    with os.fdopen(handle, "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise PlaceError(f"{to_text(str(path))} is longer than {limit:,} bytes.")
-    return data
+    try:
+        return read_plain(path, limit)
+    except NotPlainError as error:
+        raise PlaceError(str(error)) from error
 
 
 def blocks(path: Path, limit: int) -> Iterator[bytes]:
     """A regular file's bytes in blocks, never more than `limit` in all. PlaceError for anything else."""
-    handle = _open_plain(path)
+    try:
+        handle = open_plain(path)
+    except NotPlainError as error:
+        raise PlaceError(str(error)) from error
     with os.fdopen(handle, "rb") as file:
         while limit > 0 and (block := file.read(min(_BLOCK, limit))):
             limit -= len(block)
             yield block
-
-
-def _open_plain(path: Path) -> int:
-    try:
-        handle = os.open(path, _READ)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise PlaceError(f"{to_text(str(path))} is no plain file.") from error
-        raise
-    if not modes.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise PlaceError(f"{to_text(str(path))} is no plain file.")
-    return handle
 
 
 def _checked(path: str) -> None:
@@ -111,9 +96,3 @@ def _checked(path: str) -> None:
         place(to_text(path))
     except ValueError as error:
         raise PlaceError(f"{to_text(path)!r}: {error}") from None
-
-
-def _is_writable(folder: Path) -> bool:
-    return not folder.exists() or os.access(
-        folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
-    )

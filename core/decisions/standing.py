@@ -7,8 +7,9 @@ from pathlib import Path
 
 from core.decisions import accepted, pins
 from core.decisions.accepted import Accepted
-from core.decisions.places import HIDDEN, decisions_folder, run_folder
+from core.decisions.places import decisions_folder, run_folder
 from core.errors import CoreError
+from waypoint_resume.places import HIDDEN
 
 _FILES = (accepted.NAME, pins.NAME)
 

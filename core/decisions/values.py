@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from core.fs.names import from_text, to_text
 from core.model import Problem
+from waypoint_resume.names import from_text, to_text
 
 MAX_PATH = 4096
 UTC_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$"
@@ -69,11 +69,6 @@ def utc_text(value: object) -> object:
         except ValueError:
             pass
     raise ValueError("no ISO 8601 time in UTC; allowed: such as 2026-01-31T09:30:00Z")
-
-
-def moment_text(moment: datetime) -> str:
-    """A moment as manifests, logs and records write it: ISO 8601, UTC, ending in Z."""
-    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def scalar(value: object) -> object:

@@ -14,9 +14,9 @@ from core.formats.bundle_layout import Layout, first_of, make_layout, step_of
 from core.formats.bundle_values import Values
 from core.formats.name_based import name_roles
 from core.formats.object_graph import GraphRoles, graph_roles, parse_graph
-from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, ReadProblem, Shard, Variable
+from waypoint_resume.names import join, to_text
 
 MAX_INDEX = 32 * 1024 * 1024
 MAX_GRAPH = 8 * 1024 * 1024

@@ -7,9 +7,9 @@ from core.errors import CorruptError, FormatError, TruncatedError
 from core.formats.bundle_index import BundleEntry, ReadIndex
 from core.formats.checksum import crc32c, mask, masked_crc
 from core.formats.varint import read_varint
-from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.model import Shard
+from waypoint_resume.names import join, to_text
 
 _LARGEST_COUNT = (1 << 63) - 1  # an unsigned number may be larger; databases cannot keep it
 _ONE_READ = 64 * 1024  # tensors within so many bytes of a shard are read in one go

@@ -3,11 +3,10 @@
 import math
 import re
 
+from waypoint_resume.names import LARGEST, without_endings
+
 _NUMBER = re.compile(r"(?:^|[-_.= ])(?P<number>\d+)(?=$|[-_. ])(?!\.\d)")
-# No digit before the e: `lr1e-4` is a learning rate. client/waypoint_resume has a copy, and a test compares them.
-_EPOCH = re.compile(r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)
 _NO_COUNT = re.compile(r"\d+(?:\.\d+)?e-\d+|\d+\.\d+", re.IGNORECASE)
-_ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")
 _VALUE = r"-?\d{1,12}\.\d{1,12}(?:e[-+]?\d{1,3})?(?![\d.])"
 # Words that end a metric's name. Others before a number (`lr`, `v`, `alpha`) are settings or versions.
 _METRIC_WORDS = "loss|accuracy|acc|auc|mae|mse|mape|rmse|error|err|precision|recall|f1|score|iou|dice|map|ppl"
@@ -18,24 +17,16 @@ _METRIC = re.compile(
 )
 # Keras' own example is `{epoch:02d}-{val_loss:.2f}`: a number without a word counts behind an epoch only, at the end.
 _UNNAMED = re.compile(rf"(?:^|[-_= ]|(?<!\d)\.|(?<![a-z0-9])e(?:p|poch)?)\d+[-_](?P<value>{_VALUE})$", re.IGNORECASE)
-_LARGEST = 1_000_000_000  # above, and for eight digits that read as a date, a number is a time
+# Eight digits that read as a date are one.
 _DATE = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
-
-
-def epoch_from_name(name: str) -> int | None:
-    """The number behind the word epoch (`epoch-03`, `e12`), if there is one."""
-    if "e" not in name and "E" not in name:
-        return None
-    match = _EPOCH.search(_ENDINGS.sub("", name))
-    return int(match["number"]) if match is not None and int(match["number"]) < _LARGEST else None
 
 
 def number_from_name(name: str) -> int | None:
     """The last whole number that stands by itself in a name: 100 of `model.ckpt-100`, 4 of `cp-0004-0.285.keras`."""
     found = [
         int(match["number"])
-        for match in _NUMBER.finditer(_NO_COUNT.sub("", _ENDINGS.sub("", name)))
-        if int(match["number"]) < _LARGEST and not _DATE.fullmatch(match["number"])
+        for match in _NUMBER.finditer(_NO_COUNT.sub("", without_endings(name)))
+        if int(match["number"]) < LARGEST and not _DATE.fullmatch(match["number"])
     ]
     return found[-1] if found else None
 
@@ -46,7 +37,7 @@ def metric_from_name(name: str) -> tuple[str, float] | None:
     """
     if "." not in name:
         return None
-    base = _ENDINGS.sub("", name)
+    base = without_endings(name)
     found = [(match["name"].lower(), float(match["value"])) for match in _METRIC.finditer(base)]
     if not found and (match := _UNNAMED.search(base)) is not None:
         found = [("metric", float(match["value"]))]

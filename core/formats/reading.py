@@ -11,9 +11,9 @@ from typing import NamedTuple
 from core.errors import FormatError, UnsupportedError
 from core.formats import bundle, file_names, hdf5, keras_zip, lfs, orbax, saved_model, v1
 from core.formats.bundle import BundleCache
-from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, Format, ReadProblem, Sourced, Variable
+from waypoint_resume.names import epoch_from_name, join, to_text
 
 _log = logging.getLogger(__name__)
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -130,7 +130,7 @@ def _is_foreign(unit: Unit, error: FormatError) -> bool:
 def _with_name(unit: Unit, facts: Facts) -> Facts:
     """What the content does not tell is taken from the name, and said to be."""
     base = (unit.name or unit.folder).rpartition("/")[2]
-    epoch = file_names.epoch_from_name(base)
+    epoch = epoch_from_name(base)
     if facts.epoch is None and epoch is not None:
         facts = facts._replace(epoch=Sourced(value=epoch, source=_EPOCH_FROM_NAME))
     if facts.step is not None and (facts.epoch is not None or unit.format not in IN_WORKERS):

@@ -1,16 +1,14 @@
 """A root on a local or mounted file system."""
 
-import contextlib
 import os
 import stat as modes
-import tempfile
-import time
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from core.fs.names import join, to_text
 from core.fs.storage import Entries, Members
 from core.model import FileStat, Problem
+from waypoint_resume.clock import disk_now_ns
+from waypoint_resume.names import join, to_text
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -121,19 +119,8 @@ class LocalStorage:
             os.close(descriptor)
 
     def now_ns(self) -> int:
-        """The file server's time: an unnamed file's, else a short-lived one's, else (a read-only root) the host's."""
-        with contextlib.suppress(OSError):
-            descriptor = os.open(self.root, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, b"0")
-                return os.fstat(descriptor).st_mtime_ns
-            finally:
-                os.close(descriptor)
-        with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=self.root, prefix=".waypoint-clock-") as probe:
-            probe.write(b"0")
-            probe.flush()
-            return os.fstat(probe.fileno()).st_mtime_ns
-        return time.time_ns()
+        """The file server's time, where the root can be written; else the host's."""
+        return disk_now_ns(self.root)
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:

@@ -1,8 +1,8 @@
 """Rules over one checkpoint's own files: is all there, is it whole, does it belong together."""
 
-from core.fs.names import to_text
 from core.health.rules import finding
 from core.model import Facts, Finding, Format, Shard
+from waypoint_resume.names import to_text
 
 _INDEXED = (Format.TF_BUNDLE,)
 

@@ -3,10 +3,10 @@
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
-from core.fs.names import to_text
 from core.health.rules import finding
 from core.health.state import NAMEABLE, target
 from core.model import Checkpoint, Finding, StateFile
+from waypoint_resume.names import to_text
 
 
 def judge_listing(

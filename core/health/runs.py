@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from core.fs.names import to_text
 from core.health.rules import finding
 from core.model import Checkpoint, Contents, Finding, Health
 from core.scan.series import ordered
+from waypoint_resume.names import to_text
 
 
 def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Finding]:

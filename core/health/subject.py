@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from core.fs.names import short_id
 from core.model import Checkpoint, FileStat, Finding, Leftover, StateFile
+from waypoint_resume.names import short_id
 
 
 def identity(files: Iterable[FileStat]) -> str:

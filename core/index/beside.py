@@ -10,13 +10,13 @@ from core.catalog import verified, writes
 from core.catalog.verified import VerifiedRow
 from core.catalog.writes import KnownFolder, RunMark
 from core.decisions import standing as decisions
-from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.health.verified import BadTensor, Verified
 from core.index.options import Options
 from core.index.outside import standing
 from core.index.rollup import Beside, turning_points
 from core.model import Problem
+from waypoint_resume.names import to_text
 
 
 @dataclass(slots=True)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.catalog.writes import KnownFolder
-from core.fs.names import join, to_text
 from core.fs.storage import Storage
 from core.index.options import SECOND_NS, Options, Progress
 from core.model import Listing, Problem
 from core.scan import walk
 from core.scan.group import group
+from waypoint_resume.names import join, to_text
 
 _KEPT_FILES = 200_000  # listings of more files than this are not kept between walk and reading, but made again
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from core.formats import file_names, hdf5, state_file
 from core.formats.bundle import BundleCache
 from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
-from core.fs.names import join, stem, to_text
+from core.fs.names import stem
 from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.index.leftovers import leftovers
@@ -26,6 +26,7 @@ from core.model import (
 )
 from core.scan.group import Group, Groups, group
 from core.scan.walk import look, signature
+from waypoint_resume.names import join, to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

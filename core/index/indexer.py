@@ -17,13 +17,13 @@ from core.catalog.engine import reopen_if_replaced
 from core.catalog.rows import to_us
 from core.errors import BusyError, CatalogError, CoreError
 from core.fs.local import LocalStorage
-from core.fs.names import short_id, to_text
 from core.index.lock import WAIT_SECONDS, writing
 from core.index.options import CancelledError, Options, Progress
 from core.index.refresh import refresh_root
 from core.index.rollup import Ages
 from core.model import IndexReport, Problem, Root
 from core.settings import Settings
+from waypoint_resume.names import short_id, to_text
 
 DEEP_EVERY_S = 600.0
 _COLLECT_EVERY_S = 60.0

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from core.catalog.rows import to_us
 from core.catalog.writes import KnownFolder
 from core.decisions.standing import Standing
-from core.fs.names import to_text
 from core.health.aging import judge_age, judge_superseded, superseded
 from core.health.listing import judge_listing
 from core.health.rules import finding
@@ -17,6 +16,7 @@ from core.health.subject import Subjects, identity
 from core.health.verified import Verified, judge_verified
 from core.index.folder import health_of
 from core.model import Checkpoint, Finding, Health
+from waypoint_resume.names import to_text
 
 MICROSECOND = timedelta(microseconds=1)
 _REFUSED = "checksum-mismatch"  # TensorFlow raises DataLossError, so that it cannot be restored

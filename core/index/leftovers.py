@@ -1,10 +1,10 @@
 """Files of a folder that belong to no checkpoint, as records."""
 
-from core.fs.names import join, to_text
 from core.index.unsettled import is_young
 from core.model import FileStat, Leftover
 from core.scan.group import Groups
 from core.sizes import size_text
+from waypoint_resume.names import join, to_text
 
 _SHOWN_FILES = 3
 

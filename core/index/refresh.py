@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 
 from core.catalog import writes
 from core.catalog.writes import KnownFolder
-from core.fs.names import to_text
 from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.index.beside import Bearings
@@ -29,6 +28,7 @@ from core.index.rollup import RunRecord, prefixes, roll_up, wanted_prefixes
 from core.model import Checkpoint, Finding, Health, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
+from waypoint_resume.names import to_text
 
 _BATCH = 2_000  # checkpoints of one transaction
 _NEW_OBJECTS = 50_000  # between two looks of the garbage collector

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core.decisions.lease import is_leased
 from core.decisions.places import relative_to_run
 from core.errors import CoreError, NotFoundError
 from core.formats.state_file import NAME
 from core.fs.local import LocalStorage
-from core.fs.names import from_text, join, to_text
 from core.index.rollup import prefixes, wanted_prefixes
 from core.mend import records
 from core.mend.apply import apply, undo
@@ -20,6 +18,8 @@ from core.mend.records import Mend, MendState, Site
 from core.mend.standing import on_disk, parse, read
 from core.model import Checkpoint, Root, Run, StateFile
 from core.scan.walk import OWN_FILES
+from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.names import from_text, join, to_text
 
 _SECOND_NS = 1_000_000_000
 

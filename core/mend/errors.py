@@ -1,7 +1,7 @@
 """What can stop a state file from being rewritten."""
 
 from core.errors import CoreError
-from core.fs.names import to_text
+from waypoint_resume.names import to_text
 
 
 class StateChangedError(CoreError):

@@ -15,11 +15,12 @@ from google.protobuf import text_format
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.fs.names import join, stem, to_text
+from core.fs.names import stem
 from core.health.state import NAMEABLE, Answer, tensorflow_answer
 from core.mend.standing import Entry, Standing, stand
 from core.model import Checkpoint
 from core.scan.series import arrange
+from waypoint_resume.names import join, to_text
 
 _SHOWN = 64 * 1024
 

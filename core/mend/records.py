@@ -18,13 +18,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from core.decisions import ids, values
 from core.decisions.desk import hidden_folder
-from core.decisions.places import HIDDEN, decisions_folder, inside, read_small, run_folder
+from core.decisions.places import decisions_folder, inside, read_small, run_folder
 from core.errors import CoreError, PlaceError
 from core.formats.state_file import NAME
-from core.fs.atomic import write_atomic
-from core.fs.names import from_text, to_text
 from core.mend import standing
 from core.model import Root
+from waypoint_resume.atomic import write_atomic
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import from_text, to_text
+from waypoint_resume.places import HIDDEN
 
 FOLDER = "mended"
 RECORD = "record.json"
@@ -33,7 +35,7 @@ _LIMIT = 64 * 1024
 _ID = re.compile(ids.PATTERN)
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(values.moment_text, return_type=str)]
+Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(moment_text, return_type=str)]
 
 
 class MendState(StrEnum):

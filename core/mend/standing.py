@@ -12,9 +12,9 @@ from google.protobuf import text_format
 from core.decisions.places import read_small
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.fs.names import join
 from core.health.state import lies_here_too, target
 from core.model import StateFile
+from waypoint_resume.names import join
 
 LIMIT = 16 << 20  # bytes that are kept of a file that is to be mended
 

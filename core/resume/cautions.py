@@ -6,10 +6,11 @@ Pure functions of what the catalog knows. A warning's id stays the same for ever
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.fs.names import natural_key, to_text
+from core.fs.names import natural_key
 from core.model import Checkpoint, Contents, Format, Run, Severity
 from core.resume import restoring
 from core.resume.manifest import Mode, OptimizerOutcome
+from waypoint_resume.names import to_text
 
 _LISTED = 5  # how many checkpoints a text names
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.decisions.places import blocks, inside, relative_to_run
-from core.fs.names import to_text
 from core.model import Checkpoint, FileStat
 from core.resume.errors import ChangedError
 from core.resume.manifest import ManifestFile
+from waypoint_resume.names import to_text
 
 SMALL = 4 * 1024 * 1024  # bytes: up to here a file is hashed
 _SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")

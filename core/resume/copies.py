@@ -24,10 +24,10 @@ from pathlib import Path
 from core.decisions.desk import locked
 from core.decisions.places import inside
 from core.errors import BusyError, PlaceError
-from core.fs.atomic import TEMP_END, make_folder, sync_folder, take_group
-from core.fs.names import from_text, to_text
 from core.resume.errors import NameTakenError, RunNameError
 from core.scan.walk import SKIPPED
+from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder, take_group
+from waypoint_resume.names import from_text, to_text
 
 MAX_NAME = 200  # bytes: a file system's 255 less what the temp folder's name adds
 _BLOCK = 1 << 20

@@ -8,8 +8,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from core.fs.names import to_text
 from core.model import Problem
+from waypoint_resume.names import to_text
 
 _SHOWN = 80
 # What pydantic's kinds of error allow, where its own sentence does not say it well.

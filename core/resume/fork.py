@@ -14,11 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import locked, log
-from core.decisions.places import MANIFEST, decisions_folder, relative_to_run, run_folder, writable_home
+from core.decisions.places import decisions_folder, relative_to_run, run_folder, writable_home
 from core.errors import BusyError, CoreError, ReadOnlyError
 from core.formats.state_file import NAME as STATE_NAME
-from core.fs.atomic import write_atomic
-from core.fs.names import from_text, join, to_text
 from core.health.state import NAMEABLE
 from core.mend.propose import state_text
 from core.mend.standing import Entry
@@ -30,6 +28,9 @@ from core.resume.manifest import Check, Manifest, Mode, Scalar, to_json
 from core.resume.propose import Proposal
 from core.resume.write import manifest_of, require_accepted
 from core.sizes import size_text
+from waypoint_resume.atomic import write_atomic
+from waypoint_resume.names import from_text, join, to_text
+from waypoint_resume.places import MANIFEST
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)

@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from core.decisions.desk import hidden_folder, locked, log
-from core.decisions.lease import is_leased
-from core.decisions.places import HIDDEN, MANIFEST, read_small, writable_home
-from core.decisions.values import moment_text
+from core.decisions.places import read_small, writable_home
 from core.errors import NotFoundError, PlaceError
-from core.fs.atomic import sync_folder, write_atomic
 from core.fs.local import LocalStorage
-from core.fs.names import to_text
 from core.model import Problem
-from core.resume.claims import Claim, read_claim
 from core.resume.errors import ManifestError, StateError
 from core.resume.manifest import LIMIT, Manifest, parse, to_json
 from core.resume.write import FORMER
+from waypoint_resume.atomic import sync_folder, write_atomic
+from waypoint_resume.claim import CLAIMS
+from waypoint_resume.claim_record import Claim, is_withdrawn, read_claim
+from waypoint_resume.clock import moment_text
+from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN, MANIFEST
 
-CLAIMS = "claims"
 WITHDRAWN = "withdrawn"
 _SMALL = 1024 * 1024
 
@@ -176,7 +177,7 @@ def _entry(
     withdrawal = _record(homes, f"{WITHDRAWN}/{manifest.id}.json", problems)
     if claim is not None and claim.is_finished:
         state = ManifestState.FINISHED
-    elif withdrawal is not None and _holds(withdrawal, claim):
+    elif is_withdrawn(withdrawal, claim):
         state = ManifestState.WITHDRAWN
     elif claim is not None and is_current:
         state = ManifestState.CLAIMED
@@ -185,11 +186,6 @@ def _entry(
     return ManifestEntry(
         manifest=manifest, path=path, state=state, is_current=is_current, claim=claim, withdrawal=withdrawal
     )
-
-
-def _holds(withdrawal: Mapping[str, Any], claim: Claim | None) -> bool:
-    """Whether a withdrawal stands: nobody claimed, or it names the claim. Else a job was faster."""
-    return claim is None or (claim.uuid is not None and withdrawal.get("claim") == claim.uuid)
 
 
 def _kept(home: Path, problems: list[Problem]) -> Iterator[Path]:

@@ -27,6 +27,7 @@ from core.decisions import ids, values
 from core.model import Contents, Format, Problem
 from core.resume.errors import ManifestError
 from core.resume.explain import explain
+from waypoint_resume.clock import moment_text
 
 VERSION = 1
 LIMIT = 16 * 1024 * 1024  # bytes of a manifest: a sharded checkpoint of 10,000 files needs about 2 MB
@@ -44,7 +45,7 @@ Version = Annotated[int, AfterValidator(values.only_version(VERSION)), WithJsonS
 Moment = Annotated[
     datetime,
     BeforeValidator(values.utc_text),
-    PlainSerializer(values.moment_text, return_type=str),
+    PlainSerializer(moment_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": values.UTC_PATTERN}),
 ]
 Path = Annotated[

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.fs.names import from_text, join, to_text
 from core.model import Checkpoint, Run
 from core.resume import restoring
 from core.resume.cautions import name, named, newer, reasons
@@ -14,6 +13,7 @@ from core.resume.copies import free_name
 from core.resume.manifest import Mode
 from core.scan.series import COPIED_WITHIN_NS, times_are_useless
 from core.sizes import size_text
+from waypoint_resume.names import from_text, join, to_text
 
 # Two saves of the same moment, where no pace tells how far apart those of different moments are.
 _TOGETHER = timedelta(microseconds=COPIED_WITHIN_NS // 1000)

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.decisions.values import moment_text
-from core.fs.names import to_text
 from core.model import Checkpoint, Run, Severity, Sourced
 from core.resume import restoring
 from core.resume.cautions import Caution, cautions, newer, reasons
 from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore
 from core.resume.modes import Aside, Outlook, fork_name, outlooks, proposed, set_aside
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,15 +13,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.decisions.desk import hidden_folder
-from core.decisions.places import HIDDEN, read_small, relative_to_run
+from core.decisions.places import read_small, relative_to_run
 from core.errors import CoreError, PlaceError
-from core.fs.atomic import write_atomic
-from core.fs.names import join, to_text
 from core.model import Checkpoint, Format
 from core.resume import restoring
 from core.resume.manifest import Count, Id, Path, Place, Text, Version
 from core.resume.modes import Aside
 from core.scan.walk import ORBAX_MARK, SAVED_MODEL_FILES
+from waypoint_resume.atomic import write_atomic
+from waypoint_resume.names import join, to_text
+from waypoint_resume.places import HIDDEN
 
 FOLDER = "rewound"
 VERSION = 1

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from core.formats.saved_model import KERAS
-from core.fs.names import from_text
 from core.model import Format
 from core.resume.manifest import Manifest, Mode, RestoreApi
+from waypoint_resume.names import from_text
 
 _FIT = """\
 from waypoint_resume import resume  # pip install: docs/resume.md

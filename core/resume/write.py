@@ -13,12 +13,9 @@ from pathlib import Path
 
 from core.decisions.desk import hidden_folder, locked, log
 from core.decisions.ids import uuid7
-from core.decisions.lease import is_leased
-from core.decisions.places import MANIFEST, decisions_folder, read_small, relative_to_run, run_folder, writable_home
+from core.decisions.places import decisions_folder, read_small, relative_to_run, run_folder, writable_home
 from core.errors import NotRestorableError, ReadOnlyError
-from core.fs.atomic import link_aside, remove_stale, write_atomic
 from core.fs.local import LocalStorage
-from core.fs.names import to_text
 from core.model import Checkpoint
 from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
@@ -37,6 +34,10 @@ from core.resume.manifest import (
 )
 from core.resume.propose import Proposal
 from core.resume.rewind import make_plan, write_plan
+from waypoint_resume.atomic import link_aside, remove_stale, write_atomic
+from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.names import to_text
+from waypoint_resume.places import MANIFEST
 
 FORMER = "manifests"
 

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from core.fs.names import natural_key, short_id
+from core.fs.names import natural_key
 from core.model import Checkpoint, SavedAtSource
+from waypoint_resume.names import short_id
 
 COPIED_WITHIN_NS = 2_000_000_000
 _APART_S = 60.0  # a state file is written within a minute after the checkpoint that it names

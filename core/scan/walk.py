@@ -10,10 +10,10 @@ import re
 import time
 from operator import itemgetter
 
-from core.fs.atomic import is_temp
-from core.fs.names import join, to_text
 from core.fs.storage import Members, Storage
 from core.model import FileStat, Listing, Problem
+from waypoint_resume.atomic import is_temp
+from waypoint_resume.names import join, to_text
 
 SKIPPED = frozenset({".git", ".venv", "node_modules", "site-packages", ".waypoint"})
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.decisions.desk import hidden_folder, locked
-from core.decisions.places import HIDDEN
 from core.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
-from core.fs.names import to_text
 from core.mend.records import Site
 from core.storage.journal import FILES, FOLDER, FOLDERS, ID, JOURNAL, Journal, JournalKind
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN, can_write
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -40,11 +40,6 @@ def acting(site: Site) -> Iterator[None]:
         if error.errno not in _READ_ONLY:
             raise
         raise _read_only(os.fsdecode(error.filename or site.folder)) from error
-
-
-def can_write(folder: Path) -> bool:
-    """Whether this process may make and rename what is in a folder."""
-    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def require_writable(batch: Path, journal: Journal) -> None:

@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.decisions.pins import read_pins
-from core.decisions.places import HIDDEN, inside, relative_to_run
+from core.decisions.places import inside, relative_to_run
 from core.errors import PlaceError
 from core.fs.local import LocalStorage
-from core.fs.names import join, to_text
 from core.model import Format
 from core.resume.history import read_manifests
 from core.scan.group import group
 from core.scan.walk import look as list_folder
-from core.storage.acting import can_write
 from core.storage.known import leftover_folder
 from core.storage.live import Ground
 from core.storage.plan import make_plan
 from core.storage.planned import Item, ItemKind, Plan, PlannedFile, RunPlan, RunState
 from core.storage.policies import Policy
 from core.storage.recheck import LeftOut, look, recheck
+from waypoint_resume.names import join, to_text
+from waypoint_resume.places import HIDDEN, can_write
 
 _Key = tuple[str, Format | None]
 LIVE = "live run: only leftovers go"

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from core.decisions.places import HIDDEN
 from core.fs.local import BLOCK
-from core.fs.names import join, to_text
 from core.fs.storage import Everything
 from core.model import Problem
 from core.storage.journal import FOLDERS
 from core.storage.known import NO_SHARE, Account, Kind, Known
 from core.storage.usage import AGES, DAYS, Amount, Line, Usage, summed
+from waypoint_resume.names import join, to_text
+from waypoint_resume.places import HIDDEN
 
 _EVENTS = ".tfevents."
 _DAY = 86_400  # seconds

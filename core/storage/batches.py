@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from core.decisions.places import HIDDEN
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.model import Problem
 from core.storage.acting import batch_places
 from core.storage.journal import (
@@ -26,6 +24,8 @@ from core.storage.journal_files import read_journal, read_purged
 from core.storage.moves import held
 from core.storage.planned import freed
 from core.storage.recover import HALF
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,18 +12,18 @@ from core.decisions.desk import log
 from core.decisions.places import read_small
 from core.errors import CoreError, ReadOnlyError
 from core.formats.state_file import NAME as STATE_NAME
-from core.fs.atomic import make_folder, write_atomic
-from core.fs.names import from_text, join, to_text
 from core.health.state import NAMEABLE
 from core.mend.propose import in_order, state_text
 from core.mend.records import Site
 from core.mend.standing import LIMIT, stand
 from core.model import Format, Problem
 from core.resume.copies import copy_files, free_name, is_shard, new_run
-from core.storage.acting import can_write
 from core.storage.journal import FILES, Journal, JournalItem, short_id
 from core.storage.moves import is_same, lies
 from core.storage.returns import Returned
+from waypoint_resume.atomic import make_folder, write_atomic
+from waypoint_resume.names import from_text, join, to_text
+from waypoint_resume.places import can_write
 
 
 class _State(NamedTuple):

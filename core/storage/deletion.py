@@ -4,8 +4,6 @@ import contextlib
 import os
 from pathlib import Path
 
-from core.fs.atomic import remove_stale, sync_folder
-from core.fs.names import to_text
 from core.model import Problem
 from core.storage.folders import remove_empty
 from core.storage.journal import (
@@ -18,6 +16,8 @@ from core.storage.journal import (
 from core.storage.journal_files import write_purged
 from core.storage.moves import lies
 from core.storage.room import give_room
+from waypoint_resume.atomic import remove_stale, sync_folder
+from waypoint_resume.names import to_text
 
 
 def delete(batch: Path, journal: Journal) -> tuple[Problem, ...]:

@@ -1,8 +1,8 @@
 """A plan as JSON, version 1. docs/storage.md describes it."""
 
-from core.decisions.values import moment_text
-from core.fs.names import to_text
 from core.storage.planned import Item, Plan, PlannedFile, RunPlan, Stay, freed
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import to_text
 
 VERSION = 1
 

@@ -3,12 +3,12 @@
 import contextlib
 import os
 import stat as modes
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from core.fs.atomic import make_folder
-from core.fs.names import from_text, join, to_text
 from core.storage.journal import FILES, JournalFolder, JournalItem
+from waypoint_resume.atomic import make_folder, make_like
+from waypoint_resume.names import folders_above, from_text, join, to_text
 
 Folders = Mapping[str, JournalFolder]
 _ENTER = 0o700  # whoever makes a folder must be able to fill it
@@ -18,17 +18,13 @@ def path_folders(run: Path, items: Iterable[JournalItem]) -> tuple[JournalFolder
     """The folders on the way to some items' files, parents first, and those that the items own and leave empty."""
     files = {file.name for item in items for file in item.files}
     going = {name for item in items for name in _owned(run, item, files)}
-    names = {parent for name in files for parent in parents(name)} | going
+    names = {parent for name in files for parent in folders_above(name)} | going
     return tuple(_folder(run, name, name in going) for name in sorted(names))
 
 
 def mirror(files: Path, folder: JournalFolder) -> None:
     """A folder in quarantine that lets in whom its original does."""
-    place = files / folder.name
-    os.mkdir(place, _ENTER)
-    with contextlib.suppress(OSError):
-        os.chown(place, -1, folder.gid)
-    os.chmod(place, folder.mode | _ENTER)
+    make_like(files / folder.name, mode=folder.mode, group=folder.gid)
 
 
 def remake(run: Path, name: str, former: JournalFolder | None) -> None:
@@ -63,7 +59,7 @@ def remove_empty(batch: Path) -> None:
 
 def is_way(base: Path, name: str) -> bool:
     """Whether nothing but folders stands on the way to a file, as far as there is a way."""
-    for parent in parents(name):
+    for parent in folders_above(name):
         try:
             found = os.lstat(base / parent)
         except FileNotFoundError:
@@ -71,12 +67,6 @@ def is_way(base: Path, name: str) -> bool:
         if not modes.S_ISDIR(found.st_mode):
             return False
     return True
-
-
-def parents(name: str) -> Iterator[str]:
-    """The folders above a file, from the run's own (left out) down."""
-    parts = name.split("/")[:-1]
-    return ("/".join(parts[: number + 1]) for number in range(len(parts)))
 
 
 def is_in(name: str, path: str) -> bool:

@@ -2,7 +2,7 @@
 aside what was newer than its pick. Version 1; docs/storage.md describes it.
 
 It is written and synced before anything is moved, and again at each stage, so that a kill at any instant leaves the
-list of all files that may lie in two places. Paths are text (`core.fs.names`), relative to the run.
+list of all files that may lie in two places. Paths are text (`waypoint_resume.names`), relative to the run.
 """
 
 import re
@@ -21,11 +21,12 @@ from pydantic import (
 )
 
 from core.decisions import ids, values
-from core.decisions.places import HIDDEN
 from core.formats.state_file import NAME as STATE_NAME
-from core.fs.names import from_text, to_text
 from core.model import Format
 from core.storage.planned import ItemKind, PlannedFile
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import from_text, to_text
+from waypoint_resume.places import HIDDEN
 
 FOLDER, REWOUND = "quarantine", "rewound"
 FOLDERS = (FOLDER, REWOUND)  # where batches lie, in `.waypoint`
@@ -71,7 +72,7 @@ def _state_path(path: str) -> str:
 
 InRun = Annotated[str, AfterValidator(_in_run)]
 Place = Annotated[str, AfterValidator(values.place)]
-Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(values.moment_text, return_type=str)]
+Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(moment_text, return_type=str)]
 Id = Annotated[str, StringConstraints(pattern=ids.PATTERN)]
 Mode = Annotated[int, Field(ge=0, le=0o7777)]
 Count = Annotated[int, Field(ge=0)]

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from core.decisions.places import read_small
 from core.errors import CoreError, PlaceError
-from core.fs.atomic import remove_stale, write_atomic
-from core.fs.names import to_text
 from core.storage.journal import JOURNAL, PURGED_END, Journal, PurgedBatch
+from waypoint_resume.atomic import remove_stale, write_atomic
+from waypoint_resume.names import to_text
 
 _LIMIT = 1 << 30
 Document = TypeVar("Document", Journal, PurgedBatch)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.fs.names import join
 from core.model import Checkpoint, Contents, FileStat, Format, Leftover, RoleBytes
+from waypoint_resume.names import join
 
 # Checkpoints that are none: nothing can be restored from them, and no restore will miss them.
 LEFTOVER_RULES = frozenset({"orphan-index", "interrupted-save"})

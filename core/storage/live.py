@@ -3,13 +3,13 @@
 import os
 from dataclasses import dataclass
 
-from core.decisions.lease import is_leased
-from core.fs.atomic import is_temp
 from core.fs.local import LocalStorage
-from core.fs.names import join
 from core.index.unsettled import is_young
 from core.mend.records import Site
 from core.scan.walk import OWN_FILES, SKIPPED
+from waypoint_resume.atomic import is_temp
+from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.names import join
 
 _SECOND_NS = 1_000_000_000
 

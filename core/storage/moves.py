@@ -9,12 +9,12 @@ import stat as modes
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.fs.atomic import make_folder, sync_folder
 from core.fs.local import BLOCK
-from core.fs.names import from_text
-from core.storage.folders import Folders, finish_folders, is_in, is_way, mirror, parents, remake
+from core.storage.folders import Folders, finish_folders, is_in, is_way, mirror, remake
 from core.storage.journal import FILES, Journal, JournalFile, JournalItem
 from core.storage.planned import PlannedFile
+from waypoint_resume.atomic import make_folder, sync_folder
+from waypoint_resume.names import folders_above, from_text
 
 # What link answers where a file system has no hard links, or the kernel forbids them for files of others.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
@@ -39,7 +39,7 @@ def take(run: Path, batch: Path, journal: Journal) -> None:
     for item in journal.items:
         for file in item.files:
             try:
-                for parent in parents(file.name):
+                for parent in folders_above(file.name):
                     if parent not in made:
                         mirror(batch / FILES, folders[parent])
                         made.add(parent)
@@ -74,7 +74,7 @@ def put_back(run: Path, batch: Path, journal: Journal) -> dict[str, str]:
     for item in journal.items:
         if item.elsewhere is None and not any(file.path in failed for file in item.files):
             finish_folders(run, item, [folders[name] for name in going if is_in(name, from_text(item.path))], files)
-    sync(run / parent for parent in {"", *(one for file in journal.files for one in parents(file.name))})
+    sync(run / parent for parent in {"", *(one for file in journal.files for one in folders_above(file.name))})
     return failed
 
 
@@ -88,7 +88,7 @@ def _return(run: Path, batch: Path, item: JournalItem, file: JournalFile, folder
     if not is_way(run, home):
         return _TAKEN
     if not os.path.lexists(run / home):
-        for parent in parents(home):
+        for parent in folders_above(home):
             remake(run, parent, folders.get(parent))
     return None if _move_new(batch / FILES / file.name, run / home, found) else _TAKEN
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from core.decisions.pins import Pins
 from core.decisions.places import relative_to_run
-from core.fs.names import join
 from core.model import Checkpoint, FileStat, Format, Leftover
 from core.resume.history import Manifests
 from core.scan.walk import ORBAX_MARK, SAVED_MODEL_FILES
 from core.storage.known import leftover_folder
+from waypoint_resume.names import join
 
 
 class PlannedFile(NamedTuple):

@@ -9,7 +9,6 @@ from pathlib import Path
 from core.decisions.desk import log
 from core.decisions.pins import read_pins
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.model import Problem
 from core.storage.acting import ConfirmError, StageError, acting, batch_places, find, require_writable
 from core.storage.deletion import delete
@@ -20,6 +19,7 @@ from core.storage.moves import held
 from core.storage.planned import freed
 from core.storage.recover import recover_all
 from core.storage.room import with_room
+from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from pathlib import Path
 from core.decisions.desk import hidden_folder, log
 from core.decisions.ids import uuid7
 from core.errors import CoreError
-from core.fs.names import join, to_text
 from core.health.state import NAMEABLE
 from core.mend.records import Site
 from core.model import Checkpoint
@@ -44,6 +43,7 @@ from core.storage.recover import recover_all
 from core.storage.returns import bring_back
 from core.storage.rewrites import rewrites, write_states
 from core.storage.room import keep_room
+from waypoint_resume.names import join, to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

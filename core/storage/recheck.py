@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.fs.local import file_stat
-from core.fs.names import join, to_text
 from core.fs.storage import Everything
 from core.model import FileStat, Format
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, Stay, difference, planned_file
+from waypoint_resume.names import join, to_text
 
 # The plain files of a run as they are now, by path relative to the run.
 Found = Mapping[str, FileStat]

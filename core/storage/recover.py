@@ -13,7 +13,6 @@ from pathlib import Path
 
 from core.decisions.desk import log
 from core.errors import CoreError
-from core.fs.atomic import remove_stale
 from core.model import Problem
 from core.storage.acting import acting, batch_places
 from core.storage.deletion import delete
@@ -21,6 +20,7 @@ from core.storage.journal import JOURNAL, PURGED_END, Journal, Stage
 from core.storage.journal_files import read_journal
 from core.storage.live import Ground
 from core.storage.returns import bring_back
+from waypoint_resume.atomic import remove_stale
 
 HALF = frozenset({Stage.MOVING, Stage.UNDOING, Stage.PURGING})
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import CoreError
-from core.fs.atomic import remove_stale
-from core.fs.names import from_text
 from core.model import Problem
 from core.storage.folders import remove_empty
 from core.storage.journal import Journal, Stage, StateRewrite
@@ -16,6 +14,8 @@ from core.storage.live import Ground
 from core.storage.moves import lies, put_back
 from core.storage.rewrites import Restored, restore_state
 from core.storage.room import give_room
+from waypoint_resume.atomic import remove_stale
+from waypoint_resume.names import from_text
 
 # What is told where `Returned.withdrawn` holds.
 WITHDRAWN = (

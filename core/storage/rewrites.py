@@ -11,8 +11,6 @@ from enum import StrEnum
 from core.decisions.places import relative_to_run
 from core.errors import CoreError
 from core.formats.state_file import NAME
-from core.fs.atomic import remove_stale, write_atomic
-from core.fs.names import from_text, join, to_text
 from core.health.state import NAMEABLE
 from core.index.rollup import prefixes, wanted_prefixes
 from core.mend.propose import propose
@@ -20,6 +18,8 @@ from core.mend.records import Site
 from core.mend.standing import on_disk, parse, read, stand
 from core.model import Checkpoint
 from core.storage.journal import StateRewrite
+from waypoint_resume.atomic import remove_stale, write_atomic
+from waypoint_resume.names import from_text, join, to_text
 
 _LATER_NS = 1000  # so that a look at the folder sees the change, and the run does not look live
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.fs.names import join, short_id
 from core.model import Checkpoint, Contents
 from core.storage.usage import Amount, Usage
+from waypoint_resume.names import join, short_id
 
 LIMIT = 1_000  # rectangles: each costs time in every script run, and smaller ones cannot be seen
 _RUNS = LIMIT // 4

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from core.decisions.desk import log
 from core.errors import CoreError
-from core.fs.names import join, to_text
 from core.resume.history import UNFINISHED, read_manifests, withdraw_held
 from core.storage.acting import StageError, acting, find, require_writable
 from core.storage.comeback import come_as_run, comes_as, offered_run
@@ -23,6 +22,7 @@ from core.storage.live import Ground
 from core.storage.moves import is_free, lies, takes
 from core.storage.recover import recover_all
 from core.storage.returns import Returned, bring_back
+from waypoint_resume.names import join, to_text
 
 _SHOWN = 3
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from core.fs.names import from_text, to_text
 from core.model import Contents, Format, Problem
 from core.storage.known import Kind
 from core.storage.usage import Age, Amount, Entry, Usage
+from waypoint_resume.names import from_text, to_text
 
 
 def usage_document(usage: Usage, root_paths: Mapping[str, str]) -> dict[str, object]:

@@ -26,9 +26,9 @@ from core.formats.bundle_index import BundleEntry, ReadIndex, parse_slice
 from core.formats.checksum import crc32c, mask
 from core.formats.sstable import read_table
 from core.formats.varint import read_varint
-from core.fs.names import to_text
 from core.verify.finite import Finite
 from core.verify.tally import WINDOW, Job, Tally
+from waypoint_resume.names import to_text
 
 _OPAQUE = {
     "variant": "Variants, such as the state of an iterator, have no checksum that can be checked without TensorFlow.",

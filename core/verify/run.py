@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.fs.local import LocalStorage
-from core.fs.names import join, to_text
 from core.model import Checkpoint, FileStat
 from core.verify.process import Ended, Ending, converse
 from core.verify.results import Outcome, Verification, identity, problems_of
 from core.verify.trial import try_restore
+from waypoint_resume.names import join, to_text
 
 WORKER = "core.verify.worker"
 SILENCE = 300.0  # seconds without a word, after which a worker hangs: a window of a slow network disk takes less

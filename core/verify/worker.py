@@ -19,11 +19,11 @@ from core.errors import FormatError
 from core.formats.bundle import MAX_INDEX, BundleCache
 from core.formats.reading import Reading, Unit, read_unit
 from core.fs.local import LocalStorage
-from core.fs.names import join, to_text
 from core.model import FileStat, Format, Role
 from core.verify import table
 from core.verify.bundle import BundleScan
 from core.verify.tally import Job, NotReadableError, Tally
+from waypoint_resume.names import join, to_text
 
 NO_MEMORY = "reading it takes more memory than a checkpoint may cost"
 MEMORY = 130 << 20  # bytes that a checkpoint may cost beyond what the imports took

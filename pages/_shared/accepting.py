@@ -6,9 +6,9 @@ import streamlit as st
 
 from core import care
 from core.catalog.answers import PlacedFinding
-from core.fs.names import short_id, to_text
 from pages._shared import acting, frame, links, service
 from pages._shared.text import md, md_lines, shown
+from waypoint_resume.names import short_id, to_text
 
 _NOTE_LENGTH = 2_000
 MEANING = (

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.errors import CoreError
-from core.fs.names import to_text
 from pages._shared import frame, service
 from pages._shared.text import md_lines
+from waypoint_resume.names import to_text
 
 _NOTICE, _DIALOG, _PAGE = "notice", "dialog", "acting_on"
 

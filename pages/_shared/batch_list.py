@@ -9,7 +9,6 @@ import streamlit as st
 
 from core import housekeeping
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.model import Run
 from core.storage.comeback import comes_as
 from core.storage.journal import JournalFile, JournalKind, Stage
@@ -20,6 +19,7 @@ from pages._shared import acting, frame, links, service, tables
 from pages._shared import format as fmt
 from pages._shared.tables import Column
 from pages._shared.text import lines, md, md_lines, shorten, shown
+from waypoint_resume.names import to_text
 
 Place = tuple[str, str, str]  # root's id, run, the batch's id
 T = TypeVar("T")

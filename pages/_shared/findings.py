@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.catalog.answers import PlacedFinding
-from core.fs.names import to_text
 from core.health.rules import RULES
 from core.model import Finding, Severity
 from pages._shared import frame, links
 from pages._shared.text import md, shorten, shown
+from waypoint_resume.names import to_text
 
 # It follows from another finding about the same checkpoint, which is named first.
 _FOLLOWS = "newest-not-restorable"

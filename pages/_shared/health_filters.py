@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.catalog.filters import FindingFilter, RunFilter
 from core.errors import NotFoundError
-from core.fs.names import from_text, to_text
 from core.health.rules import RULES
 from core.model import Root, Run, Severity
 from pages._shared import service, tables
+from waypoint_resume.names import from_text, to_text
 
 RUN = "in_run"  # its name in the URL: `run` belongs to the page of a run
 MOST_RUNS = 500  # that the choice of runs offers

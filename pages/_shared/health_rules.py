@@ -7,12 +7,12 @@ import streamlit as st
 
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
-from core.fs.names import to_text
 from core.health.rules import Rule
 from core.model import Severity
 from pages._shared import accepting, health_filters, links, mending, service, tables
 from pages._shared import format as fmt
 from pages._shared.text import md, shorten, shown
+from waypoint_resume.names import to_text
 
 SHOWN = 20  # findings of a rule, as long as others are shown beside it
 

@@ -5,12 +5,12 @@ import posixpath
 import streamlit as st
 
 from core.errors import NotFoundError
-from core.fs.names import from_text
 from core.model import Format
 from core.resume.manifest import Manifest
 from core.resume.snippet import framework, snippet
 from pages._shared import reads, service
 from pages._shared.text import shown
+from waypoint_resume.names import from_text
 
 
 def show(root: str, run: str, manifest: Manifest) -> None:

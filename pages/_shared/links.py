@@ -7,9 +7,9 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint
 from pages._shared.text import md, shorten, shown
+from waypoint_resume.names import from_text, to_text
 
 OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"

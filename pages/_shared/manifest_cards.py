@@ -5,10 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.decisions.lease import Heartbeat
 from core.errors import CoreError
-from core.fs.names import from_text, to_text
-from core.resume.claims import Claim
 from core.resume.history import ManifestEntry, ManifestState
 from core.resume.manifest import Manifest, Mode
 from core.resume.rewind import read_plan
@@ -17,6 +14,9 @@ from pages._shared import batch_list, frame, job_code, links, manifests, reads
 from pages._shared import format as fmt
 from pages._shared.manifests import ACCEPTED, Placed
 from pages._shared.text import lines, md, md_lines, shown
+from waypoint_resume.claim_record import Claim
+from waypoint_resume.heartbeat import Heartbeat
+from waypoint_resume.names import from_text, to_text
 
 _LISTED = 5
 _BECAME = {Stage.UNDONE: "brought back", Stage.PURGED: "purged"}

@@ -6,13 +6,13 @@ from datetime import datetime
 import streamlit as st
 
 from core.errors import CoreError
-from core.fs.names import to_text
-from core.resume.claims import Claim
 from core.resume.history import ManifestEntry
 from pages._shared import format as fmt
 from pages._shared import links, reads, service, tables
 from pages._shared.tables import Column
 from pages._shared.text import md_lines, shown
+from waypoint_resume.claim_record import Claim
+from waypoint_resume.names import to_text
 
 Placed = tuple[str, str, ManifestEntry]  # root id, run, manifest
 _WIDTH = 110  # pixels of what may be long, so that all columns are seen

@@ -9,7 +9,6 @@ import streamlit as st
 from core import care
 from core.catalog.answers import PlacedFinding
 from core.errors import CoreError
-from core.fs.names import short_id, to_text
 from core.health.state import NAMEABLE
 from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import effects
@@ -18,6 +17,7 @@ from core.mend.records import Mend
 from core.model import Checkpoint, Run
 from pages._shared import acting, mends, service
 from pages._shared.text import lines, md, md_lines
+from waypoint_resume.names import short_id, to_text
 
 RULES = frozenset({"moved-run", "dangling-latest", "dangling-history", "unreadable-state"})
 MAX_TO_KEEP = 5  # TensorFlow's default

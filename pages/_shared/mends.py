@@ -7,13 +7,13 @@ import streamlit as st
 
 from core import care
 from core.errors import CoreError
-from core.fs.names import from_text, join, to_text
 from core.mend.desk import MendDesk
 from core.mend.records import Mend, MendState
 from core.model import Run
 from pages._shared import acting, frame, service
 from pages._shared import format as fmt
 from pages._shared.text import md, md_lines
+from waypoint_resume.names import from_text, join, to_text
 
 _BECAME = {
     MendState.IN_EFFECT: "In effect",

@@ -10,11 +10,11 @@ from core import housekeeping
 from core.decisions.pins import Pin, read_pins
 from core.decisions.places import relative_to_run
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.model import Checkpoint, Format, Problem
 from pages._shared import acting, links, service
 from pages._shared import format as fmt
 from pages._shared.text import lines, md, md_lines, shown
+from waypoint_resume.names import to_text
 
 _NOTE_LENGTH = 2_000
 MEANING = (

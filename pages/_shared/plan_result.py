@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.fs.names import to_text
 from core.storage.document import plan_document
 from core.storage.planned import ItemKind, Plan
 from pages._shared import export, frame, links, quarantining, tables
@@ -15,6 +14,7 @@ from pages._shared import format as fmt
 from pages._shared.policy_form import Tried
 from pages._shared.tables import Column
 from pages._shared.text import shorten, shown
+from waypoint_resume.names import to_text
 
 _HEADS = ("run", "path", "kind", "bytes", "reasons")
 

@@ -9,7 +9,6 @@ import streamlit as st
 from core import housekeeping
 from core.catalog.filters import RunFilter
 from core.errors import SettingsError
-from core.fs.names import to_text
 from core.model import Run
 from core.resume.manifest import MetricMode
 from core.storage.planned import Plan
@@ -18,6 +17,7 @@ from core.storage.retention import parse_policy
 from pages._shared import format as fmt
 from pages._shared import links, reads, service
 from pages._shared.text import md_lines, shown
+from waypoint_resume.names import to_text
 
 SETTINGS, TRY = "of the settings", "to try"
 MOST_RUNS = 200  # that the choice of runs offers

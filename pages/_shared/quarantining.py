@@ -10,7 +10,6 @@ import streamlit as st
 
 from core import housekeeping
 from core.errors import CoreError
-from core.fs.names import to_text
 from core.storage.planned import Item, Plan, RunPlan
 from core.storage.policies import Policy
 from core.storage.retention import policy_for
@@ -18,6 +17,7 @@ from pages._shared import acting, batch_list, links, policy_form, service, table
 from pages._shared import format as fmt
 from pages._shared.tables import Column
 from pages._shared.text import md, shorten, shown
+from waypoint_resume.names import to_text
 
 _NOTE_LENGTH = 2_000
 _PATIENCE = 600.0  # seconds that a large disk may take to be looked at

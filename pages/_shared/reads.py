@@ -5,14 +5,14 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.decisions.lease import Heartbeat
 from core.errors import CoreError, NotFoundError
-from core.fs.names import short_id, to_text
 from core.model import Checkpoint, Facts, Problem, Root, Run, Variable
 from core.resume.history import UNFINISHED, ManifestEntry, ManifestState
 from core.storage.tiles import RunKey
 from core.survey import PlacedBatch, Survey, batch_stamps, may_have_batches, newest_first, placed_batches
 from pages._shared import frame, links, service
+from waypoint_resume.heartbeat import Heartbeat
+from waypoint_resume.names import short_id, to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.errors import CoreError
-from core.fs.names import from_text, to_text
 from core.model import Checkpoint, Severity
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
@@ -14,6 +13,7 @@ from core.resume.propose import Proposal
 from pages._shared import facts, findings, frame, job_code, links, reads, service, ways_on
 from pages._shared import format as fmt
 from pages._shared.text import md, md_lines, shown
+from waypoint_resume.names import from_text, to_text
 
 _STATE = "resuming"
 _NOTE_LENGTH = 2_000

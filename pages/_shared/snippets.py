@@ -3,12 +3,12 @@
 import keyword
 from collections.abc import Sequence
 
-from core.fs.names import join
 from core.model import Checkpoint, Format, Role, Variable
 from core.resume.manifest import RestoreApi
 from pages._shared import format as fmt
 from pages._shared.lists import TF_ENDING
 from pages._shared.text import shown
+from waypoint_resume.names import join
 
 _LINES: dict[RestoreApi, tuple[str, ...]] = {
     RestoreApi.TF_CHECKPOINT_RESTORE: (

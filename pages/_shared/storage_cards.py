@@ -6,7 +6,6 @@ from datetime import datetime
 import streamlit as st
 
 from core.catalog.answers import Overview
-from core.fs.names import to_text
 from core.model import Root, Run
 from core.storage.growth import Growths
 from core.storage.usage import Usage
@@ -14,6 +13,7 @@ from core.survey import Survey
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, service
 from pages._shared.text import md, shown
+from waypoint_resume.names import to_text
 
 _SHOWN = 20  # problems
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.fs.names import short_id, to_text
 from core.model import Contents
 from core.storage.tiles import Tile, TileKind
 from core.survey import Survey
 from pages._shared import format as fmt
 from pages._shared import links, service
 from pages._shared.text import html, shorten
+from waypoint_resume.names import short_id, to_text
 
 _CONTENTS = {
     Contents.WEIGHTS_AND_OPTIMIZER: ("blue", "#2f76c9"),

@@ -5,7 +5,6 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 
-from core.fs.names import to_text
 from core.storage.growth import Growth
 from core.storage.known import Kind
 from core.storage.usage import Age, Amount
@@ -14,6 +13,7 @@ from pages._shared import export, links, service, tables
 from pages._shared import format as fmt
 from pages._shared.tables import Column, Sort
 from pages._shared.text import shorten, shown
+from waypoint_resume.names import to_text
 
 _AGES = {
     Age.DAY: "at most a day",

@@ -11,9 +11,9 @@ from typing import Any, Generic, Literal, TypeVar
 import pandas as pd
 import streamlit as st
 
-from core.fs.names import short_id
 from pages._shared import format as fmt
 from pages._shared.text import md, shorten
+from waypoint_resume.names import short_id
 
 PAGE_ROWS = 100
 _FROM_A = frozenset({"path", "run", "name", "role"})

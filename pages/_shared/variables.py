@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.fs.names import natural_key, to_text
+from core.fs.names import natural_key
 from core.model import Format, Variable
 from pages._shared import format as fmt
 from pages._shared import lists, tables
+from waypoint_resume.names import to_text
 
 _SORTS: dict[str, Callable[[Variable], Any]] = {
     "name": lambda item: natural_key(item.name),

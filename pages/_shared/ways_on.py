@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.decisions.values import scalar
-from core.fs.names import from_text, join, to_text
 from core.model import Checkpoint
 from core.resume import restoring
 from core.resume.copies import require_name
@@ -20,6 +19,7 @@ from core.resume.propose import Proposal
 from pages._shared import format as fmt
 from pages._shared import links, reads, service
 from pages._shared.text import md, shown
+from waypoint_resume.names import from_text, join, to_text
 
 _LISTED = 20
 _RATE = "learning_rate"

@@ -1,22 +1,26 @@
 """Writes that survive a kill at any instant: whole or not at all, with the mode, group and owner they should have.
 
-A new file is made with mode 0666 and a new folder with 0777, from which the kernel itself takes the umask away: it
-is never read here, for in a server with threads no call can read it without setting it for all of them.
-What replaces a file takes over its mode and group and, where this process may, its owner.
+What is new gets the access of the folder it lies in (`folder_access`), whatever the umask: a server and a job of two
+users of one group share a run's decisions, and neither must shut the other out. What replaces a file takes over its
+mode and group and, where this process may, its owner.
 """
+
+from __future__ import annotations
 
 import contextlib
 import errno
 import os
 import secrets
 import stat as modes
+from collections.abc import Iterator
 from pathlib import Path
 
-from core.fs.names import short_id
+from waypoint_resume.names import short_id
 
 # What a file system answers that knows no fsync of folders, and one that knows no hard links.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+_NO_MODES = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 TEMP_END = ".waypoint-tmp"
 
 
@@ -29,14 +33,9 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True, mtime_ns: int |
     former = _plain(path)
     temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{TEMP_END}"
     try:
-        # Until it has its owner, what replaces a file is for nobody else's eyes.
-        handle = _create(temp, 0o666 if former is None else 0o600)
+        handle = _create(temp)
         with os.fdopen(handle, "wb") as file:
-            if former is None:
-                take_group(handle, path.parent)
-            else:
-                _give(handle, former.st_uid, former.st_gid)
-                os.fchmod(handle, modes.S_IMODE(former.st_mode))
+            _take_access(handle, path.parent, former)
             file.write(data)
             file.flush()
             if mtime_ns is not None:
@@ -57,7 +56,7 @@ def remove_stale(path: Path) -> int:
     start = _temp_start(path)
     stale = [name for name in os.listdir(path.parent) if name.startswith(start) and name.endswith(TEMP_END)]
     for name in stale:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's in a folder with the sticky bit
             os.unlink(path.parent / name)
     return len(stale)
 
@@ -68,7 +67,7 @@ def is_temp(name: str) -> bool:
 
 
 def make_folder(path: Path, *, fsync: bool = True) -> None:
-    """Make a folder and those above it; each new one gets the group of its parent. One that exists stays as it is.
+    """Make a folder and those above it; each new one has its parent's access. One that exists stays as it is.
 
     NotADirectoryError where something else, or a link, stands in its place.
     """
@@ -81,14 +80,24 @@ def make_folder(path: Path, *, fsync: bool = True) -> None:
             os.mkdir(path)
         except FileExistsError:
             return make_folder(path, fsync=fsync)  # another process was faster
-        with contextlib.suppress(OSError):
-            os.chown(path, -1, os.stat(path.parent).st_gid, follow_symlinks=False)
+        with _opened_folder(path) as handle:
+            parent = os.stat(path.parent)
+            _give(handle, -1, parent.st_gid)
+            _set_mode(handle, folder_access(parent, os.fstat(handle).st_gid))
         if fsync:
             sync_folder(path.parent)
         return None
     if not modes.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(path))
     return None
+
+
+def make_like(path: Path, *, mode: int, group: int) -> None:
+    """Make one folder that lets in whom another one does, of which mode and group are given, and always its owner."""
+    os.mkdir(path, 0o700)
+    with _opened_folder(path) as handle:
+        _give(handle, -1, group)
+        _set_mode(handle, mode | modes.S_IRWXU)
 
 
 def link_aside(source: Path, target: Path, *, fsync: bool = True) -> None:
@@ -113,11 +122,7 @@ def link_aside(source: Path, target: Path, *, fsync: bool = True) -> None:
 
 def append_line(path: Path, line: bytes, *, fsync: bool = True) -> None:
     """Append one line (without its newline) in a single write; a line that a full disk cut is closed first."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        take_group(handle, path.parent)
+    handle = open_shared(path, os.O_APPEND)
     try:
         size = os.fstat(handle).st_size
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
@@ -130,6 +135,35 @@ def append_line(path: Path, line: bytes, *, fsync: bool = True) -> None:
         os.close(handle)
 
 
+def open_shared(path: Path, flags: int = 0) -> int:
+    """A descriptor, for reading and writing, of a file that several users write in place. It is made where it is
+    missing, with its folder's access. A link is an OSError.
+    """
+    flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, flags)
+    try:
+        handle = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return os.open(path, flags)  # another process was faster
+    _take_access(handle, path.parent)
+    return handle
+
+
+def folder_access(parent: os.stat_result, group: int) -> int:
+    """The permission bits of a new folder of a group: its parent's, setgid among them.
+
+    A group that is not the parent's gets what the parent gives to others. The sticky bit is left out, and in a folder
+    that has it and is everybody's, such as /tmp, nobody but the owner may write.
+    """
+    mode = modes.S_IMODE(parent.st_mode) | modes.S_IRWXU
+    if mode & modes.S_ISVTX and mode & modes.S_IWOTH:
+        mode &= ~(modes.S_IWGRP | modes.S_IWOTH)
+    if group != parent.st_gid:
+        mode = mode & ~(modes.S_ISGID | modes.S_IRWXG) | (mode & modes.S_IRWXO) << 3
+    return mode & ~(modes.S_ISVTX | modes.S_ISUID)
+
+
 def take_group(handle: int, folder: Path) -> None:
     """Give a new, open file the group of its folder, if this process may."""
     _give(handle, -1, os.stat(folder).st_gid)
@@ -137,12 +171,19 @@ def take_group(handle: int, folder: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable, where its file system can."""
+    with _opened_folder(path) as handle:
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in _NO_FSYNC:
+                raise
+
+
+@contextlib.contextmanager
+def _opened_folder(path: Path) -> Iterator[int]:
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in _NO_FSYNC:
-            raise
+        yield handle
     finally:
         os.close(handle)
 
@@ -161,8 +202,34 @@ def _plain(path: Path) -> os.stat_result | None:
     return found if modes.S_ISREG(found.st_mode) else None
 
 
-def _create(path: Path, mode: int) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+def _create(path: Path) -> int:
+    """A new file for nobody else's eyes, until it has its owner and its mode."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _take_access(handle: int, folder: Path, former: os.stat_result | None = None) -> None:
+    """Give a new, open file the owner, group and mode of the one it replaces, else the group and access of its folder.
+
+    Where the owner cannot stay, the former one keeps what the folder grants.
+    """
+    parent = os.stat(folder)
+    owner, group = (-1, parent.st_gid) if former is None else (former.st_uid, former.st_gid)
+    _give(handle, owner, group)
+    now = os.fstat(handle)
+    shared = folder_access(parent, now.st_gid) & 0o666
+    if former is None:
+        _set_mode(handle, shared)
+    else:
+        _set_mode(handle, modes.S_IMODE(former.st_mode) | (0 if now.st_uid == former.st_uid else shared))
+
+
+def _set_mode(handle: int, mode: int) -> None:
+    """Set permission bits, where the file system has any."""
+    try:
+        os.fchmod(handle, mode)
+    except OSError as error:
+        if error.errno not in _NO_MODES:
+            raise
 
 
 def _give(handle: int, owner: int, group: int) -> None:

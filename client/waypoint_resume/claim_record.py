@@ -3,21 +3,27 @@
 A claim is another program's file: every field is read by itself, and one that is missing or odd is None.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from waypoint_resume.clock import moment_of
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True)
 class Claim:
     """A claim's fields as docs/resume.md names them; all None for one that cannot be read.
 
     `uuid` is a new one each time that a start takes the claim over; `checkpoint` is what the job restored last,
-    relative to the run; `is_finished` holds also for an odd time.
+    relative to the run; `client` is the version of this package that the job runs; `is_finished` holds also for an odd
+    time.
     """
 
     uuid: str | None = None
+    client: str | None = None
     job: str | None = None
     host: str | None = None
     pid: int | None = None
@@ -35,27 +41,26 @@ def read_claim(record: Mapping[str, Any]) -> Claim:
     pid = record.get("pid")
     return Claim(
         uuid=_text(record.get("uuid")),
+        client=_text(record.get("client")),
         job=_text(record.get("job")),
         host=_text(record.get("host")),
         pid=pid if type(pid) is int else None,
-        claimed_at=_moment(record.get("claimed_at")),
+        claimed_at=moment_of(record.get("claimed_at")),
         checkpoint=_text(record.get("checkpoint")),
         is_finished=bool(record.get("finished_at")),
-        finished_at=_moment(record.get("finished_at")),
-        rewound_at=_moment(record.get("rewound_at")),
+        finished_at=moment_of(record.get("finished_at")),
+        rewound_at=moment_of(record.get("rewound_at")),
         error=_text(record.get("error")),
-        error_at=_moment(record.get("error_at")),
+        error_at=moment_of(record.get("error_at")),
     )
+
+
+def is_withdrawn(withdrawal: Mapping[str, Any] | None, claim: Claim | None) -> bool:
+    """Whether a withdrawal stands: nobody claimed, or it names the claim. Else a job was faster."""
+    if withdrawal is None or claim is None:
+        return withdrawal is not None
+    return claim.uuid is not None and withdrawal.get("claim") == claim.uuid
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _moment(value: object) -> datetime | None:
-    """A moment with its zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return None if found is None or found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
