@@ -21,9 +21,11 @@ from core.mend.propose import Proposal
 from core.mend.records import MendState
 from tests.mend_cases import STATE, a_desk
 from tests.resume_cases import NOW
+from waypoint_resume import atomic, lock
 
 CORE = Path(__file__).parents[1] / "core"
-TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "fs/atomic.py", "decisions/desk.py")}
+TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "decisions/desk.py")}
+TRACED |= {module.__file__ for module in (atomic, lock)}
 SKIPPED = {"history", "_mends", "_state", "kept", "digest"}  # they only read
 
 

@@ -20,6 +20,7 @@ from core.storage.journal import Journal
 from tests.kill_quarantine import acting, no_sync, was_killed
 from tests.quarantine_cases import FileFacts, state_text, tree, tree_of
 from tests.rewind_cases import BACKUP, hand_over, to_be_rewound
+from waypoint_resume.atomic import is_temp
 from waypoint_resume.decision import decide
 from waypoint_resume.rewind import set_aside
 
@@ -66,7 +67,7 @@ class Scene:
 
     def check(self) -> str:
         """Every file is somewhere, once, as it was; gives the stage."""
-        here, held = files_of(self.folder), tree_of(self.batch / "files")
+        here, held = self.left_in_place(), tree_of(self.batch / "files")
         assert here.pop(STATE).content in STATES
         expected = {name: facts for name, facts in self.before.items() if name != STATE}
         assert not here.keys() & held.keys()
@@ -79,9 +80,14 @@ class Scene:
         assert stage == "moving" or held.keys() == self.goes
         return stage
 
+    def left_in_place(self) -> dict[str, FileFacts]:
+        """The files of the run, but for what a state file's killed write left."""
+        return {name: facts for name, facts in files_of(self.folder).items() if not is_temp(Path(name).name)}
+
     def check_done(self) -> None:
         """The rewind is whole."""
         assert self.check() == "done"
+        assert self.left_in_place() == files_of(self.folder)
         state = self.before[STATE]
         assert tree(self.folder)[STATE] == FileFacts(STATES[1], state.mode, state.mtime_ns + 1000)
         assert not (self.folder / "export/2").exists()

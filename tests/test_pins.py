@@ -149,7 +149,7 @@ def test_both_homes_count(run: Path, tmp_path: Path) -> None:
 def test_a_read_only_run_is_pinned_in_the_other_home(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "_is_writable", lambda folder: not folder.is_relative_to(run))
+    monkeypatch.setattr(places, "takes_decisions", lambda folder: not folder.is_relative_to(run))
     with pytest.raises(ReadOnlyError, match="WAYPOINT_DECISIONS_DIR"):
         pin_first(run)
     decisions = tmp_path / "decisions"
