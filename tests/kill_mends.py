@@ -25,7 +25,7 @@ from waypoint_resume import atomic, lock
 
 CORE = Path(__file__).parents[1] / "core"
 TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "decisions/desk.py")}
-TRACED |= {module.__file__ for module in (atomic, lock)}
+TRACED |= {str(module.__file__) for module in (atomic, lock)}
 SKIPPED = {"history", "_mends", "_state", "kept", "digest"}  # they only read
 
 

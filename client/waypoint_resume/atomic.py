@@ -14,6 +14,7 @@ import secrets
 import stat as modes
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from waypoint_resume.names import short_id
 
@@ -30,18 +31,26 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True, mtime_ns: int |
     An error (OSError) leaves no temp file behind; a kill may leave one, see `remove_stale`. `fsync=False` is for what
     can be made again: after a power cut such a file may be empty. `mtime_ns` is the time that the file bears.
     """
+    with replacing(path, fsync=fsync, mtime_ns=mtime_ns) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, fsync: bool = True, mtime_ns: int | None = None) -> Iterator[BinaryIO]:
+    """A new file, for writing and seeking, that takes the place of `path` at the end of the block, as `write_atomic`
+    does; after an error the old one stays.
+    """
     former = _plain(path)
     temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{TEMP_END}"
     try:
-        handle = _create(temp)
-        with os.fdopen(handle, "wb") as file:
-            _take_access(handle, path.parent, former)
-            file.write(data)
+        with os.fdopen(_create(temp), "w+b") as file:
+            _take_access(file.fileno(), path.parent, former)
+            yield file
             file.flush()
             if mtime_ns is not None:
-                os.utime(handle, ns=(mtime_ns, mtime_ns))
+                os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))
             if fsync:
-                os.fsync(handle)
+                os.fsync(file.fileno())
         os.replace(temp, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -204,7 +213,7 @@ def _plain(path: Path) -> os.stat_result | None:
 
 def _create(path: Path) -> int:
     """A new file for nobody else's eyes, until it has its owner and its mode."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _take_access(handle: int, folder: Path, former: os.stat_result | None = None) -> None:

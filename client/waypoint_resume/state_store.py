@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.atomic import is_temp, make_folder, replacing, write_atomic
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.files import TEMP_END, fresh_file, names_in_folder, read_file, sync_folder, unlink_quietly
+from waypoint_resume.files import names_in_folder, read_file, unlink_quietly
 from waypoint_resume.identity import DIGEST, Identity, identity_of, identity_problems, is_unchanged
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.values import Arrays, UnkeptError, decode, encode, files_of
@@ -55,6 +56,7 @@ class StateStore:
                 parts[name] = encode(part, arrays)
             except UnkeptError as error:
                 problems.append(f"{name}: {error}")
+        make_folder(self.folder)
         for name, items in arrays.items():
             if not self._place(name, ".npz").exists():
                 self._write_arrays(name, items)
@@ -62,8 +64,7 @@ class StateStore:
         data = json.dumps({**about, "state": parts}, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if len(data) > LONGEST:
             raise OSError(f"the state of {identity.files[0].path} has {len(data):,} bytes, more than {LONGEST:,}")
-        os.replace(fresh_file(self.folder, data), self._place(identity.digest, ".json"))
-        sync_folder(self.folder)
+        write_atomic(self._place(identity.digest, ".json"), data)
         self._watched[identity.digest] = about["identity"]  # type: ignore[assignment]
         self._files[identity.digest] = {name for part in parts.values() for name in files_of(part)}
         return problems
@@ -152,16 +153,8 @@ class StateStore:
     def _write_arrays(self, name: str, items: Sequence[Any]) -> None:
         import numpy as np
 
-        temp = fresh_file(self.folder, b"")
-        try:
-            with open(temp, "r+b") as file:
-                np.savez(file, **{f"{number:06}": item for number, item in enumerate(items)})
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temp, self._place(name, ".npz"))
-        except BaseException:
-            unlink_quietly(temp)
-            raise
+        with replacing(self._place(name, ".npz")) as file:
+            np.savez(file, **{f"{number:06}": item for number, item in enumerate(items)})
 
     def _read_arrays(self, name: str) -> list[bytes]:
         """The arrays of a file, each as its bytes. Members are stored, so that none grows when it is read."""
@@ -192,7 +185,7 @@ class StateStore:
 def remove_temps(folder: Path) -> None:
     """Remove what a kill left of files that were being written; for the job that holds the run's lease."""
     for name in names_in_folder(folder):
-        if name.endswith(TEMP_END):
+        if is_temp(name):
             unlink_quietly(folder / name)
 
 
