@@ -7,24 +7,27 @@ each run it writes `result-RUN.json`: where it began, the loss of each step, the
 the warnings.
 
 `train_job.py FRAMEWORK RUNS refused RUN…` only tries to resume in runs that another framework wrote, and notes what
-was said and whether all values stayed as they were.
+was said and whether all values stayed as they were. `train_job.py FRAMEWORK RUNS forms` prints the forms.
+
+It needs the framework and the client alone, on each Python that the client knows: tests/compat runs it too.
 """
+
+from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", KERAS_BACKEND="tensorflow", JAX_PLATFORMS="cpu")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", JAX_PLATFORMS="cpu")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import numpy as np
-import tensorflow as tf
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from waypoint_resume import ResumeError, Start, resume
 
 EPOCHS, STEPS, BATCH = 6, 4, 8
@@ -55,6 +58,18 @@ def a_model(keras: Any, *, seed: int) -> Any:  # noqa: ANN401 - either package
     )
     model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
     return model
+
+
+def forms_of(keras: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """The forms in which a Keras saves here."""
+    forms = ["keras", "weights", "h5"]
+    if keras.backend.backend() == "tensorflow":
+        forms.insert(0, "manager")
+    if keras.__version__.startswith("2."):
+        forms += ["tf-weights", "saved-model"]
+    if hasattr(keras.callbacks, "OrbaxCheckpoint") and importlib.util.find_spec("orbax") is not None:
+        forms.append("orbax")
+    return tuple(forms)
 
 
 def be_refused(keras: Any, runs: Path, names: list[str]) -> None:  # noqa: ANN401
@@ -94,7 +109,9 @@ def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -
                     save(folder, epoch + 1)
 
     start, managers = None, {}
-    if form in ("-", "manager"):
+    if form == "manager" or (form == "-" and "manager" in forms_of(keras)):
+        import tensorflow as tf
+
         checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
         folder = runs / ("manager" if form == "-" else run)
         managers = {"manager": tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)}
@@ -107,10 +124,11 @@ def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -
         "weights": lambda folder, epoch: model.save_weights(folder / f"epoch-{epoch}.weights.h5"),
         "h5": lambda folder, epoch: model.save(str(folder / f"epoch-{epoch}.h5")),
     }
-    if keras.__name__ == "tf_keras":
+    if "saved-model" in forms_of(keras):
         saves["tf-weights"] = lambda folder, epoch: model.save_weights(str(folder / f"epoch-{epoch}"))
         saves["saved-model"] = lambda folder, epoch: model.save(folder / f"epoch-{epoch}", save_format="tf")
-    elif form in ("-", "orbax"):
+    saves = {form: save for form, save in saves.items() if form in forms_of(keras)}
+    if form == "orbax" or (form == "-" and "orbax" in forms_of(keras)):
         # Made after resume(): it remembers the steps that it finds.
         folder = runs / ("orbax" if form == "-" else run)
         folder.mkdir(exist_ok=True)
@@ -123,8 +141,9 @@ def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -
 
 
 def train_module(_: Any, runs: Path, form: str, run: str, kill: int | None) -> None:  # noqa: ANN401
-    """Train a tf.Module in a loop of its own, with Keras 3's optimizer and a counter."""
+    """Train a tf.Module in a loop of its own, with Keras' optimizer and a counter."""
     import keras
+    import tensorflow as tf
 
     class Line(tf.Module):  # type: ignore[misc]
         """Two variables."""
@@ -146,7 +165,8 @@ def train_module(_: Any, runs: Path, form: str, run: str, kill: int | None) -> N
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean((X[part] @ line.w + line.b - Y[part]) ** 2)
             losses.append([float(loss)])
-            optimizer.apply(tape.gradient(loss, line.trainable_variables), line.trainable_variables)
+            gradients = tape.gradient(loss, line.trainable_variables)
+            optimizer.apply_gradients(list(zip(gradients, line.trainable_variables)))  # noqa: B905 - Python 3.9
             step.assign_add(1)
             if kill is not None and epoch == kill and batch == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -164,8 +184,12 @@ def main() -> None:
     parser.add_argument("what", nargs="+")
     parser.add_argument("--kill", type=int)
     given = parser.parse_args()
-    tf.config.experimental.enable_op_determinism()
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        importlib.import_module("tensorflow").config.experimental.enable_op_determinism()
     keras = None if given.framework == "module" else importlib.import_module(given.framework)
+    if given.what == ["forms"]:
+        print("\n".join(forms_of(keras) if keras else ["module"]))  # noqa: T201
+        return
     if given.what[0] == "refused":
         be_refused(keras, given.runs, given.what[1:])
         return

@@ -30,16 +30,27 @@ _REFUSED = {
 }
 
 
+def require_restorable(name: str, kind: str, live: Live) -> None:
+    """ResumeError for a checkpoint of a format that this job cannot restore, whatever is in it."""
+    if kind in _REFUSED:
+        raise ResumeError(f"{name} {_REFUSED[kind]}.")
+    if live.root is None and kind in ("tf-bundle", "saved-model"):
+        raise ResumeError(
+            f"{name} holds TensorFlow's objects, and Keras runs on {live.backend} here. Go on with "
+            "KERAS_BACKEND=tensorflow, or load it there once and save what every backend reads: "
+            "model.save_weights('….weights.h5')."
+        )
+    if live.model is None and kind != "tf-bundle":
+        raise ResumeError(f"{name} has the format {kind}: pass the Keras model as model= to resume().")
+    if kind == "saved-model" and keras_generation(live.model) != 2:
+        raise ResumeError(f"{name} is a SavedModel, which training goes on from in tf-keras only.")
+
+
 def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
     """Match a checkpoint with the job's objects. ResumeError for a format that this job cannot restore."""
-    if kind in _REFUSED:
-        raise ResumeError(f"{path.name} {_REFUSED[kind]}.")
+    require_restorable(path.name, kind, live)
     if kind == "tf-bundle":
         return Bundle(str(path), live).plan()
-    if live.model is None:
-        raise ResumeError(f"{path.name} has the format {kind}: pass the Keras model as model= to resume().")
-    if kind == "saved-model" and keras_generation(live.model) != 2:
-        raise ResumeError(f"{path.name} is a SavedModel, which training goes on from in tf-keras only.")
     if kind == "saved-model":
         import tensorflow as tf
 

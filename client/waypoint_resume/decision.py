@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,16 @@ def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, A
     return (None, None) if is_over else (manifest, held)
 
 
-def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decision:
+def decide(
+    run_dir: str | os.PathLike[str],
+    *,
+    take_over: bool = False,
+    require: Callable[[Mapping[str, Any]], None] = lambda _manifest: None,
+) -> Decision:
     """Take the run's lease and claim its manifest. Imports no TensorFlow, loads nothing.
 
-    RunIsBusy; ResumeError for a manifest that cannot be followed, which is then not claimed.
+    RunIsBusy; ResumeError for a manifest that cannot be followed, which is then not claimed: nor is one about which
+    `require` raises it.
     """
     decision = undecided(run_dir)
     with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
@@ -56,7 +62,7 @@ def decide(run_dir: str | os.PathLike[str], *, take_over: bool = False) -> Decis
         lease.take(take_over=take_over)
         decision.lease = lease
         try:
-            _follow(decision)
+            _follow(decision, require)
         except BaseException:
             lease.release()
             raise
@@ -75,12 +81,13 @@ def undecided(run_dir: str | os.PathLike[str]) -> Decision:
     return decision
 
 
-def _follow(decision: Decision) -> None:
+def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None]) -> None:
     manifest, held = governing(decision_homes(decision.run))
     _require_whole(decision.run, manifest)
     if manifest is None:
         return
     if held is None:
+        require(manifest)
         check_files(decision.run, manifest)
         _require_latest(decision.run, manifest)
         path = manifest["checkpoint"]["path"]

@@ -1,8 +1,13 @@
-"""The trackable objects of a job: models, optimizers and variables, and how they are reached."""
+"""The objects of a job: models, optimizers and variables, and how they are reached.
+
+Where Keras runs on another backend than TensorFlow they are no trackable objects of it, and TensorFlow need not be
+installed: only what walks along the edges of trackable objects imports it.
+"""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,6 +53,14 @@ def is_optimizer(item: object) -> bool:
     return hasattr(item, "apply_gradients") and hasattr(item, "iterations")
 
 
+def is_model(item: object) -> bool:
+    """Tell whether an object is a Keras model or a tf.Module, and no optimizer."""
+    tensorflow: Any = sys.modules.get("tensorflow")  # without it there is no tf.Module
+    return not is_optimizer(item) and (
+        hasattr(item, "fit") or (tensorflow is not None and isinstance(item, tensorflow.Module))
+    )
+
+
 def variable_name(variable: Any) -> str:  # noqa: ANN401
     """Return a variable's path, or its name without the output number."""
     return str(getattr(variable, "path", variable.name)).partition(":")[0]
@@ -68,6 +81,19 @@ def keras_generation(model: object) -> int:
     """2 or 3: the Keras that a model is made of; 0 for none."""
     name = keras_package(model)
     return int(importlib.import_module(name).__version__.partition(".")[0]) if name else 0
+
+
+def keras_backend(model: object) -> str | None:
+    """What the Keras of a model runs on: `tensorflow`, `jax`, `torch`, …; None for what is no Keras model."""
+    name = keras_package(model)
+    return str(importlib.import_module(name).backend.backend()) if name else None
+
+
+def sync_variables(model: object) -> None:
+    """Bring a model's variables up to date in mid-epoch: on JAX, fit() holds their values elsewhere while it trains."""
+    sync = getattr(model, "jax_state_sync", None)
+    if sync is not None:
+        sync()
 
 
 def slot_meaning(name: str, trained: Sequence[str]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.checkpoints import Found
-from waypoint_resume.choice import choose_checkpoint, plan_for, recorded_epoch
+from waypoint_resume.choice import choose_checkpoint, plan_for, recorded_epoch, require_restorable
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
@@ -53,8 +53,13 @@ def resume(
     decision = undecided(run_dir)
     is_chief = is_chief_task() if chief is None else chief
     try:
-        decision = decide(run_dir, take_over=take_over) if is_chief else decision
-        start = _start(decision, Live(model, checkpoint, manager, optimizer), optimizer, steps_per_epoch)
+        live = Live(model, checkpoint, manager, optimizer)  # before anything is claimed: it refuses what it cannot fill
+
+        def require(manifest: Mapping[str, Any]) -> None:
+            require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)
+
+        decision = decide(run_dir, take_over=take_over, require=require) if is_chief else decision
+        start = _start(decision, live, optimizer, steps_per_epoch)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
             decision.note(error=str(error) or type(error).__name__, error_at=moment_text(time.time()))

@@ -11,6 +11,7 @@ from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.guard import Guard
 from waypoint_resume.live import Live
+from waypoint_resume.objects import sync_variables
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.position import Position, position_of
 
@@ -84,6 +85,8 @@ class Start:
         It judges what is trained and the optimizers' counters of steps. What a job may set before its first step
         (learning rate, other hyperparameters, metrics, seeds) is its own business.
         """
+        for model in self._live.models:
+            sync_variables(model)
         if self.source is not None and any(_mark_of(item) != mark for item, mark in self._marks):
             reason = (
                 f"Something restored over {self.source} after resume() loaded it. BackupAndRestore does so at the "
