@@ -152,12 +152,13 @@ def verified(item: Checkpoint, workspace: Workspace, *problems: TensorProblem) -
 
 MISMATCH = TensorProblem(rule=BadRule.MISMATCH, name="w", detail="d")
 NON_FINITE = TensorProblem(rule=BadRule.NON_FINITE, name="w", detail="d", count=5)
+INFINITE = TensorProblem(rule=BadRule.INFINITE, name="w", detail="d", count=5)
 
 
 @pytest.mark.parametrize(
     ("problem", "rule", "restorable"),
-    [(MISMATCH, "checksum-mismatch", False), (NON_FINITE, "non-finite", True)],
-    ids=["checksum", "numbers"],
+    [(MISMATCH, "checksum-mismatch", False), (NON_FINITE, "non-finite", False), (INFINITE, "infinite", True)],
+    ids=["checksum", "numbers", "mask"],
 )
 def test_what_a_verification_found_is_a_finding_until_the_files_change(
     problem: TensorProblem, rule: str, restorable: bool, runs: Path, workspace: Opener
@@ -169,7 +170,7 @@ def test_what_a_verification_found_is_a_finding_until_the_files_change(
     opened.refresh(deep=False)
     judged = opened.reader.checkpoint(item.root, "b/ckpt-2")
     assert rule in {finding.rule for finding in judged.findings}
-    assert (judged.restorable, judged.health) == (restorable, Health.ERROR)
+    assert (judged.restorable, judged.health) == (restorable, Health.WARNING if rule == "infinite" else Health.ERROR)
     chosen = opened.choices(item.root, "b")[0].chosen
     assert chosen is not None
     assert chosen.path == ("b/ckpt-2" if restorable else "b/ckpt-1")

@@ -218,7 +218,15 @@ _ROWS = (
         Severity.ERROR,
         "Weights or optimizer state hold NaN or infinite values.",
         "Training diverged before it was saved.",
-        "Resume from an earlier checkpoint, with a lower learning rate or clipped gradients.",
+        "Do not resume from it: take an earlier checkpoint, with a lower learning rate or clipped gradients.",
+    ),
+    (
+        "infinite",
+        Family.VERIFICATION,
+        Severity.WARNING,
+        "A weight that nothing shows to be trained holds infinite values among others.",
+        "A mask, where that is meant; else training diverged before it was saved.",
+        "Nothing for a mask: accept it. Else resume from an earlier checkpoint.",
     ),
 )
 RULES = {

@@ -8,6 +8,7 @@ from core.health.rules import finding
 from core.model import Finding
 
 _SHOWN = 3
+_NUMBERS = {"non-finite": "NaN or infinite", "infinite": "Infinite"}
 
 
 class BadTensor(NamedTuple):
@@ -31,7 +32,6 @@ class Verified(NamedTuple):
 def judge_verified(path: str, result: Verified) -> tuple[Finding, ...]:
     """At most one finding of each rule."""
     mismatches = [item for item in result.bad if item.rule == "checksum-mismatch"]
-    numbers = [item for item in result.bad if item.rule == "non-finite"]
     found = []
     if mismatches:
         names = [_plain(item.name) for item in mismatches]
@@ -39,10 +39,12 @@ def judge_verified(path: str, result: Verified) -> tuple[Finding, ...]:
         verb = "does" if len(names) + result.more == 1 else "do"
         reason = f"The {what} {_listed(names, result.more)} {verb} not hold."
         found.append(finding("checksum-mismatch", path, reason))
-    if numbers:
-        names = [f"{_plain(item.name)} ({_values(item.values)})" for item in numbers]
-        reason = f"NaN or infinite: {_listed(names, 0 if mismatches else result.more)}."
-        found.append(finding("non-finite", path, reason))
+    more = 0 if mismatches else result.more
+    for rule, word in _NUMBERS.items():
+        names = [f"{_plain(item.name)} ({_values(item.values)})" for item in result.bad if item.rule == rule]
+        if names:
+            found.append(finding(rule, path, f"{word}: {_listed(names, more)}."))
+            more = 0
     return tuple(found)
 
 

@@ -19,7 +19,8 @@ from core.model import Checkpoint, Finding, Health
 from waypoint_resume.names import to_text
 
 MICROSECOND = timedelta(microseconds=1)
-_REFUSED = "checksum-mismatch"  # TensorFlow raises DataLossError, so that it cannot be restored
+# TensorFlow raises DataLossError for the one, and of the other no training comes back.
+_REFUSED = frozenset({"checksum-mismatch", "non-finite"})
 
 Series = Sequence[Sequence[Checkpoint]]
 
@@ -59,7 +60,7 @@ def with_verification(item: Checkpoint, verified: Mapping[tuple[str, str], Verif
         return item
     result = verified.get((item.path, item.format.value)) if verified else None
     bad = judge_verified(item.path, result) if result is not None and result.identity == identity(item.files) else ()
-    restorable = not item.findings and not any(one.rule == _REFUSED for one in bad)
+    restorable = not item.findings and not any(one.rule in _REFUSED for one in bad)
     if not bad and restorable == item.restorable:
         return item
     return item._replace(findings=(*item.findings, *bad), restorable=restorable)

@@ -5,7 +5,8 @@ what a manifest hands over to a job that has not finished, and all of a live run
 or damaged, go by a policy only; leftovers go when they are older than the grace.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from core.decisions.places import relative_to_run
@@ -14,9 +15,11 @@ from core.scan.series import arrange, why_times_are_useless
 from core.storage.known import is_leftover
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.storage.policies import Point, Policy, is_past
-from waypoint_resume.names import to_text
+from waypoint_resume.names import join, stem, to_text
 
 INTERRUPTED = "interrupted-save"
+# What TensorFlow and Orbax append to a save's name while it is being written.
+_UNFINISHED = re.compile(r"(_temp(_[0-9a-f]{32})?|\.orbax-checkpoint-tmp(-\d+)?)$")
 
 
 def make_plan(
@@ -31,14 +34,16 @@ def make_plan(
 
 def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     found: list[Item | Stay] = []
+    whole = {_series_of(item.path) for item in state.checkpoints if item.restorable}
     saved = [item for item in state.checkpoints if not _is_interrupted(item)]
     for series in arrange(saved):
-        found += _series(state, series, policy, grace)
+        found += _series(state, series, policy, grace, whole)
     for item in state.checkpoints:
         if _is_interrupted(item):
-            found.append(_leftover_row(state, item, _decided(state, item.path, item.format), policy, grace))
+            why = [*_decided(state, item.path, item.format), *_irreplaceable(item.path, whole)]
+            found.append(_leftover_row(state, item, why, policy, grace))
     for left in state.leftovers:
-        found.append(_leftover(state, left, policy, grace))
+        found.append(_leftover(state, left, policy, grace, whole))
     return RunPlan(
         root=state.root,
         root_path=state.root_path,
@@ -49,7 +54,9 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     )
 
 
-def _series(state: RunState, series: Sequence[Checkpoint], policy: Policy, grace: float) -> Iterator[Item | Stay]:
+def _series(
+    state: RunState, series: Sequence[Checkpoint], policy: Policy, grace: float, whole: Collection[str]
+) -> Iterator[Item | Stay]:
     latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
     kept = _kept(state, series, policy)
     for place, item in enumerate(series):
@@ -57,7 +64,7 @@ def _series(state: RunState, series: Sequence[Checkpoint], policy: Policy, grace
         if not item.restorable and place > latest and item.health is not Health.WRITING:
             why.append("damaged, and nothing newer can be restored: its files may be brought back")
         if is_leftover(item):
-            yield _leftover_row(state, item, why, policy, grace)
+            yield _leftover_row(state, item, [*why, *_irreplaceable(item.path, whole)], policy, grace)
             continue
         if item.health is Health.WRITING:
             why.append("being written")
@@ -135,9 +142,10 @@ def _leftover_row(state: RunState, item: Checkpoint, why: Sequence[str], policy:
     return _go(ItemKind.LEFTOVER, state, item, item.findings[0].reason)
 
 
-def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float) -> Item | Stay:
+def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, whole: Collection[str]) -> Item | Stay:
     files = leftover_files(state.run, item)
     why = [*_decided(state, item.path, None), *_young(state, [file.mtime_ns for file in files], policy, grace)]
+    why += _irreplaceable(item.path, whole)
     if item.writing:
         why.append("being written")
     path = relative_to_run(item.path, state.run)
@@ -145,6 +153,22 @@ def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float) -> 
         size = sum(file.size for file in files)
         return Stay(kind=ItemKind.LEFTOVER, path=path, format=None, bytes=size, is_protected=True, reasons=tuple(why))
     return Item(kind=ItemKind.LEFTOVER, path=path, format=None, reason=item.reason, files=files)
+
+
+def _irreplaceable(path: str, whole: Collection[str]) -> list[str]:
+    """Why what is left of a save may be all that there is: nothing of its series, or of the run, can be restored."""
+    if not whole:
+        return ["nothing in this run can be restored: its values may be brought back"]
+    if (series := _series_of(path)) not in whole:
+        name = to_text(series.rpartition("/")[2]).replace("#", "N")
+        return [f"nothing of {name} can be restored: its values may be brought back"]
+    return []
+
+
+def _series_of(path: str) -> str:
+    """A save's path without its numbers, also of what it leaves while it is not done."""
+    folder, _, name = path.rpartition("/")
+    return join(folder, stem(_UNFINISHED.sub("", name)))
 
 
 def _young(state: RunState, times: Sequence[int], policy: Policy, grace: float) -> list[str]:

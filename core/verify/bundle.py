@@ -58,6 +58,7 @@ class _Seen(NamedTuple):
     why_not: str | None = None
     is_absent: bool = False
     non_finite: int = 0
+    nans: int = 0
 
 
 class BundleScan:
@@ -99,7 +100,7 @@ class BundleScan:
             if seen.wrong is not None:
                 tally.mismatch(name, seen.wrong)
             elif seen.non_finite and job.checks_values(name):
-                tally.non_finite(name, seen.non_finite)
+                tally.non_finite(job, name, seen.non_finite, seen.nans)
 
 
 def _wanted(found: ReadIndex) -> Iterator[_Wanted]:
@@ -169,7 +170,7 @@ class _Reader:
                 entry, why_not=f"{self._shown} is missing." if is_absent else _OPAQUE[entry.dtype], is_absent=is_absent
             )
         finite = self._counter(entry.dtype)
-        before = 0 if finite is None else finite.count
+        before = (0, 0) if finite is None else (finite.count, finite.nans)
         try:
             found = self._string_crc(entry) if entry.dtype == "string" else self._crc(entry, finite)
         except FormatError as error:
@@ -179,7 +180,9 @@ class _Reader:
         if found != wanted.crc:
             place = f"bytes {entry.offset:,} to {entry.offset + entry.size:,} of {self._shown}"
             return _Seen(entry, wrong=f"The checksum of {place} does not hold.")
-        return _Seen(entry, non_finite=0 if finite is None else finite.count - before)
+        if finite is None:
+            return _Seen(entry)
+        return _Seen(entry, non_finite=finite.count - before[0], nans=finite.nans - before[1])
 
     def _counter(self, dtype: str) -> Finite | None:
         """The one counter for all variables of a dtype."""

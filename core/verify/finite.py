@@ -23,7 +23,9 @@ _KINDS: dict[str, tuple[int, int, int]] = {
 
 
 class Finite:
-    """A counter for the windows of one variable; `count` is what it found so far."""
+    """A counter for the windows of one variable; `count` is how many NaN and infinite values it found so far,
+    `nans` how many of them are NaN.
+    """
 
     def __init__(self, dtype: str, *, big_endian: bool = False) -> None:
         size, self._exponent, self._parts = _KINDS[dtype]
@@ -32,7 +34,8 @@ class Finite:
         self._float = np.dtype(f"{order}f{size}") if size > 2 else None
         self._negative = self._exponent | 1 << (8 * size - 1)
         self._value_bytes = size * self._parts
-        self.count = 0
+        self._mantissa = (1 << (8 * size - 1)) - 1 & ~self._exponent
+        self.count = self.nans = 0
 
     @classmethod
     def of(cls, dtype: str, *, big_endian: bool = False) -> "Finite | None":
@@ -47,7 +50,9 @@ class Finite:
         if self._may_hold(window):
             bits: npt.NDArray[Any] = window.view(self._unsigned)
             found = (bits & bits.dtype.type(self._exponent)) == self._exponent
+            nans = found & ((bits & bits.dtype.type(self._mantissa)) != 0)
             self.count += int(np.count_nonzero(found.reshape(-1, self._parts).any(axis=1)))
+            self.nans += int(np.count_nonzero(nans.reshape(-1, self._parts).any(axis=1)))
 
     def _may_hold(self, window: npt.NDArray[np.uint8]) -> bool:
         if self._float is not None:

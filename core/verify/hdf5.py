@@ -101,7 +101,7 @@ def _verify(dataset: Any, name: str, job: Job, tally: Tally) -> None:  # noqa: A
         tally.advance(len(window))
     tally.read(name)
     if finite is not None and finite.count:
-        tally.non_finite(name, finite.count)
+        tally.non_finite(job, name, finite.count, finite.nans)
 
 
 def _kind(dataset: Any) -> tuple[str, bool]:  # noqa: ANN401

@@ -102,7 +102,7 @@ def _verify(array: Any, name: str, job: Job, tally: Tally) -> None:  # noqa: ANN
         tally.advance(len(read))
     tally.read(name)
     if finite is not None and finite.count:
-        tally.non_finite(name, finite.count)
+        tally.non_finite(job, name, finite.count, finite.nans)
 
 
 def _parts(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:

@@ -26,6 +26,7 @@ class BadRule(StrEnum):
 
     MISMATCH = "checksum-mismatch"
     NON_FINITE = "non-finite"
+    INFINITE = "infinite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

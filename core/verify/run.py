@@ -10,7 +10,7 @@ from typing import Any
 from core.fs.local import LocalStorage
 from core.model import Checkpoint, FileStat
 from core.verify.process import Ended, Ending, converse
-from core.verify.results import Outcome, Verification, identity, problems_of
+from core.verify.results import BadRule, Outcome, Verification, identity, problems_of
 from core.verify.trial import try_restore
 from waypoint_resume.names import join, to_text
 
@@ -130,6 +130,7 @@ def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower) -> V
 def _result(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: float) -> Verification:
     count, bad, skipped = int(found["tensors"]), int(found["problem_count"]), int(found["unverifiable_count"])
     sentences = [str(text) for text in found["damage"]]
+    is_damaged = bool(found["damage"]) or any(rule != BadRule.INFINITE for rule, *_ in found["problems"])
     if bad:
         sentences.append(f"{_tensors(bad)} did not pass, of {_tensors(count)} that were read.")
     elif not sentences:
@@ -137,7 +138,7 @@ def _result(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: floa
     if skipped:
         sentences.append(f"{_tensors(skipped)} could not be verified.")
     return replace(
-        _ended(Outcome.DAMAGED if bad or found["damage"] else Outcome.VERIFIED, "", files, seconds),
+        _ended(Outcome.DAMAGED if is_damaged else Outcome.VERIFIED, "", files, seconds),
         detail=" ".join([*sentences, *(str(text) for text in found["notes"])]),
         tensors=count,
         bytes=int(found["bytes"]),

@@ -1,12 +1,13 @@
 """What the worker counts while it reads, and the messages by which its parent follows it."""
 
 import json
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from core.model import Format, Role
+from core.model import Format, Role, Variable
 from core.verify.results import LISTED, BadRule
 
 WINDOW = 1 << 20  # bytes that are read at once: what was just read is still in the processor's cache
@@ -20,7 +21,8 @@ class NotReadableError(Exception):
 
 class Job(NamedTuple):
     """What a worker reads: the files' folder (absolute), the checkpoint's name in it ('' for the folder itself), the
-    format that its content has, its file names, and each variable's role.
+    format that its content has, its file names, each variable's role, and the weights that nothing shows to be trained
+    with how many values each has.
     """
 
     folder: str
@@ -28,10 +30,27 @@ class Job(NamedTuple):
     format: Format
     files: frozenset[str]
     roles: Mapping[str, Role]
+    untrained: Mapping[str, int] = {}
 
     def checks_values(self, name: str) -> bool:
         """Whether a variable's values ought to be finite: weights and optimizer state."""
         return self.roles.get(name, Role.OTHER) is not Role.OTHER
+
+    def rule_of(self, name: str, count: int, nans: int) -> BadRule:
+        """Infinities among other values of a weight without slots may be meant, as in a mask; NaN never is."""
+        is_mask = not nans and count < self.untrained.get(name, 0)
+        return BadRule.INFINITE if is_mask else BadRule.NON_FINITE
+
+
+def untrained_weights(variables: Iterable[Variable]) -> dict[str, int]:
+    """The weights for whose shape the optimizer has no slot, with their numbers of values."""
+    variables = list(variables)
+    slots = {item.shape for item in variables if item.role is Role.OPTIMIZER and item.shape}
+    return {
+        item.name: math.prod(item.shape or ())
+        for item in variables
+        if item.role is Role.WEIGHT and item.shape not in slots
+    }
 
 
 class Tally:
@@ -71,12 +90,18 @@ class Tally:
         """A value's checksum does not hold, or its filter or library refuses it."""
         self._problem(BadRule.MISMATCH, name, detail, 0)
 
-    def non_finite(self, name: str, count: int) -> None:
+    def non_finite(self, job: Job, name: str, count: int, nans: int) -> None:
         """So many of a variable's values, or of one part of it, are NaN or infinite."""
-        _, before = self._problems.get((BadRule.NON_FINITE, name), ("", 0))
-        count += before
+        rule = job.rule_of(name, count, nans)
+        if (former := self._problems.pop((BadRule.INFINITE, name), None)) and rule is BadRule.NON_FINITE:
+            self.problem_count -= 1
+        elif former is not None:
+            self._problems[BadRule.INFINITE, name] = former
+        if (BadRule.NON_FINITE, name) in self._problems:
+            rule = BadRule.NON_FINITE  # one part of it is NaN
+        count += (former or self._problems.get((rule, name), ("", 0)))[1]
         values = "1 value is" if count == 1 else f"{count:,} values are"
-        self._problem(BadRule.NON_FINITE, name, f"{values} NaN or infinite.", count)
+        self._problem(rule, name, f"{values} {'infinite' if rule is BadRule.INFINITE else 'NaN or infinite'}.", count)
 
     def skip(self, name: str, why: str) -> None:
         """A value that cannot be verified."""

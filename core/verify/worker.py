@@ -22,7 +22,7 @@ from core.fs.local import LocalStorage
 from core.model import FileStat, Format, Role
 from core.verify import table
 from core.verify.bundle import BundleScan
-from core.verify.tally import Job, NotReadableError, Tally
+from core.verify.tally import Job, NotReadableError, Tally, untrained_weights
 from waypoint_resume.names import join, to_text
 
 NO_MEMORY = "reading it takes more memory than a checkpoint may cost"
@@ -85,7 +85,7 @@ def _answer(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[st
         if roles and set(roles.values()) == {Role.OTHER}:
             why = reading.facts.contents_reason or "none of them is known as one"
             tally.notes.append(f"No value was checked for NaN: which variables are weights is not known ({why}).")
-        job = job._replace(format=reading.format, roles=roles)
+        job = job._replace(format=reading.format, roles=roles, untrained=untrained_weights(reading.variables))
     if scan is not None:
         scan.tell(job, tally)
     elif job.format in READERS:
