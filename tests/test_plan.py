@@ -180,6 +180,21 @@ def test_leftovers_past_the_grace_go_without_a_policy(is_live: bool) -> None:
     assert goes(plan_of(a_state(leftovers=(old,)), Policy(leftovers_after=7200))) == []
 
 
+@pytest.mark.parametrize("other", [(), ("other-1",)], ids=["of the run", "of the series"])
+def test_what_may_be_all_that_is_left_stays(other: tuple[str, ...]) -> None:
+    whole = [a_member(name, step=1) for name in other]
+    tmp = damaged("5.orbax-checkpoint-tmp", 5, "interrupted-save")._replace(format=Format.ORBAX)
+    shard = a_leftover("ckpts/ckpt-7")
+    state = replace(a_state(tmp, *whole), leftovers=(shard, a_leftover("ckpts/ckpt-9_temp")))
+    plan = plan_of(state, Policy())
+    assert goes(plan) == []
+    said = "can be restored: its values may be brought back"
+    for path in ("ckpts/5.orbax-checkpoint-tmp", "ckpts/ckpt-7", "ckpts/ckpt-9_temp"):
+        assert any(reason.endswith(said) for reason in why(plan, path))
+    kept = replace(state, checkpoints=(*state.checkpoints, a_member("ckpt-6", step=6)))
+    assert goes(plan_of(kept, Policy())) == ["ckpts/ckpt-7", "ckpts/ckpt-9_temp"]
+
+
 def test_a_leftover_that_is_being_written_or_that_somebody_needs_stays(manifest: Manifest) -> None:
     assert goes(plan_of(a_state(leftovers=(a_leftover(writing=True),)))) == []
     assert goes(plan_of(a_state(leftovers=(a_leftover(),), pins=a_pin("ckpts/ckpt-9")))) == []
@@ -200,8 +215,9 @@ def test_an_index_without_shards_is_a_leftover_unless_it_is_all_there_is() -> No
 
 def test_a_save_that_was_never_committed_is_a_leftover_although_nothing_else_has_its_name() -> None:
     item = damaged("5.orbax-checkpoint-tmp", 5, "interrupted-save")._replace(format=Format.ORBAX)
-    assert goes(plan_of(a_state(item), Policy())) == ["ckpts/5.orbax-checkpoint-tmp"]
-    assert goes(plan_of(a_state(item._replace(findings=(), health=Health.WRITING)))) == []
+    whole = a_member("4", step=4)._replace(format=Format.ORBAX)
+    assert goes(plan_of(a_state(item, whole), Policy())) == ["ckpts/5.orbax-checkpoint-tmp"]
+    assert goes(plan_of(a_state(item._replace(findings=(), health=Health.WRITING), whole))) == []
 
 
 def test_what_is_being_written_stays_whatever_the_policy_says() -> None:

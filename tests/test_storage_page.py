@@ -322,8 +322,12 @@ def test_a_half_done_rewind_can_be_undone_and_not_purged(
 
 def test_a_run_that_went_as_a_whole_is_undone_from_the_page(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index_of(save(runs / "lost", 1)).unlink()
+    save(runs / "lost", 2)
     app = open_on(monkeypatch, runs)
     batch = quarantine("lost", Policy())
+    for path in (runs / "lost").glob("ckpt-2.*"):
+        path.unlink()
+    service.workspace().refresh()
     assert service.workspace().runs() == ()
     show(app, "storage.py").button(key=f"undo-{batch.id}").click().run()
     assert shard_of(runs / "lost" / "ckpt-1").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.finite import non_finite_names
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.objects import keras_generation, kind_of, passes_over
 
@@ -80,11 +82,17 @@ def arrays_plan(
     is_optimizer: Callable[[str], bool],
 ) -> LoadPlan:
     """A plan for a file whose arrays were read: the model writes its own, which are compared before and after."""
-    differences, notes = _compare(theirs, write(), is_optimizer)
+    own = write()
+    differences, notes = _compare(theirs, own, is_optimizer)
     return LoadPlan(
         load=load,
         check=lambda: _unequal(theirs, write()),
         read=lambda: None,  # reading the file was reading everything
+        non_finite=lambda: non_finite_names(
+            (name, value, functools.partial(own.__getitem__, name))
+            for name, value in theirs.items()
+            if name in own and not isinstance(value, str) and not passes_over(name)
+        ),
         differences=differences,
         notes=notes,
         step=step,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.finite import non_finite_names
 from waypoint_resume.live import Live
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
 from waypoint_resume.objects import (
@@ -120,6 +121,7 @@ class Bundle:
             load=self._load,
             check=self._check,
             read=self._read,
+            non_finite=self._non_finite,
             differences=differences,
             notes=notes,
             step=self._step([item for mine in own for item in mine]),
@@ -167,6 +169,13 @@ class Bundle:
         for key, dtype in self.dtypes.items():
             if dtype.name != "variant":
                 self.reader.get_tensor(key)
+
+    def _non_finite(self) -> list[str]:
+        return non_finite_names(
+            (variable_name(variable), self.reader.get_tensor(key), variable.numpy)
+            for key, variable, number in self.pairs.values()
+            if not passes_over(self.paths.get(number, ""))
+        )
 
     def _load(self) -> None:
         is_whole = self.root is self.live.checkpoint

@@ -15,6 +15,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.errors import MismatchError, ResumeError
 from waypoint_resume.files import names_in_folder, read_record
+from waypoint_resume.finite import told_non_finite
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
@@ -118,6 +119,9 @@ def _first_that_fits(
         if plan.differences:
             misfit = misfit or MismatchError(item.path, plan.differences)
             told.append(f"{item.path} is passed over, it does not fit the model: {plan.differences[0]}")
+        elif names := plan.non_finite():
+            misfit = misfit or ResumeError(_no_way_back(item.path, names))
+            told.append(f"{item.path} is passed over: it {told_non_finite(names)}.")
         elif plan.has_optimizer or not live.optimizers:
             return item, plan
         else:
@@ -125,6 +129,10 @@ def _first_that_fits(
     if weights_only is None and misfit is not None:
         raise misfit
     return weights_only
+
+
+def _no_way_back(path: str, names: list[str]) -> str:
+    return f"{path} {told_non_finite(names)}: training diverged before it was saved. Go on from an earlier one."
 
 
 def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | None:
@@ -152,6 +160,8 @@ def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[
     plan = plan_for(run / name, picked["format"], live)
     if plan.differences:
         raise MismatchError(picked["path"], plan.differences)
+    if names := plan.non_finite():
+        raise ResumeError(_no_way_back(picked["path"], names))
     return Found(name, picked["format"], 0.0), plan
 
 

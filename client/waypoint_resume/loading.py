@@ -13,12 +13,14 @@ from waypoint_resume.live import Live
 @dataclass
 class LoadPlan:
     """How one checkpoint would be loaded. `differences` must be empty, `notes` are told. `read` reads every tensor
-    and raises where one cannot be read; `check` says, after `load`, which variables do not have their value.
+    and raises where one cannot be read; `non_finite` names the variables from whose values no training comes back;
+    `check` says, after `load`, which variables do not have their value.
     """
 
     load: Callable[[], None]
     check: Callable[[], list[str]]
     read: Callable[[], None]
+    non_finite: Callable[[], list[str]]
     differences: list[str]
     notes: list[str]
     step: int | None
