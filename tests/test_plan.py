@@ -184,8 +184,8 @@ def test_leftovers_past_the_grace_go_without_a_policy(is_live: bool) -> None:
 def test_what_may_be_all_that_is_left_stays(other: tuple[str, ...]) -> None:
     whole = [a_member(name, step=1) for name in other]
     tmp = damaged("5.orbax-checkpoint-tmp", 5, "interrupted-save")._replace(format=Format.ORBAX)
-    shard = a_leftover("ckpts/ckpt-7")
-    state = replace(a_state(tmp, *whole), leftovers=(shard, a_leftover("ckpts/ckpt-9_temp")))
+    shard = a_leftover("ckpt-7")
+    state = replace(a_state(tmp, *whole), leftovers=(shard, a_leftover("ckpt-9_temp")))
     plan = plan_of(state, Policy())
     assert goes(plan) == []
     said = "can be restored: its values may be brought back"
