@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from core.decisions.places import relative_to_run
+from core.fs.names import stem
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
 from core.storage.known import is_leftover
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.storage.policies import Point, Policy, is_past
-from waypoint_resume.names import join, stem, to_text
+from waypoint_resume.names import join, to_text
 
 INTERRUPTED = "interrupted-save"
 # What TensorFlow and Orbax append to a save's name while it is being written.
