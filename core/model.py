@@ -112,6 +112,7 @@ class Listing:
     subfolders: tuple[str, ...]
     folder_times: tuple[tuple[str, int], ...]
     is_run_marker: bool = False
+    is_named_run: bool = False
     problems: tuple[Problem, ...] = ()
     outside: frozenset[str] = frozenset()
     listed_at: float = field(default=0.0, compare=False)

@@ -126,7 +126,7 @@ def test_a_job_killed_while_it_claims_leaves_a_pending_or_a_claimed_manifest(
         seen.add(state(run))
         assert (run / "ckpts" / f"ckpt-{number + 8}.index").exists()
         left = {path.name for path in (run / ".waypoint").rglob("*") if path.is_file()}
-        known = r"lease\.json|decisions\.lock|log\.jsonl|\..*\.waypoint-tmp|[-0-9a-f]{32,36}\.(json|claim)"
+        known = r"(lease|run)\.json|decisions\.lock|log\.jsonl|\..*\.waypoint-tmp|[-0-9a-f]{32,36}\.(json|claim)"
         assert [name for name in left if not re.fullmatch(known, name)] == []
     assert seen <= {ManifestState.PENDING, ManifestState.CLAIMED}
     # The next one goes on: the process of the lease has surely ended.

@@ -466,6 +466,7 @@ def test_a_run_inside_the_run_and_what_was_set_aside_are_left_alone(run: Path) -
     for folder in ("inner", ".waypoint/rewound/x", ".waypoint/quarantine/y"):
         save(a_model(), "keras", run / folder)
     (run / "inner/.waypoint").mkdir()
+    (run / "inner/.waypoint/run.json").write_text("{}")
     assert resume(run, model=a_model()).source is None
 
 

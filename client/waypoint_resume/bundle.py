@@ -42,7 +42,9 @@ class Bundle:
         from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
         self.prefix, self.live = prefix, live
-        self.reader = tf.train.load_checkpoint(prefix)
+        self.reader = tf.compat.v1.train.NewCheckpointReader(
+            prefix
+        )  # load_checkpoint takes a slash at the end for a folder
         self.shapes = self.reader.get_variable_to_shape_map()
         self.dtypes = self.reader.get_variable_to_dtype_map()
         if _GRAPH not in self.shapes:
@@ -79,6 +81,12 @@ class Bundle:
                 path = f"{self.paths.get(number, number)}/{slot.slot_name}"
                 self.paths.setdefault(slot.slot_variable_node_id, f"{path}/{slot.original_variable_node_id}")
                 owner, original = self.matched.get(number), self.matched.get(slot.original_variable_node_id)
+                if owner is not None and not hasattr(owner, "get_slot_names"):
+                    kind = type(getattr(owner, "inner_optimizer", None) or owner).__name__
+                    raise ResumeError(
+                        f"{self.prefix} was saved with a legacy optimizer of Keras 2, and the job's {kind} is none: "
+                        f"compile with tf_keras.optimizers.legacy.{kind} (or whichever it was)."
+                    )
                 if owner is not None and original is not None and slot.slot_name in owner.get_slot_names():
                     self.matched[slot.slot_variable_node_id] = owner.get_slot(original, slot.slot_name)
 

@@ -10,17 +10,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waypoint_resume.files import names_in_folder
-from waypoint_resume.places import HIDDEN, MANIFEST
+from waypoint_resume.places import HIDDEN, is_named_run
 
-_SKIPPED = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-packages", "__pycache__"})
+SKIPPED_FOLDERS = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-packages", "__pycache__"})
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+ORBAX_MARK = "_CHECKPOINT_METADATA"
+_ORBAX_TEMP = ".orbax-checkpoint-tmp"
 _TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?", re.DOTALL)
 _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
+_SHARD_H5 = re.compile(r".+_\d{5}\.weights\.h5", re.DOTALL)
+_ENDINGS = (
+    (".weights.json", "weights-h5-sharded"),
+    (".weights.h5", "weights-h5"),
+    (".weights.h5.bkp", "weights-h5"),  # BackupAndRestore's one before
+    (".keras", "keras"),
+    (".h5", "hdf5"),
+    (".hdf5", "hdf5"),
+)
 USELESS_SPAN = 2.0  # seconds: checkpoints that were all saved within them were copied, and their times tell nothing
 
 
 @dataclass
 class Found:
-    """A checkpoint on disk: its path relative to the run as the manifest would write it, and when it was saved."""
+    """A checkpoint on disk: its path relative to the run as the manifest would write it, and when it was saved.
+
+    A bundle without a name (saved under `folder/`) has its folder's path.
+    """
 
     path: str
     format: str
@@ -28,32 +43,55 @@ class Found:
 
 
 def find_checkpoints(run: Path) -> Iterator[Found]:
-    """Every checkpoint of a run that this client may restore, in no order. What was set aside is not among them."""
+    """Every checkpoint of a run, by its name, in no order. What was set aside is not among them, nor what lies in a
+    folder below that a job has named as its own run.
+    """
+    for here, folders, files in walk_run(run):
+        for name in list(folders):
+            names = names_in_folder(here / name)
+            marks = [mark for mark in SAVED_MODEL_FILES if mark in names]
+            if marks:
+                yield found_at(run, here / name, "saved-model", here / name / "variables" / "variables.index")
+            elif ORBAX_MARK in names and _ORBAX_TEMP not in name:
+                yield found_at(run, here / name, "orbax", here / name / ORBAX_MARK)
+            if marks or ORBAX_MARK in names or _ORBAX_TEMP in name:
+                folders.remove(name)  # an Orbax save that was not finished is no checkpoint, whatever lies in it
+        yield from _in_folder(run, here, files)
+
+
+def walk_run(run: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """The folders of a run as os.walk gives them, without Waypoint's own, temporary ones, and runs of other jobs."""
     for folder, folders, files in os.walk(run):
         here = Path(folder)
         folders[:] = [
             name
             for name in folders
-            if name not in _SKIPPED
-            and not ({MANIFEST, HIDDEN} & names_in_folder(here / name))
+            if name not in SKIPPED_FOLDERS
+            and not name.endswith(".waypoint-tmp")
+            and not is_named_run(here / name)
             and not _is_temp(here / name)
         ]
-        for name in [name for name in folders if "saved_model.pb" in names_in_folder(here / name)]:
-            folders.remove(name)
-            yield found_at(run, here / name, "saved-model", here / name / "variables" / "variables.index")
-        for name in [name for name in folders if "_CHECKPOINT_METADATA" in names_in_folder(here / name)]:
-            folders.remove(name)
-            yield found_at(run, here / name, "orbax", here / name / "_CHECKPOINT_METADATA")
-        for name in files:
-            path = here / name
-            if not path.is_file():
-                continue  # a pipe would hang its reader
-            if name.endswith(".index") and any(other.startswith(f"{path.stem}.data-") for other in files):
-                yield found_at(run, here / path.stem, "tf-bundle", path)
-            elif name.endswith((".weights.h5", ".weights.h5.bkp")):
-                yield found_at(run, path, "weights-h5", path)
-            elif path.suffix in (".keras", ".h5", ".hdf5"):
-                yield found_at(run, path, "keras" if path.suffix == ".keras" else "hdf5", path)
+        yield here, folders, files
+
+
+def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
+    names = set(files)
+    sharded = tuple(name[: -len(".weights.json")] for name in files if name.endswith(".weights.json"))
+    for name in files:
+        path = here / name
+        if not path.is_file():
+            continue  # a pipe would hang its reader
+        prefix = name.removesuffix(".index")
+        if prefix != name and any(other.startswith(f"{prefix}.data-") for other in files):
+            yield found_at(run, here / prefix if prefix else here, "tf-bundle", path)
+        elif f"{name}.meta" in names and f"{name}.index" not in names:
+            yield found_at(run, path, "tf-v1", path)
+        elif sharded and _SHARD_H5.fullmatch(name) and name.startswith(sharded):
+            continue  # a part of a sharded one
+        else:
+            kind = next((kind for ending, kind in _ENDINGS if name.endswith(ending) and name != ending), None)
+            if kind is not None:
+                yield found_at(run, path, kind, path)
 
 
 def _is_temp(folder: Path) -> bool:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.afresh import PassedOver, judge_failure, require_nothing_lost
 from waypoint_resume.bundle import Bundle
 from waypoint_resume.checkpoints import USELESS_SPAN, Found, find_checkpoints, found_at
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import seconds_of
+from waypoint_resume.damage import bundle_prefix
 from waypoint_resume.errors import MismatchError, ResumeError
 from waypoint_resume.files import names_in_folder, read_record
 from waypoint_resume.finite import told_non_finite
+from waypoint_resume.inventory import is_keras_hdf5
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
@@ -51,7 +53,7 @@ def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
     """Match a checkpoint with the job's objects. ResumeError for a format that this job cannot restore."""
     require_restorable(path.name, kind, live)
     if kind == "tf-bundle":
-        return Bundle(str(path), live).plan()
+        return Bundle(bundle_prefix(path), live).plan()
     if kind == "saved-model":
         import tensorflow as tf
 
@@ -62,6 +64,7 @@ def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
 def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
     """The run's checkpoints of the formats that this job can restore; a manager's are its own only."""
     found = list(find_checkpoints(run)) if live.manager is None else list(_of_manager(run, live.manager))
+    found = [item for item in found if item.format != "hdf5" or is_keras_hdf5(run / item.path)]
     if live.model is None:
         found = [item for item in found if item.format == "tf-bundle"]
     elif live.manager is None and live.checkpoint is None and keras_generation(live.model) == 3:
@@ -88,46 +91,42 @@ def _of_manager(run: Path, manager: Any) -> Iterator[Found]:  # noqa: ANN401
 
 
 def _first_that_fits(
-    run: Path,
+    decision: Decision,
     found: Sequence[Found],
     live: Live,
-    told: list[str],
+    passed: list[PassedOver],
     accepts: Callable[[LoadPlan], bool] = lambda _plan: True,
 ) -> tuple[Found, LoadPlan] | None:
-    """The first whose every tensor is read and fits. Those with optimizer state go before those without.
-
-    Each that is passed over is told with its reason. If none fits and one is whole, its ResumeError is raised: a
-    fresh start would lose it. Damaged ones alone (a kill during the first save) do not stand in the way of one.
+    """The first whose every tensor is read and fits; `passed` gets the others before it, each with its reason. Those
+    with optimizer state go before those without.
     """
     weights_only: tuple[Found, LoadPlan] | None = None
-    misfit: ResumeError | None = None
     for item in found:
+        path = decision.readable / item.path
         try:
-            plan = plan_for(run / item.path, item.format, live)
+            plan = plan_for(path, item.format, live)
             if not accepts(plan):
-                told.append(f"{item.path} is passed over: older than the manifest's, or without optimizer state.")
+                reason = "older than the manifest's, or without optimizer state."
+                passed.append(PassedOver(item.path, reason, ResumeError(reason)))
                 continue
             plan.read()
         except ResumeError as error:
-            misfit = misfit or error
-            told.append(f"{item.path} is passed over: {error}")
+            passed.append(PassedOver(item.path, str(error), error))
             continue
-        except Exception as error:  # noqa: BLE001 - a damaged file makes its reader raise whatever it likes
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            told.append(f"{item.path} is passed over, it cannot be restored: {reason}")
+        except Exception as error:  # noqa: BLE001 - readers raise whatever they like
+            passed.append(judge_failure(path, item.path, item.format, error))
             continue
         if plan.differences:
-            misfit = misfit or MismatchError(item.path, plan.differences)
-            told.append(f"{item.path} is passed over, it does not fit the model: {plan.differences[0]}")
+            mismatch = MismatchError(item.path, plan.differences)
+            reason = f"it does not fit the model: {plan.differences[0]}"
+            passed.append(PassedOver(item.path, reason, mismatch))
         elif names := plan.non_finite():
-            misfit = misfit or ResumeError(_no_way_back(item.path, names))
-            told.append(f"{item.path} is passed over: it {told_non_finite(names)}.")
+            error = ResumeError(_no_way_back(item.path, names))
+            passed.append(PassedOver(item.path, f"it {told_non_finite(names)}.", error))
         elif plan.has_optimizer or not live.optimizers:
             return item, plan
         else:
             weights_only = weights_only or (item, plan)
-    if weights_only is None and misfit is not None:
-        raise misfit
     return weights_only
 
 
@@ -138,8 +137,13 @@ def _no_way_back(path: str, names: list[str]) -> str:
 def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | None:
     """What the job restores; None for a fresh start."""
     run, manifest = decision.run, decision.manifest
+    passed: list[PassedOver] = []
     if manifest is None:
-        return _first_that_fits(run, eligible_checkpoints(run, live), live, told)
+        chosen = _first_that_fits(decision, eligible_checkpoints(run, live), live, passed)
+        told += [str(item) for item in passed if chosen is not None or item.error is None]
+        if chosen is None:
+            require_nothing_lost(run, passed, told)
+        return chosen
     picked = manifest["checkpoint"]
     is_begun = manifest["mode"] != "rewind" or (decision.claim or {}).get("rewound_at")
     if decision.is_restart and decision.claim is not None and is_begun:
@@ -152,17 +156,27 @@ def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[
             is_later = least is None or plan.step is None or plan.step >= least
             return is_later and (plan.has_optimizer or not needs_optimizer)
 
-        with contextlib.suppress(ResumeError):
-            if (newest := _first_that_fits(run, later, live, told, follows)) is not None:
-                return newest
+        newest = _first_that_fits(decision, later, live, passed, follows)
+        told += map(str, passed)
+        if newest is not None:
+            return newest
         check_files(run, manifest)
     name = from_text(picked["path"])
-    plan = plan_for(run / name, picked["format"], live)
+    plan = _plan_of_pick(decision.readable / name, name, picked["format"], live)
     if plan.differences:
         raise MismatchError(picked["path"], plan.differences)
     if names := plan.non_finite():
         raise ResumeError(_no_way_back(picked["path"], names))
     return Found(name, picked["format"], 0.0), plan
+
+
+def _plan_of_pick(path: Path, name: str, kind: str, live: Live) -> LoadPlan:
+    try:
+        return plan_for(path, kind, live)
+    except ResumeError:
+        raise
+    except Exception as error:  # readers raise whatever they like
+        raise ResumeError(f"{name}: {judge_failure(path, name, kind, error).reason} Nothing was loaded.") from error
 
 
 def recorded_epoch(run: Path, path: str) -> int | None:

@@ -63,6 +63,13 @@ class Decision:
     is_restart: bool = False
     lease: Lease | None = None  # of the chief
     was_told: bool = False  # whether the other workers know what was chosen
+    named: Path | None = None  # the folder as the job named it, links and all
+
+    @property
+    def readable(self) -> Path:
+        """The run's folder as frameworks are to read it: as the job named it, where that is a link to it."""
+        is_link = self.named is not None and os.path.realpath(self.named) == str(self.run)
+        return self.named if is_link and self.named is not None else self.run
 
     def note(self, **values: object) -> None:
         """Write values into the claim (None removes one), unless another job took it over meanwhile."""

@@ -12,16 +12,18 @@ from waypoint_resume.atomic import make_folder
 from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
 from waypoint_resume.claim import CLAIMS, Decision, claim, claimant
 from waypoint_resume.claim_record import is_withdrawn, read_claim
-from waypoint_resume.clock import seconds_of
+from waypoint_resume.clock import disk_now, moment_text, seconds_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record, write_record
 from waypoint_resume.jobs import job_id
-from waypoint_resume.journal import JOURNAL, REWOUND
+from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
+from waypoint_resume.layout import decided_below
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import check_files, parse_manifest, read_manifest_bytes
 from waypoint_resume.names import from_text, numbers_in
-from waypoint_resume.places import HIDDEN, MANIFEST, decision_homes, writable_home
+from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, writable_home
+from waypoint_resume.version import __version__
 
 
 def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -49,10 +51,12 @@ def decide(
     run_dir: str | os.PathLike[str],
     *,
     take_over: bool = False,
+    fresh: bool = False,
     require: Callable[[Mapping[str, Any]], None] = lambda _manifest: None,
 ) -> Decision:
     """Take the run's lease and claim its manifest. Imports no TensorFlow, loads nothing.
 
+    `fresh`: the job begins anew, so that a manifest that hands it a checkpoint is refused instead of claimed.
     RunIsBusy; ResumeError for a manifest that cannot be followed, which is then not claimed: nor is one about which
     `require` raises it.
     """
@@ -62,28 +66,43 @@ def decide(
         lease.take(take_over=take_over)
         decision.lease = lease
         try:
-            _follow(decision, require)
+            _name_run(decision)
+            _follow(decision, require, fresh=fresh)
         except BaseException:
             lease.release()
             raise
     return decision
 
 
+def _name_run(decision: Decision) -> None:
+    """Leave the sign that a job has named this folder as its run, so that it is one run for the dashboard too."""
+    path = decision.home / HIDDEN / NAMED
+    if not path.exists():
+        named = {"version": 1, "job": decision.job, "client": __version__, "decisions": decided_below(decision.run)}
+        write_record(path, {**named, "named_at": moment_text(disk_now(path.parent))})
+
+
 def undecided(run_dir: str | os.PathLike[str]) -> Decision:
     """Return the run, the home of its decisions and the job, with nothing taken yet."""
-    run = Path(os.path.realpath(run_dir))
+    named = Path(os.path.abspath(run_dir))
+    run = Path(os.path.realpath(named))
     with os_errors_as_resume_errors(run):
         if not run.is_dir():
             make_folder(run)
-    decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id())
+    decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id(), named=named)
     if (decision.home / HIDDEN).is_symlink():
         raise ResumeError(f"{decision.home / HIDDEN} is a link: no decisions are kept behind it. Nothing was loaded.")
     return decision
 
 
-def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None]) -> None:
+def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None], *, fresh: bool) -> None:
     manifest, held = governing(decision_homes(decision.run))
-    _require_whole(decision.run, manifest)
+    if fresh and manifest is not None:
+        raise ResumeError(
+            f"fresh=True, and the manifest {manifest['id']} hands this job a checkpoint, "
+            f"{manifest['checkpoint']['path']}: withdraw it, or leave fresh=True out. Nothing was changed."
+        )
+    _require_whole(decision.run, manifest, fresh=fresh)
     if manifest is None:
         return
     if held is None:
@@ -127,11 +146,12 @@ def _require_latest(run: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def _require_whole(run: Path, manifest: Mapping[str, Any] | None) -> None:
+def _require_whole(run: Path, manifest: Mapping[str, Any] | None, *, fresh: bool) -> None:
     """ResumeError while a rewind is half-done that this start does not complete: it would save over a half of it."""
     for path in sorted((run / HIDDEN / REWOUND).glob(f"*/{JOURNAL}")):
         is_own = manifest is not None and manifest["id"] == path.parent.name and manifest["mode"] == "rewind"
-        stage = (read_record(path, LONG) or {}).get("stage")
+        found = read_record(path, LONG) or {}
+        stage, is_own = found.get("stage"), is_own or (fresh and found.get("note") == CLEARING)
         if stage == "undoing" or (stage == "moving" and not is_own):
             raise ResumeError(
                 f"A rewind of {run} was left half-done ({stage}), and this job would save over a half of it. End that "

@@ -18,9 +18,9 @@ class RunIsBusy(ResumeError):  # noqa: N818 - the name that the contract gives i
 class MismatchError(ResumeError):
     """Checkpoint and model differ; `differences` holds each one: missing, unexpected, shape, dtype, slot."""
 
-    def __init__(self, name: str, differences: Sequence[str]) -> None:
-        self.differences = tuple(differences)
-        lines = [f"{name} does not fit the model; nothing was loaded:", *differences]
+    def __init__(self, name: str, differences: Sequence[str], more: Sequence[str] = ()) -> None:
+        self.name, self.differences = name, tuple(differences)
+        lines = [f"{name} does not fit the model; nothing was loaded:", *differences, *more]
         super().__init__("\n  ".join(lines))
 
 

@@ -23,6 +23,7 @@ from waypoint_resume.spec import (
 
 REWOUND = "rewound"
 JOURNAL = "journal.json"
+CLEARING = "fresh=True"  # the note of a batch that a fresh start set aside
 _ITEM: dict[str, Any] = {
     "kind": one_of("checkpoint", "leftover"),
     "path": place_value,

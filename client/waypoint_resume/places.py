@@ -12,6 +12,12 @@ from waypoint_resume.names import short_id
 
 HIDDEN = ".waypoint"
 MANIFEST = "resume_manifest.json"
+NAMED = "run.json"  # in HIDDEN: a job has named this folder as its run
+
+
+def is_named_run(folder: Path) -> bool:
+    """Whether a job has named a folder as its run: what lies in it belongs to that job."""
+    return (folder / HIDDEN / NAMED).is_file()
 
 
 def decision_homes(run: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.afresh import clear_the_way
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.choice import choose_checkpoint, plan_for, recorded_epoch, require_restorable
 from waypoint_resume.claim import Decision
@@ -29,7 +30,7 @@ from waypoint_resume.start import NOT_KEPT, Start
 from waypoint_resume.workers import ask_chief, publish_choice
 
 
-def resume(
+def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a name
     run_dir: str | os.PathLike[str],
     *,
     model: Any = None,  # noqa: ANN401
@@ -39,12 +40,15 @@ def resume(
     steps_per_epoch: int | None = None,
     take_over: bool = False,
     chief: bool | None = None,
+    fresh: bool = False,
 ) -> Start:
     """Restore what the run's manifest names, else its newest checkpoint that fits; else say that the start is fresh.
 
     Pass a built (for fit: compiled) Keras model, or the tf.train.Checkpoint or CheckpointManager that saves, or both.
     Of several workers the chief (by TF_CONFIG, or as `chief` says) decides, and the others restore what it chose.
-    RunIsBusy while another job lives; MismatchError with every difference; ResumeError. Then nothing was changed.
+    A fresh start beside checkpoints that it would not use is refused, unless `fresh` asks for it: then they are set
+    aside, undoable. RunIsBusy while another job lives; MismatchError with every difference; ResumeError. Then nothing
+    was changed.
     """
     if LOG.level == logging.NOTSET:
         LOG.setLevel(logging.INFO)
@@ -58,8 +62,8 @@ def resume(
         def require(manifest: Mapping[str, Any]) -> None:
             require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)
 
-        decision = decide(run_dir, take_over=take_over, require=require) if is_chief else decision
-        start = _start(decision, live, optimizer, steps_per_epoch)
+        decision = decide(run_dir, take_over=take_over, fresh=fresh, require=require) if is_chief else decision
+        start = _start(decision, live, optimizer, steps_per_epoch, fresh=fresh)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
             decision.note(error=str(error) or type(error).__name__, error_at=moment_text(time.time()))
@@ -73,7 +77,14 @@ def resume(
     return start
 
 
-def _start(decision: Decision, live: Live, optimizer: Any, steps_per_epoch: int | None) -> Start:  # noqa: ANN401
+def _start(
+    decision: Decision,
+    live: Live,
+    optimizer: Any,  # noqa: ANN401
+    steps_per_epoch: int | None,
+    *,
+    fresh: bool,
+) -> Start:
     is_chief = decision.lease is not None
     said = {} if is_chief else ask_chief(decision)
     decision.manifest = decision.manifest if is_chief else said["manifest"]
@@ -81,8 +92,14 @@ def _start(decision: Decision, live: Live, optimizer: Any, steps_per_epoch: int 
     if manifest is not None:
         start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
         check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
-    chosen = choose_checkpoint(decision, live, start.warnings) if is_chief else _told(decision, said, live)
-    if is_chief and (moved := set_aside(decision)):
+    if is_chief and fresh:
+        chosen, moved = None, clear_the_way(decision)
+    elif is_chief:
+        chosen = choose_checkpoint(decision, live, start.warnings)
+        moved = set_aside(decision)
+    else:
+        chosen, moved = _told(decision, said, live), ()
+    if moved:
         names = ", ".join(moved)
         start.warnings.append(f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo brings it back: {names}.")
         if live.manager is not None:
@@ -98,7 +115,7 @@ def _start(decision: Decision, live: Live, optimizer: Any, steps_per_epoch: int 
                 f"The manager's latest checkpoint is {latest}, and nothing was found to restore: a fresh start would "
                 f"save over it. Is {decision.run} the run that holds it? {' '.join(start.warnings)}"
             )
-        LOG.info("%s: no manifest and no checkpoint, a fresh start.", decision.run)
+        LOG.info("%s: %s, a fresh start.", decision.run, "as asked" if fresh else "no manifest and no checkpoint")
         return start
     found, plan = chosen
     decision.note(checkpoint=found.path, error=None, error_at=None)
@@ -125,7 +142,7 @@ def _told(decision: Decision, said: Mapping[str, Any], live: Live) -> tuple[Foun
     """What the chief chose, matched with this worker's own objects."""
     if said["checkpoint"] is None:
         return None
-    plan = plan_for(decision.run / said["checkpoint"], said["format"], live)
+    plan = plan_for(decision.readable / said["checkpoint"], said["format"], live)
     if plan.differences:
         raise MismatchError(said["checkpoint"], plan.differences)
     return Found(said["checkpoint"], said["format"], 0.0), plan

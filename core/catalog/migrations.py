@@ -23,7 +23,15 @@ def _make_anew(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _make_anew)
+def _named_runs(connection: Connection) -> None:
+    """Version 3: which folders a job has named as its run. Unknown ones count as not named until they are listed."""
+    if "is_named" not in {column["name"] for column in inspect(connection).get_columns(tables.folders.name)}:
+        connection.exec_driver_sql(
+            f"ALTER TABLE {tables.folders.name} ADD COLUMN is_named BOOLEAN NOT NULL DEFAULT false"
+        )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _make_anew, _named_runs)
 
 
 def migrate(engine: Engine) -> int:

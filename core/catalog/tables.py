@@ -4,7 +4,7 @@ Names from the disk are stored as `waypoint_resume.names.to_text` makes them. Co
 nanoseconds, in `_us` integer microseconds since the epoch (UTC); `bytes` are apparent sizes.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 
 metadata = MetaData()
 
@@ -31,6 +31,7 @@ folders = Table(
     Column("has_units", Boolean, nullable=False),
     Column("has_folder_unit", Boolean, nullable=False),
     Column("is_marker", Boolean, nullable=False),
+    Column("is_named", Boolean, nullable=False, server_default=false()),
     Column("recheck", Boolean, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("run", Text),

@@ -36,6 +36,7 @@ class KnownFolder(NamedTuple):
     has_units: bool
     has_folder_unit: bool
     is_marker: bool
+    is_named: bool
     recheck: bool
     bytes: int
     states: tuple[StateFile, ...]
@@ -53,7 +54,7 @@ def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
 
 def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: Any) -> KnownFolder:  # noqa: ANN401
     """A row, in the order of KnownFolder's fields. Most folders hold nothing of note: empty lists are not parsed."""
-    newest, units, folder_unit, marker, recheck, size, states, leftovers, problems, run = rest
+    newest, units, folder_unit, marker, named, recheck, size, states, leftovers, problems, run = rest
     return KnownFolder(
         from_text(path),
         signature,
@@ -63,6 +64,7 @@ def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: An
         units,
         folder_unit,
         marker,
+        named,
         recheck,
         size,
         () if states == "[]" else states_from_json(states),
@@ -86,6 +88,7 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
             "has_units": item.has_units,
             "has_folder_unit": item.has_folder_unit,
             "is_marker": item.is_marker,
+            "is_named": item.is_named,
             "recheck": item.recheck,
             "bytes": bounded(item.bytes),
             "run": None if item.run is None else to_text(item.run),

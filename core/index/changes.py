@@ -82,7 +82,7 @@ def _is_same(old: KnownFolder, listing: Listing, mark: str) -> bool:
         not old.recheck
         and old.signature == mark
         and old.subfolders == listing.subfolders
-        and old.is_marker == listing.is_run_marker
+        and (old.is_marker, old.is_named) == (listing.is_run_marker, listing.is_named_run)
     )
 
 
@@ -107,6 +107,7 @@ def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
         has_units=has_units,
         has_folder_unit=walk.folder_units({file.name for file in listing.files}, listing.folder),
         is_marker=listing.is_run_marker,
+        is_named=listing.is_named_run,
         recheck=False,
         bytes=sum(file.size for file in listing.files if file.name not in walk.OWN_FILES),
         states=(),

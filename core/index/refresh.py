@@ -138,6 +138,7 @@ class _Pass:
             (path for path, item in folders.items() if item.has_folder_unit),
             (path for path, item in folders.items() if item.is_marker),
             self.options.run_pattern,
+            (path for path, item in folders.items() if item.is_named),
         )
         by_run: dict[str, list[str]] = {}
         dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}

@@ -4,64 +4,29 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-_INNER = frozenset(
-    {
-        *(
-            "checkpoint",
-            "checkpoints",
-            "ckpt",
-            "ckpts",
-            "training_checkpoints",
-            "best_ckpt",
-            "weights",
-            "model",
-            "models",
-        ),
-        *(
-            "saved_model",
-            "saved_models",
-            "export",
-            "exported",
-            "best_exporter",
-            "logs",
-            "tb",
-            "tensorboard",
-            "summaries",
-        ),
-        *(
-            "plugins",
-            "train",
-            "validation",
-            "val",
-            "eval",
-            "test",
-            "backup",
-            "chief",
-            "variables",
-            "artifacts",
-            ".guild",
-        ),
-    }
-)
-_INNER_STEMS = ("eval_", "workertemp_")
+from waypoint_resume.layout import is_inner
 
-
-def is_inner(name: str) -> bool:
-    """Whether a folder of this name is a part of a run and never a run by its name."""
-    lowered = name.lower()
-    return lowered in _INNER or lowered.startswith(_INNER_STEMS)
+__all__ = ["deepest_run", "find_runs", "glob_of", "is_inner"]
 
 
 def find_runs(
-    plain: Iterable[str], folder_units: Iterable[str], markers: Iterable[str], patterns: Sequence[str] = ()
+    plain: Iterable[str],
+    folder_units: Iterable[str],
+    markers: Iterable[str],
+    patterns: Sequence[str] = (),
+    named: Iterable[str] = (),
 ) -> frozenset[str]:
     """The run folders ('' is the root). `plain` are folders that hold units directly, `folder_units` folders that are
-    themselves a unit, `markers` folders that say that they are runs; `patterns` are globs of run folders.
+    themselves a unit, `markers` folders that say that they are runs, `named` those that a job has named as its run;
+    `patterns` are globs of run folders.
+
+    A named folder is a run, even before anything is saved; what lies below it belongs to it, whatever was decided
+    there before it was named.
     """
     starts = {*plain, *(folder.rpartition("/")[0] for folder in folder_units)}
-    marked = frozenset(markers)
+    marked, by_jobs = frozenset(markers), frozenset(named)
     root_may = _root_is_run(starts)
-    return frozenset(_run_of(start, marked, patterns, root_may) for start in starts)
+    return frozenset(_run_of(start, marked, patterns, root_may, by_jobs) for start in {*starts, *by_jobs})
 
 
 def deepest_run(folder: str, runs: frozenset[str] | Mapping[str, object]) -> str | None:
@@ -78,16 +43,17 @@ def _root_is_run(starts: Collection[str]) -> bool:
     return "" in starts or all(is_inner(folder.split("/", 1)[0]) for folder in starts)
 
 
-def _run_of(start: str, markers: frozenset[str], patterns: Sequence[str], root_may: bool) -> str:
+def _run_of(start: str, markers: frozenset[str], patterns: Sequence[str], root_may: bool, named: frozenset[str]) -> str:
     parts = start.split("/") if start else []
     above = ["/".join(parts[:count]) for count in range(len(parts) + 1)]  # '' first, the start last
     if patterns:
         for folder in above[1:]:
             if any(glob_of(pattern).fullmatch(folder) for pattern in patterns):
                 return folder
-    for folder in reversed(above):
-        if folder in markers:
-            return folder
+    for kind in (named, markers):
+        for folder in reversed(above):
+            if folder in kind:
+                return folder
     folder = start
     while folder and is_inner(folder.rpartition("/")[2]):
         parent = folder.rpartition("/")[0]

@@ -14,6 +14,7 @@ from core.fs.storage import Members, Storage
 from core.model import FileStat, Listing, Problem
 from waypoint_resume.atomic import is_temp
 from waypoint_resume.names import join, to_text
+from waypoint_resume.places import HIDDEN, NAMED
 
 SKIPPED = frozenset({".git", ".venv", "node_modules", "site-packages", ".waypoint"})
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -51,6 +52,7 @@ def look(storage: Storage, folder: str) -> Listing:
         subfolders=tuple(sorted(subfolders)),
         folder_times=tuple(times),
         is_run_marker=_is_marker(storage, folder, members, names),
+        is_named_run=_is_named(storage, folder, members),
         problems=tuple(problems),
         outside=frozenset(members.outside),
         listed_at=listed_at,
@@ -116,6 +118,16 @@ def _absorb(
         return
     for name in members.subfolders:
         _absorb(storage, folder, f"{below}/{name}", files, times, problems, depth - 1)
+
+
+def _is_named(storage: Storage, folder: str, members: Members) -> bool:
+    """Whether a job has named this folder as its run."""
+    if HIDDEN not in members.subfolders:
+        return False
+    try:
+        return any(file.name == NAMED for file in storage.members(join(folder, HIDDEN)).files)
+    except OSError:
+        return False
 
 
 def _is_marker(storage: Storage, folder: str, members: Members, names: set[str]) -> bool:

@@ -1,0 +1,157 @@
+"""A fresh start: only where nothing lies that training could go on from, or all of it is proven damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.checkpoint_files import files_of
+from waypoint_resume.checkpoints import walk_run
+from waypoint_resume.claim import Decision
+from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer
+from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resume_errors
+from waypoint_resume.files import LONG, read_record
+from waypoint_resume.ids import uuid7
+from waypoint_resume.inventory import ORBAX_UNFINISHED, RENAMED_INDEX, lying_in
+from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
+from waypoint_resume.lock import decisions_lock
+from waypoint_resume.manifest import FORMATS
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
+from waypoint_resume.setting_aside import Reason, SettingAside
+
+_WAY_OUT = (
+    "Restore one of them with what wrote it, or name another folder. With fresh=True the job starts anew: all of this "
+    "is set aside first, and python -m core undo brings it back."
+)
+
+
+@dataclass
+class PassedOver:
+    """A checkpoint that a start did not take, and why, as a clause. `error` is None for one that is proven damaged."""
+
+    path: str
+    reason: str
+    error: ResumeError | None
+
+    def __str__(self) -> str:
+        cannot = ", it cannot be restored" if self.error is None else ""
+        return f"{self.path} is passed over{cannot}: {self.reason}"
+
+
+def judge_failure(path: Path, name: str, kind: str, error: Exception) -> PassedOver:
+    """What an exception of a framework over a checkpoint means: damage only where the file's structure says so."""
+    said = str(error).partition("\n")[0] or type(error).__name__
+    if "Failed to find any matching files" in str(error) and _index_of(path, kind).is_file():
+        said = (
+            f"TensorFlow takes a character in {path} for a pattern (as in [1] or \\), and finds nothing there: rename "
+            "the folder or the file, or name the run through a link without such characters"
+        )
+        return _whole(name, f"{said}.")
+    other = _judged(path, name, kind)
+    if other is not None:
+        return other
+    return _whole(name, f"it does not fit: {type(error).__name__}: {said}")
+
+
+def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str]) -> None:
+    """ResumeError where a fresh start would stand beside whole checkpoints; what is damaged is told."""
+    known = {item.path for item in passed}
+    whole = [item for item in passed if item.error is not None]
+    for found in lying_in(run):
+        if found.path in known:
+            continue
+        known.add(found.path)
+        other = _unused(run / found.path, found.path, found.format)
+        if other.error is None:
+            told.append(str(other))
+        else:
+            whole.append(other)
+    if not whole:
+        return
+    lines = [f"{item.path}: {item.reason}" for item in whole]
+    mismatch = next((item.error for item in whole if isinstance(item.error, MismatchError)), None)
+    if mismatch is not None:
+        others = [line for line, item in zip(lines, whole) if item.error is not mismatch]
+        raise MismatchError(mismatch.name, mismatch.differences, [*others, _WAY_OUT])
+    raise ResumeError(
+        "\n  ".join([f"{run}: no fresh start beside checkpoints that it would not use; nothing was loaded:", *lines])
+        + f"\n{_WAY_OUT}"
+    )
+
+
+def _unused(path: Path, name: str, kind: str) -> PassedOver:
+    """Something that this job does not look at: why, or that it is damaged."""
+    other = _judged(path, name, kind)
+    if other is not None:
+        return other
+    if kind == ORBAX_UNFINISHED:
+        reason = "it is a whole Orbax save that was never renamed: renamed to its step it can be restored."
+    elif kind == RENAMED_INDEX:
+        reason = "it is a bundle's index under another name: give it the name of its shards, and .index."
+    else:
+        reason = f"it is of a kind ({kind}) that this job does not restore, or bears a name that hides it."
+    return _whole(name, reason)
+
+
+def _judged(path: Path, name: str, kind: str) -> PassedOver | None:
+    """What its own bytes say of a checkpoint: that it is damaged, that it lies elsewhere, that it cannot be read."""
+    try:
+        if is_pointer(_index_of(path, kind)):
+            return _whole(name, "it is a pointer of Git LFS: git lfs pull brings its content.")
+        damage = None if kind == RENAMED_INDEX else damage_of(path, kind)
+    except OSError as problem:
+        return _whole(name, f"it cannot be read: {problem.strerror or problem}.")
+    return None if damage is None else PassedOver(name, damage, None)
+
+
+def _whole(name: str, reason: str) -> PassedOver:
+    return PassedOver(name, reason, ResumeError(f"{name}: {reason}"))
+
+
+def _index_of(path: Path, kind: str) -> Path:
+    """The file of a checkpoint that its reader opens first."""
+    if kind == "tf-bundle":
+        return Path(f"{bundle_prefix(path)}.index")
+    return path / "variables" / "variables.index" if kind == "saved-model" else path
+
+
+class ClearingWay(SettingAside):
+    """Everything that a fresh start could save over."""
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """The checkpoints of any format, and shards without an index."""
+        seen: set[str] = set()
+        for found in lying_in(self.run):
+            files = [name for name in files_of(self.run, found) if name not in seen]
+            seen.update(files)
+            known = found.format if found.format in FORMATS else None
+            kind = "checkpoint" if known else "leftover"
+            yield self.item_of(kind, to_text(found.path), known, "in the way of a fresh start", files)
+        for here, _, names in walk_run(self.run):
+            for name in (name for name in names if SHARD.fullmatch(name)):
+                path = (here / name).relative_to(self.run).as_posix()
+                if path not in seen:
+                    yield self.item_of("leftover", to_text(path), None, "in the way of a fresh start", [path])
+
+
+def clear_the_way(decision: Decision) -> tuple[str, ...]:
+    """Set aside all that a fresh start could save over, and return its paths, relative to the run. One that a kill left
+    half-done is completed. ResumeError where something cannot be moved; then nothing was.
+    """
+    moved: list[str] = []
+    with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
+        begun = [path.parent.name for path in half_done_clearings(decision.run)]
+        for batch in begun or ([str(uuid7())] if next(iter(lying_in(decision.run)), None) else []):
+            reason = Reason(id=batch, by=decision.job, note=CLEARING, job=decision.job)
+            moved += [item["path"] for item in ClearingWay(decision.run, reason).carry_out()["items"]]
+    return tuple(moved)
+
+
+def half_done_clearings(run: Path) -> list[Path]:
+    """The journals of those whose job was killed while it moved files."""
+    paths = sorted((run / HIDDEN / REWOUND).glob(f"*/{JOURNAL}"))
+    records = ((path, read_record(path, LONG) or {}) for path in paths)
+    return [path for path, found in records if (found.get("stage"), found.get("note")) == ("moving", CLEARING)]
