@@ -121,8 +121,8 @@ def _first_that_fits(
             reason = f"it does not fit the model: {plan.differences[0]}"
             passed.append(PassedOver(item.path, reason, mismatch))
         elif names := plan.non_finite():
-            error = ResumeError(_no_way_back(item.path, names))
-            passed.append(PassedOver(item.path, f"it {told_non_finite(names)}.", error))
+            diverged = ResumeError(_no_way_back(item.path, names))
+            passed.append(PassedOver(item.path, f"it {told_non_finite(names)}.", diverged))
         elif plan.has_optimizer or not live.optimizers:
             return item, plan
         else:

@@ -113,7 +113,7 @@ class SettingAside:
         }
         moved = [item["path"] for item in items]
         about = {"batch": self.reason.id, "job": self.reason.job, "client": __version__, "items": moved}
-        log_action(self.run, actor=journal["by"], event="rewind", at=journal["at"], about=about)
+        log_action(self.run, actor=self.reason.by, event="rewind", at=str(journal["at"]), about=about)
         hidden_folder(self.run, REWOUND, self.batch.name)
         return self._keep(journal)
 
