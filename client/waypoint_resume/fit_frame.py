@@ -15,19 +15,16 @@ class RunningFit:
     """What the loop of a `fit()` works with; read from its local variables.
 
     `data` is Keras 3's EpochIterator or Keras 2's DataHandler. `epochs` and `initial_epoch` are fit's own arguments.
+    `steps` are the batches of an epoch; None where only the end of the data will tell.
     """
 
     generation: int  # 2 or 3, which Keras runs the loop
     data: Any
+    callback_list: Any
+    steps: int | None
     initial_epoch: int
     epochs: int
     shuffle: Any  # fit's argument: True, False or "batch"
-
-    @property
-    def steps(self) -> int | None:
-        """Batches in an epoch; None where only the end of the data will tell."""
-        steps = self.data.num_batches if self.generation == 3 else self.data.inferred_steps
-        return None if steps is None or int(steps) < 1 else int(steps)
 
     @property
     def steps_per_execution(self) -> int:
@@ -81,19 +78,18 @@ def running_fit(model: object) -> RunningFit | None:
     for names in _locals_above():
         data = names.get("epoch_iterator", names.get("data_handler"))
         if names.get("self") is model and data is not None and "epochs" in names:
+            is_third = "epoch_iterator" in names
+            steps = data.num_batches if is_third else data.inferred_steps
             return RunningFit(
-                generation=3 if "epoch_iterator" in names else 2,
+                generation=3 if is_third else 2,
                 data=data,
+                callback_list=names.get("callbacks"),
+                steps=None if steps is None or int(steps) < 1 else int(steps),
                 initial_epoch=int(names.get("initial_epoch") or 0),
                 epochs=int(names["epochs"]),
                 shuffle=names.get("shuffle"),
             )
     return None
-
-
-def data_iterator(model: object) -> Any:  # noqa: ANN401 - of tf.data
-    """The iterator over the data that Keras 2's loop holds; to be called from on_epoch_begin or later."""
-    return next(names["iterator"] for names in _locals_above() if names.get("self") is model and "iterator" in names)
 
 
 def begin_at(model: Any, fit: RunningFit, epoch: int, batch: int) -> Callable[[], None]:  # noqa: ANN401

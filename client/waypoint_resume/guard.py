@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from waypoint_resume.fit_frame import RunningFit
 from waypoint_resume.watch import TrainingWatch
 
 if TYPE_CHECKING:
@@ -22,3 +23,6 @@ class Guard(TrainingWatch):
     def _begin(self) -> Start:
         self._given.check()
         return self._given
+
+    def _begun_at(self, fit: RunningFit, epoch: int) -> int:
+        return fit.initial_epoch if fit.initial_epoch < epoch else 0  # initial_epoch=start.epoch tells nothing

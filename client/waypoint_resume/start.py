@@ -35,6 +35,8 @@ class Start:
         self.overrides: dict[str, Any] = {}
         self.best: dict[str, Any] | None = None
         self.warnings: list[str] = []
+        self.kept_data: dict[str, Any] | None = None  # what was kept of the data, see TrainingWatch.data_record
+        self.draws_go_on = False  # whether Python's and NumPy's generators are put back
 
     @property
     def epoch(self) -> int:

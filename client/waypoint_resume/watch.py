@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from waypoint_resume.data_position import DataPosition
+from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
@@ -85,8 +85,8 @@ class TrainingWatch(IdleCallback):
         self.callbacks: list[Any] = []
         self.epoch = self.batch = 0
         self.is_interrupted = False
-        self._list: list[Any] | None = None
-        self._data: DataPosition | None = None
+        self.data: DataPosition | None = None
+        self._batches_of_an_epoch: int | None = None
         self._forget_first_epoch: Callable[[], None] | None = None
         self._is_begun = False
 
@@ -95,6 +95,19 @@ class TrainingWatch(IdleCallback):
     def _begin(self) -> Start:
         """The start that this training goes on from; everything is restored when it returns."""
         raise NotImplementedError
+
+    def _begun_at(self, fit: RunningFit, epoch: int) -> int:
+        """The epoch with which the training began that this one goes on with, where no record tells it."""
+        raise NotImplementedError
+
+    # For the parts.
+
+    def data_record(self) -> dict[str, Any] | None:
+        """What is to be kept of the data beside a checkpoint, for `Start.kept_data` of the start that restores it."""
+        if self.fit is None:
+            return None
+        begun_at = self.data.begun_at if self.data is not None else self.fit.initial_epoch
+        return data_record(self.fit, begun_at, self._batches_of_an_epoch)
 
     # Hooks of Keras.
 
@@ -113,21 +126,30 @@ class TrainingWatch(IdleCallback):
         self.start = self._begin()
         self.epoch, self.batch = self.start.locate(self.fit.steps if self.fit else None)
         if self.fit is not None and self.start.source is not None:
-            self._data = DataPosition(self.fit, self.epoch, self.batch)
-            self._forget_first_epoch = begin_at(self.model, self.fit, self.epoch, self._data.first_batch)
+            self._go_on(self.fit, self.start)
         for part in self.parts:
             part.after_restore(self)
 
+    def _go_on(self, fit: RunningFit, start: Start) -> None:
+        """Let the loop, and its data, begin where the restored training was."""
+        batch = 0
+        if self.epoch < fit.epochs:
+            kept = {"begun_at": self._begun_at(fit, self.epoch), **(start.kept_data or {})}
+            self.data = data_position(fit, self.epoch, self.batch, kept)
+            self.data.replay(draws_go_on=start.draws_go_on)
+            self.data.arm(self.model, self._batches_skipped)
+            batch, self._batches_of_an_epoch = self.data.first_batch, self.data.batches
+        self.batch = batch
+        self._forget_first_epoch = begin_at(self.model, fit, self.epoch, batch)
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
-        """Skip, the first time, what was trained before."""
+        """Count, and tell the parts."""
         del logs
         self._take_back_first_epoch()
         is_first, self._is_begun = not self._is_begun, True
         self.epoch, self.batch = epoch, self.batch if is_first else 0
         for part in self.parts:
             part.epoch_begin(self, epoch)
-        if is_first and self._data is not None:
-            self._data.skip(self.model, self._batches_skipped)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
@@ -137,6 +159,8 @@ class TrainingWatch(IdleCallback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
+        if self._batches_of_an_epoch is None and not self.model.stop_training:
+            self._batches_of_an_epoch = self.batch or None
         self.epoch, self.batch = epoch + 1, 0
         for part in self.parts:
             part.epoch_end(self, epoch, logs)

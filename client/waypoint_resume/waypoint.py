@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from waypoint_resume.fit_frame import RunningFit
 from waypoint_resume.resuming import resume
 from waypoint_resume.start import Start
 from waypoint_resume.watch import TrainingWatch
@@ -33,3 +34,6 @@ class Waypoint(TrainingWatch):
 
     def _begin(self) -> Start:
         return resume(self.run_dir, model=self.model, take_over=self.take_over, chief=self.chief)
+
+    def _begun_at(self, fit: RunningFit, epoch: int) -> int:
+        return min(fit.initial_epoch, epoch)

@@ -1,0 +1,106 @@
+"""The place in the data of Keras 3's loop: its EpochIterator, on any backend."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from waypoint_resume.data_order import Replay, dataset_replay
+from waypoint_resume.data_position import DataPosition, Reading
+
+
+class IteratorPosition(DataPosition):
+    """A place in the data of an EpochIterator, which is driven through the epochs that are done as fit() does it.
+
+    With steps_per_epoch one iterator goes through all epochs, so they are read; else each epoch makes its own.
+    """
+
+    def need(self, *, draws_go_on: bool) -> Replay | None:
+        """By the kind of data that fit() was given."""
+        data, kind = self.fit.data, type(self.fit.data.data_adapter).__name__
+        if kind == "GeneratorDataAdapter":
+            return None
+        if data.steps_per_epoch:
+            return Replay.EVERYTHING
+        if kind == "TFDatasetAdapter":
+            return dataset_replay(data.data_adapter.get_tf_dataset())
+        if kind == "ArrayDataAdapter" and not self.fit.shuffle:
+            return Replay.NOTHING
+        is_of_tensorflow = hasattr(data, "_distributed_dataset")
+        if kind == "ArrayDataAdapter" and is_of_tensorflow:
+            return Replay.ITERATORS
+        return Replay.ITERATORS if draws_go_on or not self.fit.shuffle else Replay.ONE_BATCH
+
+    def replay_epochs(self, need: Replay) -> None:
+        """Drive the EpochIterator through them."""
+        data = self.fit.data
+        if need is Replay.NOTHING:
+            return
+        total = self.batches * self.epochs_done if self.batches else None
+        reading = Reading(total if need is Replay.EVERYTHING else self.batches)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Keras says at the end of data of unknown length
+            for number in range(self.epochs_done):
+                is_read = need is Replay.EVERYTHING or (number == 0 and need is Replay.FIRST_EPOCH)
+                is_read = is_read or (data.num_batches is None and self.batches is None)
+                with data.catch_stop_iteration():
+                    self._run_epoch(reading, is_read=is_read, draws=need is Replay.ONE_BATCH)
+                if is_read and self.batches is None:
+                    self.batches = reading.done
+
+    def _run_epoch(self, reading: Reading, *, is_read: bool, draws: bool) -> None:
+        data = self.fit.data
+        ends_by_itself = data.num_batches is not None and data.num_batches <= (self.batches or 0)
+        for begin, end, iterator in data:
+            if is_read:
+                reading.read(iterator, end - begin + 1)
+            elif draws and begin == 0:
+                reading.read(iterator)
+            elif not ends_by_itself and self.batches is not None and end >= self.batches:
+                raise StopIteration  # here the loop would find that the data are over
+
+    def start_anew(self) -> None:
+        """As at the start of fit()."""
+        self.fit.data.reset()
+
+    def arm(self, model: Any, when_skipped: Callable[[int], None]) -> None:  # noqa: ANN401
+        """Override how this one EpochIterator enumerates, once."""
+        data = self.fit.data
+        enumerate_batches = data._enumerate_iterator  # noqa: SLF001 - no public way leads past its batches
+        result_of = model._get_metrics_result_or_logs  # noqa: SLF001
+        is_readable = self.need(draws_go_on=True) is not None
+
+        def after_the_skipped() -> Iterator[tuple[int, int, Any]]:
+            del data._enumerate_iterator  # noqa: SLF001 - the class' own from here on
+            is_told = False
+            for begin, end, iterator in enumerate_batches():
+                if begin < self.first_batch:
+                    if is_readable and not _can_read(iterator, end - begin + 1):
+                        break
+                    continue
+                if not is_told:
+                    is_told = True
+                    when_skipped(self.first_batch)
+                yield begin, end, iterator
+            if not is_told:
+                when_skipped(self.first_batch)
+
+        def result_or_logs(logs: Any) -> Any:  # noqa: ANN401
+            # An epoch of which nothing but its end was left has no logs of a last batch.
+            del model._get_metrics_result_or_logs  # noqa: SLF001
+            return result_of(logs) if logs else model.get_metrics_result()
+
+        data._enumerate_iterator = after_the_skipped  # noqa: SLF001
+        if self.first_batch:
+            model._get_metrics_result_or_logs = result_or_logs  # noqa: SLF001
+
+
+def _can_read(iterator: Any, batches: int) -> bool:  # noqa: ANN401
+    """Read and drop so many batches; False where the data end before."""
+    try:
+        for _ in range(batches):
+            next(iterator)
+    except StopIteration:
+        return False
+    return True
