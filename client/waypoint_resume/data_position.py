@@ -90,8 +90,8 @@ class DataPosition:
 
     def _repeats(self) -> str:
         return (
-            f"The data are a Python generator, which cannot go on where it was: epoch {self.epoch} (counted from 0) goes "
-            f"on at batch {self.first_batch} with the first batches that the generator gives."
+            f"The data are a Python generator, which begins anew: epoch {self.epoch} (counted from 0) goes on at batch "
+            f"{self.first_batch} with the first batches that it gives."
         )
 
     # What the two generations of Keras differ in.
