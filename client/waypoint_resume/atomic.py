@@ -22,6 +22,7 @@ from waypoint_resume.names import short_id
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 _NO_MODES = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+_GROUP = modes.S_IRGRP | modes.S_IWGRP
 TEMP_END = ".waypoint-tmp"
 
 
@@ -44,7 +45,10 @@ def replacing(path: Path, *, fsync: bool = True, mtime_ns: int | None = None) ->
     temp = path.parent / f"{_temp_start(path)}{secrets.token_hex(8)}{TEMP_END}"
     try:
         with os.fdopen(_create(temp), "w+b") as file:
-            _take_access(file.fileno(), path.parent, former)
+            if former is None:
+                take_access(file.fileno(), path.parent)
+            else:
+                _take_place(file.fileno(), path.parent, former)
             yield file
             file.flush()
             if mtime_ns is not None:
@@ -155,7 +159,7 @@ def open_shared(path: Path, flags: int = 0) -> int:
         handle = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
         return os.open(path, flags)  # another process was faster
-    _take_access(handle, path.parent)
+    take_access(handle, path.parent)
     return handle
 
 
@@ -173,9 +177,14 @@ def folder_access(parent: os.stat_result, group: int) -> int:
     return mode & ~(modes.S_ISVTX | modes.S_ISUID)
 
 
-def take_group(handle: int, folder: Path) -> None:
-    """Give a new, open file the group of its folder, if this process may."""
-    _give(handle, -1, os.stat(folder).st_gid)
+def take_access(handle: int, folder: Path, *, own: int | None = None) -> None:
+    """Give a new, open file the group and the access of its folder; with permission bits of its `own`, those and what
+    the folder grants its group.
+    """
+    parent = os.stat(folder)
+    _give(handle, -1, parent.st_gid)
+    access = folder_access(parent, os.fstat(handle).st_gid)
+    _set_mode(handle, access & 0o666 if own is None else own | access & _GROUP)
 
 
 def sync_folder(path: Path) -> None:
@@ -216,20 +225,15 @@ def _create(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def _take_access(handle: int, folder: Path, former: os.stat_result | None = None) -> None:
-    """Give a new, open file the owner, group and mode of the one it replaces, else the group and access of its folder.
-
-    Where the owner cannot stay, the former one keeps what the folder grants.
+def _take_place(handle: int, folder: Path, former: os.stat_result) -> None:
+    """Give a new, open file the owner, group and mode of the one that it replaces. Where the owner cannot stay, the
+    former one keeps what the folder grants its group.
     """
-    parent = os.stat(folder)
-    owner, group = (-1, parent.st_gid) if former is None else (former.st_uid, former.st_gid)
-    _give(handle, owner, group)
-    now = os.fstat(handle)
-    shared = folder_access(parent, now.st_gid) & 0o666
-    if former is None:
-        _set_mode(handle, shared)
-    else:
-        _set_mode(handle, modes.S_IMODE(former.st_mode) | (0 if now.st_uid == former.st_uid else shared))
+    _give(handle, former.st_uid, former.st_gid)
+    now, mode = os.fstat(handle), modes.S_IMODE(former.st_mode)
+    if now.st_uid != former.st_uid:
+        mode |= folder_access(os.stat(folder), now.st_gid) & _GROUP
+    _set_mode(handle, mode)
 
 
 def _set_mode(handle: int, mode: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waypoint_resume.atomic import make_folder
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.names import short_id
+from waypoint_resume.names import short_id, to_text
 
 HIDDEN = ".waypoint"
 MANIFEST = "resume_manifest.json"
@@ -38,18 +38,23 @@ def writable_home(run: Path, homes: Sequence[Path]) -> Path:
     """The home that takes claims and leases: the run's folder if it can be written."""
     writable = [home for home in homes if takes_decisions(home)]
     if not writable:
-        hidden = run / HIDDEN
-        blocked = hidden if can_write(run) else run
-        raise ResumeError(
-            f"{blocked} cannot be written. Let its group write there (chmod -R g+rwX {blocked}), or set "
-            "WAYPOINT_DECISIONS_DIR to the folder that the dashboard uses for read-only runs."
-        )
+        raise ResumeError(not_writable(run))
     return writable[0]
 
 
 def takes_decisions(home: Path) -> bool:
     """Whether decisions can be written there: into the folder, and into its `.waypoint` where that exists."""
     return all(can_write(place) for place in (home, home / HIDDEN) if place.exists())
+
+
+def not_writable(home: Path) -> str:
+    """What a person is told where `takes_decisions` says no."""
+    blocked = to_text(str(home / HIDDEN if can_write(home) else home))
+    return (
+        f"{blocked} cannot be written. Let its group write there (chmod -R g+rwX {blocked}), or set "
+        "WAYPOINT_DECISIONS_DIR (decisions_dir in waypoint.toml) to a folder that takes the decisions about read-only "
+        "runs, the same for the dashboard and the job."
+    )
 
 
 def can_write(folder: Path) -> bool:

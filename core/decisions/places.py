@@ -12,7 +12,7 @@ from core.decisions.values import place
 from core.errors import PlaceError, ReadOnlyError
 from waypoint_resume.files import NotPlainError, open_plain, read_plain
 from waypoint_resume.names import to_text
-from waypoint_resume.places import takes_decisions
+from waypoint_resume.places import not_writable, takes_decisions
 
 _BLOCK = 1 << 20
 
@@ -64,10 +64,7 @@ def writable_home(folder: Path, decisions: Path | None) -> Path:
     if takes_decisions(folder):
         return folder
     if decisions is None:
-        raise ReadOnlyError(
-            f"{to_text(str(folder))} cannot be written. Set WAYPOINT_DECISIONS_DIR (decisions_dir in waypoint.toml) "
-            "to a folder that takes the decisions about read-only runs."
-        )
+        raise ReadOnlyError(not_writable(folder))
     return decisions
 
 

@@ -26,7 +26,7 @@ from core.decisions.places import inside
 from core.errors import BusyError, PlaceError
 from core.resume.errors import NameTakenError, RunNameError
 from core.scan.walk import SKIPPED
-from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder, take_group
+from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder, take_access
 from waypoint_resume.names import from_text, to_text
 
 MAX_NAME = 200  # bytes: a file system's 255 less what the temp folder's name adds
@@ -104,8 +104,9 @@ def copy_files(
     links: Callable[[str], bool],
     watch: Callable[[int], None] = lambda _done: None,
 ) -> Copied:
-    """Bring files to the same relative paths below another folder, synced, with their times and permissions. Their
-    names are durable when `new_run` ends.
+    """Bring files to the same relative paths below another folder, synced, with their times, and with their permissions
+    besides what the folder grants its group: the new run's job may be another user's. Their names are durable when
+    `new_run` ends.
 
     `source` has no links on its way; `names` are relative to it. Those that `links` allows become hard links where that
     is possible. `watch` is told the bytes that are done, linked ones among them. Raises FileExistsError, OSError,
@@ -155,8 +156,7 @@ def _copy(source: Path, target: Path) -> Iterator[int]:
                 while view:  # a nearly full disk may take a part
                     view = view[new.write(view) :]
                 yield len(block)
-            take_group(new.fileno(), target.parent)
-            os.fchmod(new.fileno(), modes.S_IMODE(found.st_mode))
+            take_access(new.fileno(), target.parent, own=modes.S_IMODE(found.st_mode))
             os.utime(new.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
             os.fsync(new.fileno())
 
