@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from waypoint_resume.backup import leave_restoring
 from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
 from waypoint_resume.watch_parts import PARTS, WatchPart
@@ -110,6 +111,12 @@ class TrainingWatch(IdleCallback):
         return data_record(self.fit, begun_at, self._batches_of_an_epoch)
 
     # Hooks of Keras.
+
+    def set_model(self, model: Any) -> None:  # noqa: ANN401
+        """Keras tells the model before any on_train_begin: no other callback is to restore from now on."""
+        super().set_model(model)
+        for item in list_around(self) or ():
+            leave_restoring(item)
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ANN401
         """Move behind all other callbacks; once there, restore and say where the loop begins."""

@@ -1,0 +1,21 @@
+"""Keras 3's BackupAndRestore beside a watched training: it goes on saving, and no longer restores by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def leave_restoring(callback: Any) -> None:  # noqa: ANN401 - of either Keras
+    """Let a BackupAndRestore of Keras 3 restore nothing at the begin of fit(): its data are among the checkpoints that
+    a start chooses from.
+
+    Its own restoring would load them over a pick, and a file that a kill cut would end every later fit(). Keras 2's
+    keeps its former save until the new one is whole, and sets itself up while it restores: it stays as it is.
+    """
+    names = {kind.__name__ for kind in type(callback).__mro__ if kind.__module__.startswith("keras.src.callbacks.")}
+    if "BackupAndRestore" in names and hasattr(callback, "_weights_path"):  # Keras 2.15 has no such file
+        callback.on_train_begin = _nothing
+
+
+def _nothing(logs: Any = None) -> None:  # noqa: ANN401
+    """In the place of a hook."""
