@@ -1,5 +1,6 @@
 # make run      the dashboard                    make test     every test (ARGS= goes to pytest)
 # make lint     ruff and mypy                    make bench    the benchmarks
+# make client   the wheel of the job's side      make compat   that side on each Python and framework (downloads much)
 # make samples  train the sample runs again      make protos   generate the protocol buffer code again
 # make fuzz     fuzz the readers, FUZZ_SECONDS=60 for each of the TARGETS=
 # make soak     tests that kill and watch real trainings, with ten times as many rounds (ARGS= as above)
@@ -11,6 +12,7 @@ HOST = 127.0.0.1
 PORT = 8501
 PYTHON = python3
 ARGS =
+ONLY =
 FUZZ_SECONDS = 60
 TARGETS =
 
@@ -21,7 +23,7 @@ CHECKED = $(wildcard client/waypoint_resume core pages app.py tests fuzz)
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test soak lint bench samples protos fuzz
+.PHONY: run test soak compat lint bench client samples protos fuzz
 
 # The Python is checked before anything is made of it. A .venv without pip is what a failed or killed attempt left.
 define ENSURE_VENV
@@ -68,6 +70,10 @@ test: $(VENV)/requirements-dev.stamp
 soak: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m pytest -ra -m soak --soak $(ARGS)
 
+# Each environment is kept in .cache/compat; ONLY=3.9 makes and tries those of one Python.
+compat: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m tests.compat $(ONLY)
+
 lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -79,6 +85,9 @@ bench: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m benchmarks.verify
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.storage_page
+
+client: $(VENV)/requirements.stamp
+	$(BIN)/python -m core.resume.client_wheel client/dist
 
 samples: $(VENV)/requirements-dev.stamp
 	$(BIN)/python sample_runs/train.py $(ARGS)

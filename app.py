@@ -1,4 +1,4 @@
-"""The ASGI application: `streamlit run app.py`. One indexer, the security headers, and /readyz.
+"""The ASGI application: `streamlit run app.py`. One indexer, the security headers, /readyz, and the client's wheel.
 
 The script that draws the pages is pages/router.py: an entry script beside a folder `pages/` would let a cold deep link
 run a page by itself, past the frame.
@@ -12,11 +12,12 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import CoreError
+from core.resume.client_wheel import client_wheel, wheel_name
 from pages._shared import service
 from pages._shared.guard import OwnSite
 
@@ -60,6 +61,13 @@ async def ready(_request: Request) -> JSONResponse:
     return JSONResponse(document, status_code=200 if is_ready else 503, headers={"Cache-Control": "no-store"})
 
 
+async def wheel(request: Request) -> Response:
+    """The job's side, as pip and a browser want it; 404 for any other name, with the one that is here."""
+    if request.path_params["name"] != wheel_name():
+        return PlainTextResponse(f"Not found. This dashboard has {wheel_name()}.\n", status_code=404)
+    return Response(client_wheel(), media_type="application/octet-stream", headers={"Cache-Control": "no-cache"})
+
+
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Run the indexer's thread while the server runs; nothing is scanned before the first request can be answered."""
@@ -79,5 +87,5 @@ app = st.App(
     "pages/router.py",
     lifespan=lifespan,
     middleware=[Middleware(SecurityHeaders), Middleware(OwnSite)],
-    routes=[Route("/readyz", ready)],
+    routes=[Route("/readyz", ready), Route("/client/{name}", wheel)],
 )

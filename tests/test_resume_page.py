@@ -18,6 +18,7 @@ from core import housekeeping
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
 from pages._shared import service, ways_on
+from pages._shared.install import pip_line
 from pages._shared.manifest_cards import pulse
 from tests.pages_server import ROOT
 from tests.test_pages import columns, open_on, plain, show, texts
@@ -27,6 +28,7 @@ from waypoint_resume.decision import decide
 from waypoint_resume.heartbeat import Heartbeat, heartbeat
 from waypoint_resume.names import short_id
 from waypoint_resume.rewind import set_aside
+from waypoint_resume.version import __version__
 
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 SECOND = 1_000_000_000
@@ -98,9 +100,10 @@ def test_a_pending_manifest_comes_with_its_code_and_what_its_claim_sets_aside(
     assert [item.value for item in app.subheader] == ["Pending"]
     assert "When a job claims it, these are set aside: ckpt-4, ckpt-5." in said(app)
     assert "Overrides: learning_rate = 0.5" in said(app)
-    assert len(app.code) == 0
+    (line,) = app.code
+    assert line.value.startswith("pip install ")
     opened(app, manifest)
-    code, place = (item.value for item in app.code)
+    _, code, place = (item.value for item in app.code)
     assert f"RUN = '{runs / 'five'}'" in code
     assert "start = resume(RUN, manager=manager, steps_per_epoch=STEPS)" in code
     assert place == str(runs / "five" / "resume_manifest.json")
@@ -157,6 +160,19 @@ def test_a_job_that_lives_in_the_run_of_a_pending_manifest_is_told(runs: Path, m
     assert "It takes the manifest only when it is started again." in said(app)
 
 
+def test_a_job_that_runs_an_older_client_is_told_and_one_of_today_is_not(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest = hand_over(runs, 5)
+    for client, expected in {"0.1.9": "**0.1.9**", None: "**not told**", __version__: None, "99.0": None}.items():
+        claim(runs / "five", manifest, client=client)
+        show(app, "resume.py")
+        is_told = f"\nolder than {__version__}, which is here: install it again\n" in said(app)
+        assert is_told is (expected is not None), client
+        assert not expected or f"\n{expected}\n" in said(app)
+
+
 def test_finished_and_superseded_manifests_are_tables_with_their_jobs(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,11 +222,11 @@ def test_a_fork_is_pending_in_its_own_run(runs: Path, monkeypatch: pytest.Monkey
     opened(app, manifest)
     assert "**fork**\n" in said(app)
     assert "\nfrom five\n" in said(app)
-    assert app.code[0].value.startswith(
+    assert app.code[1].value.startswith(
         "# A fork: whatever the job saves and logs must go into the new run's folder,\n"
     )
-    compile(app.code[0].value, "snippet", "exec")
-    assert f"RUN = '{runs / 'branch'}'" in app.code[0].value
+    compile(app.code[1].value, "snippet", "exec")
+    assert f"RUN = '{runs / 'branch'}'" in app.code[1].value
     assert "branch" in [link.proto.label for link in app.get("page_link")]
 
 
@@ -233,6 +249,25 @@ def test_what_another_process_does_is_seen_when_the_cards_are_looked_at_again(
     job.communicate("")
     app.run()
     assert "No heartbeat: the job has ended" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "expected"),
+    [
+        ("127.0.0.1:8501", "http://127.0.0.1:8501/resume", "http://127.0.0.1:8501"),
+        ("[::1]:80", None, "http://[::1]:80"),
+        ("localhost", "https://localhost/", "https://localhost"),
+        ("evil.example", "http://evil.example/", None),
+        ("127.0.0.1;reboot", "http://127.0.0.1", None),
+        ("`id`@127.0.0.1", None, None),
+        (None, "http://127.0.0.1", None),
+    ],
+)
+def test_the_line_that_installs_the_client_names_this_server_alone(
+    host: str | None, url: str | None, expected: str | None
+) -> None:
+    wanted = expected and f"pip install {expected}/client/waypoint_resume-{__version__}-py3-none-any.whl"
+    assert pip_line(host, url) == wanted
 
 
 CLAIM = Claim(job="slurm-7")

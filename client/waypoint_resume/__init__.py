@@ -9,6 +9,14 @@ Importing it imports no framework; TensorFlow, Keras, h5py and Orbax are importe
 Nothing is loaded unless everything fits. Errors: ResumeError, and of its kind RunIsBusy and MismatchError.
 """
 
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036 - an older one reads this file too, from a wheel or a folder on PYTHONPATH
+    raise ImportError(
+        "waypoint_resume needs Python 3.9 or newer, and this is Python " + sys.version.split()[0] + ": start the job "
+        "with a newer one."
+    )
+
 from waypoint_resume.errors import MismatchError, ResumeError, RunIsBusy
 from waypoint_resume.resuming import resume
 from waypoint_resume.start import Start

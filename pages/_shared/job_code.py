@@ -8,7 +8,7 @@ from core.errors import NotFoundError
 from core.model import Format
 from core.resume.manifest import Manifest
 from core.resume.snippet import framework, snippet
-from pages._shared import reads, service
+from pages._shared import install, reads, service
 from pages._shared.text import shown
 from waypoint_resume.names import from_text
 
@@ -22,14 +22,11 @@ def show(root: str, run: str, manifest: Manifest) -> None:
 
 def how_to_start() -> None:
     """How the job gets the package that the code imports, and what to do with the code."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            "`pip install ./client` in Waypoint's checkout installs what it imports. "
-            "Paste the code into the job's script, and start the job as always. "
-            "`WAYPOINT_JOB=name` in its environment names it, so that it goes on when it is started again (under SLURM "
-            "the job's id does so).",
-            width="stretch",
-        )
+    install.show()
+    st.caption(
+        "Paste the code into the job's script, and start the job as always. `WAYPOINT_JOB=name` in its environment "
+        "names it, so that it goes on when it is started again (under SLURM the job's id does so)."
+    )
 
 
 def where(path: str) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.errors import CoreError
+from core.resume.client_wheel import is_older
 from core.resume.history import ManifestEntry, ManifestState
 from core.resume.manifest import Manifest, Mode
 from core.resume.rewind import read_plan
@@ -17,6 +18,7 @@ from pages._shared.text import lines, md, md_lines, shown
 from waypoint_resume.claim_record import Claim
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import from_text, to_text
+from waypoint_resume.version import __version__
 
 _LISTED = 5
 _BECAME = {Stage.UNDONE: "brought back", Stage.PURGED: "purged"}
@@ -67,6 +69,10 @@ def _facts(entry: ManifestEntry, now: datetime) -> None:
             frame.fact("Claimed", fmt.ago(claim.claimed_at, now), fmt.exact(claim.claimed_at))
             process = "" if claim.pid is None else f", process {claim.pid}"
             frame.fact("Job", claim.job or "not named", f"on {claim.host or 'an unknown host'}{process}")
+            if entry.state is ManifestState.CLAIMED and is_older(claim.client):
+                frame.fact(
+                    "Client", claim.client or "not told", f"older than {__version__}, which is here: install it again"
+                )
             if claim.checkpoint and claim.checkpoint != manifest.checkpoint.path:
                 frame.fact("Goes on from", claim.checkpoint, "newer, after a restart")
 
