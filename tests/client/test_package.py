@@ -56,7 +56,7 @@ def metadata(archive: bytes) -> dict[str, str | None]:
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
         message = email.parser.Parser().parsestr(file.read(name).decode())
-    return {field: message[field] for field in FIELDS} | {"body": message.get_payload()}  # type: ignore[dict-item]
+    return {field: message[field] for field in FIELDS} | {"body": message.get_payload()}
 
 
 def test_the_same_sources_give_the_same_bytes(wheel: Path) -> None:
