@@ -68,7 +68,7 @@ class Trainings:
     def kill(self) -> int:
         """SIGKILL. The number of saves that were done for sure; one more may have been."""
         os.kill(self.job, signal.SIGKILL)
-        assert self._end() == str(-signal.SIGKILL)
+        assert self.end() == str(-signal.SIGKILL)
         return self.saves
 
     def stop(self) -> None:
@@ -79,10 +79,11 @@ class Trainings:
     def run(self, job: str, folder: Path, **arguments: object) -> int:
         """A job to its end; its number of saves."""
         self.start(job, folder, **arguments)
-        assert self._end() == "0"
+        assert self.end() == "0"
         return self.saves
 
-    def _end(self) -> str:
+    def end(self) -> str:
+        """Until the job ends; its status, negative for a signal."""
         while (line := self._next())[0] != "ended":
             pass
         self.job = 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import socket
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +14,20 @@ from waypoint_resume.atomic import sync_folder
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_record, unlink_quietly, write_record
-from waypoint_resume.lease import Lease
+from waypoint_resume.jobs import whose
+from waypoint_resume.lease import RELEASE_WAIT, Lease
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.places import HIDDEN, hidden_folder
-from waypoint_resume.version import __version__
+from waypoint_resume.requests import RequestBox
 
 CLAIMS = "claims"
+# What a job notes when it ends before its time: why (preempted or paused), when, and what it saved then.
+ENDING_FIELDS = ("ended", "ended_at", "ended_step", "ended_checkpoint")
 
 
 def claimant(own: str, job: str) -> dict[str, Any]:
     """What a claim says of the start that holds it; `own` is new for each start."""
-    return {"uuid": own, "job": job, "host": socket.gethostname(), "pid": os.getpid(), "client": __version__}
+    return {"uuid": own, **whose(), "job": job}
 
 
 def claim(home: Path, manifest_id: str, job: str, checkpoint: str) -> dict[str, Any] | None:
@@ -62,6 +65,8 @@ class Decision:
     claim: dict[str, Any] | None = None
     is_restart: bool = False
     lease: Lease | None = None  # of the chief
+    requests: RequestBox | None = None  # of the chief: what people ask of this job
+    has_workers: bool = False  # whether others train with this one, step by step
     was_told: bool = False  # whether the other workers know what was chosen
     named: Path | None = None  # the folder as the job named it, links and all
 
@@ -80,6 +85,21 @@ class Decision:
             if (read_record(path) or {}).get("uuid") == self.claim["uuid"]:
                 self.claim = {name: value for name, value in {**self.claim, **values}.items() if value is not None}
                 write_record(path, self.claim)
+
+    def end(self, ended: str, *, step: int | None = None, checkpoint: str | None = None) -> None:
+        """Give the lease back and note in the claim that the job was `preempted` or `paused`, both at once for others.
+
+        `checkpoint` (relative to the run) is what it saved last, whole on the disk; None where it saved nothing.
+        """
+        with contextlib.suppress(OSError, ResumeError), decisions_lock(self.home, RELEASE_WAIT):
+            if self.lease is not None:
+                self.lease.release()
+            now = moment_text(disk_now(self.home / HIDDEN))
+            self.note(ended=ended, ended_at=now, ended_step=step, ended_checkpoint=checkpoint)
+
+    def go_on(self) -> None:
+        """Take back what `end` noted: the job goes on after all."""
+        self.note(**dict.fromkeys(ENDING_FIELDS))
 
     def claim_path(self) -> Path:
         """Return where the claim lies."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from waypoint_resume.atomic import make_folder
 from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
-from waypoint_resume.claim import CLAIMS, Decision, claim, claimant
+from waypoint_resume.claim import CLAIMS, ENDING_FIELDS, Decision, claim, claimant
 from waypoint_resume.claim_record import is_withdrawn, read_claim
 from waypoint_resume.clock import disk_now, moment_text, seconds_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
@@ -23,7 +23,9 @@ from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import check_files, parse_manifest, read_manifest_bytes
 from waypoint_resume.names import from_text, numbers_in
 from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, writable_home
+from waypoint_resume.requests import RequestBox
 from waypoint_resume.version import __version__
+from waypoint_resume.waiting import wait_for_run, wait_seconds
 
 
 def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -52,26 +54,39 @@ def decide(
     *,
     take_over: bool = False,
     fresh: bool = False,
+    wait: float | None = None,
     require: Callable[[Mapping[str, Any]], None] = lambda _manifest: None,
 ) -> Decision:
     """Take the run's lease and claim its manifest. Imports no TensorFlow, loads nothing.
 
     `fresh`: the job begins anew, so that a manifest that hands it a checkpoint is refused instead of claimed.
-    RunIsBusy; ResumeError for a manifest that cannot be followed, which is then not claimed: nor is one about which
-    `require` raises it.
+    While another job holds the run it waits up to `wait` seconds (WAYPOINT_WAIT if None), and says so; then RunIsBusy.
+    ResumeError for a manifest that cannot be followed, which is then not claimed: nor is one about which `require`
+    raises it.
     """
     decision = undecided(run_dir)
-    with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
-        lease = Lease(decision.home, decision.job)
+    with os_errors_as_resume_errors(decision.run):
+        wait_for_run(
+            lambda: _decide_now(decision, require, take_over=take_over, fresh=fresh), decision.run, wait_seconds(wait)
+        )
+    return decision
+
+
+def _decide_now(
+    decision: Decision, require: Callable[[Mapping[str, Any]], None], *, take_over: bool, fresh: bool
+) -> None:
+    with decisions_lock(decision.home):
+        lease = Lease(decision.home)
         lease.take(take_over=take_over)
-        decision.lease = lease
+        decision.lease, decision.requests = lease, RequestBox(decision.home)
         try:
             _name_run(decision)
+            decision.requests.refuse_older()
             _follow(decision, require, fresh=fresh)
         except BaseException:
             lease.release()
+            decision.lease = None
             raise
-    return decision
 
 
 def _name_run(decision: Decision) -> None:
@@ -118,7 +133,8 @@ def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None], *,
         # The lease is ours, so the job that claimed it is dead or was taken over: its claim is ours as well.
         own = claimant(uuid.uuid4().hex, decision.job)
         first = held.get("claimed_at") if seconds_of(held.get("claimed_at")) is not None else manifest["created_at"]
-        decision.claim = {**held, "manifest": manifest["id"], **own, "claimed_at": first}
+        kept = {name: value for name, value in held.items() if name not in (*ENDING_FIELDS, "restart")}
+        decision.claim = {**kept, "manifest": manifest["id"], **own, "claimed_at": first}
         decision.is_restart = True
         write_record(decision.home / HIDDEN / CLAIMS / f"{manifest['id']}.claim", decision.claim)
     decision.manifest = manifest

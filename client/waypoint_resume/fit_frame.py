@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 _DEPTH = 60  # calls that are looked at above a hook; fit() is 2 to 5 above, further where people wrap callbacks
@@ -52,13 +54,17 @@ class _FirstCounters:
         return self.epoch, self.batch
 
 
-def _locals_above() -> Iterator[dict[str, Any]]:
+def _frames_above() -> Iterator[FrameType]:
     frame = sys._getframe(2)  # noqa: SLF001 - the calls above are what is looked for
     for _ in range(_DEPTH):
         if frame.f_back is None:
             return
         frame = frame.f_back
-        yield frame.f_locals
+        yield frame
+
+
+def _locals_above() -> Iterator[dict[str, Any]]:
+    return (frame.f_locals for frame in _frames_above())
 
 
 def list_around(callback: object) -> list[Any] | None:
@@ -90,6 +96,26 @@ def running_fit(model: object) -> RunningFit | None:
                 shuffle=names.get("shuffle"),
             )
     return None
+
+
+def is_running_here(model: object, fit: RunningFit | None) -> Callable[[], bool]:
+    """Return what tells, in any thread, whether the `fit()` that is running here still runs; always true without one.
+
+    An exception, or a notebook's interrupted cell, ends it without a hook.
+    """
+    thread = threading.get_ident()
+    codes = {frame.f_code for frame in _frames_above() if frame.f_locals.get("self") is model}
+
+    def is_running() -> bool:
+        frame = sys._current_frames().get(thread)  # noqa: SLF001 - of this thread, seen from another one
+        while frame is not None:
+            names = frame.f_locals if frame.f_code in codes else {}
+            if fit is not None and any(names.get(name) is fit.data for name in ("epoch_iterator", "data_handler")):
+                return True
+            frame = frame.f_back
+        return fit is None
+
+    return is_running
 
 
 def begin_at(model: Any, fit: RunningFit, epoch: int, batch: int) -> Callable[[], None]:  # noqa: ANN401

@@ -7,10 +7,15 @@ import json
 import os
 import socket
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.schedulers import KUBERNETES, restart_count, scheduler_name
+from waypoint_resume.version import __version__
 
 _SELF = uuid.uuid4().hex[:8]  # tells this process from an earlier one of the same number
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "0.0.0.0", ""})  # noqa: S104 - addresses that are read
 
 
 def cluster_task() -> tuple[str | None, str, int, int]:
@@ -24,8 +29,16 @@ def cluster_task() -> tuple[str | None, str, int, int]:
         raise ResumeError(f"TF_CONFIG cannot be read: {error}") from None
     if not cluster:
         return None, "worker", 0, 1
-    name = hashlib.blake2b(json.dumps(cluster, sort_keys=True).encode(), digest_size=6).hexdigest()
-    return f"cluster-{name}", kind, index, workers
+    return f"cluster-{_cluster_digest(cluster)}", kind, index, workers
+
+
+def _cluster_digest(cluster: Mapping[str, Any]) -> str:
+    """A name for the cluster. Addresses of this machine alone say nothing of which machine, so it is added."""
+    text = json.dumps(cluster, sort_keys=True)
+    hosts = {str(address).rpartition(":")[0] for addresses in cluster.values() for address in addresses}
+    if hosts <= _LOOPBACK:
+        text += socket.gethostname()
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def is_chief_task() -> bool:
@@ -39,7 +52,12 @@ def is_chief_task() -> bool:
 
 def job_id() -> str:
     """What stays the same when the scheduler starts this job again; else a name for this process alone."""
-    for name in ("WAYPOINT_JOB", "SLURM_JOB_ID"):
-        if os.environ.get(name):
-            return f"{name.partition('_')[0].lower()}-{os.environ[name]}"
-    return cluster_task()[0] or f"process-{socket.gethostname()}-{os.getpid()}-{_SELF}"
+    name = scheduler_name(os.environ) or cluster_task()[0] or scheduler_name(os.environ, (KUBERNETES,))
+    return name or f"process-{socket.gethostname()}-{os.getpid()}-{_SELF}"
+
+
+def whose() -> dict[str, Any]:
+    """Who writes a record: the job, its host and process, and how often the scheduler started it again."""
+    value = {"job": job_id(), "host": socket.gethostname(), "pid": os.getpid(), "client": __version__}
+    count = restart_count(os.environ)
+    return {**value, "restart": count} if count else value

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ LOCK_WAIT = 60.0  # seconds that a start waits for somebody else's decision abou
 LOCK = "decisions.lock"
 ACTIONS = "log.jsonl"
 _PAUSE = 0.01
+_HELD = threading.local()  # the homes that each thread holds
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -53,15 +55,24 @@ def holding_lock(home: Path, *, wait: float) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def decisions_lock(home: Path) -> Iterator[None]:
-    """Hold the decisions of the run for a job; where the disk knows no locks, the claim's link decides."""
+def decisions_lock(home: Path, wait: float = LOCK_WAIT) -> Iterator[None]:
+    """Hold the decisions of the run for a job; where the disk knows no locks, the claim's link decides.
+
+    A thread that holds them already goes on: a signal's handler may have interrupted it there.
+    """
+    homes: set[Path] = _HELD.__dict__.setdefault("homes", set())
+    if home in homes:
+        yield
+        return
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(holding_lock(home, wait=LOCK_WAIT))
+            held.enter_context(holding_lock(home, wait=wait))
         except NoLocksError:
             pass
         except LockHeldError as error:
-            raise ResumeError(f"{error} It has been so for {LOCK_WAIT:.0f} s ({home}): try again later.") from None
+            raise ResumeError(f"{error} It has been so for {wait:.0f} s ({home}): try again later.") from None
+        homes.add(home)
+        held.callback(homes.discard, home)
         yield
 
 

@@ -17,7 +17,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
 from waypoint_resume.errors import MismatchError, ResumeError
-from waypoint_resume.jobs import is_chief_task
+from waypoint_resume.jobs import cluster_task, is_chief_task
 from waypoint_resume.journal import REWOUND
 from waypoint_resume.live import Live
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan, load_checked
@@ -27,6 +27,7 @@ from waypoint_resume.overrides import check_overrides
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.rewind import follow_rewind, set_aside
 from waypoint_resume.start import NOT_KEPT, Start
+from waypoint_resume.stopping import forget, heed_sigterm
 from waypoint_resume.workers import ask_chief, publish_choice
 
 
@@ -41,14 +42,15 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     take_over: bool = False,
     chief: bool | None = None,
     fresh: bool = False,
+    wait: float | None = None,
 ) -> Start:
     """Restore what the run's manifest names, else its newest checkpoint that fits; else say that the start is fresh.
 
     Pass a built (for fit: compiled) Keras model, or the tf.train.Checkpoint or CheckpointManager that saves, or both.
     Of several workers the chief (by TF_CONFIG, or as `chief` says) decides, and the others restore what it chose.
     A fresh start beside checkpoints that it would not use is refused, unless `fresh` asks for it: then they are set
-    aside, undoable. RunIsBusy while another job lives; MismatchError with every difference; ResumeError. Then nothing
-    was changed.
+    aside, undoable. While another job lives it waits `wait` seconds (those of WAYPOINT_WAIT if not given, else none).
+    RunIsBusy after that; MismatchError with every difference; ResumeError. Then nothing was changed.
     """
     if LOG.level == logging.NOTSET:
         LOG.setLevel(logging.INFO)
@@ -62,8 +64,12 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
         def require(manifest: Mapping[str, Any]) -> None:
             require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)
 
-        decision = decide(run_dir, take_over=take_over, fresh=fresh, require=require) if is_chief else decision
-        start = _start(decision, live, optimizer, steps_per_epoch, fresh=fresh)
+        if is_chief:
+            decision = decide(run_dir, take_over=take_over, fresh=fresh, wait=wait, require=require)
+        decision.has_workers = cluster_task()[3] > 1 or chief is not None
+        heed_sigterm(decision)
+        said = {} if is_chief else ask_chief(decision, wait)
+        start = _start(decision, live, optimizer, steps_per_epoch, said, fresh=fresh)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
             decision.note(error=str(error) or type(error).__name__, error_at=moment_text(time.time()))
@@ -71,6 +77,7 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
             publish_choice(decision, {"error": str(error)})
         if decision.lease is not None:
             decision.lease.release()
+        forget(decision)
         raise
     for warning in start.warnings:
         LOG.warning("%s", warning)
@@ -82,11 +89,11 @@ def _start(
     live: Live,
     optimizer: Any,  # noqa: ANN401
     steps_per_epoch: int | None,
+    said: Mapping[str, Any],
     *,
     fresh: bool,
 ) -> Start:
     is_chief = decision.lease is not None
-    said = {} if is_chief else ask_chief(decision)
     decision.manifest = decision.manifest if is_chief else said["manifest"]
     start, manifest = Start(decision, live, steps_per_epoch), decision.manifest
     if manifest is not None:

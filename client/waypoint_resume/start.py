@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from waypoint_resume.claim import Decision
@@ -14,6 +15,8 @@ from waypoint_resume.live import Live
 from waypoint_resume.objects import sync_variables
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.position import Position, position_of
+from waypoint_resume.stop_points import LoopStop
+from waypoint_resume.stopping import forget, heed_sigterm
 
 NOT_KEPT = (
     "No checkpoint holds the state of random generators (so Dropout and shuffling go another way), how far the data "
@@ -30,6 +33,7 @@ class Start:
         self._exact: Position | None = None  # where what was kept beside the checkpoint tells it
         self._marks: list[tuple[Any, int]] = []  # what was loaded: variables and checksums of their values
         self._guard: Any = None
+        self._loop_stop: LoopStop | None = None
         self.source: str | None = None
         self.step: int | None = 0
         self.overrides: dict[str, Any] = {}
@@ -80,6 +84,36 @@ class Start:
         self._decision.note(finished_at=moment_text(disk_now(self._decision.home / HIDDEN)))
         if self._decision.lease is not None:
             self._decision.lease.release()
+        if self._loop_stop is not None:
+            self._loop_stop.close()
+        forget(self._decision)
+
+    def hold(self, is_training: Callable[[], bool] = lambda: True) -> None:
+        """Hold the run while a training of this start runs: take the lease again if it was given back.
+
+        RunIsBusy if another job has it meanwhile.
+        """
+        if self._decision.lease is not None:
+            was_held = self._decision.lease.is_held
+            self._decision.lease.take_again()
+            self._decision.lease.hold_while(is_training)
+            if not was_held:
+                heed_sigterm(self._decision)
+
+    def end_of_step(self) -> None:
+        """Call it at the end of each step of a loop of your own, after what the loop saved at this step.
+
+        On SIGTERM, or when somebody asked for a pause, it saves through the manager (or the checkpoint, or the model)
+        that resume() was given, gives the run back and ends the process. Else it costs about a microsecond.
+
+        Example:
+            for batch in data:
+                train_step(batch)
+                start.end_of_step()
+        """
+        if self._loop_stop is None:
+            self._loop_stop = LoopStop(self)
+        self._loop_stop.end_of_step()
 
     def check(self) -> None:
         """ResumeError if something was restored over what was loaded: call it before the first step of a loop.

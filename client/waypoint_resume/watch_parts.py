@@ -36,6 +36,11 @@ class WatchPart:
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
         """An epoch (counted from 0) is done, with its validation and whatever it saved."""
 
+    def saved(self, watch: TrainingWatch, checkpoint: str) -> None:
+        """Between the hooks of a batch or an epoch a checkpoint (relative to the run) was saved where the training
+        stands, which is to end now: what is kept beside a checkpoint has to be on the disk when this returns.
+        """
+
     def train_end(self, watch: TrainingWatch) -> None:
         """fit() is over without an error; the claim is finished after this unless `watch.is_interrupted` is set."""
 

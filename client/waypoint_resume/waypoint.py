@@ -24,16 +24,24 @@ class Waypoint(TrainingWatch):
         run_dir: the run's folder, as for `resume()`; it is made where it is missing.
         take_over: start although another job's lease is young: only if that job is surely dead.
         chief: whether this worker decides; by TF_CONFIG if not given.
+        wait: seconds to wait for a run that another job holds; WAYPOINT_WAIT if not given, else none.
 
     Raises (in `fit()`): what `resume()` raises. Then nothing was changed.
     """
 
-    def __init__(self, run_dir: str | os.PathLike[str], *, take_over: bool = False, chief: bool | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: str | os.PathLike[str],
+        *,
+        take_over: bool = False,
+        chief: bool | None = None,
+        wait: float | None = None,
+    ) -> None:
         super().__init__()
-        self.run_dir, self.take_over, self.chief = run_dir, take_over, chief
+        self.run_dir, self.take_over, self.chief, self.wait = run_dir, take_over, chief, wait
 
     def _begin(self) -> Start:
-        return resume(self.run_dir, model=self.model, take_over=self.take_over, chief=self.chief)
+        return resume(self.run_dir, model=self.model, take_over=self.take_over, chief=self.chief, wait=self.wait)
 
     def _begun_at(self, fit: RunningFit, epoch: int) -> int:
         return min(fit.initial_epoch, epoch)

@@ -19,6 +19,7 @@ from waypoint_resume.files import read_record, unlink_quietly, write_record
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.lock import POLL
 from waypoint_resume.places import HIDDEN, hidden_folder
+from waypoint_resume.waiting import wait_seconds
 
 WORKERS = "workers"
 WORKERS_WAIT = 600.0  # seconds that a worker waits for the chief's decision
@@ -55,14 +56,17 @@ def publish_choice(decision: Decision, said: Mapping[str, object]) -> None:
         threading.Thread(target=keep_answering, name="waypoint-chief", daemon=True).start()
 
 
-def ask_chief(decision: Decision) -> dict[str, Any]:
-    """Wait for the chief's decision about this start. ResumeError if none comes, or with the chief's own."""
+def ask_chief(decision: Decision, wait: float | None = None) -> dict[str, Any]:
+    """Wait for the chief's decision about this start, which itself may wait `wait` seconds for the run.
+
+    ResumeError if none comes, or with the chief's own.
+    """
     folder, name = _worker_places(decision)
     kind, index = cluster_task()[1:3]
     own, question = uuid.uuid4().hex, folder / f"{name}-{kind}-{index}-{socket.gethostname()}-{os.getpid()}.ask"
     hidden_folder(decision.home, WORKERS)
     write_record(question, {"id": own, "host": socket.gethostname(), "pid": os.getpid()})
-    until = time.monotonic() + WORKERS_WAIT
+    until = time.monotonic() + WORKERS_WAIT + wait_seconds(wait)
     try:
         while time.monotonic() < until:
             said = read_record(folder / f"{name}.json") or {}
@@ -75,5 +79,5 @@ def ask_chief(decision: Decision) -> dict[str, Any]:
         unlink_quietly(question)
     raise ResumeError(
         f"The chief of job {decision.job} decided nothing about {decision.run} in {WORKERS_WAIT:.0f} s. Every worker "
-        "needs the same WAYPOINT_JOB (or SLURM_JOB_ID, or TF_CONFIG), and the chief must call resume() too."
+        "needs the same job name (WAYPOINT_JOB, its scheduler's, or TF_CONFIG), and the chief must call resume() too."
     )

@@ -1,0 +1,91 @@
+"""Where a training may end before its time: after a batch of `fit()`, after a step of a loop of the job's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from waypoint_resume.fit_frame import is_running_here
+from waypoint_resume.stop import Stop
+from waypoint_resume.watch_parts import PARTS, WatchPart
+
+if TYPE_CHECKING:
+    from waypoint_resume.start import Start
+    from waypoint_resume.watch import TrainingWatch
+
+
+class StopPart(WatchPart):
+    """Ends a `fit()` at the end of a batch, or of its epoch where that was the epoch's last batch."""
+
+    def __init__(self) -> None:
+        self._stop: Stop | None = None
+
+    def after_restore(self, watch: TrainingWatch) -> None:
+        """Hold the run again if an earlier fit() with this start gave it back."""
+        assert watch.start is not None
+        watch.start.hold(is_running_here(watch.model, watch.fit))
+        self._stop = Stop(watch.start)
+
+    def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
+        """Stop here, unless the epoch ends too: its validation and what it saves come first."""
+        is_last = watch.fit is not None and watch.fit.steps == batch + 1
+        if self._stop is not None and self._stop.is_due() and not is_last:
+            self._end(watch, watch.epoch, batch, logs)
+
+    def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
+        """Stop here, unless fit() ends by itself."""
+        is_over = watch.model.stop_training or (watch.fit is not None and epoch + 1 >= watch.fit.epochs)
+        if self._stop is not None and self._stop.is_due() and not is_over:
+            steps = watch.fit.steps if watch.fit is not None else None
+            self._end(watch, epoch, (steps or 1) - 1, logs)
+
+    def train_end(self, watch: TrainingWatch) -> None:
+        """Nothing looks at the flag any more."""
+        del watch
+        if self._stop is not None:
+            self._stop.close()
+
+    def _end(self, watch: TrainingWatch, epoch: int, batch: int, logs: Any) -> None:  # noqa: ANN401
+        stop = self._stop
+        assert stop is not None
+
+        def save() -> str:
+            saved = stop.save(watch.model, watch.callbacks, epoch, batch, logs)
+            for part in watch.parts:
+                part.saved(watch, saved)
+            return saved
+
+        watch.is_interrupted = True
+        stop.end(stop.saved_here(watch.epoch, watch.batch), save)
+        watch.is_interrupted = False
+
+
+class LoopStop:
+    """Ends a loop of the job's own at the end of a step."""
+
+    def __init__(self, start: Start) -> None:
+        start.hold()
+        self._stop, self._live = Stop(start), start._live  # noqa: SLF001 - this is a part of it
+        self._steps, self._latest = start.step or 0, self._newest()
+
+    def end_of_step(self) -> None:
+        """Count, and end here if that is due."""
+        self._steps += 1
+        before, self._latest = self._latest, self._newest()
+        if self._stop.is_due():
+            self._stop.steps_counted = self._steps
+            has_saved = self._latest != before
+            self._stop.end(self._stop.relative(self._latest) if has_saved else None, self._save)
+
+    def close(self) -> None:
+        """The loop is over."""
+        self._stop.close()
+
+    def _save(self) -> str:
+        return self._stop.save(self._live.model)
+
+    def _newest(self) -> str | None:
+        found = getattr(self._live.manager, "latest_checkpoint", None)
+        return None if found is None else str(found)
+
+
+PARTS.append(StopPart)

@@ -1,0 +1,69 @@
+"""A chain of jobs, each under a new id and ended by SIGTERM: none waits, and all train what one job would."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training import Trainings
+
+JOBS = 5
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Trainings]:
+    """A process that trains for these tests; TensorFlow is imported there once."""
+    made = Trainings("chain_job.py")
+    yield made
+    made.close()
+
+
+def told(result: Path) -> list[Any]:
+    return [json.loads(line) for line in result.read_text().splitlines()] if result.exists() else []
+
+
+def wait_for(result: Path, lines: int) -> None:
+    until = time.monotonic() + 60
+    while len(told(result)) < lines:
+        assert time.monotonic() < until, f"{result} has {len(told(result))} lines, not {lines}"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("job", "save"),
+    [
+        ("fit", "e-{epoch}.keras"),
+        ("fit", "b-{epoch}-{batch}.keras"),
+        ("loop", "by itself"),
+        ("loop", "epochs"),
+    ],
+)
+def test_five_jobs_ended_by_sigterm_train_what_one_would(
+    process: Trainings, tmp_path: Path, job: str, save: str
+) -> None:
+    whole, chain = tmp_path / "whole.jsonl", tmp_path / "chain.jsonl"
+    process.run(job, tmp_path / "one", result=str(whole), name="one", seed=1, save=save, pace=0)
+    run, moments = tmp_path / "run", random.Random(save)
+    for number in range(1, JOBS + 1):
+        done = len(told(chain))
+        begun = time.monotonic()
+        process.start(job, run, result=str(chain), name=f"chain-{number}", seed=number, save=save)
+        if number < JOBS:
+            wait_for(chain, done + 1)
+            assert time.monotonic() - begun < 30
+            time.sleep(moments.uniform(0, 0.2))
+            os.kill(process.job, signal.SIGTERM)
+            assert process.end() == str(-signal.SIGTERM)
+            assert not (run / ".waypoint" / "lease.json").exists()
+        else:
+            assert process.end() == "0"
+    # A signal that comes before the first step is at its end trains that step once more, and alike.
+    steps = [tuple(line) for line in told(chain)]
+    assert list(dict.fromkeys(steps)) == [tuple(line) for line in told(whole)]
+    assert len(steps) - len(set(steps)) <= JOBS
