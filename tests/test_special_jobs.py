@@ -29,7 +29,7 @@ class Jobs:
         result.unlink(missing_ok=True)
         asked = {"kind": kind, "result": str(result), **arguments}
         self.process.start("train", run or self.run, **asked)
-        assert self.process._end() == ("-9" if "kill" in arguments else "0")
+        assert self.process.end() == ("-9" if "kill" in arguments else "0")
         found: Told = json.loads(result.read_text()) if result.exists() else {}
         return found
 
