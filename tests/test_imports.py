@@ -107,7 +107,7 @@ def test_the_jobs_side_does_not_know_the_core(path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_what_is_shared_knows_only_what_is_shared(name: str) -> None:
     wanted = {one.split(".")[1] for one in imported(CLIENT / f"{name}.py") if one.startswith("waypoint_resume.")}
-    assert wanted <= SHARED | {"errors", "lease", "log"}
+    assert wanted <= SHARED | {"errors", "jobs", "lease", "log", "requests"}
 
 
 # The client runs inside the training job; tests/test_client_claim.py holds what importing it loads.
