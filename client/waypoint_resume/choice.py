@@ -72,8 +72,12 @@ def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
     saved = [item.saved for item in found]
     is_useless = len(found) > 1 and max(saved) - min(saved) <= USELESS_SPAN
 
-    def order(item: Found) -> tuple[float, list[int]]:
-        return (0.0 if is_useless else item.saved, numbers_in(item.path))
+    listed = getattr(live.manager, "checkpoints", ())  # in the order of its saves, which may count from two counters
+    ranks = {os.path.realpath(path): rank for rank, path in enumerate(listed)}
+
+    def order(item: Found) -> tuple[float, int, list[int]]:
+        rank = ranks.get(os.path.realpath(run / item.path), -1)
+        return (0.0 if is_useless else item.saved, rank, numbers_in(item.path))
 
     return sorted(found, key=order, reverse=True)
 
