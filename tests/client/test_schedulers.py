@@ -82,7 +82,7 @@ def test_a_cluster_of_this_machine_alone_is_told_from_that_of_another(no_schedul
     no_scheduler.setenv("TF_CONFIG", '{"cluster": {"worker": ["localhost:2222", "127.0.0.1:2223"]}}')
     found = []
     for host in ("one", "other"):
-        no_scheduler.setattr(jobs.socket, "gethostname", lambda host=host: host)
+        no_scheduler.setattr("socket.gethostname", lambda host=host: host)
         found.append(jobs.job_id())
     assert found[0] != found[1]
 
