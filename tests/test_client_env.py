@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import save
 from waypoint_resume.decision import decide, governing
+from waypoint_resume.job_environment import NAMES
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 app = typer.Typer()
@@ -21,14 +23,22 @@ app.command()(resume_env_command)
 
 
 def exported(root: Path, run: str) -> dict[str, str]:
-    """The variables that a shell has after `eval` of what the command prints."""
+    """The variables that a shell has after `eval` of what the command prints; the client by itself prints the same."""
     done = CliRunner().invoke(app, ["--root", str(root), run])
     assert done.exit_code == 0, done.output
+    assert client(root / run) == (0, done.stdout_bytes, b"")
     shell = subprocess.run(
         ["sh", "-c", 'eval "$(cat)"; env -0'], input=done.stdout_bytes, capture_output=True, check=True
     )
     lines = [line.partition("=") for line in os.fsdecode(shell.stdout).split("\0")]
     return {name.removeprefix("RESUME_"): value for name, _, value in lines if name.startswith("RESUME_")}
+
+
+def client(run: Path, *options: str) -> tuple[int, bytes, bytes]:
+    """What `python -m waypoint_resume env` answers, far from the checkout: exit code, stdout, stderr."""
+    command = [sys.executable, "-m", "waypoint_resume", "env", str(run), *options]
+    done = subprocess.run(command, capture_output=True, check=False, cwd="/")
+    return done.returncode, done.stdout, done.stderr
 
 
 def hand_over(workspace: Workspace, run: str) -> str:
@@ -97,8 +107,9 @@ def test_a_manifest_that_cannot_be_read_is_no_fresh_start(tmp_path: Path, worksp
     done = CliRunner().invoke(app, ["--root", str(root), "a"])
     assert done.exit_code == 1
     assert "export RESUME_STATE=unreadable\nexport RESUME_MANIFEST=''\n" in done.stdout
-    assert f"{root / 'a'}: resume_manifest.json cannot be read: " in done.stderr
+    assert f"{root / 'a' / 'resume_manifest.json'} is no manifest that this client reads" in done.stderr
     assert "in 'version'" in done.stderr
+    assert client(root / "a") == (1, done.stdout_bytes, done.stderr_bytes)
     hand_over(opened, "a")  # which keeps the one that cannot be read, and says no more of it
     assert opened.manifest_problems(found.root, "a") == ()
     assert exported(root, "a")["STATE"] == "pending"
@@ -111,3 +122,20 @@ def test_as_json_unknown_values_are_null(tmp_path: Path, workspace: Opener) -> N
     done = CliRunner().invoke(app, ["--root", str(root), "--json", "a"])
     said = json.loads(done.stdout)
     assert (said["state"], said["step"], said["epoch"], said["job"]) == ("pending", 200, None, None)
+    assert client(root / "a", "--json") == (0, done.stdout_bytes, b"")
+
+
+def test_a_folder_that_is_not_there_hands_nothing_over_and_is_said(tmp_path: Path) -> None:
+    code, out, err = client(tmp_path / "gone")
+    assert (code, b"export RESUME_STATE=none\n" in out) == (0, True)
+    assert err.endswith(b"gone' is no folder: nothing was handed over there.\n")
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["env", "--help"]], ids=" ".join)
+def test_the_client_explains_itself(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "waypoint_resume", *arguments]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+    wanted = ["usage: python -m waypoint_resume env", *(f"RESUME_{name}" for name in NAMES)]
+    for text in wanted if arguments[0] == "env" else ["usage: python -m waypoint_resume", "env", "--version"]:
+        assert text in said
