@@ -115,7 +115,7 @@ def resume(name: str, run: Path, saves: int) -> None:
 def require_free(names: Sequence[str]) -> None:
     """End this program if one of the runs has a manifest to obey: training it anew would delete what it names."""
     from waypoint_resume import ResumeError
-    from waypoint_resume.decision import governing
+    from waypoint_resume.governing import governing
 
     for name in names:
         try:

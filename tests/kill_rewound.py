@@ -20,7 +20,7 @@ from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import REWOUND, bundle, rewind
 from tests.trees import START_NS, write
 from waypoint_resume.atomic import is_temp
-from waypoint_resume.decision import governing
+from waypoint_resume.governing import governing
 
 NEWER = {f"ckpts/ckpt-{step}": bundle(f"ckpts/ckpt-{step}") for step in (2, 3)}
 STATE = "ckpts/checkpoint"

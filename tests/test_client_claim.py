@@ -23,7 +23,8 @@ from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from waypoint_resume import ResumeError, RunIsBusy
 from waypoint_resume.clock import seconds_of
-from waypoint_resume.decision import decide, governing
+from waypoint_resume.decision import decide
+from waypoint_resume.governing import governing
 from waypoint_resume.manifest import parse_manifest
 from waypoint_resume.names import short_id
 from waypoint_resume.process import own_process

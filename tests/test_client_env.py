@@ -14,7 +14,8 @@ from core.cli.resume_env import resume_env_command
 from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import save
-from waypoint_resume.decision import decide, governing
+from waypoint_resume.decision import decide
+from waypoint_resume.governing import governing
 from waypoint_resume.job_environment import NAMES
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

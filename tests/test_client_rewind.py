@@ -14,7 +14,8 @@ from tests.quarantine_cases import Case, bundle_files, folders, state_text, tree
 from tests.rewind_cases import BACKUP, PICK, SECOND_NS, hand_over, to_be_rewound
 from tests.trees import START_NS, write
 from waypoint_resume import ResumeError, RunIsBusy
-from waypoint_resume.decision import decide, governing
+from waypoint_resume.decision import decide
+from waypoint_resume.governing import governing
 from waypoint_resume.rewind import set_aside
 
 

@@ -25,7 +25,7 @@ from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import lease
 from waypoint_resume.claim_record import Claim
-from waypoint_resume.decision import governing
+from waypoint_resume.governing import governing
 
 TESTS = Path(__file__).parent
 UNKNOWN_ID = "0190163d-8694-739b-aea5-966c26f8ad91"

@@ -38,7 +38,8 @@ from tests.test_cli import answer, run
 from tests.training import why_not
 from tests.trees import START_NS, index_of, save, write
 from waypoint_resume.claim import Decision
-from waypoint_resume.decision import decide, governing
+from waypoint_resume.decision import decide
+from waypoint_resume.governing import governing
 from waypoint_resume.rewind import set_aside
 
 STATE = "ckpts/checkpoint"

@@ -4,49 +4,28 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from waypoint_resume.atomic import make_folder
 from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
 from waypoint_resume.claim import CLAIMS, ENDING_FIELDS, Decision, claim, claimant
-from waypoint_resume.claim_record import is_withdrawn, read_claim
 from waypoint_resume.clock import disk_now, moment_text, seconds_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record, write_record
+from waypoint_resume.governing import governing
 from waypoint_resume.jobs import job_id
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
 from waypoint_resume.layout import decided_below
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
-from waypoint_resume.manifest import check_files, parse_manifest, read_manifest_bytes
+from waypoint_resume.manifest import check_files
 from waypoint_resume.names import from_text, numbers_in
 from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, writable_home
 from waypoint_resume.requests import RequestBox
 from waypoint_resume.version import __version__
 from waypoint_resume.waiting import wait_for_run, wait_seconds
-
-
-def governing(homes: Sequence[Path]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """The manifest that a job of this run follows and its claim, if it has one; (None, None) where there is none.
-
-    That is the newest that stands in place, unless it was withdrawn unclaimed, or its job has finished.
-    """
-    places = [home / MANIFEST for home in homes]
-    found = [parse_manifest(data, str(path)) for path in places if (data := read_manifest_bytes(path)) is not None]
-    if not found:
-        return None, None
-    manifest = max(found, key=lambda item: str(item["id"]))
-
-    def record(name: str) -> dict[str, Any] | None:
-        records = (read_record(home / HIDDEN / name) for home in homes)
-        return next((item for item in records if item is not None), None)
-
-    held, withdrawal = record(f"{CLAIMS}/{manifest['id']}.claim"), record(f"withdrawn/{manifest['id']}.json")
-    claimed = None if held is None else read_claim(held)
-    is_over = is_withdrawn(withdrawal, claimed) or (claimed is not None and claimed.is_finished)
-    return (None, None) if is_over else (manifest, held)
 
 
 def decide(

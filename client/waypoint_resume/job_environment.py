@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
-from waypoint_resume.decision import governing
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.governing import governing
 from waypoint_resume.names import from_text, to_text
 
 NAMES = ("RUN", "STATE", "MANIFEST", "MODE", "CHECKPOINT", "FORMAT", "API", "STEP", "EPOCH", "JOB")

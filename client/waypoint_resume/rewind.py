@@ -11,9 +11,9 @@ from waypoint_resume.checkpoint_files import files_of
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
-from waypoint_resume.decision import governing
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record
+from waypoint_resume.governing import governing
 from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.names import folders_above, from_text, to_text
