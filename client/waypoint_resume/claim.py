@@ -69,6 +69,8 @@ class Decision:
     has_workers: bool = False  # whether others train with this one, step by step
     was_told: bool = False  # whether the other workers know what was chosen
     named: Path | None = None  # the folder as the job named it, links and all
+    base: Path | None = None  # where the manifest was handed over: the run, or a folder below or above it
+    claim_home: Path | None = None  # where its claim lies
 
     @property
     def readable(self) -> Path:
@@ -80,7 +82,7 @@ class Decision:
         """Write values into the claim (None removes one), unless another job took it over meanwhile."""
         if self.claim is None:
             return
-        with decisions_lock(self.home):
+        with decisions_lock(self.claim_home or self.home):
             path = self.claim_path()
             if (read_record(path) or {}).get("uuid") == self.claim["uuid"]:
                 self.claim = {name: value for name, value in {**self.claim, **values}.items() if value is not None}
@@ -104,4 +106,4 @@ class Decision:
     def claim_path(self) -> Path:
         """Return where the claim lies."""
         assert self.claim is not None
-        return self.home / HIDDEN / CLAIMS / f"{self.claim['manifest']}.claim"
+        return (self.claim_home or self.home) / HIDDEN / CLAIMS / f"{self.claim['manifest']}.claim"

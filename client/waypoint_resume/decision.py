@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,15 +15,15 @@ from waypoint_resume.claim import CLAIMS, ENDING_FIELDS, Decision, claim, claima
 from waypoint_resume.clock import disk_now, moment_text, seconds_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record, write_record
-from waypoint_resume.governing import governing
+from waypoint_resume.handed_over import find_handed
 from waypoint_resume.jobs import job_id
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
-from waypoint_resume.layout import decided_below
+from waypoint_resume.layout import decided_below, run_of
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import check_files
 from waypoint_resume.names import from_text, numbers_in
-from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, writable_home
+from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, hidden_folder, writable_home
 from waypoint_resume.requests import RequestBox
 from waypoint_resume.version import __version__
 from waypoint_resume.waiting import wait_for_run, wait_seconds
@@ -79,10 +80,11 @@ def _name_run(decision: Decision) -> None:
 def undecided(run_dir: str | os.PathLike[str]) -> Decision:
     """Return the run, the home of its decisions and the job, with nothing taken yet."""
     named = Path(os.path.abspath(run_dir))
-    run = Path(os.path.realpath(named))
-    with os_errors_as_resume_errors(run):
-        if not run.is_dir():
-            make_folder(run)
+    real = Path(os.path.realpath(named))
+    with os_errors_as_resume_errors(real):
+        if not real.is_dir():
+            make_folder(real)
+    run = run_of(real)
     decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id(), named=named)
     if (decision.home / HIDDEN).is_symlink():
         raise ResumeError(f"{decision.home / HIDDEN} is a link: no decisions are kept behind it. Nothing was loaded.")
@@ -90,21 +92,37 @@ def undecided(run_dir: str | os.PathLike[str]) -> Decision:
 
 
 def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None], *, fresh: bool) -> None:
-    manifest, held = governing(decision_homes(decision.run))
+    handed = find_handed(decision.run)
+    manifest = None if handed is None else handed.manifest
     if fresh and manifest is not None:
         raise ResumeError(
             f"fresh=True, and the manifest {manifest['id']} hands this job a checkpoint, "
             f"{manifest['checkpoint']['path']}: withdraw it, or leave fresh=True out. Nothing was changed."
         )
     _require_whole(decision.run, manifest, fresh=fresh)
-    if manifest is None:
+    if handed is None or manifest is None:
         return
+    decision.base, homes = handed.base, decision_homes(handed.base)
+    decision.claim_home = decision.home if handed.base == decision.run else writable_home(handed.base, homes)
+    with contextlib.ExitStack() as stack:
+        if decision.claim_home != decision.home:
+            stack.enter_context(decisions_lock(decision.claim_home))
+        _take(decision, require, manifest, handed.claim)
+
+
+def _take(
+    decision: Decision,
+    require: Callable[[Mapping[str, Any]], None],
+    manifest: dict[str, Any],
+    held: dict[str, Any] | None,
+) -> None:
+    """Claim a manifest, or take the claim over that a dead job left."""
+    home = decision.claim_home or decision.home
     if held is None:
         require(manifest)
         check_files(decision.run, manifest)
-        _require_latest(decision.run, manifest)
-        path = manifest["checkpoint"]["path"]
-        decision.claim = claim(decision.home, manifest["id"], decision.job, path)
+        _require_latest(decision, manifest)
+        decision.claim = claim(home, manifest["id"], decision.job, manifest["checkpoint"]["path"])
         if decision.claim is None:
             raise RunIsBusy(f"Another job claimed the manifest {manifest['id']} a moment ago.")
     else:
@@ -115,21 +133,21 @@ def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None], *,
         kept = {name: value for name, value in held.items() if name not in (*ENDING_FIELDS, "restart")}
         decision.claim = {**kept, "manifest": manifest["id"], **own, "claimed_at": first}
         decision.is_restart = True
-        write_record(decision.home / HIDDEN / CLAIMS / f"{manifest['id']}.claim", decision.claim)
+        write_record(hidden_folder(home, CLAIMS) / f"{manifest['id']}.claim", decision.claim)
     decision.manifest = manifest
 
 
-def _require_latest(run: Path, manifest: Mapping[str, Any]) -> None:
+def _require_latest(decision: Decision, manifest: Mapping[str, Any]) -> None:
     """ResumeError if something was saved beside the pick after it was handed over, which this job would save over."""
     if manifest["mode"] == "rewind":
         return  # sets it aside
     picked = manifest["checkpoint"]
     name = from_text(picked["path"])
-    places = [home / MANIFEST for home in decision_homes(run)]
+    places = [home / MANIFEST for home in decision_homes(decision.base or decision.run)]
     handed = max(path.stat().st_mtime for path in places if path.exists())
     beside = [
         item.path
-        for item in find_checkpoints(run)
+        for item in find_checkpoints(decision.run)
         if item.saved > handed - USELESS_SPAN  # some disks tell times in seconds
         and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
         and numbers_in(item.path) > numbers_in(name)

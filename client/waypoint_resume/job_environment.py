@@ -11,6 +11,7 @@ from typing import Optional, Union
 
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.governing import governing
+from waypoint_resume.handed_over import find_handed
 from waypoint_resume.names import from_text, to_text
 
 NAMES = ("RUN", "STATE", "MANIFEST", "MODE", "CHECKPOINT", "FORMAT", "API", "STEP", "EPOCH", "JOB")
@@ -43,6 +44,8 @@ def job_environment(run: Path, homes: Sequence[Path]) -> JobEnvironment:
     values: dict[str, Value] = {**dict.fromkeys(NAMES), "RUN": str(run), "STATE": "none"}
     try:
         manifest, claim = governing(homes)
+        if manifest is None and (handed := find_handed(run)) is not None:
+            manifest, claim = handed.manifest, handed.claim
     except ResumeError as error:  # no job starts from it, nor without it
         return JobEnvironment({**values, "STATE": "unreadable"}, str(error))
     if manifest is None:

@@ -6,12 +6,15 @@ one above. So decisions may lie below the named folder, in it, or above it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from waypoint_resume.checkpoints import walk_run
-from waypoint_resume.names import to_text
-from waypoint_resume.places import HIDDEN, MANIFEST, decision_homes
+from waypoint_resume.files import read_record
+from waypoint_resume.names import from_text, to_text
+from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, is_named_run
+from waypoint_resume.spec import path_value
 
 _INNER = frozenset(
     """checkpoint checkpoints ckpt ckpts training_checkpoints best_ckpt weights model models saved_model saved_models
@@ -62,3 +65,18 @@ def decided_below(run: Path) -> list[str]:
 
 def _has_decisions(folder: Path) -> bool:
     return any((home / name).exists() for home in decision_homes(folder) for name in (MANIFEST, HIDDEN))
+
+
+def decided_before(run: Path) -> list[Path]:
+    """The folders below a run in which something was decided before a job named the run: what was decided there holds
+    still. Never raises for what lies there.
+    """
+    listed = (read_record(run / HIDDEN / NAMED) or {}).get("decisions")
+    names = [name for name in listed if path_value(name) is None] if isinstance(listed, list) else []
+    folders = (run / from_text(name) for name in names)
+    plain = (
+        folder
+        for folder in folders
+        if os.path.realpath(folder) == os.path.join(os.path.realpath(run), folder.relative_to(run))
+    )
+    return [folder for folder in plain if (folder / HIDDEN).is_dir() and not is_named_run(folder)]

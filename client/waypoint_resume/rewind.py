@@ -13,7 +13,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record
-from waypoint_resume.governing import governing
+from waypoint_resume.handed_over import find_handed, rebased_path
 from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.names import folders_above, from_text, to_text
@@ -40,29 +40,39 @@ class Rewind(SettingAside):
             files=frozenset(from_text(file["path"]) for file in picked["files"]),
         )
         super().__init__(decision.run, reason)
+        self.base = decision.base or decision.run
 
     def items(self) -> Iterator[dict[str, Any]]:
         """What the plan names and is still there, and what was saved after the plan: this job has saved nothing yet."""
         plan = self._plan()
         planned = set()
         for item in plan["items"]:
-            files = [from_text(name) for name in item["files"]]
-            planned.update(files)
-            yield self.item_of(item["kind"], item["path"], item["format"], item["reason"], files)
-        stays, inner = ({from_text(name) for name in plan[key]} for key in ("stays", "inner"))
+            place, files = self._here(item["path"]), [self._here(name) for name in item["files"]]
+            if place is None or None in files:
+                continue  # of another job's folder, beside the one that this job names
+            own = [from_text(name) for name in files if name is not None]
+            planned.update(own)
+            yield self.item_of(item["kind"], place, item["format"], item["reason"], own)
+        stays = {from_text(name) for path in plan["stays"] if (name := self._here(path))}
+        inner = {from_text(name) for path in plan["inner"] if (name := self._here(path))}
         for found in find_checkpoints(self.run):
             if found.path in stays or any(folder in inner for folder in (*folders_above(found.path), found.path)):
                 continue
-            files = [name for name in files_of(self.run, found) if name not in planned]
-            newest_ns = max((os.lstat(self.run / name).st_mtime_ns for name in files), default=0)
-            if plan["since_ns"] < newest_ns and self.reason.files.isdisjoint(files):
+            if not (self.run / found.path).is_relative_to(self.base):
+                continue  # the plan knew nothing of it
+            newer = [name for name in files_of(self.run, found) if name not in planned]
+            newest_ns = max((os.lstat(self.run / name).st_mtime_ns for name in newer), default=0)
+            if plan["since_ns"] < newest_ns and self.reason.files.isdisjoint(newer):
                 reason = f"saved after {self.manifest['checkpoint']['path']} was picked"
-                yield self.item_of("checkpoint", to_text(found.path), found.format, reason, files)
+                yield self.item_of("checkpoint", to_text(found.path), found.format, reason, newer)
+
+    def _here(self, path: str) -> str | None:
+        return rebased_path(path, self.base, self.run)
 
     def _plan(self) -> dict[str, Any]:
         """What the dashboard said would be set aside; ResumeError where it is missing or broken."""
         name = Path(HIDDEN, REWOUND, f"{self.manifest['id']}.plan.json")
-        for path in (home / name for home in decision_homes(self.run)):
+        for path in (home / name for home in decision_homes(self.base)):
             plan = read_record(path, LONG)
             if plan is None:
                 continue
@@ -71,7 +81,7 @@ class Rewind(SettingAside):
                 raise ResumeError("\n  ".join([f"{path} cannot be followed; nothing was moved or loaded:", *problems]))
             return plan
         raise ResumeError(
-            f"The manifest {self.manifest['id']} rewinds, but {self.run / name}, which says what is to be set aside, "
+            f"The manifest {self.manifest['id']} rewinds, but {self.base / name}, which says what is to be set aside, "
             "is not there. Nothing was moved or loaded. Hand the checkpoint over again."
         )
 
@@ -101,8 +111,8 @@ def set_aside(decision: Decision) -> tuple[str, ...]:
     with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
         if (read_record(decision.claim_path()) or {}).get("uuid") != decision.claim["uuid"]:
             raise RunIsBusy(f"Another job took the manifest {decision.manifest['id']} over: nothing was moved.")
-        standing, _ = governing(decision_homes(decision.run))
-        if standing is None or standing["id"] != decision.manifest["id"]:
+        standing = find_handed(decision.run)
+        if standing is None or standing.manifest["id"] != decision.manifest["id"]:
             raise ResumeError(f"The manifest {decision.manifest['id']} was replaced meanwhile: start the job again.")
         journal = Rewind(decision).carry_out()
     decision.note(rewound_at=moment_text(disk_now(decision.home / HIDDEN)))

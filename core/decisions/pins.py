@@ -6,7 +6,7 @@ nobody knows what it says, so that everything counts as pinned.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from core.errors import CoreError, NotFoundError, PlaceError
 from core.model import Format, Problem
 from waypoint_resume.atomic import remove_stale, write_atomic
 from waypoint_resume.clock import moment_text
+from waypoint_resume.handed_over import rebased_path
+from waypoint_resume.layout import decided_before
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
 
@@ -67,13 +69,17 @@ def read_pins(run_folder: Path, decisions: Path | None = None) -> Pins:
     """
     found: dict[tuple[str, Format], Pin] = {}
     problems: list[Problem] = []
-    for home in (run_folder, decisions):
+    for home in (run_folder, decisions, *decided_before(run_folder)):
         if home is None:
             continue
         try:
-            found |= _load(home)
+            kept = _load(home).values()
         except CoreError as error:
             problems.append(Problem(path=f"{HIDDEN}/{NAME}", problem=str(error)))
+            continue
+        for one in kept:
+            path = one.path if home == decisions else rebased_path(one.path, home, run_folder) or one.path
+            found[path, one.format] = replace(one, path=path)
     return Pins(pins=tuple(found[key] for key in sorted(found)), problems=tuple(problems))
 
 
@@ -106,12 +112,13 @@ def unpin(
 ) -> Pin:
     """Undo a pin, in every home that holds it; the pin is returned. NotFoundError where there is none."""
     gone: Pin | None = None
-    for home in (run_folder, decisions):
-        if home is None or (path, form) not in _load(home):
+    for home in (run_folder, decisions, *decided_before(run_folder)):
+        name = path if home in (decisions, None) else rebased_path(path, run_folder, home)
+        if home is None or name is None or (name, form) not in _load(home):
             continue
         with locked(home):
             kept = _load(home)
-            gone = kept.pop((path, form), gone)
+            gone = kept.pop((name, form), gone)
             log(home, actor=actor, event="unpin", now=now, about={"checkpoint": path, "format": form})
             _store(home, kept)
     if gone is None:

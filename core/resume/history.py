@@ -7,7 +7,7 @@ takes it over meanwhile keeps it. superseded: another one replaced it.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,9 @@ from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.claim import CLAIMS
 from waypoint_resume.claim_record import Claim, is_withdrawn, read_claim
 from waypoint_resume.clock import moment_text
+from waypoint_resume.handed_over import rebased_path
 from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.layout import decided_before
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN, MANIFEST
 
@@ -89,6 +91,19 @@ def read_manifests(run_folder: Path, decisions: Path | None = None) -> Manifests
     """
     homes = [run_folder] if decisions is None else [run_folder, decisions]
     problems: list[Problem] = []
+    entries = _entries(homes, homes, run_folder, problems)
+    for base in decided_before(run_folder):
+        entries |= _entries([base], [base, *homes], run_folder, problems, base)
+    ordered = sorted(entries.values(), key=lambda entry: (entry.is_current, entry.manifest.id), reverse=True)
+    return Manifests(entries=tuple(ordered), problems=tuple(problems))
+
+
+def _entries(
+    homes: Sequence[Path], records: Sequence[Path], run: Path, problems: list[Problem], base: Path | None = None
+) -> dict[str, ManifestEntry]:
+    """What lies in some homes. Those of `base`, a folder below the run that counted as a run before a job named this
+    one, get their paths relative to the run.
+    """
     # What stands in place is read first: if it is replaced meanwhile, its kept twin is met again and left out.
     current = [found for home in homes if (found := _read(home, home / MANIFEST, problems))]
     former = [found for home in homes for path in _kept(home, problems) if (found := _read(home, path, problems))]
@@ -98,9 +113,19 @@ def read_manifests(run_folder: Path, decisions: Path | None = None) -> Manifests
         is_current = manifest.id == newest and path.name == MANIFEST
         key = to_json(manifest)
         if key not in entries:
-            entries[key] = _entry(homes, path, manifest, is_current=is_current, problems=problems)
-    ordered = sorted(entries.values(), key=lambda entry: (entry.is_current, entry.manifest.id), reverse=True)
-    return Manifests(entries=tuple(ordered), problems=tuple(problems))
+            entry = _entry(records, path, manifest, is_current=is_current, problems=problems)
+            entries[key] = entry if base is None else replace(entry, manifest=_rebased(manifest, base, run))
+    return entries
+
+
+def _rebased(manifest: Manifest, base: Path, run: Path) -> Manifest:
+    """A manifest with its paths relative to the run, which lies above the folder it was written in."""
+    picked = manifest.checkpoint
+    files = tuple(
+        file.model_copy(update={"path": rebased_path(file.path, base, run) or file.path}) for file in picked.files
+    )
+    moved = {"path": rebased_path(picked.path, base, run) or picked.path, "files": files}
+    return manifest.model_copy(update={"checkpoint": picked.model_copy(update=moved)})
 
 
 def withdraw(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> None:
