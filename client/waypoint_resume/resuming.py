@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from waypoint_resume.decision import decide, undecided
 from waypoint_resume.errors import MismatchError, ResumeError
 from waypoint_resume.jobs import cluster_task, is_chief_task
 from waypoint_resume.journal import REWOUND
+from waypoint_resume.kept import keep_pick, release_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan, load_checked
 from waypoint_resume.log import LOG
-from waypoint_resume.names import from_text
 from waypoint_resume.overrides import check_overrides
+from waypoint_resume.pick import is_pick, note_restored
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.rewind import follow_rewind, set_aside
 from waypoint_resume.start import NOT_KEPT, Start
@@ -99,22 +100,15 @@ def _start(
     if manifest is not None:
         start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
         check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
-    if is_chief and fresh:
-        chosen, moved = None, clear_the_way(decision)
-    elif is_chief:
-        chosen = choose_checkpoint(decision, live, start.warnings)
-        moved = set_aside(decision)
-    else:
-        chosen, moved = _told(decision, said, live), ()
-    if moved:
-        names = ", ".join(moved)
-        start.warnings.append(f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo brings it back: {names}.")
-        if live.manager is not None:
-            follow_rewind(live.manager)
     if is_chief:
-        picked = {"checkpoint": chosen[0].path, "format": chosen[0].format} if chosen else {"checkpoint": None}
-        publish_choice(decision, {**picked, "manifest": manifest})
+        chosen = None if fresh else choose_checkpoint(decision, live, start.warnings)
+        _clear_way(start, live, clear_the_way(decision) if fresh else set_aside(decision))
+        is_picked = chosen is not None and is_pick(decision, chosen[0].path)
+        told = {"checkpoint": chosen[0].path, "format": chosen[0].format} if chosen else {"checkpoint": None}
+        publish_choice(decision, {**told, "is_pick": is_picked, "manifest": manifest})
         decision.was_told = True
+    else:
+        chosen, is_picked = _told(decision, said, live), bool(said.get("is_pick"))
     if chosen is None:
         latest = live.manager.latest_checkpoint if live.manager is not None else None
         if latest is not None and os.path.exists(f"{latest}.index"):
@@ -125,9 +119,10 @@ def _start(
         LOG.info("%s: %s, a fresh start.", decision.run, "as asked" if fresh else "no manifest and no checkpoint")
         return start
     found, plan = chosen
-    decision.note(checkpoint=found.path, error=None, error_at=None)
+    note_restored(decision, found.path, is_picked=is_picked)
     load_checked(found.path, plan, live)
-    is_picked = manifest is not None and found.path == from_text(manifest["checkpoint"]["path"])
+    if is_chief:
+        start.warnings += _looked_after(decision, found.path, is_picked=is_picked)
     for name, value in start.overrides.items() if is_picked else ():  # what was saved since has them, or newer ones
         setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
     record = manifest["restore"] if manifest is not None and is_picked else {}
@@ -143,6 +138,23 @@ def _start(
         why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
     LOG.info("Restored %s, step %s (%s).", found.path, start.step, why)
     return start
+
+
+def _clear_way(start: Start, live: Live, moved: Sequence[str]) -> None:
+    """Say what was set aside, and let the job's manager know."""
+    if moved:
+        names = ", ".join(moved)
+        start.warnings.append(f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo brings it back: {names}.")
+        if live.manager is not None:
+            follow_rewind(live.manager)
+
+
+def _looked_after(decision: Decision, path: str, *, is_picked: bool) -> Iterator[str]:
+    """Keep what was handed over, and let go what was kept for manifests that are over; what is to be said of it."""
+    if is_picked and (problem := keep_pick(decision, path)):
+        yield problem
+    current = decision.manifest["id"] if decision.manifest is not None else None
+    yield from release_kept(decision.run, decision.home, but=current)
 
 
 def _told(decision: Decision, said: Mapping[str, Any], live: Live) -> tuple[Found, LoadPlan] | None:

@@ -11,7 +11,9 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.guard import Guard
+from waypoint_resume.kept import release_kept
 from waypoint_resume.live import Live
+from waypoint_resume.log import LOG
 from waypoint_resume.objects import sync_variables
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.position import Position, position_of
@@ -82,6 +84,9 @@ class Start:
         The manifest governs no later start. Call it at the end of a loop of your own; the guard does it after fit().
         """
         self._decision.note(finished_at=moment_text(disk_now(self._decision.home / HIDDEN)))
+        if self._decision.lease is not None:
+            for text in release_kept(self._decision.run, self._decision.home):
+                LOG.warning("%s", text)
         if self._decision.lease is not None:
             self._decision.lease.release()
         if self._loop_stop is not None:

@@ -25,6 +25,7 @@ class Waypoint(TrainingWatch):
         take_over: start although another job's lease is young: only if that job is surely dead.
         chief: whether this worker decides; by TF_CONFIG if not given.
         wait: seconds to wait for a run that another job holds; WAYPOINT_WAIT if not given, else none.
+        fresh: begin anew beside checkpoints: they are set aside first, and undo brings them back.
 
     Raises (in `fit()`): what `resume()` raises. Then nothing was changed.
     """
@@ -36,12 +37,21 @@ class Waypoint(TrainingWatch):
         take_over: bool = False,
         chief: bool | None = None,
         wait: float | None = None,
+        fresh: bool = False,
     ) -> None:
         super().__init__()
         self.run_dir, self.take_over, self.chief, self.wait = run_dir, take_over, chief, wait
+        self.fresh = fresh
 
     def _begin(self) -> Start:
-        return resume(self.run_dir, model=self.model, take_over=self.take_over, chief=self.chief, wait=self.wait)
+        return resume(
+            self.run_dir,
+            model=self.model,
+            take_over=self.take_over,
+            chief=self.chief,
+            wait=self.wait,
+            fresh=self.fresh,
+        )
 
     def _begun_at(self, fit: RunningFit, epoch: int) -> int:
         return min(fit.initial_epoch, epoch)

@@ -1,0 +1,205 @@
+"""What a manifest names outlives the job that obeys it: a copy in `.waypoint/kept/<manifest id>`, made before training.
+
+A job saves over its own files: ModelCheckpoint(save_best_only) writes best.keras again, a manager rotates. The copy is
+whole or not there: it grows under a temporary name. Shards of bundles are hard links, for TensorFlow never writes those
+in place; all else is a reflink where the disk has them, else a copy. It goes when the manifest is finished and the
+original is still what it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.atomic import make_folder, sync_folder
+from waypoint_resume.claim import Decision
+from waypoint_resume.clock import moment_text
+from waypoint_resume.files import read_record, write_record
+from waypoint_resume.identity import IDENTITY_SPEC, identity_of
+from waypoint_resume.log import LOG
+from waypoint_resume.manifest import FORMATS
+from waypoint_resume.names import from_text, to_text
+from waypoint_resume.places import HIDDEN, hidden_folder
+from waypoint_resume.spec import (
+    UTC_TIME,
+    matching,
+    one_of,
+    path_value,
+    place_value,
+    problems_of,
+    text_value,
+    version_value,
+)
+
+KEPT = "kept"
+RECORD = "kept.json"
+FILES = "files"
+_TEMP_END = ".waypoint-tmp"
+_SHARD = re.compile(r".*\.data-\d{5,}-of-\d{5,}", re.DOTALL)
+_REFLINK = 0x40049409  # FICLONE of Linux
+_SPARE = 64 << 20  # bytes that stay free for the job's own saves
+KEPT_SPEC: dict[str, Any] = {
+    "version": version_value,
+    "manifest": text_value,
+    "checkpoint": place_value,
+    "format": one_of(*FORMATS),
+    "job": text_value,
+    "kept_at": matching(UTC_TIME, "time in UTC"),
+    "identity": IDENTITY_SPEC,
+    "files": [path_value],
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kept checkpoint: its folder, and where it lay in the run (`path`, relative, as on the disk) in which format."""
+
+    folder: Path
+    manifest: str
+    path: str
+    format: str
+    job: str
+    kept_at: str
+    digest: str
+    files: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The size of its files."""
+        return sum((self.folder / FILES / name).stat().st_size for name in self.files)
+
+    def is_original_there(self, run: Path) -> bool:
+        """Whether the original still lies in its place, byte for byte."""
+        try:
+            return identity_of(run, self.path).digest == self.digest
+        except OSError:
+            return False
+
+
+def kept_in(home: Path) -> Iterator[Kept]:
+    """What is kept in a home, oldest manifest first; what cannot be understood is left out."""
+    for path in sorted((home / HIDDEN / KEPT).glob(f"*/{RECORD}")):
+        found = read_record(path)
+        if found and not list(problems_of(found, KEPT_SPEC)):
+            yield Kept(
+                folder=path.parent,
+                manifest=found["manifest"],
+                path=from_text(found["checkpoint"]),
+                format=found["format"],
+                job=found["job"],
+                kept_at=found["kept_at"],
+                digest=found["identity"]["digest"],
+                files=tuple(map(from_text, found["files"])),
+            )
+
+
+def keep_pick(decision: Decision, path: str) -> str | None:
+    """Keep the files of the pick, before the job saves anything. Says why not where it cannot: no job dies of it."""
+    manifest = decision.manifest
+    if manifest is None:
+        return None
+    names = [from_text(file["path"]) for file in manifest["checkpoint"]["files"]]
+    try:
+        folder = hidden_folder(decision.home, KEPT)
+        target = folder / str(manifest["id"])
+        _remove_temps(folder)
+        if (target / RECORD).exists():
+            return None
+        sizes = {name: (decision.run / name).stat().st_size for name in names}
+        needed = sum(size for name, size in sizes.items() if not _SHARD.fullmatch(name))
+        free = shutil.disk_usage(folder).free
+        if free < needed + _SPARE:
+            return (
+                f"{path} is not kept aside: that takes {needed:,} bytes, and {free:,} are free. If this job saves over "
+                "it, it is gone."
+            )
+        temp = folder / f".{uuid.uuid4().hex}{_TEMP_END}"
+        make_folder(temp / FILES)
+        for name in names:
+            make_folder((temp / FILES / name).parent)
+            copy_file(decision.run / name, temp / FILES / name, may_link=bool(_SHARD.fullmatch(name)))
+        identity = identity_of(decision.run, path)
+        record = {
+            "version": 1,
+            "manifest": manifest["id"],
+            "checkpoint": to_text(path),
+            "format": manifest["checkpoint"]["format"],
+            "job": decision.job,
+            "kept_at": moment_text(time.time()),
+            "identity": identity.record(),
+            "files": [to_text(name) for name in names],
+        }
+        write_record(temp / RECORD, record)
+        os.rename(temp, target)
+        sync_folder(folder)
+    except OSError as error:
+        return f"{path} is not kept aside ({error}): if this job saves over it, it is gone."
+    LOG.info("%s is kept in %s/%s/%s until the manifest is finished.", path, HIDDEN, KEPT, manifest["id"])
+    return None
+
+
+def copy_file(source: Path, target: Path, *, may_link: bool) -> None:
+    """A file with its time, durable: a hard link where allowed, a reflink where the disk can, else a copy. OSError."""
+    real = os.path.realpath(source)
+    if may_link:
+        with contextlib.suppress(OSError):  # another disk, or one without links
+            os.link(real, target)
+            return
+    found = os.stat(real)
+    with open(real, "rb") as origin, target.open("xb") as made:
+        if not _reflinked(origin.fileno(), made.fileno()):
+            shutil.copyfileobj(origin, made, 1 << 20)
+        made.flush()
+        os.fchmod(made.fileno(), found.st_mode & 0o7777)
+        os.fsync(made.fileno())
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _reflinked(origin: int, made: int) -> bool:
+    try:
+        import fcntl
+
+        fcntl.ioctl(made, _REFLINK, origin)
+    except (OSError, ImportError):
+        return False
+    return True
+
+
+def release_kept(run: Path, home: Path, *, but: str | None = None) -> list[str]:
+    """Let go what is kept for manifests that are over (all but the one of an id), if the original is still there as it
+    was. What is not stays, and is said.
+    """
+    told = []
+    for item in kept_in(home):
+        if item.manifest == but:
+            continue
+        if item.is_original_there(run):
+            drop_kept(item)
+        else:
+            told.append(
+                f"{item.path} was saved over or removed since it was handed over. What was handed over lies in "
+                f"{HIDDEN}/{KEPT}/{item.manifest}; python -m core kept {run.name} brings it back."
+            )
+    return told
+
+
+def drop_kept(item: Kept) -> None:
+    """Delete what is kept; a kill leaves all of it, or nothing but a temporary folder that the next start removes."""
+    with contextlib.suppress(OSError):
+        temp = item.folder.parent / f".{uuid.uuid4().hex}{_TEMP_END}"
+        os.rename(item.folder, temp)
+        shutil.rmtree(temp, ignore_errors=True)
+
+
+def _remove_temps(folder: Path) -> None:
+    """What a killed start left; only the one that holds the run's lease makes any."""
+    for path in folder.glob(f".*{_TEMP_END}"):
+        shutil.rmtree(path, ignore_errors=True)
