@@ -32,7 +32,7 @@ class Handed:
 def find_handed(run: Path) -> Handed | None:
     """What a job of this run is to follow. ResumeError where several may be meant, or one cannot be read."""
     own = _handed(run, run)
-    below = [handed for base in manifests_below(run) if (handed := _handed(base, run)) is not None]
+    below = [handed for base in sorted(manifests_below(run)) if (handed := _handed(base, run)) is not None]
     if own is not None:  # an older one below was replaced by it
         below = [handed for handed in below if handed.manifest["id"] > own.manifest["id"]]
     found = [*([own] if own is not None else []), *below] or _above(run)
