@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from waypoint_resume.errors import ResumeError
@@ -18,6 +19,7 @@ from waypoint_resume.objects import (
     variable_name,
     walk_objects,
 )
+from waypoint_resume.optimizers import trained_nodes
 
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
@@ -56,6 +58,11 @@ class Bundle:
         self.matched: dict[int, Any] = {}
         self.paths: dict[int, str] = {}
         self._match()
+        unbuilt = live.unbuilt
+        for item in unbuilt:
+            self._build(item)
+        if unbuilt:
+            self._match()  # their slots too
         self.pairs = {
             id(self.matched[number]): (attribute.checkpoint_key, self.matched[number], number)
             for number, node in enumerate(self.graph.nodes)
@@ -63,8 +70,18 @@ class Bundle:
             if number in self.matched and is_variable(self.matched[number])
         }
 
+    def _build(self, optimizer: Any) -> None:  # noqa: ANN401
+        """Make an optimizer's slots for what it trained when this was saved."""
+        numbers = [number for number, item in self.matched.items() if item is optimizer]
+        trained = trained_nodes(self.graph, numbers[0]) if numbers else None
+        variables = [self.matched.get(number) for number in trained or ()]
+        if trained is None or any(item is None for item in variables):
+            self.live.build_by_name(optimizer)
+        elif variables:
+            self.live.build(optimizer, variables)
+
     def _match(self) -> None:
-        self.matched[0], self.paths[0] = self.root, ""
+        self.matched, self.paths = {0: self.root}, {0: ""}
         queue = [0]
         for number in queue:
             item = self.matched.get(number)
@@ -87,7 +104,9 @@ class Bundle:
                         f"{self.prefix} was saved with a legacy optimizer of Keras 2, and the job's {kind} is none: "
                         f"compile with tf_keras.optimizers.legacy.{kind} (or whichever it was)."
                     )
-                if owner is not None and original is not None and slot.slot_name in owner.get_slot_names():
+                if owner is None or original is None or slot.slot_name not in owner.get_slot_names():
+                    continue
+                with contextlib.suppress(KeyError):  # not built yet
                     self.matched[slot.slot_variable_node_id] = owner.get_slot(original, slot.slot_name)
 
     def plan(self) -> LoadPlan:
@@ -142,8 +161,8 @@ class Bundle:
             item for path, item in walk_objects(optimizer) if is_variable(item) and "_trainable_variables" not in path
         ]
         trained = {id(item) for model in self.live.models for item in model.trainable_variables}
-        slots = optimizer.get_slot_names() if hasattr(optimizer, "get_slot_names") else ()
-        found += [optimizer.get_slot(item, slot) for item in self._trained() for slot in slots]
+        legacy = getattr(optimizer, "_slots", {})  # by variable and by name; no object of the graph
+        found += [slot for slots in legacy.values() for slot in slots.values()]
         return [item for item in found if id(item) not in trained]
 
     def _trained(self) -> list[Any]:

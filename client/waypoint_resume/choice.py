@@ -58,6 +58,7 @@ def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
         import tensorflow as tf
 
         return Bundle(str(path / "variables" / "variables"), live, tf.train.Checkpoint(live.model)).plan()
+    live.build_by_names()  # no other format tells what an optimizer trains
     return {"keras": keras_plan, "weights-h5": keras_plan, "hdf5": hdf5_plan, "orbax": orbax_plan}[kind](path, live)
 
 

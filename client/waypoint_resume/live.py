@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.jobs import cluster_task
 from waypoint_resume.objects import (
     children_of,
     is_model,
@@ -15,6 +17,7 @@ from waypoint_resume.objects import (
     sync_variables,
     walk_objects,
 )
+from waypoint_resume.optimizers import build, is_built, is_trained, owner_by_name
 
 _BACKENDS = ("tensorflow", "jax")
 
@@ -50,8 +53,9 @@ class Live:
             self.optimizers += [model.optimizer] if all(model.optimizer is not o for o in self.optimizers) else []
         inner = {id(getattr(item, "inner_optimizer", None)) for item in self.optimizers}
         self.optimizers = [item for item in self.optimizers if id(item) not in inner]
-        for item in self.optimizers:
-            self._build(item)
+        self._built: set[int] = set()
+        for item in self.unbuilt:
+            self._build_if_clear(item)
 
     def _require_backend(self) -> None:
         """ResumeError where what was passed cannot be restored into, whatever lies in the run."""
@@ -66,23 +70,53 @@ class Live:
                 "with model.save_weights or OrbaxCheckpoint, and pass model= alone to resume(). Nothing was loaded."
             )
 
-    def _build(self, optimizer: Any) -> None:  # noqa: ANN401
-        """Make an optimizer's slots for what it trains; ResumeError if that cannot be told."""
-        if getattr(optimizer, "built", False) or getattr(optimizer, "_built", False):
-            return
+    def _build_if_clear(self, optimizer: Any) -> None:  # noqa: ANN401
+        """Make an optimizer's slots where it is clear without a checkpoint what it trains."""
         owners = [item for item in self.models if getattr(item, "optimizer", None) is optimizer]
-        named = list(children_of(self.checkpoint).values()) if self.checkpoint is not None else []
-        owners = owners or [item for item in (self.model, *named) if any(item is model for model in self.models)]
-        owners = [item for number, item in enumerate(owners) if all(item is not former for former in owners[:number])]
-        if len(owners) != 1:
+        if not owners:
+            whole, beside = self._place_of(optimizer)
+            models = {id(item): item for item in beside.values() if not is_optimizer(item)}
+            owners = list(models.values()) or [item for item in (whole,) if item is not None]
+        if len(owners) == 1:
+            self.build(optimizer, owners[0].trainable_variables)
+        elif cluster_task()[3] > 1:  # all workers make their variables together, before the chief chooses
+            self.build_by_name(optimizer)
+
+    def _place_of(self, optimizer: Any) -> tuple[Any, Mapping[str, Any]]:  # noqa: ANN401
+        """What an optimizer is a part of, a model or None, and the optimizers and models that are parts beside it."""
+        parts = {} if self.checkpoint is None else children_of(self.checkpoint)
+        groups = [(self.model, {name: item for name, item in parts.items() if is_optimizer(item) or is_trained(item)})]
+        for model in self.models:
+            own = {name: item for name, item in vars(model).items() if not name.startswith("_")}
+            inner = {name: item for name, item in own.items() if is_optimizer(item) or hasattr(item, "fit")}
+            groups.append((model, inner))
+        holding = (group for group in groups if any(item is optimizer for item in group[1].values()))
+        return next(holding, (self.model, {}))
+
+    def build_by_name(self, optimizer: Any) -> None:  # noqa: ANN401
+        """Make an optimizer's slots for the model whose name it bears; ResumeError if that cannot be told."""
+        owner = owner_by_name(optimizer, self._place_of(optimizer)[1])
+        if owner is None:
             raise ResumeError(
                 f"What the optimizer {getattr(optimizer, 'name', optimizer)} trains cannot be told: call "
                 "optimizer.build(variables) before resume(), or its state would be dropped without a word."
             )
-        if hasattr(optimizer, "build"):
-            optimizer.build(list(owners[0].trainable_variables))
-        elif hasattr(optimizer, "_create_all_weights"):  # an optimizer of Keras 2's legacy kind
-            optimizer._create_all_weights(owners[0].trainable_variables)  # noqa: SLF001 - no public name
+        self.build(optimizer, owner.trainable_variables)
+
+    @property
+    def unbuilt(self) -> list[Any]:
+        """The optimizers without slots, of which a bundle tells what they train, and else their names."""
+        return [item for item in self.optimizers if not is_built(item) and id(item) not in self._built]
+
+    def build(self, optimizer: Any, variables: Sequence[Any]) -> None:  # noqa: ANN401
+        """Make an optimizer's slots for the variables that it trains, in their order."""
+        build(optimizer, variables)
+        self._built.add(id(optimizer))  # one without slots does not tell by itself
+
+    def build_by_names(self) -> None:
+        """Make the slots of all optimizers; ResumeError if it cannot be told what one of them trains."""
+        for item in self.unbuilt:
+            self.build_by_name(item)
 
     def variables(self) -> list[Any]:
         """Everything that a restore may change, each once."""
