@@ -402,7 +402,7 @@ def test_backup_data_are_set_aside_by_a_rewind_so_that_nothing_is_restored_over_
 
 
 @every_kind
-def test_a_dropout_model_is_restored_and_told_what_no_checkpoint_holds(run: Path, kind: str) -> None:
+def test_a_dropout_model_is_restored_and_told_that_no_state_is_kept_beside_it(run: Path, kind: str) -> None:
     model = a_model(dropout=True)
     train(model)
     wanted = values(model)
@@ -410,7 +410,7 @@ def test_a_dropout_model_is_restored_and_told_what_no_checkpoint_holds(run: Path
     model = a_model(dropout=True)
     start = resume(run, model=model)
     assert values(model) == wanted
-    assert start.warnings[-1].startswith("No checkpoint holds the state of random generators (so Dropout")
+    assert start.warnings[-1].startswith(f"No state is kept beside {start.source}: random generators begin anew")
 
 
 def test_an_unbuilt_model_and_an_unknown_optimizer_are_refused(run: Path) -> None:

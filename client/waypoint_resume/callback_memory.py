@@ -39,6 +39,8 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 _SETTINGS = ("monitor", "mode", "filepath", "directory", "log_dir", "filename", "backup_dir")
 _PATHS = frozenset(_SETTINGS[2:])
 _LONGEST_HISTORY = 64 << 10  # characters: each state holds it anew
+# What Keras sets on any callback.
+_OF_KERAS = frozenset({"params", "model", "_model", "validation_data", "_chief_worker_only", "_supports_tf_logs"})
 _SILENT = frozenset({"History", "ProgbarLogger", "BaseLogger"})  # fit() adds them itself
 Told = list[str]
 
@@ -123,7 +125,7 @@ def _memory_of(callback: Any) -> dict[str, Any] | None:  # noqa: ANN401
         return {"state": callback.get_state()}
     known = _known_class(callback)
     if known is None:
-        if type(callback).__module__.partition(".")[0] in ("keras", "tf_keras"):
+        if is_of_keras(callback):
             raise UnkeptError("it is not known here what it remembers")
         return None
     memory = {name: _plain(getattr(callback, name)) for name in ATTRIBUTES[known] if hasattr(callback, name)}
@@ -174,7 +176,16 @@ def _has_own_state(callback: object) -> bool:
 
 
 def _is_stateless(callback: object) -> bool:
-    return not _has_own_state(callback) and ATTRIBUTES.get(_known_class(callback) or "") == ()
+    """Whether there is nothing to keep: one of Keras' own without a memory, or one that holds nothing of its own."""
+    if _has_own_state(callback):
+        return False
+    known = _known_class(callback)
+    return not ATTRIBUTES[known] if known is not None else set(vars(callback)) <= _OF_KERAS
+
+
+def is_of_keras(callback: object) -> bool:
+    """Whether a callback is one of Keras' own, not a subclass."""
+    return type(callback).__module__.partition(".")[0] in ("keras", "tf_keras")
 
 
 def _known_class(callback: object) -> str | None:
@@ -185,8 +196,7 @@ def _known_class(callback: object) -> str | None:
 
 def _class_name(callback: object) -> str:
     kind = type(callback)
-    is_keras = kind.__module__.partition(".")[0] in ("keras", "tf_keras")
-    return kind.__name__ if is_keras else f"{kind.__module__}.{kind.__qualname__}"
+    return kind.__name__ if is_of_keras(callback) else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _settings(callback: object) -> dict[str, str]:

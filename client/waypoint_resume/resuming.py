@@ -21,13 +21,14 @@ from waypoint_resume.jobs import cluster_task, is_chief_task
 from waypoint_resume.journal import REWOUND
 from waypoint_resume.kept import keep_pick, release_kept
 from waypoint_resume.live import Live
-from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan, load_checked
+from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG
 from waypoint_resume.overrides import check_overrides
 from waypoint_resume.pick import is_pick, note_restored
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.restored import restore_state, tell_restored
 from waypoint_resume.rewind import follow_rewind, set_aside
-from waypoint_resume.start import NOT_KEPT, Start
+from waypoint_resume.start import Start
 from waypoint_resume.stopping import forget, heed_sigterm
 from waypoint_resume.workers import ask_chief, publish_choice
 
@@ -129,14 +130,14 @@ def _start(
     start.source = found.path
     start.step = record.get("initial_step") if plan.step is None else plan.step
     start._epoch = record["initial_epoch"] if record else recorded_epoch(decision.run, found.path)  # noqa: SLF001
-    if live.optimizers and not plan.has_optimizer:
-        start.warnings.append(OPTIMIZER_RESTARTS)
-    start.warnings += [*plan.notes, *_cautions(start, live, decision.run), NOT_KEPT]
-    start._remember()  # noqa: SLF001
     why = "no manifest, the newest that fits"
     if manifest is not None:
         why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
-    LOG.info("Restored %s, step %s (%s).", found.path, start.step, why)
+    start.is_handed_over = is_picked and not decision.is_restart
+    start.receipt = restore_state(start, found, plan, why, is_picked=is_picked)
+    start.warnings += _cautions(start, live, decision.run)
+    start._remember()  # noqa: SLF001
+    tell_restored(start, start.receipt)
     return start
 
 

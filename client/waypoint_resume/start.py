@@ -12,18 +12,15 @@ from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.guard import Guard
 from waypoint_resume.kept import release_kept
+from waypoint_resume.kept_state import KeptState
 from waypoint_resume.live import Live
 from waypoint_resume.log import LOG
 from waypoint_resume.objects import sync_variables
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.position import Position, position_of
+from waypoint_resume.receipt import Receipt
 from waypoint_resume.stop_points import LoopStop
 from waypoint_resume.stopping import forget, heed_sigterm
-
-NOT_KEPT = (
-    "No checkpoint holds the state of random generators (so Dropout and shuffling go another way), how far the data "
-    "were read (unless the job saved its iterator), or what callbacks remember."
-)
 
 
 class Start:
@@ -36,6 +33,10 @@ class Start:
         self._marks: list[tuple[Any, int]] = []  # what was loaded: variables and checksums of their values
         self._guard: Any = None
         self._loop_stop: LoopStop | None = None
+        self._kept = KeptState()
+        self.receipt: Receipt | None = None  # what was restored; None for a fresh start
+        self.is_handed_over = False  # whether somebody picked this checkpoint, and this is the first start since
+        self.has_own_rate = False  # whether the manifest's learning rate stands, not the one of the save
         self.source: str | None = None
         self.step: int | None = 0
         self.overrides: dict[str, Any] = {}

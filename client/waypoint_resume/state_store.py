@@ -17,7 +17,7 @@ from typing import Any
 
 from waypoint_resume.atomic import is_temp, make_folder, replacing, write_atomic
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.files import names_in_folder, read_file, unlink_quietly
+from waypoint_resume.files import names_in_folder, read_file, read_record, unlink_quietly
 from waypoint_resume.identity import DIGEST, Identity, identity_of, identity_problems, is_unchanged
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.values import Arrays, UnkeptError, decode, encode, files_of
@@ -92,7 +92,8 @@ class StateStore:
         self._look()
         gone = [digest for digest, record in self._watched.items() if not is_unchanged(self.run, record)]
         held = set(self._set_aside()) if gone else set()
-        removed = [digest for digest in gone if not held & _sizes(self._watched[digest])]
+        named = self._kept_digests() if gone else set()
+        removed = [item for item in gone if item not in named and not held & _sizes(self._watched[item])]
         for digest in removed:
             unlink_quietly(self._place(digest, ".json"))
             del self._watched[digest]
@@ -130,6 +131,12 @@ class StateStore:
                     except OSError:
                         continue
                     yield found.st_size, found.st_mtime_ns
+
+    def _kept_digests(self) -> set[str]:
+        """The identities of what is kept for manifests, whose copies may have other times."""
+        records = (read_record(path) or {} for path in (self._hidden / "kept").glob("*/kept.json"))
+        found = (record.get("identity") for record in records)
+        return {str(item.get("digest")) for item in found if isinstance(item, dict)}
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         data = read_file(path, LONGEST)

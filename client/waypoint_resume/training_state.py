@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypoint_resume.callback_memory import put_back_memory, read_memory
+from waypoint_resume.objects import sync_variables
 from waypoint_resume.random_state import put_back_random, read_random
 
 _COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
@@ -21,11 +22,13 @@ _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "numpy")
 
 @dataclass(frozen=True)
 class Trained:
-    """The objects of a training whose state is kept; callbacks in the order in which they are called."""
+    """The objects of a training whose state is kept; callbacks in the order in which they are called, None where there
+    is no fit().
+    """
 
     models: Sequence[Any] = ()
     optimizers: Sequence[Any] = ()
-    callbacks: Sequence[Any] = ()
+    callbacks: Sequence[Any] | None = None
 
 
 @dataclass
@@ -42,9 +45,8 @@ class PutBack:
 def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: Any = None) -> dict[str, Any]:  # noqa: ANN401
     """The state of a training after `epoch` whole epochs and `batch` batches of the next one, as plain data."""
     for model in trained.models:
-        if callable(sync := getattr(model, "jax_state_sync", None)):
-            sync()  # on JAX the variables are stale while fit() runs
-    callbacks, unkept = read_memory(trained.callbacks)
+        sync_variables(model)
+    callbacks, unkept = read_memory(trained.callbacks or ())
     generators, undrawn = read_random(trained.models)
     return {
         "position": {"epoch": epoch, "batch": batch, "step": step_of(trained.optimizers), "stop": _is_to_stop(trained)},
@@ -65,7 +67,9 @@ def put_back_state(state: Mapping[str, Any], trained: Trained, *, keep_rate: boo
     Call it when every on_train_begin has run. What does not fit is told and left as it is; nothing is raised for it.
     """
     back = PutBack()
-    back.callbacks, unkept = put_back_memory(trained.callbacks, _records(state.get("callbacks")))
+    unkept: list[str] = []
+    if trained.callbacks is not None:
+        back.callbacks, unkept = put_back_memory(trained.callbacks, _records(state.get("callbacks")))
     back.random, undrawn = put_back_random(trained.models, _mapping(state.get("random")))
     back.not_kept += unkept + [text for text in undrawn if text not in unkept]
     if not keep_rate:
@@ -81,6 +85,12 @@ def put_back_metrics(state: Mapping[str, Any], trained: Trained, back: PutBack) 
     """Give metrics their sums of the batches that are done; call it in on_epoch_begin, when fit() has reset them."""
     variables = metric_variables(trained.models)
     back.metrics = len(_assign("the metrics of this epoch", variables, state.get("metrics"), back.not_kept))
+
+
+def fits_metrics(state: Mapping[str, Any], trained: Trained) -> bool:
+    """Whether the metrics that were kept have their places: most are made at the first batch."""
+    kept = state.get("metrics")
+    return isinstance(kept, list) and _shapes(kept) == _shapes(metric_variables(trained.models))
 
 
 def metric_variables(models: Sequence[Any]) -> list[Any]:
@@ -101,6 +111,11 @@ def step_of(optimizers: Sequence[Any]) -> int | None:
     return max(steps, default=None)
 
 
+def learning_rates(optimizers: Sequence[Any]) -> list[float]:
+    """The learning rates as they are now; none of an optimizer that follows a schedule."""
+    return [float(_value(rate)) for rate in _rates(optimizers)]
+
+
 def versions() -> dict[str, str]:
     """The versions of the frameworks that the job has imported, and Python's."""
     known = {name: getattr(sys.modules.get(name), "__version__", None) for name in _FRAMEWORKS}
@@ -113,13 +128,16 @@ def _assign(what: str, variables: Sequence[Any], values: object, not_kept: list[
     kept = list(values) if isinstance(values, (list, tuple)) else []
     if not kept:
         return []
-    shapes = [tuple(getattr(value, "shape", (None,))) for value in kept]
-    if shapes != [tuple(variable.shape) for variable in variables]:
+    if _shapes(kept) != _shapes(variables):
         not_kept.append(f"{what}: the job has others now than when this was saved")
         return []
     for variable, value in zip(variables, kept):
         variable.assign(value)
     return kept
+
+
+def _shapes(values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(value, "shape", (None,))) for value in values]
 
 
 def _rates(optimizers: Sequence[Any]) -> list[Any]:

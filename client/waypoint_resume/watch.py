@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import waypoint_resume.keep_part  # noqa: F401 - joins PARTS
 from waypoint_resume.backup import leave_restoring
 from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
+from waypoint_resume.restored import was_ended
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ class TrainingWatch(IdleCallback):
         self.is_interrupted = self._is_begun = False
         self.start = self._begin()
         self.epoch, self.batch = self.start.locate(self.fit.steps if self.fit else None)
+        if self.fit is not None and was_ended(self.start, self.callbacks):
+            self.epoch, self.batch = self.fit.epochs, 0
         if self.fit is not None and self.start.source is not None:
             self._go_on(self.fit, self.start)
         for part in self.parts:

@@ -1,0 +1,113 @@
+"""The part of a watched `fit()` that puts back what was kept beside its checkpoint, and keeps it beside each save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from waypoint_resume.keeping import TrainingKeeper
+from waypoint_resume.kept_state import mapping_in
+from waypoint_resume.metrics_building import build_metrics
+from waypoint_resume.random_state import put_back_random, read_random
+from waypoint_resume.restored import keeping_decision, take_state, tell_fit, trained_of
+from waypoint_resume.training_state import PutBack, Trained, fits_metrics, put_back_metrics, put_back_state, read_state
+from waypoint_resume.watch_parts import PARTS, WatchPart
+
+if TYPE_CHECKING:
+    from waypoint_resume.watch import TrainingWatch
+
+
+class StateKeeping(WatchPart):
+    """Callbacks' memory, random generators, learning rate and metrics, kept with each save and put back.
+
+    Random generators are put back twice in mid-epoch: as they were at the end of the epoch before, for the running
+    one's iterator may draw from them, and as they were at the save when the batches that were trained are skipped.
+    """
+
+    def __init__(self) -> None:
+        self._training: TrainingKeeper | None = None
+        self._trained = Trained()
+        self._state: dict[str, Any] | None = None
+        self._back = PutBack()
+        self._at_epoch: dict[str, Any] = {}
+
+    def after_restore(self, watch: TrainingWatch) -> None:
+        """Put back what every callback's on_train_begin has reset, and begin to keep."""
+        start = watch.start
+        assert start is not None
+        self._trained = trained_of(start, watch.model, watch.callbacks)
+        self._state, self._back = take_state(start), PutBack()
+        if self._state is not None:
+            self._back = put_back_state(self._state, self._trained, keep_rate=start.has_own_rate)
+            put_back_random(self._trained.models, mapping_in(self._state, "random_at_epoch"))
+        tell_fit(start, self._back, watch)
+        self._at_epoch, _ = read_random(self._trained.models)
+        decision = keeping_decision(start)
+        if decision is not None:
+            self._training = TrainingKeeper(decision, self._trained)
+            self._training.begin()
+
+    def epoch_begin(self, watch: TrainingWatch, epoch: int) -> None:
+        """Within an epoch metrics go on, which fit() has reset a moment ago, and so does what on_epoch_begin of others
+        has changed a second time, such as the rate of a LearningRateScheduler.
+        """
+        del epoch
+        if self._state is not None and watch.batch and watch.start is not None:
+            without = {name: part for name, part in self._state.items() if name != "random"}
+            put_back_state(without, self._trained, keep_rate=watch.start.has_own_rate)
+            self._put_back_metrics(self._state, watch)
+
+    def batches_skipped(self, watch: TrainingWatch, batches: int) -> None:
+        """Random generators go on where they were at the save."""
+        del watch
+        state, self._state = self._state, None
+        if state is not None and batches:
+            put_back_random(self._trained.models, mapping_in(state, "random"))
+
+    def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
+        """Keep the state if something was saved."""
+        del batch, logs
+        if self._training is not None and self._training.may_have_saved():
+            self._training.look(self._read(watch))
+
+    def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
+        """Keep the state if something was saved."""
+        del epoch, logs
+        if self._training is not None:
+            self._training.look(self._read(watch))
+            self._at_epoch, _ = read_random(self._trained.models)
+
+    def train_end(self, watch: TrainingWatch) -> None:
+        """Nothing is left without a state."""
+        del watch
+        if self._training is not None:
+            self._training.end()
+
+    def saved(self, watch: TrainingWatch, path: str) -> None:
+        """Keep the state as it is now for a checkpoint that another part has just saved."""
+        if self._training is not None:
+            self._training.keeper.keep(path, self._read(watch)())
+
+    def _read(self, watch: TrainingWatch) -> Callable[[], dict[str, Any]]:
+        """What reads the state as it is now."""
+
+        def read() -> dict[str, Any]:
+            data = watch.data_record()
+            state = read_state(self._trained, epoch=watch.epoch, batch=watch.batch, data=data)
+            return {**state, "random_at_epoch": self._at_epoch} if watch.batch else state
+
+        return read
+
+    def _put_back_metrics(self, state: Mapping[str, Any], watch: TrainingWatch) -> None:
+        told = len(self._back.not_kept)
+        if watch.fit is not None and not fits_metrics(state, self._trained):
+            try:
+                build_metrics(watch.model, watch.fit)
+            except Exception as error:  # noqa: BLE001 - a test step of the job's own
+                self._back.not_kept.append(f"the metrics of this epoch: they cannot be built yet ({error})")
+        put_back_metrics(state, self._trained, self._back)
+        if watch.start is not None and len(self._back.not_kept) > told:
+            tell_fit(watch.start, self._back, watch)
+
+
+PARTS.insert(0, StateKeeping)  # what callbacks saved has its state before another part ends the training
