@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.health.state import Answer, tensorflow_answer
 from core.model import Checkpoint, Health, StateFile
-from core.scan.series import arrange, why_times_are_useless
+from core.scan.series import Order, arrange, order_of, why_times_are_useless
 from waypoint_resume.names import to_text
 
 
@@ -73,8 +73,9 @@ def _choice(members: tuple[Checkpoint, ...], answer: Answer) -> SeriesChoice:
 def _order_note(members: Sequence[Checkpoint], chosen: Checkpoint | None) -> str | None:
     """What to know of the order: that it is not by time, or that an earlier save has a higher step."""
     if (why := why_times_are_useless(members)) is not None:
-        known = all(item.facts.step is not None for item in members)
-        return f"{why}, as in a copied tree, so the order is that of the {'steps' if known else 'names'}."
+        return f"{why}, as in a copied tree, so the order is that of the {order_of(members).value}."
+    if order_of(members) is Order.DATES:
+        return "The order is that of the dates in the names."
     if chosen is None or chosen.facts.step is None:
         return None
     steps = [(item.facts.step.value, item) for item in members if item.restorable and item.facts.step is not None]

@@ -118,6 +118,12 @@ class Listing:
     listed_at: float = field(default=0.0, compare=False)
 
 
+# Sources of what a word in a name tells (`epoch-03`), of a number without one, and of an epoch put right by steps.
+EPOCH_IN_NAME, STEP_IN_NAME = "the epoch in the name", "the step in the name"
+NUMBER_IN_NAME = "the number in the name"
+EPOCH_BY_STEPS = "its step ÷ the steps of an epoch of its series"
+
+
 class Sourced(NamedTuple):
     """A number and where it was read, e.g. (1100, 'optimizer/_iterations')."""
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from core.fs.names import stem
 from core.mend.desk import MendDesk, Refusal
 from core.mend.propose import Proposal
 from core.model import Checkpoint, Root, Run, StateFile
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from waypoint_resume.file_names import read_name
 
 RUN = "exp/a"
 STATE = f"{RUN}/ckpts/checkpoint"
@@ -31,7 +31,7 @@ def a_desk(
 def named(number: int) -> Checkpoint:
     """A whole bundle, saved in the hour of its number."""
     made = a_checkpoint(number)
-    return made._replace(stem=stem(made.path.rpartition("/")[2]))
+    return made._replace(stem=read_name(made.path.rpartition("/")[2]).stem)
 
 
 def in_state(status: str) -> Run:

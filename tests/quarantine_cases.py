@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from core.decisions.pins import Pins, read_pins
 from core.fs.local import LocalStorage
-from core.fs.names import stem
 from core.index.leftovers import leftovers
 from core.mend.records import Site
 from core.model import Checkpoint, Facts, Leftover, Root, SavedAtSource, Sourced
@@ -29,6 +28,7 @@ from core.storage.undo import OnConflict, undo
 from core.workspace import Workspace
 from tests.resume_cases import NOW
 from tests.trees import START_NS, write
+from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join
 
 RUN = "exp/a"
@@ -190,7 +190,7 @@ def _checkpoint(one: Group, folder: str, run: str) -> Checkpoint:
         bytes=sum(file.size for file in one.files),
         facts=Facts(step=Sourced(step, "the name"), fingerprint=one.format.value),
         restorable=True,
-        stem=stem(path.rpartition("/")[2]),
+        stem=read_name(path.rpartition("/")[2]).stem,
     )
 
 

@@ -90,13 +90,13 @@ def test_reasons(item: Checkpoint, expected: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("steps", "note", "first"),
     [
-        ((300, 100, 200), "the order is that of the steps.", "c-1"),
-        ((300, None, 200), "the order is that of the names.", "c-3"),
+        ((300, 100, 200), "the order is that of the steps.", "ckpt-1"),
+        ((300, None, 200), "the order is that of the names.", "ckpt-3"),
     ],
     ids=["steps", "unknown-steps"],
 )
 def test_a_copied_tree_is_told(steps: tuple[int | None, ...], note: str, first: str) -> None:
-    choice = chosen(*(a_member(f"c-{n}", step=step, minute=0) for n, step in enumerate(steps, 1)))
+    choice = chosen(*(a_member(f"ckpt-{n}", step=step, minute=0) for n, step in enumerate(steps, 1)))
     assert choice.order_note is not None
     assert choice.order_note.endswith(note)
     assert "within 2 seconds" in choice.order_note
@@ -160,11 +160,11 @@ def test_formats_do_not_mix() -> None:
 
 
 def test_an_earlier_save_with_a_higher_step_is_told() -> None:
-    choice = chosen(*(a_member(f"c-{n}", step=step, minute=n) for n, step in enumerate((100, 900, 50))))
+    choice = chosen(*(a_member(f"ckpt-{n}", step=step, minute=n) for n, step in enumerate((100, 900, 50))))
     assert choice.chosen is not None
-    assert choice.chosen.path == "run/ckpts/c-2"
+    assert choice.chosen.path == "run/ckpts/ckpt-2"
     assert choice.order_note is not None
-    assert choice.order_note.startswith("run/ckpts/c-1 has a higher step (900) but was saved earlier")
+    assert choice.order_note.startswith("run/ckpts/ckpt-1 has a higher step (900) but was saved earlier")
     assert chosen(*(a_member(f"c-{n}", step=n) for n in (1, 2))).order_note is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.fs.names import natural_key, stem
+from core.fs.names import natural_key
 from waypoint_resume.names import from_text, short_id, to_text
 
 RAW_NAMES = st.one_of(
@@ -97,23 +97,6 @@ def test_any_names_can_be_sorted(names: list[str]) -> None:
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_the_order_of_numbered_names_is_that_of_their_numbers(first: int, second: int) -> None:
     assert (natural_key(f"ckpt-{first}") < natural_key(f"ckpt-{second}")) is (first < second)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("cp-0004-0.285.keras", "cp-#-#"),
-        ("cp-0005-0.281.keras", "cp-#-#"),
-        ("ckpt-10", "ckpt-#"),
-        ("model.ckpt-100", "model.ckpt-#"),
-        ("generator.weights.h5", "generator"),
-        ("w.weights.json", "w"),
-        ("w.hdf5", "w"),
-        ("latest.weights.h5.bkp", "latest"),
-    ],
-)
-def test_stems_leave_out_numbers_and_endings(name: str, expected: str) -> None:
-    assert stem(name) == expected
 
 
 def test_ids_are_stable_and_tell_parts_apart() -> None:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.fs.names import stem
 from core.index.options import Options, Progress
 from core.index.rollup import Ages
 from core.model import Checkpoint, Facts, FileStat, Format, Health, SavedAtSource, Sourced
 from tests.builders import bundle, trained
+from waypoint_resume.file_names import read_name
 
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 MINUTE_NS = 60 * 1_000_000_000
@@ -107,5 +107,5 @@ def a_member(
         ),
         restorable=restorable,
         health=health or (Health.OK if restorable else Health.ERROR),
-        stem=stem(name),
+        stem=read_name(name).stem,
     )

@@ -15,6 +15,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.damage import bundle_prefix
 from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.file_names import read_name
 from waypoint_resume.files import names_in_folder, read_record
 from waypoint_resume.finite import told_non_finite
 from waypoint_resume.inventory import is_keras_hdf5
@@ -23,7 +24,8 @@ from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.manifest import check_files
-from waypoint_resume.names import epoch_from_name, from_text, numbers_in
+from waypoint_resume.moments import has_year
+from waypoint_resume.names import from_text
 from waypoint_resume.objects import keras_generation
 from waypoint_resume.orbax_step import orbax_plan
 
@@ -75,10 +77,13 @@ def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
 
     listed = getattr(live.manager, "checkpoints", ())  # in the order of its saves, which may count from two counters
     ranks = {os.path.realpath(path): rank for rank, path in enumerate(listed)}
+    names = {item.path: read_name(os.path.basename(item.path)) for item in found}
+    moments = {name.moment for name in names.values()}
+    is_dated = len(moments) > 1 and all(moment is not None and has_year(moment) for moment in moments)
 
-    def order(item: Found) -> tuple[float, int, list[int]]:
-        rank = ranks.get(os.path.realpath(run / item.path), -1)
-        return (0.0 if is_useless else item.saved, rank, numbers_in(item.path))
+    def order(item: Found) -> tuple[object, ...]:
+        rank, name = ranks.get(os.path.realpath(run / item.path), -1), names[item.path]
+        return (name.moment if is_dated else 0, 0.0 if is_useless else item.saved, rank, name.order, item.path)
 
     return sorted(found, key=order, reverse=True)
 
@@ -190,4 +195,4 @@ def recorded_epoch(run: Path, path: str) -> int | None:
     if name.startswith("latest.weights.h5"):
         record = read_record((run / path).with_name(f"training_metadata.json{name[17:]}")) or {}
         return record["epoch"] if type(record.get("epoch")) is int else None
-    return epoch_from_name(name)
+    return read_name(name).epoch

@@ -14,6 +14,7 @@ from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
 from waypoint_resume.claim import CLAIMS, ENDING_FIELDS, Decision, claim, claimant
 from waypoint_resume.clock import disk_now, moment_text, seconds_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
+from waypoint_resume.file_names import read_name
 from waypoint_resume.files import LONG, read_record, write_record
 from waypoint_resume.handed_over import find_handed
 from waypoint_resume.jobs import job_id
@@ -22,7 +23,7 @@ from waypoint_resume.layout import decided_below, run_of
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import check_files
-from waypoint_resume.names import from_text, numbers_in
+from waypoint_resume.names import from_text
 from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, hidden_folder, writable_home
 from waypoint_resume.requests import RequestBox
 from waypoint_resume.version import __version__
@@ -150,7 +151,7 @@ def _require_latest(decision: Decision, manifest: Mapping[str, Any]) -> None:
         for item in find_checkpoints(decision.run)
         if item.saved > handed - USELESS_SPAN  # some disks tell times in seconds
         and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
-        and numbers_in(item.path) > numbers_in(name)
+        and read_name(os.path.basename(item.path)).order > read_name(os.path.basename(name)).order
     ]
     if beside:
         raise ResumeError(

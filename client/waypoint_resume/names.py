@@ -17,10 +17,6 @@ from collections.abc import Iterator
 _LOOKS_ESCAPED = re.compile(r"\\(?=x[0-9a-f]{2})")
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
-# No digit before the e: `lr1e-4` is a learning rate.
-_EPOCH = re.compile(r"(?:^|[^a-z0-9])e(?:p|poch)?[-_=]?(?P<number>\d+)(?=$|[^0-9.])", re.IGNORECASE)
-_ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf))+$")
-LARGEST = 1_000_000_000  # above, a number in a name is a time
 
 
 def to_text(name: str) -> str:
@@ -58,21 +54,3 @@ def folders_above(name: str) -> Iterator[str]:
 def short_id(*parts: str) -> str:
     """A stable id of 12 hexadecimal digits for some strings."""
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-
-
-def numbers_in(path: str) -> list[int]:
-    """The numbers in a name, by which checkpoints of one series follow each other."""
-    return [int(number) for number in re.findall(r"\d+", path)]
-
-
-def without_endings(name: str) -> str:
-    """A checkpoint's file name without what only tells its format."""
-    return _ENDINGS.sub("", name)
-
-
-def epoch_from_name(name: str) -> int | None:
-    """The number behind the word epoch (`epoch-03`, `e12`), if there is one."""
-    if "e" not in name and "E" not in name:
-        return None
-    match = _EPOCH.search(without_endings(name))
-    return int(match["number"]) if match is not None and int(match["number"]) < LARGEST else None

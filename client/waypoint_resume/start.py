@@ -68,8 +68,14 @@ class Start:
             return self._exact or Position(0, 0)
         found = position_of(self._epoch, self.step, self._steps_per_epoch or steps_per_epoch)
         if found is None:
-            needs = "steps_per_epoch=" if self.step is not None else "its own count: the step is not known either"
-            raise ResumeError(f"The epoch of {self.source} is not recorded: give resume() {needs}.")
+            reason = f"The epoch of {self.source} is not recorded: give resume() steps_per_epoch=."
+            if self.step is None:
+                reason = (
+                    f"How many epochs of {self.source} are done is not known: neither a record nor a step tells it, "
+                    "and a number in a name may be anything. Where you know it, give it to fit(initial_epoch=...) in "
+                    "the place of start.epoch."
+                )
+            raise ResumeError(reason)
         return found
 
     @property

@@ -17,7 +17,9 @@ def _create(connection: Connection) -> None:
 
 
 def _make_anew(connection: Connection) -> None:
-    """Version 2: accepted findings and verifications. All that version 1 held is found on the disk again."""
+    """Version 2: accepted findings and verifications. Version 4: names are read anew, so that series differ. All that
+    the versions before held is found on the disk again.
+    """
     old = [table for table in tables.metadata.sorted_tables if table is not tables.versions]
     tables.metadata.drop_all(connection, tables=old)
     tables.metadata.create_all(connection)
@@ -31,7 +33,7 @@ def _named_runs(connection: Connection) -> None:
         )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _make_anew, _named_runs)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _make_anew, _named_runs, _make_anew)
 
 
 def migrate(engine: Engine) -> int:

@@ -6,7 +6,6 @@ https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html.
 """
 
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +18,8 @@ from core.formats.ocdbt import MANIFEST
 from core.formats.orbax_arrays import Arrays
 from core.fs.storage import Storage
 from core.model import Contents, Facts, Role, Sourced, Variable
+from waypoint_resume.file_names import Role as NameRole
+from waypoint_resume.file_names import read_name
 
 METADATA = "_CHECKPOINT_METADATA"
 TREE = "_METADATA"
@@ -37,7 +38,6 @@ ROLES: Mapping[str, Role] = {
     OPTIMIZER: Role.OPTIMIZER,
     "metrics_variables": Role.OTHER,
 }
-_NUMBER = re.compile(r"(\d{1,18})$")
 _ITERATIONS = frozenset({"iteration", "iterations"})
 _STEPS = frozenset({"step", "global_step"})
 
@@ -84,9 +84,12 @@ def read(storage: Storage, folder: str, names: Collection[str]) -> tuple[Facts, 
 
 
 def _step(folder: str) -> Sourced | None:
-    name = folder.rpartition("/")[2].partition(TEMPORARY)[0]
-    match = _NUMBER.search(name)
-    return Sourced(value=int(match[1]), source="folder name") if match else None
+    """The step that an Orbax manager puts at the end of a folder's name, behind nothing or a prefix (`ckpt_30`)."""
+    name = read_name(folder.rpartition("/")[2].partition(TEMPORARY)[0])
+    last = name.numbers[-1] if name.numbers and name.parts[-1] == len(name.numbers) - 1 else None
+    if last is None or last.role in (NameRole.EPOCH, NameRole.SIZE) or not isinstance(last.value, int):
+        return None
+    return Sourced(value=last.value, source="folder name")
 
 
 def _trees(storage: Storage, folder: str, names: Collection[str]) -> dict[str, dict[str, Any]]:

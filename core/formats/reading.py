@@ -9,19 +9,18 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from core.errors import FormatError, UnsupportedError
-from core.formats import bundle, file_names, hdf5, keras_zip, lfs, orbax, saved_model, v1
+from core.formats import bundle, hdf5, keras_zip, lfs, orbax, saved_model, v1
 from core.formats.bundle import BundleCache
 from core.fs.storage import Storage
-from core.model import Facts, FileStat, Format, ReadProblem, Sourced, Variable
-from waypoint_resume.names import epoch_from_name, join, to_text
+from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Facts, FileStat, Format, ReadProblem, Sourced, Variable
+from waypoint_resume.file_names import read_name
+from waypoint_resume.names import join, to_text
 
 _log = logging.getLogger(__name__)
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
 # Formats that a worker process reads: worth reading several at once.
 IN_WORKERS = frozenset({Format.KERAS, Format.HDF5, Format.WEIGHTS_H5})
-_FROM_NAME = "the number in the name"
-_EPOCH_FROM_NAME = "the epoch in the name"
 _SAVED_MODEL_PREFIX = "variables/variables"
 
 
@@ -128,21 +127,15 @@ def _is_foreign(unit: Unit, error: FormatError) -> bool:
 
 
 def _with_name(unit: Unit, facts: Facts) -> Facts:
-    """What the content does not tell is taken from the name, and said to be."""
-    base = (unit.name or unit.folder).rpartition("/")[2]
-    epoch = epoch_from_name(base)
-    if facts.epoch is None and epoch is not None:
-        facts = facts._replace(epoch=Sourced(value=epoch, source=_EPOCH_FROM_NAME))
-    if facts.step is not None and (facts.epoch is not None or unit.format not in IN_WORKERS):
-        return facts
-    number = file_names.number_from_name(base)
-    if facts.step is not None:  # Keras' ModelCheckpoint can put no other whole number than the epoch into a name
-        is_step = number is None or number == facts.step.value
-        return facts if is_step else facts._replace(epoch=Sourced(value=number or 0, source=_FROM_NAME))
-    is_version = unit.format is Format.SAVED_MODEL  # its number is the export's, for serving
-    told = facts.save_counter is not None or epoch is not None or is_version
-    if number is not None and not told and facts.problem is None:
-        facts = facts._replace(step=Sourced(value=number, source=_FROM_NAME), step_reason=None)
+    """What the content does not tell is taken from the name, where a word there says what its number is.
+
+    A number without a word tells nothing by itself: its series does, see core/scan/name_numbers.py.
+    """
+    name = read_name((unit.name or unit.folder).rpartition("/")[2])
+    if facts.epoch is None and name.epoch is not None:
+        facts = facts._replace(epoch=Sourced(value=name.epoch, source=EPOCH_IN_NAME))
+    if facts.step is None and name.step is not None and facts.problem is None:
+        facts = facts._replace(step=Sourced(value=name.step, source=STEP_IN_NAME))
     return facts
 
 

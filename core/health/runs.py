@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from core.health.rules import finding
 from core.model import Checkpoint, Contents, Finding, Health
+from core.scan.name_numbers import content_step
 from core.scan.series import ordered
 from waypoint_resume.names import to_text
 
@@ -41,9 +42,9 @@ def _optimizer_lost(members: Sequence[Checkpoint]) -> Iterable[Finding]:
 
 
 def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
-    new, old = series[-1].facts.step, best.facts.step
-    if new is not None and old is not None and new.value > old.value:
-        lost = _count(new.value - old.value, "step")
+    new, old = content_step(series[-1]), content_step(best)
+    if new is not None and old is not None and new > old:
+        lost = _count(new - old, "step")
     else:
         lost = _count(len(series) - 1 - list(series).index(best), "save")
     return f"The newest that can be restored is {to_text(best.path)}: {lost} would be lost."

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.formats import file_names, hdf5, state_file
+from core.formats import hdf5, state_file
 from core.formats.bundle import BundleCache
 from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
-from core.fs.names import stem
 from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.index.leftovers import leftovers
@@ -26,6 +25,7 @@ from core.model import (
 )
 from core.scan.group import Group, Groups, group
 from core.scan.walk import look, signature
+from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
 
@@ -193,6 +193,7 @@ def _checkpoint(
         return None
     facts = _backup(storage, folder, one.name, beside, _linked(reading.facts, task.listing.outside))
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
+    name = read_name(path.rpartition("/")[2])
     newest = max((file.mtime_ns for file in one.files), default=0)
     writing = bool(findings) and is_young(newest, task.now_ns, task.grace_ns)
     moment, source = saved_at(one, facts)
@@ -210,8 +211,8 @@ def _checkpoint(
         findings=() if writing else findings,
         restorable=not findings,
         health=Health.WRITING if writing else health_of(findings),
-        stem=stem(path.rpartition("/")[2]),
-        metric=file_names.metric_from_name(path.rpartition("/")[2]),
+        stem=name.stem,
+        metric=name.metric,
     )
 
 

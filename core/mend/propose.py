@@ -15,11 +15,11 @@ from google.protobuf import text_format
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.fs.names import stem
 from core.health.state import NAMEABLE, Answer, tensorflow_answer
 from core.mend.standing import Entry, Standing, stand
 from core.model import Checkpoint
 from core.scan.series import arrange
+from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
 _SHOWN = 64 * 1024
@@ -142,7 +142,7 @@ def _latest(
 def _stem(standing: Standing) -> str | None:
     """The name without numbers of what the file was about; None where it tells nothing."""
     written = standing.latest or (standing.listed[-1] if standing.listed else None)
-    return None if written is None else stem(posixpath.basename(written.written))
+    return None if written is None else read_name(posixpath.basename(written.written)).stem
 
 
 def _recommended(members: Sequence[Checkpoint], folder: str, existing: Collection[str]) -> Iterator[Checkpoint]:

@@ -61,10 +61,9 @@ def propose(
     asides = set_aside(checkpoint, members)
     going = frozenset(aside.checkpoint.path for aside in asides)
     mode = mode or proposed(looks, asides, run)
-    step = checkpoint.facts.step
     restore = Restore(
         api=restoring.api(checkpoint),
-        initial_step=None if step is None else step.value,
+        initial_step=restoring.initial_step(checkpoint),
         initial_epoch=restoring.initial_epoch(checkpoint),
         optimizer=restoring.optimizer(checkpoint),
         best_metric=None,  # a name tells a value, but never whether less is better

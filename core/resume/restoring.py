@@ -6,14 +6,14 @@ docs/resume.md holds the outcomes. None means that it depends on the job, and a 
 import re
 
 from core.formats.state_file import NAME as STATE_NAME
-from core.model import Checkpoint, Contents, Format
+from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Contents, Format
 from core.resume.manifest import OptimizerOutcome, RestoreApi
 
 # Readers write "Keras 3.15.1, optimizer Adam" or "TensorFlow 2.15.0, Keras 2".
 _KERAS_VERSION = re.compile(r"\bkeras (\d+)\b", re.IGNORECASE)
 # Sources of an epoch that say how it counts: the word epoch in a name, and BackupAndRestore's metadata. A bare number
 # in a name is shown as the epoch, but no job is told to go on from a guess.
-_TELLS_ITS_EPOCH = re.compile(r"epoch in the name\b|training_metadata\.json")
+_TELLS_ITS_EPOCH = re.compile(rf"{EPOCH_IN_NAME}\b|training_metadata\.json|{re.escape(EPOCH_BY_STEPS)}")
 _BACKUP_METADATA = ("training_metadata.json", "training_metadata.json.bkp")
 _BACKUP_WEIGHTS = ("latest.weights.h5", "latest.weights.h5.bkp", "latest.weights.json")
 
@@ -71,6 +71,12 @@ def initial_epoch(checkpoint: Checkpoint) -> int | None:
     if epoch is None or epoch.value < 0 or not _TELLS_ITS_EPOCH.search(epoch.source):
         return None
     return epoch.value
+
+
+def initial_step(checkpoint: Checkpoint) -> int | None:
+    """The step to go on with; None where the files do not tell, for no job goes on from a guess by a bare number."""
+    step = checkpoint.facts.step
+    return None if step is None or step.source == NUMBER_IN_NAME else step.value
 
 
 def is_keras_2(checkpoint: Checkpoint) -> bool:

@@ -1,11 +1,15 @@
-"""Series, attempts and latest: how the checkpoints of one run belong together (design.md, Words). Pure."""
+"""Series, attempts and latest: how the checkpoints of one run belong together. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from enum import Enum
 from itertools import pairwise
 
 from core.fs.names import natural_key
 from core.model import Checkpoint, SavedAtSource
+from core.scan.name_numbers import by_training, content_step, name_of, values, with_numbers, without_guesses
+from waypoint_resume.file_names import read_name
+from waypoint_resume.moments import has_year, in_one_year
 from waypoint_resume.names import short_id
 
 COPIED_WITHIN_NS = 2_000_000_000
@@ -17,16 +21,57 @@ def base_name(item: Checkpoint) -> str:
     return item.path.rpartition("/")[2]
 
 
+class Order(Enum):
+    """What the order of a series follows."""
+
+    TIMES = "save times"
+    DATES = "dates in the names"
+    STEPS = "steps"
+    NAMES = "names"
+
+
 def arrange(checkpoints: Iterable[Checkpoint]) -> tuple[tuple[Checkpoint, ...], ...]:
-    """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked."""
-    places: dict[tuple[str, str, str], list[Checkpoint]] = {}
+    """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked,
+    and what the numbers in names count is told where all of a series fits.
+
+    A series has the id that most of its members have already (a catalog keeps it, however many come and go), else one
+    that follows from folder, format, stem and fingerprint.
+    """
+    places: dict[tuple[object, ...], list[Checkpoint]] = {}
     for item in checkpoints:
-        places.setdefault((item.path.rpartition("/")[0], item.format.value, item.stem), []).append(item)
+        folder, _, base = item.path.rpartition("/")
+        name = read_name(base)
+        roles = "".join(number.role.name[:2] for number in name.numbers)  # `ckpt-20240131` may be a step or a day
+        places.setdefault((folder, item.format.value, name.stem, roles), []).append(without_guesses(item))
+    found = [
+        (short_id(str(place[0]), str(place[1]), stem, fingerprint), stem, members)
+        for place, items in sorted(places.items(), key=lambda pair: [str(part) for part in pair[0]])
+        for fingerprint, alike in _by_fingerprint(items).items()
+        for stem, members in by_training(alike, times_are_useful)
+    ]
+    ids = _ids([(own, members) for own, _, members in found])
     return tuple(
-        _marked(ordered(members), short_id(*place, fingerprint))
-        for place, items in sorted(places.items())
-        for fingerprint, members in _by_fingerprint(items).items()
+        _marked(with_numbers(ordered(members), times_are_useful), series, stem)
+        for series, (_, stem, members) in zip(ids, found, strict=True)
     )
+
+
+def _ids(found: Sequence[tuple[str, Sequence[Checkpoint]]]) -> list[str]:
+    """An id for each series: what most of its members are known by, if no other has more of those; else its own."""
+    claims = []
+    for place, (own, members) in enumerate(found):
+        known = Counter(item.series for item in members if item.series)
+        claims += [(-count, series != own, place, series) for series, count in known.items()]
+    ids: dict[int, str] = {}
+    for _, _, place, series in sorted(claims):
+        if place not in ids and series not in ids.values():
+            ids[place] = series
+    for place, (own, _) in enumerate(found):
+        if place not in ids:
+            while own in ids.values():
+                own = short_id(own)
+            ids[place] = own
+    return [ids[place] for place in range(len(found))]
 
 
 def _by_fingerprint(items: Sequence[Checkpoint]) -> dict[str, list[Checkpoint]]:
@@ -67,23 +112,51 @@ def times_are_useless(members: Sequence[Checkpoint]) -> bool:
     return why_times_are_useless(members) is not None
 
 
+def times_are_useful(members: Sequence[Checkpoint]) -> bool:
+    """Whether save times tell the order."""
+    return why_times_are_useless(members) is None
+
+
+def order_of(members: Sequence[Checkpoint]) -> Order:
+    """What tells the order of a series. A date in a name was written with it, while a file's time is that of its last
+    copy: where all names have one, they tell, unless the format or a state file knows better.
+    """
+    has_times = times_are_useful(members)
+    if has_times and all(item.saved_at_source is not SavedAtSource.MTIME for item in members):
+        return Order.TIMES
+    moments = {name_of(item).moment for item in members}
+    is_dated = len(moments) > 1 and None not in moments
+    if is_dated and not (has_times and any(moment is not None and not has_year(moment) for moment in moments)):
+        return Order.DATES
+    if has_times:
+        return Order.TIMES
+    return Order.STEPS if all(content_step(item) is not None for item in members) else Order.NAMES
+
+
 def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """By save time, newest last, ties by natural name order; where times are useless by step, or else by name."""
-    if not times_are_useless(members):
-        by_time = sorted(members, key=lambda item: item.saved_at)
-        if any(one.saved_at == next_.saved_at for one, next_ in pairwise(by_time)):
-            by_time.sort(key=lambda item: (item.saved_at, natural_key(base_name(item))))
-        return by_time
-    if all(item.facts.step is not None for item in members):
-        return sorted(members, key=lambda item: (_step(item) or 0, natural_key(base_name(item))))
-    return sorted(members, key=lambda item: natural_key(base_name(item)))
+    """The newest last, by what `order_of` says; ties by save time or name."""
+    order = order_of(members)
+    by_name = sorted(members, key=_name_key)
+    if order is Order.TIMES:
+        return sorted(by_name, key=lambda item: item.saved_at)
+    if order is Order.DATES:
+        dated = [(moment, item) for item in by_name if (moment := name_of(item).moment) is not None]
+        turned = in_one_year(moment for moment, _ in dated)
+        return [item for _, item in sorted(dated, key=lambda pair: (turned[pair[0]], pair[1].saved_at))]
+    if order is Order.STEPS:
+        return sorted(by_name, key=lambda item: content_step(item) or 0)
+    return by_name
+
+
+def _name_key(item: Checkpoint) -> tuple[object, ...]:
+    return (values(item), natural_key(base_name(item)))
 
 
 def _step(item: Checkpoint) -> int | None:
     return None if item.facts.step is None else item.facts.step.value
 
 
-def _marked(members: list[Checkpoint], series: str) -> tuple[Checkpoint, ...]:
+def _marked(members: list[Checkpoint], series: str, stem: str) -> tuple[Checkpoint, ...]:
     attempts: list[int] = []
     attempt, highest = 1, None
     for item in members:
@@ -97,6 +170,7 @@ def _marked(members: list[Checkpoint], series: str) -> tuple[Checkpoint, ...]:
     return tuple(
         item._replace(
             series=series,
+            stem=stem,
             attempt=attempts[number],
             is_latest=number == len(members) - 1,
             is_latest_restorable=number == best,

@@ -6,19 +6,22 @@ or damaged, go by a policy only; leftovers go when they are older than the grace
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from itertools import chain, combinations
 
 from core.decisions.places import relative_to_run
-from core.fs.names import stem
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
 from core.storage.known import is_leftover
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.storage.policies import Point, Policy, is_past
+from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
 INTERRUPTED = "interrupted-save"
+_TOLD_APART = 4  # numbers of a name that are looked at
 # What TensorFlow and Orbax append to a save's name while it is being written.
 _UNFINISHED = re.compile(r"(_temp(_[0-9a-f]{32})?|\.orbax-checkpoint-tmp(-\d+)?)$")
 
@@ -35,7 +38,7 @@ def make_plan(
 
 def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     found: list[Item | Stay] = []
-    whole = {_series_of(item.path) for item in state.checkpoints if item.restorable}
+    whole = {join(item.path.rpartition("/")[0], item.stem) for item in state.checkpoints if item.restorable}
     saved = [item for item in state.checkpoints if not _is_interrupted(item)]
     for series in arrange(saved):
         found += _series(state, series, policy, grace, whole)
@@ -56,7 +59,7 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
 
 
 def _series(
-    state: RunState, series: Sequence[Checkpoint], policy: Policy, grace: float, whole: Collection[str]
+    state: RunState, series: Sequence[Checkpoint], policy: Policy, grace: float, whole: AbstractSet[str]
 ) -> Iterator[Item | Stay]:
     latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
     kept = _kept(state, series, policy)
@@ -143,7 +146,7 @@ def _leftover_row(state: RunState, item: Checkpoint, why: Sequence[str], policy:
     return _go(ItemKind.LEFTOVER, state, item, item.findings[0].reason)
 
 
-def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, whole: Collection[str]) -> Item | Stay:
+def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, whole: AbstractSet[str]) -> Item | Stay:
     files = leftover_files(state.run, item)
     why = [*_decided(state, item.path, None), *_young(state, [file.mtime_ns for file in files], policy, grace)]
     why += _irreplaceable(item.path, whole)
@@ -156,20 +159,26 @@ def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, who
     return Item(kind=ItemKind.LEFTOVER, path=path, format=None, reason=item.reason, files=files)
 
 
-def _irreplaceable(path: str, whole: Collection[str]) -> list[str]:
+def _irreplaceable(path: str, whole: AbstractSet[str]) -> list[str]:
     """Why what is left of a save may be all that there is: nothing of its series, or of the run, can be restored."""
     if not whole:
         return ["nothing in this run can be restored: its values may be brought back"]
-    if (series := _series_of(path)) not in whole:
-        name = to_text(series.rpartition("/")[2]).replace("#", "N")
+    series = _series_of(path)
+    if whole.isdisjoint(series):
+        name = to_text(series[0].rpartition("/")[2]).replace("#", "N")
         return [f"nothing of {name} can be restored: its values may be brought back"]
     return []
 
 
-def _series_of(path: str) -> str:
-    """A save's path without its numbers, also of what it leaves while it is not done."""
+def _series_of(path: str) -> list[str]:
+    """What series a save may belong to, also by what it leaves while it is not done: its path without its numbers, and
+    with some of them, for these may tell trainings apart.
+    """
     folder, _, name = path.rpartition("/")
-    return join(folder, stem(_UNFINISHED.sub("", name)))
+    found = read_name(_UNFINISHED.sub("", name))
+    places = range(min(len(found.numbers), _TOLD_APART))
+    kept = chain.from_iterable(combinations(places, count) for count in range(len(places) + 1))
+    return [join(folder, found.stem_with(some)) for some in kept]
 
 
 def _young(state: RunState, times: Sequence[int], policy: Policy, grace: float) -> list[str]:

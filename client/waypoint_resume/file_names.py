@@ -1,0 +1,279 @@
+"""What a checkpoint's name says: its step, epoch and metric where a word tells, and numbers that may mean anything.
+
+Nothing of a name is certain. A number without a word is never a step by itself: whoever knows the whole series, its
+times and its steps decides. The words are a table in `name_words`, dates are found by `moments`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple, Optional, Union
+
+from waypoint_resume.moments import Moment, moments_in
+from waypoint_resume.name_words import GENERIC, PLURALS, SUFFIXES, Meaning, meaning_of, metric_name
+
+_FIRST = datetime(1, 1, 1)  # noqa: DTZ001 - names have no zone
+_LARGEST = 1_000_000_000  # from here on a number is a time or a hash
+_LONGEST = 18  # digits
+_FORMATS = re.compile(r"(?:\.weights\.h5|\.weights\.json|\.keras|\.h5|\.hdf5)(?:\.bkp)?$")
+_ENDINGS = re.compile(r"(?:\.(?:weights\.h5|weights\.json|keras|h5|hdf5|ckpt|tf|bkp))+$")
+_COPY = re.compile(r"(?: ?\(\d+\)|[-_ ]+copy(?:[-_ ]?\(?\d+\)?)?)$", re.IGNORECASE)
+# Sizes (`224x224`), identifiers (a UUID) and versions of three parts: never counts.
+_OPAQUE = re.compile(
+    r"(?<![\dA-Za-z])\d+(?:x\d+)+(?!\d)|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?<![\d.])\d+(?:\.\d+){2,}"
+)
+# What begins with a zero has no fraction: the 10 of `weights0115.10-0.31` is a number of its own.
+_NUMBER = re.compile(r"(?:0\d+|\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?![A-Za-z\d]))?)")
+_THEN_VALUE = re.compile(r"[-_]\d+\.\d+$")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_WORD_BEHIND = re.compile(r"[-_ ](?P<word>[A-Za-z]+)(?![-_=: ]*\d)")
+_OF_TOTAL = re.compile(r"[-_ ]of[-_ ]\d+(?!\d)", re.IGNORECASE)
+_F1 = re.compile(r"(?<![A-Za-z])([fF])1(?=[-_=: ])")  # a metric whose name ends in a digit
+_SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
+_SHARD = re.compile(r"\d{5}")
+
+
+class Role(Enum):
+    """What a number in a name is taken for. A COUNT may be anything; a SIZE counts only where training proves it."""
+
+    EPOCH = "epoch"
+    STEP = "step"
+    BATCH = "batch"
+    SAVE = "save"
+    COUNT = "count"
+    SIZE = "size"
+    MOMENT = "moment"
+
+
+Value = tuple[int, float, str]  # what numbers are compared by
+
+
+class Number(NamedTuple):
+    """A number by which names of one series differ; a moment's value is None where day and month may be either."""
+
+    role: Role
+    value: Union[int, datetime, None]  # noqa: UP007 - Python 3.9 has no other way to say it
+    text: str
+
+    @property
+    def order(self) -> Value:
+        """The number as names are ordered by it."""
+        if isinstance(self.value, datetime):
+            return (1, (self.value - _FIRST).total_seconds(), "")
+        return (2, 0.0, self.text) if self.value is None else (0, float(self.value), "")
+
+
+class FileName(NamedTuple):
+    """A name, read. `parts` is the name without its ending: text, and places in `numbers` where these stand; measured
+    values are `#`. Folds, seeds, versions and settings are text. `by_metric` tells that a measured value follows the
+    last of `numbers`, as Keras' `{epoch:02d}-{val_loss:.2f}` puts it there.
+    """
+
+    parts: tuple[Union[str, int], ...]  # noqa: UP007
+    numbers: tuple[Number, ...] = ()
+    metric: Optional[tuple[str, float]] = None  # noqa: UP045
+    by_metric: bool = False
+    is_copy: bool = False
+
+    @property
+    def stem(self) -> str:
+        """What the names of one series share: `cp-0004-0.285.keras` and `cp-0005-0.281.keras` have `cp-#-#`."""
+        return self.stem_with(())
+
+    @property
+    def order(self) -> tuple[Value, ...]:
+        """The numbers, by which names of one stem are ordered."""
+        return tuple(number.order for number in self.numbers)
+
+    def stem_with(self, kept: Sequence[int]) -> str:
+        """The stem in which the numbers at some places stand as they are, for they tell trainings apart."""
+        return "".join(
+            part if isinstance(part, str) else self.numbers[part].text if part in kept else "#" for part in self.parts
+        )
+
+    def first(self, role: Role) -> int | None:
+        """The first number of a role."""
+        found = (number.value for number in self.numbers if number.role is role)
+        return next((value for value in found if isinstance(value, int)), None)
+
+    @property
+    def step(self) -> int | None:
+        """The number that the word step (or iter, update …) names."""
+        return self.first(Role.STEP)
+
+    @property
+    def epoch(self) -> int | None:
+        """The number that the word epoch names (`epoch-03`, `e12`, `10_epochs`)."""
+        return self.first(Role.EPOCH)
+
+    @property
+    def moment(self) -> datetime | None:
+        """The last date or clock in the name."""
+        found = [number.value for number in self.numbers if isinstance(number.value, datetime)]
+        return found[-1] if found else None
+
+
+@functools.lru_cache(maxsize=65536)
+def read_name(name: str) -> FileName:
+    """Read the last component of a checkpoint's path; an ending such as `.weights.h5` may stand or not."""
+    base = _ENDINGS.sub("", name)
+    ending = _FORMATS.sub("", name)[len(base) :]  # what is no format's: `cp.ckpt` is not `cp`
+    copy = _COPY.search(base)
+    if copy is not None:
+        base, ending = base[: copy.start()], copy[0] + ending
+    reader = _Reader(base)
+    metrics = [one for one in reader.metrics if math.isfinite(one[1])]
+    of_validation = (one for one in metrics if one[0].startswith("val_"))
+    return FileName(
+        parts=(*reader.parts, *([ending] if ending else [])),
+        numbers=tuple(reader.numbers),
+        metric=next(of_validation, metrics[0] if metrics else None),
+        by_metric=reader.by_metric,
+        is_copy=copy is not None,
+    )
+
+
+class _Reader:
+    """Goes through a name from left to right: dates, sizes and identifiers first, then what stands between them."""
+
+    def __init__(self, base: str) -> None:
+        self.parts: list[Union[str, int]] = []  # noqa: UP007
+        self.numbers: list[Number] = []
+        self.metrics: list[tuple[str, float]] = []
+        self.by_metric = False
+        self._counted = -1  # where the last number of `numbers` ends, with its suffix
+        spans: list[tuple[int, int, Moment | None]] = [
+            (moment.start, moment.end, moment) for moment in moments_in(base) if not _is_counted(base, moment)
+        ]
+        for match in _OPAQUE.finditer(base):
+            if all(match.end() <= start or end <= match.start() for start, end, _ in spans):
+                spans.append((*match.span(), None))
+        done = 0
+        for start, end, moment in sorted(spans, key=lambda span: span[:2]):
+            self._between(base, done, start)
+            if moment is None:
+                self.parts.append(base[start:end])
+            else:
+                self._keep(Role.MOMENT, moment.value, base[start:end])
+            done = end
+        self._between(base, done, len(base))
+
+    def _keep(self, role: Role, value: int | datetime | None, text: str) -> None:
+        self.parts.append(len(self.numbers))
+        self.numbers.append(Number(role, value, text))
+
+    def _between(self, base: str, start: int, end: int) -> None:
+        chunk = base[start:end]
+        words = _F1.sub(r"\1i", chunk)
+        done = 0
+        for match in _NUMBER.finditer(words):
+            if match.start() < done:
+                continue
+            self.parts.append(chunk[done : match.start()])
+            done = self._number(chunk, words[done : match.start()], match)
+        if done < len(chunk):
+            self.parts.append(chunk[done:])
+
+    def _number(self, chunk: str, left: str, match: re.Match[str]) -> int:
+        """Take one number; `left` is what stands between the one before and it. Returns where the next part begins."""
+        text, end = match[0], match.end()
+        before = _LETTERS.findall(left)
+        meaning = meaning_of(before)
+        is_attached = left[-1:].isalpha()
+        if not text.isdigit():
+            return self._fraction(chunk, left, match, meaning, is_attached=is_attached)
+        suffix = (_LETTERS.match(chunk, end) or [""])[0]
+        if meaning in (None, Meaning.SIZE) and suffix in SUFFIXES:
+            meaning, end = SUFFIXES[suffix], end + len(suffix)
+        elif meaning in (None, Meaning.SIZE) and (plural := _plural_behind(chunk, end)) is not None:
+            meaning = plural
+        elif suffix in _SCALES and not (is_attached and meaning in (None, Meaning.SIZE)):
+            end += len(suffix)
+        elif meaning in (None, Meaning.SIZE) and suffix:
+            self.parts.append(chunk[match.start() : end + len(suffix)])
+            return end + len(suffix)
+        value = int(text) * _SCALES.get(chunk[match.end() : end], 1) if len(text) <= _LONGEST else _LARGEST
+        total = _OF_TOTAL.match(chunk, end)
+        is_shard = total is not None and meaning is None and _SHARD.fullmatch(text) is not None
+        role = _role(meaning, before, is_attached=is_attached)
+        if meaning is Meaning.METRIC and not is_attached:
+            self.parts.append("#")
+            self.metrics.append((metric_name(before), float(_signed(left, text))))
+        elif role is None or is_shard:
+            self.parts.append(chunk[match.start() : end])
+        elif value >= _LARGEST:
+            self.parts.append("#")
+        else:
+            self._keep(role, value, chunk[match.start() : end])
+            self._counted = end
+            self.by_metric = False
+        if total is None:
+            return end
+        self.parts.append(total[0])
+        return total.end()
+
+    def _fraction(
+        self, chunk: str, left: str, match: re.Match[str], meaning: Meaning | None, *, is_attached: bool
+    ) -> int:
+        """A number with a fraction counts nothing: a measured value, or a setting or version, which stays as it is."""
+        text, end = _signed(left, match[0]), match.end()
+        follows = self._counted >= 0 and self._counted + len(left) == match.start() and set(left) <= set("-_")
+        scale = _SCALES.get((_LETTERS.match(chunk, end) or [""])[0])
+        if is_attached and meaning in (None, Meaning.SIZE) and _THEN_VALUE.match(chunk, end):
+            whole, _, rest = match[0].partition(".")  # `vgg16.05-0.31`: Keras' pattern behind a name that ends in 16
+            self.parts.append(f"{whole}.")
+            self._keep(Role.COUNT, int(rest), rest)
+            self._counted = end
+        elif meaning in (Meaning.STEP, Meaning.SAVE) and scale is not None:
+            self._keep(Role(meaning.value), round(float(text) * scale), chunk[match.start() : end + 1])
+            return end + 1
+        elif meaning in (Meaning.PART, Meaning.SETTING, Meaning.SIZE) or (is_attached and meaning is None):
+            self.parts.append(match[0])
+        elif meaning is Meaning.METRIC:
+            self.parts.append("#")
+            self.metrics.append((metric_name(_LETTERS.findall(left)), float(text)))
+            self.by_metric = True
+        else:
+            self.parts.append("#")
+            if end == len(chunk) and (follows or (text.startswith("-") and meaning in (None, Meaning.SAVE))):
+                self.metrics.append(("metric", float(text)))
+                self.by_metric = follows
+        return end
+
+
+def _role(meaning: Meaning | None, before: list[str], *, is_attached: bool) -> Role | None:
+    """What the number is taken for; None for a part of the name."""
+    if meaning in (Meaning.EPOCH, Meaning.STEP, Meaning.BATCH, Meaning.SAVE):
+        return Role(meaning.value)
+    if meaning is Meaning.SIZE and not is_attached:
+        return Role.SIZE
+    if meaning is not None:
+        return None
+    return Role.COUNT if not is_attached or (before and before[-1].lower() in GENERIC) else None
+
+
+def _plural_behind(chunk: str, end: int) -> Meaning | None:
+    """What a word behind a number says, as in `10_epochs`; the one in `10_epoch_3` belongs to the next number."""
+    match = _WORD_BEHIND.match(chunk, end)
+    word = "" if match is None else match["word"].lower()
+    return SUFFIXES[word] if word in PLURALS else None
+
+
+def _signed(left: str, text: str) -> str:
+    """A minus sign is one behind another separator: `loss=-3`, `04--0.31`, `checkpoint_-0.1963`."""
+    return f"-{text}" if re.search(r"[-_=: ]-$", left) else text
+
+
+def _is_counted(base: str, moment: Moment) -> bool:
+    """Whether a word in front says that these digits, which may be a date, count: `step-20240101`."""
+    digits = base[moment.start : moment.end]
+    if not digits.isdigit() or len(digits) > _LONGEST or int(digits) >= _LARGEST:
+        return False
+    left = re.search(r"[A-Za-z_\- ]*[-_=.: ]?$", base[: moment.start])
+    return meaning_of(_LETTERS.findall(left[0] if left else "")) in (Meaning.STEP, Meaning.EPOCH)
