@@ -20,6 +20,7 @@ from waypoint_resume.files import names_in_folder, read_record
 from waypoint_resume.finite import told_non_finite
 from waypoint_resume.inventory import is_keras_hdf5
 from waypoint_resume.keras_files import keras_plan
+from waypoint_resume.kill_window import kept_states, prefer_kept
 from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
@@ -149,7 +150,9 @@ def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[
     run, manifest = decision.run, decision.manifest
     passed: list[PassedOver] = []
     if manifest is None:
-        chosen = _first_that_fits(decision, eligible_checkpoints(run, live), live, passed)
+        found, why = prefer_kept(eligible_checkpoints(run, live), *kept_states(decision))
+        told += why
+        chosen = _first_that_fits(decision, found, live, passed)
         told += [str(item) for item in passed if chosen is not None or item.error is None]
         if chosen is None:
             require_nothing_lost(run, passed, told)

@@ -9,9 +9,9 @@ from waypoint_resume.callback_memory import match_callbacks
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.claim import Decision
 from waypoint_resume.kept_state import find_state, mapping_in
-from waypoint_resume.live import Live
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
 from waypoint_resume.log import LOG
+from waypoint_resume.manager_state import ManagerKeeper
 from waypoint_resume.receipt import WITHOUT_STATE, Receipt
 from waypoint_resume.training_state import PutBack, Trained, learning_rates, put_back_state
 
@@ -27,7 +27,7 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
     """
     decision, live = start._decision, start._live  # noqa: SLF001 - a part of the start
     kept = find_state(decision, found.path, plan.step)
-    trained = trained_without_fit(live)
+    trained = trained_without_fit(start)
     start.has_own_rate = is_picked and "learning_rate" in start.overrides
     back = PutBack()
     if kept.state is not None:
@@ -51,6 +51,7 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
         optimizer=_optimizers(live.optimizers, plan),
         learning_rate=learning_rates(live.optimizers),
         has_state=kept.state is not None,
+        callbacks=back.callbacks,
         random=back.random,
         restarts=restarts,
         not_kept=back.not_kept,
@@ -86,9 +87,19 @@ def keeping_decision(start: Start) -> Decision | None:
     return decision if decision.lease is not None else None
 
 
-def trained_without_fit(live: Live) -> Trained:
+def trained_without_fit(start: Start) -> Trained:
     """The objects of a loop without fit(): the model that was passed, else all that the checkpoint holds."""
-    return Trained([live.model] if live.model is not None else live.models, live.optimizers)
+    live = start._live  # noqa: SLF001
+    models = [live.model] if live.model is not None else live.models
+    return Trained(models, live.optimizers, start.kept_objects or None)
+
+
+def begin_keeping(start: Start) -> None:
+    """Keep state beside the checkpoints of the job's manager, if it has one and this worker decides."""
+    decision, manager = start._decision, start._live.manager  # noqa: SLF001
+    if manager is not None and decision.lease is not None:
+        start._manager_keeper = ManagerKeeper(decision, manager, trained_without_fit(start))  # noqa: SLF001
+        start._manager_keeper.begin()  # noqa: SLF001
 
 
 def trained_of(start: Start, model: object, callbacks: list[Any]) -> Trained:

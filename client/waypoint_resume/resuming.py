@@ -23,10 +23,11 @@ from waypoint_resume.kept import keep_pick, release_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG
+from waypoint_resume.manager_state import require_own_state
 from waypoint_resume.overrides import check_overrides
 from waypoint_resume.pick import is_pick, note_restored
 from waypoint_resume.places import HIDDEN
-from waypoint_resume.restored import restore_state, tell_restored
+from waypoint_resume.restored import begin_keeping, restore_state, tell_restored
 from waypoint_resume.rewind import follow_rewind, set_aside
 from waypoint_resume.start import Start
 from waypoint_resume.stopping import forget, heed_sigterm
@@ -45,6 +46,7 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     chief: bool | None = None,
     fresh: bool = False,
     wait: float | None = None,
+    keep: Sequence[Any] = (),
 ) -> Start:
     """Restore what the run's manifest names, else its newest checkpoint that fits; else say that the start is fresh.
 
@@ -52,12 +54,15 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     Of several workers the chief (by TF_CONFIG, or as `chief` says) decides, and the others restore what it chose.
     A fresh start beside checkpoints that it would not use is refused, unless `fresh` asks for it: then they are set
     aside, undoable. While another job lives it waits `wait` seconds (those of WAYPOINT_WAIT if not given, else none).
+    With a manager, random generators and the state of the objects in `keep` (those with get_state() and set_state(),
+    such as a sampler of your own) are kept beside each of its saves, and put back.
     RunIsBusy after that; MismatchError with every difference; ResumeError. Then nothing was changed.
     """
     if LOG.level == logging.NOTSET:
         LOG.setLevel(logging.INFO)
         if not LOG.hasHandlers():
             LOG.addHandler(logging.StreamHandler())
+    require_own_state(keep)
     decision = undecided(run_dir)
     is_chief = is_chief_task() if chief is None else chief
     try:
@@ -71,7 +76,10 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
         decision.has_workers = cluster_task()[3] > 1 or chief is not None
         heed_sigterm(decision)
         said = {} if is_chief else ask_chief(decision, wait)
-        start = _start(decision, live, optimizer, steps_per_epoch, said, fresh=fresh)
+        start = Start(decision, live, steps_per_epoch)
+        start.kept_objects = list(keep)
+        start = _start(start, optimizer, said, fresh=fresh)
+        begin_keeping(start)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
             decision.note(error=str(error) or type(error).__name__, error_at=moment_text(time.time()))
@@ -86,18 +94,11 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     return start
 
 
-def _start(
-    decision: Decision,
-    live: Live,
-    optimizer: Any,  # noqa: ANN401
-    steps_per_epoch: int | None,
-    said: Mapping[str, Any],
-    *,
-    fresh: bool,
-) -> Start:
+def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool) -> Start:  # noqa: ANN401
+    decision, live = start._decision, start._live  # noqa: SLF001
     is_chief = decision.lease is not None
     decision.manifest = decision.manifest if is_chief else said["manifest"]
-    start, manifest = Start(decision, live, steps_per_epoch), decision.manifest
+    manifest = decision.manifest
     if manifest is not None:
         start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
         check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())

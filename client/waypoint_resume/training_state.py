@@ -107,7 +107,9 @@ def metric_variables(models: Sequence[Any]) -> list[Any]:
 def step_of(optimizers: Sequence[Any]) -> int | None:
     """The step: of several optimizers the greatest, of a wrapped one the innermost's."""
     inner = [getattr(item, "inner_optimizer", None) or item for item in optimizers]
-    steps = [int(_value(item.iterations)) for item in inner if getattr(item, "iterations", None) is not None]
+    # As it stands in a file: with gradient accumulation `iterations` of Keras 3 is another number.
+    counters = [getattr(item, "_iterations", getattr(item, "iterations", None)) for item in inner]
+    steps = [int(_value(item)) for item in counters if item is not None]
     return max(steps, default=None)
 
 

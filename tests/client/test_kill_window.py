@@ -1,0 +1,87 @@
+"""A checkpoint whose state a kill left out goes behind the one before; what was trained without states counts."""
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from waypoint_resume import Waypoint
+from waypoint_resume.checkpoints import Found
+from waypoint_resume.kill_window import prefer_kept
+from waypoint_resume.state_store import StateStore
+
+KEEPING = {"since": "2026-01-01T00:00:10Z"}
+BEGAN = 1767225610.0
+
+
+def found(name: str, after: float) -> Found:
+    return Found(name, "keras", BEGAN + after)
+
+
+E1, E2, E3, E4 = (found(f"e-{number}.keras", number) for number in (1, 2, 3, 4))
+BEST4 = found("best.keras", 4.1)
+
+
+@pytest.mark.parametrize(
+    ("items", "kept", "keeping", "first"),
+    [
+        ([E3, E2, E1], {E1.path, E2.path}, KEEPING, E2),
+        ([BEST4, E4, E3], {E3.path}, KEEPING, E3),
+        ([E4, E3, E2], {E2.path}, KEEPING, E4),
+        ([E3, E2, E1], {E2.path}, None, E3),
+        ([E3, E2, E1], {E2.path}, {}, E3),
+        ([E3, E2, E1], set(), KEEPING, E3),
+        ([E3, E2], {E3.path}, KEEPING, E3),
+        ([found("e-9.keras", -5), E1], {E1.path}, KEEPING, found("e-9.keras", -5)),
+        ([], set(), KEEPING, None),
+    ],
+    ids=["one", "two-savers", "two-moments", "ended", "unreadable", "no-states", "kept", "older", "none"],
+)
+def test_which_goes_first(
+    items: list[Found], kept: set[str], keeping: dict[str, object] | None, first: Found | None
+) -> None:
+    ordered, told = prefer_kept(items, keeping, lambda item: item.path in kept)
+    assert (ordered[0] if ordered else None) == first
+    assert sorted(item.path for item in ordered) == sorted(item.path for item in items)
+    assert bool(told) is (bool(items) and first != items[0])
+
+
+class KilledError(Exception):
+    """Ends a training."""
+
+
+def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
+    """Train up to so many epochs; where the last one began."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    begun: list[str] = []
+
+    class Noted(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            begun.append(str(epoch))
+
+        def on_train_end(self, logs: object = None) -> None:
+            if dies:
+                raise KilledError
+
+    callbacks = [Noted(), keras.callbacks.ModelCheckpoint(f"{run}/e-{{epoch}}.keras"), Waypoint(run)]
+    x = np.ones((8, 2), np.float32)
+    try:
+        model.fit(x, x[:, :1], batch_size=4, epochs=epochs, verbose=0, callbacks=callbacks)
+    except KilledError:
+        pass
+    return begun
+
+
+def test_after_a_kill_between_save_and_state_a_fit_goes_on_from_the_save_before(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert trained(run, 3, dies=True) == ["0", "1", "2"]
+    store = StateStore(run, run)
+    last = max(store.folder.glob("????????????????????????????????.json"), key=lambda path: path.stat().st_mtime_ns)
+    shutil.move(last, tmp_path)
+    assert trained(run, 4, dies=False) == ["2", "3"]
+    assert not (store.folder / "keeping.json").exists()
