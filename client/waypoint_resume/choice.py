@@ -169,6 +169,10 @@ def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[
             is_later = least is None or plan.step is None or plan.step >= least
             return is_later and (plan.has_optimizer or not needs_optimizer)
 
+        pick = Found(from_text(picked["path"]), picked["format"], 0.0)
+        ordered, why = prefer_kept([*later, pick], *kept_states(decision))
+        told += why
+        later = [] if ordered[0] is pick else [item for item in ordered if item is not pick]
         newest = _first_that_fits(decision, later, live, passed, follows)
         told += map(str, passed)
         if newest is not None:

@@ -1,7 +1,7 @@
 """The window of a kill: a checkpoint was saved, and the job died before its state was kept beside it.
 
-Such a checkpoint would restart random generators and callbacks, while the one before goes on exactly, at the price of the
-steps between them. So that one is preferred, if only one moment lacks states: where somebody has trained on without
+Such a checkpoint would restart random generators and callbacks, while the one before goes on exactly, at the price of
+the steps between them. So that one is preferred, if only one moment lacks states: where somebody has trained on without
 keeping any, the newest checkpoint counts.
 """
 
@@ -27,8 +27,8 @@ def prefer_kept(
 ) -> tuple[list[Found], list[str]]:
     """Checkpoints in the order in which a start tries them, and what is said of it.
 
-    `keeping` is what a job that died left (None: it ended by itself, or kept nothing). Those that were saved in its last
-    moment, each by another saver, and have no state go behind the newest that has one.
+    `keeping` is what a job that died left (None: it ended by itself, or kept nothing). Those that were saved in its
+    last moment, each by another saver, and have no state go behind the newest that has one.
     """
     found = list(newest_first)
     since = seconds_of((keeping or {}).get("since"))

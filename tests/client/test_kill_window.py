@@ -1,5 +1,6 @@
 """A checkpoint whose state a kill left out goes behind the one before; what was trained without states counts."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -61,19 +62,17 @@ def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
     begun: list[str] = []
 
     class Noted(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
             begun.append(str(epoch))
 
-        def on_train_end(self, logs: object = None) -> None:
+        def on_train_end(self, logs: object = None) -> None:  # noqa: ARG002
             if dies:
                 raise KilledError
 
     callbacks = [Noted(), keras.callbacks.ModelCheckpoint(f"{run}/e-{{epoch}}.keras"), Waypoint(run)]
     x = np.ones((8, 2), np.float32)
-    try:
+    with contextlib.suppress(KilledError):
         model.fit(x, x[:, :1], batch_size=4, epochs=epochs, verbose=0, callbacks=callbacks)
-    except KilledError:
-        pass
     return begun
 
 
