@@ -63,6 +63,7 @@ SHARED = {
         "names",
         "places",
     ),
+    *("event_files", "superseded_events", "superseded_rows", "timeline"),
     *("process", "spec", "state_files", "version"),
 }
 MODULES = sorted(path for path in CORE.rglob("*.py") if not path.name.endswith("_pb2.py"))

@@ -145,6 +145,7 @@ def clear_the_way(decision: Decision) -> tuple[str, ...]:
     with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
         begun = [path.parent.name for path in half_done_clearings(decision.run)]
         for batch in begun or ([str(uuid7())] if next(iter(lying_in(decision.run)), None) else []):
+            decision.batch = batch
             reason = Reason(id=batch, by=decision.job, note=CLEARING, job=decision.job)
             moved += [item["path"] for item in ClearingWay(decision.run, reason).carry_out()["items"]]
     return tuple(moved)

@@ -71,6 +71,7 @@ class Decision:
     named: Path | None = None  # the folder as the job named it, links and all
     base: Path | None = None  # where the manifest was handed over: the run, or a folder below or above it
     claim_home: Path | None = None  # where its claim lies
+    batch: str | None = None  # of what this start set aside
 
     @property
     def readable(self) -> Path:

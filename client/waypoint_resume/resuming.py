@@ -91,6 +91,8 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
         raise
     for warning in start.warnings:
         LOG.warning("%s", warning)
+    with contextlib.suppress(ResumeError):  # fit() will tell the steps of an epoch
+        start.cut_logs(start.locate(None).epoch)
     return start
 
 

@@ -115,5 +115,6 @@ def set_aside(decision: Decision) -> tuple[str, ...]:
         if standing is None or standing.manifest["id"] != decision.manifest["id"]:
             raise ResumeError(f"The manifest {decision.manifest['id']} was replaced meanwhile: start the job again.")
         journal = Rewind(decision).carry_out()
+    decision.batch = decision.manifest["id"]
     decision.note(rewound_at=moment_text(disk_now(decision.home / HIDDEN)))
     return tuple(item["path"] for item in journal["items"])

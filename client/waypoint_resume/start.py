@@ -22,6 +22,7 @@ from waypoint_resume.position import Position, position_of
 from waypoint_resume.receipt import Receipt
 from waypoint_resume.stop_points import LoopStop
 from waypoint_resume.stopping import forget, heed_sigterm
+from waypoint_resume.timeline import cut_timeline
 
 
 class Start:
@@ -33,6 +34,7 @@ class Start:
         self._exact: Position | None = None  # where what was kept beside the checkpoint tells it
         self._marks: list[tuple[Any, int]] = []  # what was loaded: variables and checksums of their values
         self._guard: Any = None
+        self._has_cut = False
         self._loop_stop: LoopStop | None = None
         self._kept = KeptState()
         self.kept_objects: list[Any] = []  # the job's own, whose state goes with a manager's checkpoints
@@ -132,6 +134,19 @@ class Start:
         if self._loop_stop is None:
             self._loop_stop = LoopStop(self)
         self._loop_stop.end_of_step()
+
+    def cut_logs(self, epoch: int) -> None:
+        """Cut CSVLogger's files and TensorBoard's where `epoch` epochs are done, once and before anything is logged."""
+        decision = self._decision
+        is_fresh = self.source is None and decision.batch is None
+        if self._has_cut or is_fresh or decision.lease is None:
+            return
+        self._has_cut = True
+        cut = cut_timeline(
+            decision.run, decision.home, epoch=epoch, step=self.step, batch=decision.batch, job=decision.job
+        )
+        for text in cut.lines():
+            LOG.info("%s", text)
 
     def check(self) -> None:
         """ResumeError if something was restored over what was loaded: call it before the first step of a loop.

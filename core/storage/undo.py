@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.decisions.desk import log
 from core.errors import CoreError
+from core.model import Problem
 from core.resume.history import UNFINISHED, read_manifests, withdraw_held
 from core.storage.acting import StageError, acting, find, require_writable
 from core.storage.comeback import come_as_run, comes_as, offered_run
@@ -23,6 +24,7 @@ from core.storage.moves import is_free, lies, takes
 from core.storage.recover import recover_all
 from core.storage.returns import Returned, bring_back
 from waypoint_resume.names import join, to_text
+from waypoint_resume.timeline import take_back_cut
 
 _SHOWN = 3
 
@@ -115,7 +117,20 @@ def undo(
         begun = journal.model_copy(update={"items": items, "undo": Act(by=printable(actor), at=now)})
         if not journal.is_jobs:  # else all of it never came to be: a kill leaves it as it was, for another undo
             begun = write_journal(place, begun.model_copy(update={"stage": Stage.UNDOING}))
-        return replace(bring_back(ground, place, begun), withdrawn=withdrawn)
+        back = replace(bring_back(ground, place, begun), withdrawn=withdrawn)
+        told = _logs_back(ground, journal.id) if is_rewind and back.journal.stage is Stage.UNDONE else ()
+        return replace(back, problems=(*back.problems, *told))
+
+
+def _logs_back(ground: Ground, batch: str) -> Iterator[Problem]:
+    """Take back what the job cut off its logs when it rewound; what cannot come back to its place is told."""
+    run = ground.site.folder
+    for home in (run, ground.site.decisions):
+        try:
+            told = take_back_cut(run, home, batch) if home is not None else []
+        except OSError as error:
+            told = [f"the logs stay cut: {error}"]
+        yield from (Problem(path=batch, problem=text) for text in told)
 
 
 def _withdraw(ground: Ground, *, actor: str, now: datetime) -> bool:
