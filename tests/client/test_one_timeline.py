@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +129,7 @@ def test_undoing_the_rewind_brings_the_logs_of_before_back(run: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     """A folder with a table of two attempts that were never cut, and a line that a kill left unfinished."""
     (tmp_path / "log.csv").write_text("epoch,loss\n0,5\n1,4\n2,3\n1,3.5\n2,2.5\n3,2")
     return tmp_path
