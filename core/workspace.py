@@ -29,6 +29,7 @@ from core.resume.fork import fork
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
+from core.resume.receipts import ReceiptEntry, read_receipts
 from core.resume.write import write_manifest
 from core.settings import Settings
 from core.storage.retention import parse_retention
@@ -203,6 +204,11 @@ class Workspace:
         """The manifests in place that cannot be read: `manifests` tells nothing of them, and no job starts."""
         found = read_manifests(*self.places(self.root(root_id), run))
         return tuple(problem for problem in found.problems if problem.path == MANIFEST)
+
+    def receipts(self, root_id: str, run: str, manifest_id: str) -> tuple[ReceiptEntry, ...]:
+        """What the starts that followed a manifest restored, newest first; read from disk now."""
+        homes = self.places(self.root(root_id), run)
+        return read_receipts([home for home in homes if home is not None], manifest_id)
 
     def unreadable_manifests(self) -> tuple[tuple[str, str, Problem], ...]:
         """What `manifest_problems` says of every run that has one in place, with its root and run."""

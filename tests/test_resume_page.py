@@ -468,3 +468,60 @@ def test_a_manifest_that_cannot_be_read_is_said_with_its_run_and_replaced_by_the
     assert len(app.error) == 0
     assert [item.value for item in app.subheader] == ["Pending"]
     assert list((runs / "five/.waypoint/manifests").glob("unreadable-*.json"))
+
+
+def receipt(run: Path, followed: Manifest, moment: str, **more: object) -> None:
+    """What a start left about what it restored."""
+    said = {"manifest": followed.id, "at": moment, "source": "ckpt-3", "digest": "0123456789abcdef" * 2, "step": 3}
+    known = {"epoch": 1, "batch": 4, "optimizer": "Adam restored", "learning_rate": [0.00125], "has_state": True}
+    kept = {"callbacks": ["EarlyStopping", "ModelCheckpoint"], "random": ["NumPy"], "restarts": [], "not_kept": []}
+    folder = run / ".waypoint" / "receipts"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{moment.replace(':', '')}-{'a' * 32}.json").write_text(json.dumps(said | known | kept | more))
+
+
+def test_a_claimed_manifest_shows_what_its_job_really_restored(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest, run = hand_over(runs, 3, Mode.REWIND), runs / "five"
+    claim(run, manifest)
+    receipt(run, manifest, "2026-01-31T09:30:01Z")
+    receipt(run, manifest, "2026-01-31T09:40:01Z", not_kept=["<b>Sampler</b>: what it remembers is not kept"])
+    receipt(run, manifest, "2026-01-31T09:50:01Z", manifest="another")
+    (run / ".waypoint" / "receipts" / f"2026-01-31T095501Z-{'b' * 32}.json").write_text("[")
+    page = show(app, "resume.py")
+    (box,) = [item for item in page.expander if item.label.startswith("Restored")]
+    assert box.label.endswith(", after 1 earlier start: all but 1 thing")
+    told = said(page)
+    for text in (
+        "content 0123456789ab",
+        "1 epoch and 4 batches done",
+        "Adam restored",
+        "learning rate 0.00125",
+        "EarlyStopping, ModelCheckpoint",
+        "<b>Sampler</b>: what it remembers is not kept",
+    ):
+        assert text in told
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "everything"),
+        ({"has_state": False}, "the checkpoint alone, no state was kept beside it"),
+        ({"restarts": ["a"], "not_kept": ["b"]}, "all but 2 things"),
+        (
+            {"not_kept": "odd", "callbacks": {"a": 1}, "step": True, "digest": 7, "at": [], "has_state": True},
+            "everything",
+        ),
+    ],
+    ids=["all", "none", "some", "odd"],
+)
+def test_how_exact_a_start_was_is_said_in_a_few_words(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, object], words: str
+) -> None:
+    app = open_on(monkeypatch, runs)
+    manifest, run = hand_over(runs, 3, Mode.REWIND), runs / "five"
+    claim(run, manifest)
+    receipt(run, manifest, "2026-01-31T09:30:01Z", **more)
+    (box,) = [item for item in show(app, "resume.py").expander if item.label.startswith("Restored")]
+    assert box.label.endswith(f": {words}")

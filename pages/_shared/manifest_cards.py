@@ -11,7 +11,7 @@ from core.resume.history import ManifestEntry, ManifestState
 from core.resume.manifest import Manifest, Mode
 from core.resume.rewind import read_plan
 from core.storage.journal import Stage
-from pages._shared import batch_list, frame, job_code, links, manifests, reads
+from pages._shared import batch_list, frame, job_code, links, manifests, reads, receipt_card
 from pages._shared import format as fmt
 from pages._shared.manifests import ACCEPTED, Placed
 from pages._shared.text import lines, md, md_lines, shown
@@ -34,6 +34,7 @@ def draw(placed: Sequence[Placed], now: datetime) -> None:
                 _waiting(root, run, entry)
             elif entry.claim is not None:
                 _job(root, run, entry, entry.claim, now)
+                receipt_card.draw(root, run, entry, now)
             _told(entry)
             if entry.state is not ManifestState.WITHDRAWN:
                 _code(root, run, entry)
