@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.decisions.desk import locked
@@ -26,6 +27,8 @@ from tests.small_disks import Maker
 from tests.test_resume_write import log_of
 from tests.trees import save, state
 from waypoint_resume.atomic import is_temp
+from waypoint_resume.identity import identity_of
+from waypoint_resume.state_store import StateStore
 
 RUN = "exp/a"
 
@@ -36,6 +39,34 @@ def forked(root: Path, checkpoint: Checkpoint, name: str = "b", **more: object) 
     accepted = [caution.id for caution in proposal.warnings]
     known: dict[str, object] = {"name": name, "actor": "ada", "note": "", "accepted": accepted, "now": NOW}
     return fork(str(root), checkpoint, proposal, **(known | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("damage", [None, "cut", "no arrays"])
+def test_the_state_kept_beside_the_pick_goes_with_it(tmp_path: Path, workspace: Opener, damage: str | None) -> None:
+    root = tmp_path / "root"
+    for step in (1, 2):
+        save(root / RUN / "ckpts", step)
+    store, best = StateStore(root / RUN, root / RUN), [np.arange(9_000.0)]
+    for step in (1, 2):
+        store.keep(identity_of(root / RUN, f"ckpts/ckpt-{step}"), {"best": best, "step": step})
+    pick = identity_of(root / RUN, "ckpts/ckpt-2")
+    if damage == "cut":
+        os.truncate(store.folder / f"{pick.digest}.json", 30)
+    elif damage:
+        next(store.folder.glob("*.npz")).unlink()
+    opened = workspace(root)
+    opened.refresh()
+    (item,) = [one for one in opened.members(opened.find_run(RUN).root, RUN) if one.path.endswith("ckpt-2")]
+    forked(root, item)
+    new = root / "exp/b"
+    found = StateStore(new, new).find(identity_of(new, "ckpts/ckpt-2"))
+    if damage:
+        assert found.state is None
+        return
+    assert found.state is not None
+    assert found.state["step"] == 2
+    assert found.state["best"][0].tolist() == best[0].tolist()
+    assert len(list((new / ".waypoint/state").iterdir())) == 2
 
 
 def of_files(*names: str, form: Format, folder: str = "exp/a/out", path: str = "exp/a/out") -> Checkpoint:

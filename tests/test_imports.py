@@ -64,7 +64,7 @@ SHARED = {
         "places",
     ),
     *("event_files", "superseded_events", "superseded_rows", "timeline"),
-    *("process", "spec", "state_files", "version"),
+    *("process", "spec", "state_copy", "state_files", "state_store", "values", "version"),
 }
 MODULES = sorted(path for path in CORE.rglob("*.py") if not path.name.endswith("_pb2.py"))
 HEAVY = ("tensorflow", "keras", "streamlit", "h5py", "jax", "pandas", "plotly")

@@ -8,7 +8,7 @@ from core.resume.history import ManifestEntry
 from core.resume.receipts import ReceiptEntry
 from pages._shared import format as fmt
 from pages._shared import frame, service
-from pages._shared.text import md, shown
+from pages._shared.text import lines, md, shown
 
 _DIGITS = 12  # of a digest: enough to compare by eye
 
@@ -53,11 +53,12 @@ def _facts(receipt: ReceiptEntry) -> None:
         frame.fact("Checkpoint", shown(receipt.source or "not told"), content)
         frame.fact("Step", fmt.number(receipt.step), position(receipt))
         frame.fact("Optimizer", receipt.optimizer or "none", f"learning rate {rates}" if rates else None)
-        frame.fact("Job", receipt.job or "not named", f"on {receipt.host or 'an unknown host'}")
     for head, text in (
         ("Callbacks", ", ".join(receipt.callbacks)),
         ("Random state", ", ".join(receipt.random)),
         ("Data", receipt.data or ""),
     ):
         if text:
-            frame.fact(head, text)
+            with st.container(gap=None):
+                st.caption(head)
+                st.text(lines(text))
