@@ -29,7 +29,7 @@ from core.resume.fork import fork
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
-from core.resume.receipts import ReceiptEntry, read_receipts
+from core.resume.receipts import ReceiptEntry, has_state_beside, read_receipts
 from core.resume.write import write_manifest
 from core.settings import Settings
 from core.storage.retention import parse_retention
@@ -149,13 +149,15 @@ class Workspace:
         """How training would go on from a checkpoint, with every warning; without a mode in the one that suits most."""
         run = self.reader.run(checkpoint.root, checkpoint.run, self.now())
         members = self.members(checkpoint.root, checkpoint.run)
-        folder, taken = Path(self.absolute(checkpoint.root, checkpoint.run)), list[str]()
+        folder, taken, has_state = Path(self.absolute(checkpoint.root, checkpoint.run)), list[str](), False
         with contextlib.suppress(OSError):
             taken = os.listdir(folder.parent)
         with contextlib.suppress(PlaceError):
             if (beat := self.heartbeat(checkpoint.root, checkpoint.run)) is not None and beat.is_fresh:
                 run = replace(run, status="live", changed_at=None)  # however long ago it saved; None is just now
-        return propose(checkpoint, members, run, self.now(), mode, taken=taken, is_writable=can_write(folder))
+            has_state = has_state_beside(self.places(self.root(checkpoint.root), checkpoint.run), checkpoint)
+        known = {"is_writable": can_write(folder), "has_state": has_state}
+        return propose(checkpoint, members, run, self.now(), mode, taken=taken, **known)
 
     def resume(  # noqa: PLR0913 - all that is handed over has a name
         self,

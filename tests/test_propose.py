@@ -60,6 +60,7 @@ def test_a_whole_proposal() -> None:
         is_live=False,
     )
     assert warned(checkpoint) == {"not-in-the-file": TEXTS["not-in-the-file"]}
+    assert propose(checkpoint, (), a_run(), NOW, has_state=True).warnings == ()
 
 
 FULL, WEIGHTS = Contents.FULL_MODEL, Contents.WEIGHTS_ONLY

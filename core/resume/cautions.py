@@ -67,7 +67,8 @@ TEXTS = {
     "not-in-the-file": (
         "No checkpoint holds the state of random generators (so Dropout and shuffling go another way), how far the "
         "data were read (unless the job saved its iterator), or what callbacks remember, such as the best value so "
-        "far or the patience of EarlyStopping."
+        "far or the patience of EarlyStopping. waypoint_resume keeps all of that beside each save; this one was saved "
+        "without it."
     ),
 }
 
@@ -83,10 +84,16 @@ class Caution:
 
 
 def cautions(
-    checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Run, mode: Mode, going: Collection[str] = ()
+    checkpoint: Checkpoint,
+    members: Sequence[Checkpoint],
+    run: Run,
+    mode: Mode,
+    going: Collection[str] = (),
+    *,
+    has_state: bool = False,
 ) -> tuple[Caution, ...]:
     """Every warning of a mode; `members` are the checkpoints of the run, those of other series among them, and `going`
-    the paths of those that a rewind sets aside.
+    the paths of those that a rewind sets aside. `has_state`: what no checkpoint holds was kept beside this one.
     """
     found = [
         *(_passed_over(checkpoint, members) if mode is Mode.CONTINUE else ()),
@@ -96,6 +103,7 @@ def cautions(
     ]
     staying = [item for item in members if mode is not Mode.REWIND or item.path not in going]
     found += _surroundings(checkpoint, staying, run, mode)
+    found += [] if has_state else [("not-in-the-file", {})]
     return tuple(Caution(id=key, text=TEXTS[key].format(**values)) for key, values in found)
 
 
@@ -182,7 +190,6 @@ def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Ru
         yield "backup-pairs", {}
     elif mode is Mode.CONTINUE and (backups := [item for item in members if restoring.is_backup(item)]):
         yield "backup-overrides", {"names": named(backups)}
-    yield "not-in-the-file", {}
 
 
 def _because(reason: str | None) -> str:

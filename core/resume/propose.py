@@ -50,10 +50,12 @@ def propose(
     *,
     taken: Collection[str] = (),
     is_writable: bool = True,
+    has_state: bool = False,
 ) -> Proposal:
     """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series. Without a
     mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have;
-    `is_writable` tells whether the run's folder can be written here.
+    `is_writable` tells whether the run's folder can be written here, `has_state` whether the job's side kept something
+    beside the checkpoint.
 
     Also for a checkpoint that cannot be restored, and a mode that is not possible: nothing writes those.
     """
@@ -77,7 +79,7 @@ def propose(
         checks=tuple(
             Check(name=name, ok=ok, detail=detail) for name, ok, detail in _checks(checkpoint, members, restore)
         ),
-        warnings=cautions(checkpoint, members, run, mode, going),
+        warnings=cautions(checkpoint, members, run, mode, going, has_state=has_state),
         outlooks=looks,
         asides=asides,
         stays=tuple(item for item in members if item.path not in going),

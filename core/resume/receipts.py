@@ -10,9 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.decisions.places import relative_to_run
+from core.model import Checkpoint
 from waypoint_resume.clock import moment_of
 from waypoint_resume.files import names_in_folder, read_record
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.state_store import state_beside
 
 RECEIPTS = "receipts"
 _NAME = re.compile(r"[0-9T.:Z-]{10,40}-[0-9a-f]{32}\.json", re.ASCII)  # names sort by time
@@ -51,6 +54,14 @@ def read_receipts(homes: Sequence[Path], manifest_id: str) -> tuple[ReceiptEntry
     found = sorted(_places(homes), key=lambda path: path.name, reverse=True)[:_LOOKED_AT]
     records = (read_record(path, _SMALL) or {} for path in found)
     return tuple(_entry(record) for record in records if record.get("manifest") == manifest_id)
+
+
+def has_state_beside(homes: Sequence[Path | None], checkpoint: Checkpoint) -> bool:
+    """Whether the job's side kept the state of callbacks and generators beside a checkpoint; `homes` begin with the
+    run's own folder. Its files are read for it, up to 32 MiB of each.
+    """
+    path, run = relative_to_run(checkpoint.path, checkpoint.run), homes[0]
+    return run is not None and any(state_beside(run, home, path) for home in homes if home is not None)
 
 
 def _places(homes: Sequence[Path]) -> Iterator[Path]:
