@@ -12,10 +12,11 @@ from core.errors import CoreError, NotFoundError
 from core.model import Problem, Run
 from core.storage.batches import Batch
 from core.storage.growth import Growths
-from core.storage.journal import FOLDERS, JOURNAL
+from core.storage.journal import FOLDERS
 from core.storage.planned import PlannedFile, freed
 from core.storage.tiles import RunKey, Tile
 from core.workspace import Workspace
+from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
 

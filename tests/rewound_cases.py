@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.decisions.ids import uuid7
+from waypoint_resume.ids import uuid7
 
 REWOUND = ".waypoint/rewound"
 

@@ -8,20 +8,40 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from core.decisions import ids
-from core.decisions.ids import uuid7
-from core.decisions.values import PATH_PATTERN, relative_path
 from core.errors import CoreError
+from core.model import Contents, Format
 from core.resume.cautions import TEXTS
 from core.resume.errors import ManifestError
-from core.resume.manifest import Manifest, RestoreApi, json_schema, parse, to_json, validate
+from core.resume.manifest import (
+    Manifest,
+    MetricMode,
+    Mode,
+    OptimizerOutcome,
+    RestoreApi,
+    json_schema,
+    parse,
+    to_json,
+    validate,
+)
+from core.resume.rewind import RewindPlan
+from core.storage.journal import Journal, JournalKind, PurgedBatch, Stage
+from core.storage.planned import ItemKind
+from waypoint_resume import ids
+from waypoint_resume import journal as journal_rules
+from waypoint_resume import manifest as shared
+from waypoint_resume.ids import uuid7
 from waypoint_resume.names import from_text, to_text
+from waypoint_resume.rules import PATH_PATTERN, relative_path
+from waypoint_resume.spec import json_schema as json_schema_of
 
 DOCS = Path(__file__).parent.parent / "docs"
+SCHEMA = jsonschema.Draft202012Validator(json.loads(json_schema()))
 
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -101,50 +121,50 @@ UTC = "no ISO 8601 time in UTC; allowed: such as 2026-01-31T09:30:00Z"
 FILE = ("checkpoint", "files", 0, "path")
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "where", "problem"),
-    [
-        (("version",), True, "version", f"true {INTEGER}"),
-        (("version",), 1.0, "version", f"1.0 {INTEGER}"),
-        (("version",), "1", "version", f'"1" {INTEGER}'),
-        (("version",), 2, "version", "2 is a version that this Waypoint does not know; allowed: 1"),
-        (("checkpoint", "step"), True, "checkpoint.step", f"true {INTEGER}"),
-        (("checkpoint", "step"), 1e3, "checkpoint.step", f"1000.0 {INTEGER}"),
-        (("checkpoint", "files", 1, "bytes"), False, "checkpoint.files[1].bytes", f"false {INTEGER}"),
-        (("restore", "initial_step"), "5", "restore.initial_step", f'"5" {INTEGER}'),
-        (
-            ("restore", "best_metric", "value"),
-            True,
-            "restore.best_metric.value",
-            "true is not allowed; allowed: a number",
-        ),
-        (("checks", 0, "ok"), 1, "checks[0].ok", "1 is not allowed; allowed: true or false"),
-        (FILE, "/etc/passwd", "checkpoint.files[0].path", f'"/etc/passwd": {ABSOLUTE}'),
-        (FILE, "a/../../b", "checkpoint.files[0].path", f'"a/../../b": {UP}'),
-        (FILE, r"\x2e\x2e/b", "checkpoint.files[0].path", rf'"\\x2e\\x2e/b": {UP}'),
-        (FILE, r"\x2fetc", "checkpoint.files[0].path", rf'"\\x2fetc": {ABSOLUTE}'),
-        (("checkpoint", "path"), "..", "checkpoint.path", f'"..": {UP}'),
-        (("run",), "/data/run", "run", f'"/data/run": {ABSOLUTE}'),
-        (("created_at",), "2026-01-31T09:30:00", "created_at", f'"2026-01-31T09:30:00": {UTC}'),
-        (("created_at",), "2026-01-31T09:30:00+02:00", "created_at", f'"2026-01-31T09:30:00+02:00": {UTC}'),
-        (("created_at",), "2026-01-31T09:30:00Z\n", "created_at", f'"2026-01-31T09:30:00Z\\n": {UTC}'),
-        (("created_at",), "2026-02-31T09:30:00Z", "created_at", f'"2026-02-31T09:30:00Z": {UTC}'),
-        (("created_at",), "1769851800", "created_at", f'"1769851800": {UTC}'),
-        (("created_at",), 1769851800, "created_at", f"1769851800: {UTC}"),
-        (("mode",), "again", "mode", "\"again\" is not allowed; allowed: 'continue', 'rewind' or 'fork'"),
-        (("overrides", "lr"), [1], "overrides.lr", "no scalar; allowed: text, a number, true, false or null"),
-        (("checkpoint", "files"), [], "checkpoint.files", "no file; allowed: every file of the checkpoint"),
-        (
-            ("checkpoint", "files", 0, "crc"),
-            1,
-            "checkpoint.files[0].crc",
-            "an unknown field; allowed: path, bytes, sha256",
-        ),
-        (("restore", "best_metric", "x"), 1, "restore.best_metric.x", "an unknown field; allowed: name, value, mode"),
-        (("checks",), {}, "checks", "{} is not allowed; allowed: an array"),
-        (("restore",), None, "restore", "null is not allowed; allowed: an object"),
-    ],
-)
+REFUSED: list[tuple[tuple[str | int, ...], object, str, str]] = [
+    (("version",), True, "version", f"true {INTEGER}"),
+    (("version",), 1.0, "version", f"1.0 {INTEGER}"),
+    (("version",), "1", "version", f'"1" {INTEGER}'),
+    (("version",), 2, "version", "2 is a version that this Waypoint does not know; allowed: 1"),
+    (("checkpoint", "step"), True, "checkpoint.step", f"true {INTEGER}"),
+    (("checkpoint", "step"), 1e3, "checkpoint.step", f"1000.0 {INTEGER}"),
+    (("checkpoint", "files", 1, "bytes"), False, "checkpoint.files[1].bytes", f"false {INTEGER}"),
+    (("restore", "initial_step"), "5", "restore.initial_step", f'"5" {INTEGER}'),
+    (
+        ("restore", "best_metric", "value"),
+        True,
+        "restore.best_metric.value",
+        "true is not allowed; allowed: a number",
+    ),
+    (("checks", 0, "ok"), 1, "checks[0].ok", "1 is not allowed; allowed: true or false"),
+    (FILE, "/etc/passwd", "checkpoint.files[0].path", f'"/etc/passwd": {ABSOLUTE}'),
+    (FILE, "a/../../b", "checkpoint.files[0].path", f'"a/../../b": {UP}'),
+    (FILE, r"\x2e\x2e/b", "checkpoint.files[0].path", rf'"\\x2e\\x2e/b": {UP}'),
+    (FILE, r"\x2fetc", "checkpoint.files[0].path", rf'"\\x2fetc": {ABSOLUTE}'),
+    (("checkpoint", "path"), "..", "checkpoint.path", f'"..": {UP}'),
+    (("run",), "/data/run", "run", f'"/data/run": {ABSOLUTE}'),
+    (("created_at",), "2026-01-31T09:30:00", "created_at", f'"2026-01-31T09:30:00": {UTC}'),
+    (("created_at",), "2026-01-31T09:30:00+02:00", "created_at", f'"2026-01-31T09:30:00+02:00": {UTC}'),
+    (("created_at",), "2026-01-31T09:30:00Z\n", "created_at", f'"2026-01-31T09:30:00Z\\n": {UTC}'),
+    (("created_at",), "2026-02-31T09:30:00Z", "created_at", f'"2026-02-31T09:30:00Z": {UTC}'),
+    (("created_at",), "1769851800", "created_at", f'"1769851800": {UTC}'),
+    (("created_at",), 1769851800, "created_at", f"1769851800: {UTC}"),
+    (("mode",), "again", "mode", "\"again\" is not allowed; allowed: 'continue', 'rewind' or 'fork'"),
+    (("overrides", "lr"), [1], "overrides.lr", "no scalar; allowed: text, a number, true, false or null"),
+    (("checkpoint", "files"), [], "checkpoint.files", "no file; allowed: every file of the checkpoint"),
+    (
+        ("checkpoint", "files", 0, "crc"),
+        1,
+        "checkpoint.files[0].crc",
+        "an unknown field; allowed: path, bytes, sha256",
+    ),
+    (("restore", "best_metric", "x"), 1, "restore.best_metric.x", "an unknown field; allowed: name, value, mode"),
+    (("checks",), {}, "checks", "{} is not allowed; allowed: an array"),
+    (("restore",), None, "restore", "null is not allowed; allowed: an object"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "where", "problem"), REFUSED)
 def test_what_is_not_allowed_is_refused_by_name(
     path: tuple[str | int, ...], value: object, where: str, problem: str
 ) -> None:
@@ -251,6 +271,81 @@ def test_any_json_is_a_problem_and_never_another_error(value: object) -> None:
 
 def test_the_schema_in_the_docs_is_the_models() -> None:
     assert (DOCS / "resume_manifest.schema.json").read_text() == json_schema()
+
+
+# What the words of a JSON Schema cannot tell: escapes, days of a month, that each file stands there once.
+BEYOND_SCHEMA = (r"\x2e\x2e/b", r"\x2fetc", "2026-02-31T09:30:00Z")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [changed(*path, value=value) for path, value, *_ in REFUSED if value not in BEYOND_SCHEMA]
+    + [json.dumps({key: value for key, value in GOOD.items() if key != name}) for name in GOOD],
+)
+def test_the_schema_refuses_what_the_rules_refuse(text: str) -> None:
+    assert validate(text) != ()
+    # JSON Schema takes 1.0 for an integer, and a newline before the end for the end.
+    if "1.0," in text or "1000.0" in text or "Z\\n" in text:
+        return
+    assert not SCHEMA.is_valid(json.loads(text))
+
+
+def test_the_schema_takes_what_the_rules_take() -> None:
+    for text in (
+        json.dumps(GOOD),
+        changed("run", value="."),
+        changed("checkpoint", "step", value=-(2**63)),
+        changed("restore", "best_metric", value=None),
+        changed("checkpoint", "path", value=r"a\x0ab"),
+        changed("overrides", value={}),
+    ):
+        assert validate(text) == ()
+        SCHEMA.validate(json.loads(text))
+
+
+def test_every_list_of_words_is_the_rules() -> None:
+    pairs = [
+        (Format, shared.FORMATS),
+        (Contents, shared.CONTENTS),
+        (RestoreApi, shared.APIS),
+        (Mode, shared.MODES),
+        (OptimizerOutcome, shared.OPTIMIZER_OUTCOMES),
+        (MetricMode, shared.METRIC_MODES),
+        (ItemKind, journal_rules.ITEM_KINDS),
+        (JournalKind, journal_rules.JOURNAL_KINDS),
+        (Stage, journal_rules.STAGES),
+    ]
+    for enum, words in pairs:
+        assert tuple(one.value for one in enum) == words
+
+
+@pytest.mark.parametrize(
+    ("model", "spec"),
+    [
+        (Manifest, shared.MANIFEST_SPEC),
+        (Journal, journal_rules.JOURNAL_SPEC),
+        (PurgedBatch, journal_rules.PURGED_SPEC),
+        (RewindPlan, journal_rules.PLAN_SPEC),
+    ],
+    ids=lambda one: one.__name__ if isinstance(one, type) else "",
+)
+def test_a_record_has_the_fields_of_its_rules(model: type[BaseModel], spec: dict[str, Any]) -> None:
+    fields, defs = properties(model.model_json_schema(), model.model_json_schema().get("$defs", {}))
+    assert fields == properties(json_schema_of(spec), defs)[0]
+
+
+def properties(schema: dict[str, Any], defs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The names of a schema's fields in their order, and of those inside; which may be null."""
+    if "$ref" in schema:
+        return properties(defs[schema["$ref"].rpartition("/")[2]], defs)
+    if "anyOf" in schema and {"type": "null"} in schema["anyOf"]:
+        inner = [one for one in schema["anyOf"] if one != {"type": "null"}]
+        return ("or null", properties(inner[0], defs)[0]), defs
+    if "properties" in schema:
+        return {name: properties(inner, defs)[0] for name, inner in schema["properties"].items()}, defs
+    if schema.get("type") == "array":
+        return [properties(schema["items"], defs)[0]], defs
+    return None, defs
 
 
 def test_the_docs_list_every_warning_and_every_call() -> None:

@@ -232,9 +232,9 @@ def test_of_a_read_only_run_the_plan_lies_where_the_manifest_does(
         ({"more": 1}, "more"),
         (
             {"items": [{"kind": "checkpoint", "path": "../x", "format": None, "reason": "", "files": ["a"]}]},
-            "items.0.path",
+            "items[0].path",
         ),
-        ({"items": [{"kind": "checkpoint", "path": "x", "format": None, "reason": "", "files": []}]}, "items.0.files"),
+        ({"items": [{"kind": "checkpoint", "path": "x", "format": None, "reason": "", "files": []}]}, "items[0].files"),
         ({"manifest": "0190163d-8694-739b-aea5-966c26f8ad91"}, "it is about the manifest 0190163d"),
     ],
     ids=["version", "field", "path", "no-file", "another"],

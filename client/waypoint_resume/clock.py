@@ -10,6 +10,9 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+UTC_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$"
+_UTC = re.compile(UTC_PATTERN, re.ASCII)
+
 
 def disk_now_ns(folder: str | Path) -> int:
     """The time by the clock that stamps a folder's files, in nanoseconds since 1970.
@@ -42,13 +45,24 @@ def moment_text(moment: float | datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat().removesuffix("+00:00") + "Z"
 
 
+def utc_moment(value: object) -> datetime | None:
+    """The moment of text as `moment_text` writes it (`+00:00` is allowed too); None for any other value."""
+    return moment_of(value) if isinstance(value, str) and _UTC.fullmatch(value) else None
+
+
 def moment_of(value: object) -> datetime | None:
     """The moment that a record holds, in UTC; None for one that is missing, broken, or without its zone."""
     try:
-        found = datetime.fromisoformat(re.sub(r"Z$", "+00:00", value)) if isinstance(value, str) else None
+        found = datetime.fromisoformat(_for_old_python(value)) if isinstance(value, str) else None
         return None if found is None or found.tzinfo is None else found.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
+
+
+def _for_old_python(text: str) -> str:
+    """ISO 8601 as Python 3.9 reads it: no Z, and six digits of a fraction."""
+    text = re.sub(r"\.(\d{1,6})(?=\D|$)", lambda match: f".{match[1]:0<6}", text, count=1)
+    return re.sub(r"Z$", "+00:00", text)
 
 
 def seconds_of(value: object) -> float | None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.spec import count_value, int_value, matching, path_value, problems_of
+from waypoint_resume.rules import count_value, int_value, matching, path_value
+from waypoint_resume.spec import problems_of
 
 WHOLE = 32 << 20  # bytes up to which a file is read whole
 _BLOCK = 64 << 10

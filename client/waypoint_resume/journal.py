@@ -4,58 +4,103 @@ from __future__ import annotations
 
 from typing import Any
 
-from waypoint_resume.manifest import FORMATS
-from waypoint_resume.spec import (
-    UTC_TIME,
+from waypoint_resume.manifest import FORMATS, id_value, long_text_value
+from waypoint_resume.rules import (
     bool_value,
     count_value,
     int_value,
-    matching,
+    mode_value,
+    moment_value,
     one_of,
-    or_null,
+    path_in_run,
     path_in_run_value,
+    path_rule,
     path_value,
     place_value,
     size_value,
     text_value,
     version_value,
 )
+from waypoint_resume.spec import Several, or_null
+from waypoint_resume.state_files import STATE_FILE
 
 REWOUND = "rewound"
 JOURNAL = "journal.json"
 CLEARING = "fresh=True"  # the note of a batch that a fresh start set aside
+ITEM_KINDS = ("checkpoint", "leftover")
+JOURNAL_KINDS = ("quarantine", "rewind")
+STAGES = ("moving", "done", "undoing", "undone", "purging", "purged")
+
+
+def _state_path(text: str) -> str:
+    if text.rpartition("/")[2] != STATE_FILE:
+        raise ValueError(f"no state file: those are named {STATE_FILE!r}")
+    return path_in_run(text)
+
+
+_HEAD: dict[str, Any] = {"kind": one_of(*ITEM_KINDS), "path": place_value, "format": or_null(one_of(*FORMATS))}
 _ITEM: dict[str, Any] = {
-    "kind": one_of("checkpoint", "leftover"),
-    "path": place_value,
-    "format": or_null(one_of(*FORMATS)),
+    **_HEAD,
     "reason": text_value,
-    "files": [path_in_run_value],
+    "files": [
+        {
+            "path": path_in_run_value,
+            "size": size_value,
+            "allocated": size_value,
+            "mtime_ns": int_value,
+            "mode": mode_value,
+            "inode": size_value,
+            "device": size_value,
+            "links": size_value,
+        }
+    ],
+    "elsewhere": or_null(path_in_run_value),
 }
-PLAN_SPEC: dict[str, Any] = {
-    "version": version_value,
-    "since_ns": count_value,
-    "items": [_ITEM],
-    "stays": [place_value],
-    "inner": [path_value],
+_FOLDER: dict[str, Any] = {
+    "path": path_in_run_value,
+    "mode": mode_value,
+    "uid": size_value,
+    "gid": size_value,
+    "mtime_ns": int_value,
+    "goes": bool_value,
 }
-_FACTS = dict.fromkeys(("size", "allocated", "mode", "inode", "device", "links"), size_value)
-_OWNER = dict.fromkeys(("mode", "uid", "gid"), size_value)
+_ACT: dict[str, Any] = {"by": text_value, "at": moment_value}
+_PURGE: dict[str, Any] = {**_ACT, "freed_bytes": size_value}
 JOURNAL_SPEC: dict[str, Any] = {
     "version": version_value,
-    "kind": one_of("rewind"),
+    "id": id_value,
+    "kind": one_of(*JOURNAL_KINDS),
     "by": text_value,
-    "at": matching(UTC_TIME, "time in UTC"),
+    "at": moment_value,
     "note": text_value,
-    "stage": one_of("moving", "done", "undoing", "undone", "purging", "purged"),
-    "items": [
-        {
-            **_ITEM,
-            "files": [{"path": path_in_run_value, "mtime_ns": int_value, **_FACTS}],
-            "elsewhere": or_null(path_in_run_value),
-        },
-    ],
-    "folders": [{"path": path_in_run_value, "mtime_ns": int_value, "goes": bool_value, **_OWNER}],
-    "states": [{"path": path_in_run_value, "old": text_value, "new": text_value, "mtime_ns": int_value}],
-    "undo": or_null({"by": text_value, "at": matching(UTC_TIME, "time in UTC")}),
-    "purge": or_null({"by": text_value, "at": matching(UTC_TIME, "time in UTC"), "freed_bytes": size_value}),
+    "stage": one_of(*STAGES),
+    "items": [_ITEM],
+    "folders": [_FOLDER],
+    "states": [{"path": path_rule(_state_path), "old": text_value, "new": text_value, "mtime_ns": int_value}],
+    "undo": or_null(_ACT),
+    "purge": or_null(_PURGE),
+}
+PURGED_SPEC: dict[str, Any] = {
+    "version": version_value,
+    "id": id_value,
+    "kind": one_of(*JOURNAL_KINDS),
+    "by": text_value,
+    "at": moment_value,
+    "note": text_value,
+    "items": [{**_HEAD, "files": size_value, "bytes": size_value}],
+    "purge": _PURGE,
+}
+
+
+def _some(files: list[Any]) -> str | None:
+    return None if files else "no file; allowed: every file of the item"
+
+
+PLAN_SPEC: dict[str, Any] = {
+    "version": version_value,
+    "manifest": id_value,
+    "since_ns": count_value,
+    "items": [{**_HEAD, "reason": long_text_value, "files": Several(path_in_run_value, _some, least=1)}],
+    "stays": [place_value],
+    "inner": [path_value],
 }

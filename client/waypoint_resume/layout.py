@@ -14,7 +14,7 @@ from waypoint_resume.checkpoints import walk_run
 from waypoint_resume.files import read_record
 from waypoint_resume.names import from_text, to_text
 from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, is_named_run
-from waypoint_resume.spec import path_value
+from waypoint_resume.rules import path_value
 
 _INNER = frozenset(
     """checkpoint checkpoints ckpt ckpts training_checkpoints best_ckpt weights model models saved_model saved_models

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,24 +11,27 @@ from typing import Any
 
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_file
+from waypoint_resume.ids import PATTERN as ID_PATTERN
 from waypoint_resume.names import from_text
-from waypoint_resume.spec import (
-    UTC_TIME,
+from waypoint_resume.rules import (
     bool_value,
     count_value,
     int_value,
     matching,
+    moment_value,
     number_value,
     one_of,
-    or_null,
     path_value,
     place_value,
-    problems_of,
     scalar_value,
-    text_value,
+    shown,
+    text_of,
     version_value,
 )
+from waypoint_resume.spec import AnyNames, Fields, Problem, Several, find_problems, load_json, or_null
 
+VERSION = 1
+LIMIT = 16 * 1024 * 1024  # bytes of a manifest: a sharded checkpoint of 10,000 files needs about 2 MB
 FORMATS = ("tf-bundle", "tf-v1", "saved-model", "keras", "hdf5", "weights-h5", "weights-h5-sharded", "orbax")
 CONTENTS = ("weights_only", "weights_and_optimizer", "full_model", "export", "unknown")
 APIS = (
@@ -42,68 +44,100 @@ APIS = (
     "tf_keras.Model.load_weights",
     "orbax.checkpoint.PyTreeCheckpointer.restore",
 )
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-# A spec is a check, a one-element tuple (spec or null), a list (array of), or a dict (exactly these keys).
-MANIFEST_SPEC: dict[str, Any] = {
-    "version": version_value,
-    "id": matching(_ID, "UUID of version 7"),
-    "created_at": matching(UTC_TIME, "time in UTC"),
-    "created_by": text_value,
-    "note": text_value,
-    "run": place_value,
-    "checkpoint": {
+MODES = ("continue", "rewind", "fork")
+OPTIMIZER_OUTCOMES = ("restored", "not in the file", "refused")
+METRIC_MODES = ("min", "max")
+id_value = matching(re.compile(ID_PATTERN))
+name_value = text_of(1, 200)
+long_text_value = text_of(0, 20_000)
+sha256_value = matching(re.compile(r"[0-9a-f]{64}"))
+
+
+def _each_once(files: list[dict[str, Any]]) -> str | None:
+    seen: set[str] = set()
+    for file in files:
+        if file["path"] in seen:
+            return f"{file['path']!r} stands there twice; allowed: each file once"
+        seen.add(file["path"])
+    return None if files else "no file; allowed: every file of the checkpoint"
+
+
+_FILE_SPEC = Fields(
+    "One file of the checkpoint; `sha256` is null for shards and for files above 4 MiB.",
+    {"path": path_value, "bytes": count_value, "sha256": or_null(sha256_value)},
+)
+_CHECKPOINT_SPEC = Fields(
+    "What is to be restored; paths are relative to the run.",
+    {
         "path": place_value,
         "format": one_of(*FORMATS),
         "contents": one_of(*CONTENTS),
         "step": or_null(int_value),
         "epoch": or_null(int_value),
-        "saved_at": matching(UTC_TIME, "time in UTC"),
-        "files": [
-            {
-                "path": path_value,
-                "bytes": count_value,
-                "sha256": or_null(matching(re.compile(r"[0-9a-f]{64}"), "SHA-256")),
-            }
-        ],
-        "variables_fingerprint": or_null(text_value),
+        "saved_at": moment_value,
+        "files": Several(_FILE_SPEC, _each_once, least=1),
+        "variables_fingerprint": or_null(name_value),
     },
-    "restore": {
+)
+_RESTORE_SPEC = Fields(
+    "How to restore, and from where to count; null is what cannot be known from the files.",
+    {
         "api": one_of(*APIS),
         "initial_step": or_null(int_value),
         "initial_epoch": or_null(count_value),
-        "optimizer": or_null(one_of("restored", "not in the file", "refused")),
-        "best_metric": or_null({"name": text_value, "value": number_value, "mode": one_of("min", "max")}),
+        "optimizer": or_null(one_of(*OPTIMIZER_OUTCOMES)),
+        "best_metric": or_null(
+            Fields(
+                "The best value so far of what the job watches.",
+                {"name": name_value, "value": number_value, "mode": one_of(*METRIC_MODES)},
+            )
+        ),
     },
-    "mode": one_of("continue", "rewind", "fork"),
-    "overrides": {...: scalar_value},
-    "checks": [{"name": text_value, "ok": bool_value, "detail": text_value}],
-    "warnings_accepted": [text_value],
-}
+)
+MANIFEST_SPEC = Fields(
+    "A resume manifest of version 1.",
+    {
+        "version": version_value,
+        "id": id_value,
+        "created_at": moment_value,
+        "created_by": name_value,
+        "note": long_text_value,
+        "run": place_value,
+        "checkpoint": _CHECKPOINT_SPEC,
+        "restore": _RESTORE_SPEC,
+        "mode": one_of(*MODES),
+        "overrides": AnyNames(name_value, scalar_value),
+        "checks": [
+            Fields(
+                "One thing that was looked at before the manifest was written.",
+                {"name": name_value, "ok": bool_value, "detail": long_text_value},
+            )
+        ],
+        "warnings_accepted": [name_value],
+    },
+)
 
 
-def parse_manifest(data: bytes, name: str) -> dict[str, Any]:
-    """A manifest of version 1. ResumeError with every problem at once; of another version only that is said."""
+def read_manifest(text: str | bytes) -> tuple[dict[str, Any], list[Problem]]:
+    """A manifest of version 1 and every problem that it has; of another version only that is said."""
+    document, problems = load_json(text, LIMIT)
+    if document is None:
+        return {}, problems
+    version = document.get("version")
+    if type(version) is int and version != VERSION:
+        # What else such a document may hold is for its own version to say.
+        told = f"{shown(version)} is a version that this Waypoint does not know; allowed: {VERSION}"
+        return document, [*problems, Problem("version", told)]
+    return document, [*problems, *find_problems(document, MANIFEST_SPEC)]
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
-        return dict(pairs)
 
-    twice: list[str] = []
-    try:
-        manifest = json.loads(data.decode(), object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise ResumeError(f"{name} is no JSON: {error}. Hand the checkpoint over again.") from None
-    found = [f"in {key!r}: the key stands there twice" for key in twice]
-    if isinstance(manifest, dict) and type(manifest.get("version")) is int and manifest["version"] != 1:
-        found = [f"in 'version': {manifest['version']} is unknown here; allowed: 1"]
-    else:
-        found += sorted(problems_of(manifest, MANIFEST_SPEC))
-    if not found and not manifest["checkpoint"]["files"]:
-        found = ["in 'checkpoint.files': no file"]
-    if found:
-        raise ResumeError("\n  ".join([f"{name} is no manifest that this client reads; nothing was loaded:", *found]))
-    return dict(manifest)
+def parse_manifest(data: str | bytes, name: str) -> dict[str, Any]:
+    """A manifest of version 1. ResumeError with every problem at once."""
+    manifest, problems = read_manifest(data)
+    if problems:
+        head = f"{name} is no manifest that this client reads; nothing was loaded:"
+        raise ResumeError("\n  ".join([head, *map(str, problems), "Hand the checkpoint over again."]))
+    return manifest
 
 
 def read_manifest_bytes(path: Path) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.objects import is_variable
-from waypoint_resume.spec import number_value
+from waypoint_resume.rules import number_value
 
 _AT_ITS_MAKING = ("gradient_accumulation_steps", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor")
 

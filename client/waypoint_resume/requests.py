@@ -26,7 +26,8 @@ from waypoint_resume.jobs import whose
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.log import LOG
 from waypoint_resume.places import HIDDEN
-from waypoint_resume.spec import UTC_TIME, matching, one_of, problems_of, text_value, version_value
+from waypoint_resume.rules import matching, moment_value, one_of, text_value, version_value
+from waypoint_resume.spec import problems_of
 
 REQUESTS = "requests"
 REQUEST_LIMIT = 64 * 1024  # bytes
@@ -38,7 +39,7 @@ REQUEST_SPEC: dict[str, Any] = {
     "id": matching(_ID, "UUID"),
     "kind": one_of("pause"),
     "by": text_value,
-    "at": matching(UTC_TIME, "time in UTC"),
+    "at": moment_value,
     "note": text_value,
 }
 

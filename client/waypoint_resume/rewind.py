@@ -18,8 +18,9 @@ from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.names import folders_above, from_text, to_text
 from waypoint_resume.places import HIDDEN, decision_homes
+from waypoint_resume.rules import one_of
 from waypoint_resume.setting_aside import Reason, SettingAside
-from waypoint_resume.spec import one_of, problems_of
+from waypoint_resume.spec import problems_of
 
 
 class Rewind(SettingAside):

@@ -19,10 +19,12 @@ from waypoint_resume.journal import JOURNAL, JOURNAL_SPEC, REWOUND
 from waypoint_resume.lock import log_action
 from waypoint_resume.names import folders_above, from_text, to_text
 from waypoint_resume.places import HIDDEN, hidden_folder
-from waypoint_resume.spec import one_of, problems_of
+from waypoint_resume.rules import one_of
+from waypoint_resume.spec import problems_of
 from waypoint_resume.state_files import STATE_FILE, state_without
 from waypoint_resume.version import __version__
 
+_OWN = {"kind": one_of("rewind")}
 _STATE_LATER_NS = 1000  # so that a look at the folder sees the change, and the run does not look live
 
 
@@ -81,7 +83,7 @@ class SettingAside:
         if (self.batch.parent / f"{self.batch.name}.purged.json").exists():
             return {"stage": "purged", "items": []}
         found = read_record(path, LONG)
-        problems = sorted(problems_of(found, {**JOURNAL_SPEC, "id": one_of(self.reason.id)})) if found else []
+        problems = sorted(problems_of(found, {**JOURNAL_SPEC, **_OWN, "id": one_of(self.reason.id)})) if found else []
         if found == {} or problems:
             raise ResumeError(
                 "\n  ".join([f"{path} cannot be understood, nothing was moved or loaded. Move it away:", *problems])

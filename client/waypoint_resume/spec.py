@@ -1,124 +1,180 @@
-"""What a JSON document must look like, as data; every way in which one does not, each with its JSON path."""
+"""What a JSON document must look like, as data: every way in which one does not, each with its JSON path, and its JSON
+Schema, both made from the one spec.
+
+A spec is a rule (`rules.py`), a one-element tuple (spec or null), a list (array of), `Several` (an array with a rule of
+its own), a dict (exactly these keys), `Fields` (the same with a description), or `AnyNames` (an object with any keys).
+"""
 
 from __future__ import annotations
 
-import contextlib
-import math
+import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from waypoint_resume.names import from_text
-from waypoint_resume.places import HIDDEN, MANIFEST
+from waypoint_resume.names import to_text
+from waypoint_resume.rules import Rule, not_allowed
 
-UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)", re.ASCII)
-Check = Callable[[Any], Optional[str]]
-
-
-def text_value(value: object) -> str | None:
-    """Say what is wrong unless the value is text."""
-    return None if isinstance(value, str) else "no text"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, alone or with its other half
 
 
-def int_value(value: object) -> str | None:
-    """Say what is wrong unless the value is a whole number of 64 bits."""
-    return None if type(value) is int and -(2**63) <= value < 2**63 else "no whole number"
+class Problem(NamedTuple):
+    """One thing that is wrong: its JSON path, '' for the document as a whole, and a sentence."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"in {self.path!r}: {self.problem}" if self.path else self.problem
 
 
-def count_value(value: object) -> str | None:
-    """Say what is wrong unless the value is a whole number from 0 on."""
-    return None if type(value) is int and 0 <= value < 2**63 else "no whole number from 0 on"
+class Fields(dict[str, Any]):
+    """An object's fields, each with its spec, and what the object is."""
+
+    def __init__(self, description: str, fields: dict[str, Any]) -> None:
+        super().__init__(fields)
+        self.description = description
 
 
-def number_value(value: object) -> str | None:
-    """Say what is wrong unless the value is a finite number."""
-    with contextlib.suppress(OverflowError):  # a whole number too long for a float
-        if type(value) in (int, float) and math.isfinite(value):  # type: ignore[arg-type]
-            return None
-    return "no finite number"
+@dataclass(frozen=True)
+class Several:
+    """An array; `check` says what is wrong with it as a whole once all of its items are right."""
+
+    item: Any
+    check: Callable[[list[Any]], str | None]
+    least: int = 0
 
 
-def scalar_value(value: object) -> str | None:
-    """Say what is wrong unless the value is text, a number, true, false or null."""
-    return None if value is None or isinstance(value, (str, bool)) else number_value(value) and "no scalar"
+@dataclass(frozen=True)
+class AnyNames:
+    """An object with keys of any name that a rule allows."""
+
+    name: Rule
+    value: Any
 
 
-def version_value(value: object) -> str | None:
-    """Say what is wrong unless the value is 1."""
-    return None if type(value) is int and value == 1 else f"{value!r} is unknown here; allowed: 1"
+def or_null(spec: Any) -> Any:  # noqa: ANN401 - a spec, see above
+    """A spec that allows null beside what another allows."""
+    return (spec,)
 
 
-def bool_value(value: object) -> str | None:
-    """Say what is wrong unless the value is true or false."""
-    return None if isinstance(value, bool) else "neither true nor false"
+def load_json(text: str | bytes, limit: int) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """A JSON object, or why there is none. A key that stands there twice is a problem, for readers differ in theirs."""
+    twice: list[str] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in members:
+                twice.append(key)
+            members[key] = value
+        return members
+
+    if len(text) > limit:
+        return None, [Problem("", f"{len(text):,} bytes; allowed: at most {limit:,}")]
+    try:
+        # In this order: bytes that are not UTF-8, and text that cannot become UTF-8, are both refused.
+        decoded = text.decode() if isinstance(text, bytes) else text.encode().decode()
+    except UnicodeError:
+        return None, [Problem("", "not UTF-8")]
+    try:
+        document = json.loads(decoded, object_pairs_hook=collect)
+        if _HALF.search(decoded):
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeError:
+        return None, [Problem("", "not JSON: half a character stands alone")]
+    except (ValueError, RecursionError) as error:
+        return None, [Problem("", f"not JSON: {error}")]
+    if not isinstance(document, dict):
+        return None, [Problem("", f"{_kind(document)}; allowed: an object")]
+    return document, [Problem(to_text(key), "the key stands there twice; allowed: once") for key in twice]
 
 
-def matching(pattern: re.Pattern[str], what: str) -> Check:
-    """Return a check for text that matches a pattern, which is called `what` in messages."""
-    return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"no {what}"
+def read_document(text: str | bytes, limit: int, spec: Any) -> tuple[dict[str, Any], list[Problem]]:  # noqa: ANN401
+    """A JSON object and every way in which it breaks a spec; {} for text that is none."""
+    document, problems = load_json(text, limit)
+    return (document or {}), problems if document is None else [*problems, *find_problems(document, spec)]
 
 
-def one_of(*allowed: str) -> Check:
-    """Return a check for one of these texts."""
-    return lambda value: None if value in allowed else f"{value!r}; allowed: {', '.join(allowed)}"
-
-
-def or_null(check: Check | dict[str, Any]) -> Any:  # noqa: ANN401 - a spec, see _problems
-    """Return a spec that allows null beside what another allows."""
-    return (check,)
-
-
-def path_value(value: object) -> str | None:
-    """Say what is wrong unless the value is a normalised POSIX path below the run."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        return "no path"
-    name = from_text(value)
-    if name.startswith("/"):
-        return "an absolute path; allowed: relative to the run"
-    bad = [part for part in name.split("/") if part in ("", ".", "..")]
-    return f"{bad[0]!r} in a path; allowed: normalised, below the run" if bad else None
-
-
-def place_value(value: object) -> str | None:
-    """Say what is wrong unless the value is such a path, or `.` for the run itself."""
-    return None if value == "." else path_value(value)
-
-
-def problems_of(value: Any, spec: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401 - any JSON, any spec
-    """Every way in which a JSON value breaks a spec, each with its JSON path."""
+def find_problems(value: Any, spec: Any, where: str = "") -> Iterator[Problem]:  # noqa: ANN401 - any JSON, any spec
+    """Every way in which a JSON value breaks a spec, in the spec's order."""
     if isinstance(spec, tuple):
         if value is not None:
-            yield from problems_of(value, spec[0], where)
-    elif isinstance(spec, list):
-        if not isinstance(value, list):
-            yield f"in {where!r}: no array"
-            return
-        for number, item in enumerate(value):
-            yield from problems_of(item, spec[0], f"{where}[{number}]")
-    elif isinstance(spec, dict):
+            yield from find_problems(value, spec[0], where)
+    elif isinstance(spec, (list, Several)):
+        yield from _in_array(value, spec, where)
+    elif isinstance(spec, (dict, AnyNames)):
         if not isinstance(value, dict):
-            yield f"in {where!r}: no object"
-            return
-        any_name = spec.get(...)
-        for name in value.keys() | spec.keys() - {...}:
-            inner = f"{where}.{name}" if where else name
-            if name not in value:
-                yield f"in {inner!r}: missing"
-            elif name in spec or any_name:
-                yield from problems_of(value[name], spec.get(name, any_name), inner)
-            else:
-                yield f"in {inner!r}: an unknown field"
+            yield Problem(where, not_allowed(value, "an object"))
+        elif isinstance(spec, dict):
+            yield from _in_object(value, spec, where)
+        else:
+            for name, inner in value.items():
+                problem = spec.name(name)
+                if problem:
+                    yield Problem(_inside(where, name), problem)
+                yield from find_problems(inner, spec.value, _inside(where, name))
     elif problem := spec(value):
-        yield f"in {where!r}: {problem}"
+        yield Problem(where, problem)
 
 
-def size_value(value: object) -> str | None:
-    """Say what is wrong unless the value is a whole number from 0 on, of any length."""
-    return None if type(value) is int and value >= 0 else "no whole number from 0 on"
+def problems_of(value: Any, spec: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401
+    """The same as sentences that name the place."""
+    return map(str, find_problems(value, spec, where))
 
 
-def path_in_run_value(value: object) -> str | None:
-    """A path below the run that is not one of Waypoint's own."""
-    problem = path_value(value)
-    first = "" if problem else from_text(str(value)).partition("/")[0]
-    return problem or (f"{first} is no part of a checkpoint" if first in (HIDDEN, MANIFEST) else None)
+def _in_array(value: Any, spec: Any, where: str) -> Iterator[Problem]:  # noqa: ANN401
+    if not isinstance(value, list):
+        yield Problem(where, not_allowed(value, "an array"))
+        return
+    item, is_right = spec[0] if isinstance(spec, list) else spec.item, True
+    for number, one in enumerate(value):
+        for problem in find_problems(one, item, f"{where}[{number}]"):
+            is_right = False
+            yield problem
+    if isinstance(spec, Several) and is_right and (wrong := spec.check(value)):
+        yield Problem(where, wrong)
+
+
+def _in_object(value: dict[str, Any], spec: dict[str, Any], where: str) -> Iterator[Problem]:
+    for name, inner in spec.items():
+        if name not in value:
+            yield Problem(_inside(where, name), "missing; the field is required")
+        elif not isinstance(inner, Rule):
+            yield from find_problems(value[name], inner, _inside(where, name))
+        elif problem := inner.check(value[name]):
+            yield Problem(_inside(where, name), problem)
+    if len(value) > len(spec) or value.keys() - spec.keys():
+        for name in value:
+            if name not in spec:
+                yield Problem(_inside(where, name), f"an unknown field; allowed: {', '.join(spec)}")
+
+
+def _inside(where: str, name: str) -> str:
+    return f"{where}.{to_text(name)}" if where else to_text(name)
+
+
+def _kind(value: object) -> str:
+    names = {list: "an array", str: "text", bool: "a truth value", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def json_schema(spec: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The JSON Schema of a spec: what it allows, but for what only a rule's own check can tell."""
+    if isinstance(spec, tuple):
+        inner = json_schema(spec[0])
+        return {"anyOf": [inner, {"type": "null"}]}
+    if isinstance(spec, list):
+        return {"type": "array", "items": json_schema(spec[0])}
+    if isinstance(spec, Several):
+        return {"type": "array", "items": json_schema(spec.item), "minItems": spec.least}
+    if isinstance(spec, AnyNames):
+        names = {name: one for name, one in spec.name.schema.items() if name != "type"}
+        return {"type": "object", "propertyNames": names, "additionalProperties": json_schema(spec.value)}
+    if isinstance(spec, dict):
+        about = {"description": spec.description} if isinstance(spec, Fields) else {}
+        properties = {name: json_schema(inner) for name, inner in spec.items()}
+        closed = {"required": list(spec), "additionalProperties": False}
+        return {"type": "object", **about, "properties": properties, **closed}
+    return dict(spec.schema)

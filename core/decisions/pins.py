@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.decisions import values
 from core.decisions.desk import locked, log
 from core.decisions.places import read_small, writable_home
 from core.errors import CoreError, NotFoundError, PlaceError
@@ -22,6 +21,8 @@ from waypoint_resume.handed_over import rebased_path
 from waypoint_resume.layout import decided_before
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.rules import moment_value, place
+from waypoint_resume.spec import load_json
 
 NAME = "pins.json"
 VERSION = 1
@@ -147,7 +148,7 @@ def _load(home: Path) -> dict[tuple[str, Format], Pin]:
 
 
 def _parsed(data: bytes) -> list[Pin]:
-    document, problems = values.load_json(data, _LIMIT)
+    document, problems = load_json(data, _LIMIT)
     if document is None or problems:
         raise ValueError(problems[0].problem)
     if document.keys() != {"version", "pins"} or document["version"] != VERSION or document["version"] is True:
@@ -160,8 +161,9 @@ def _checked(item: Mapping[str, Any]) -> Pin:
     is_plain = isinstance(item, dict) and item.keys() == _FIELDS
     if not is_plain or not all(isinstance(value, str) for value in item.values()):
         raise ValueError(f"a pin has {', '.join(sorted(_FIELDS))}, each a text")
-    values.place(item["path"])
-    values.utc_text(item["at"])
+    place(item["path"])
+    if (problem := moment_value(item["at"])) is not None:
+        raise ValueError(problem)
     return Pin(**{**item, "format": Format(item["format"])})
 
 

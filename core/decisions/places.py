@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.decisions.values import place
 from core.errors import PlaceError, ReadOnlyError
 from waypoint_resume.files import NotPlainError, open_plain, read_plain
 from waypoint_resume.names import to_text
 from waypoint_resume.places import not_writable, takes_decisions
+from waypoint_resume.rules import place
 
 _BLOCK = 1 << 20
 

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import locked, log
-from core.decisions.ids import uuid7
 from core.decisions.places import relative_to_run, writable_home
 from core.errors import NotFoundError, ReadOnlyError
 from core.mend import records
@@ -24,6 +23,7 @@ from core.mend.records import Mend, MendState, Record, Site
 from core.mend.standing import on_disk, read
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.clock import moment_text
+from waypoint_resume.ids import uuid7
 from waypoint_resume.names import from_text, to_text
 
 _LATER_NS = 1000

@@ -16,7 +16,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from core.decisions import ids, values
 from core.decisions.desk import hidden_folder
 from core.decisions.places import decisions_folder, inside, read_small, run_folder
 from core.errors import CoreError, PlaceError
@@ -24,18 +23,20 @@ from core.formats.state_file import NAME
 from core.mend import standing
 from core.model import Root
 from waypoint_resume.atomic import write_atomic
-from waypoint_resume.clock import moment_text
+from waypoint_resume.clock import moment_text, utc_moment
+from waypoint_resume.ids import PATTERN
 from waypoint_resume.names import from_text, to_text
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.rules import relative_path
 
 FOLDER = "mended"
 RECORD = "record.json"
 UNDONE = "undone.json"
 _LIMIT = 64 * 1024
-_ID = re.compile(ids.PATTERN)
+_ID = re.compile(PATTERN)
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(moment_text, return_type=str)]
+Moment = Annotated[datetime, BeforeValidator(utc_moment), PlainSerializer(moment_text, return_type=str)]
 
 
 class MendState(StrEnum):
@@ -56,10 +57,10 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    id: Annotated[str, StringConstraints(pattern=ids.PATTERN)]
+    id: Annotated[str, StringConstraints(pattern=PATTERN)]
     actor: str
     at: Moment
-    state: Annotated[str, AfterValidator(values.relative_path)]
+    state: Annotated[str, AfterValidator(relative_path)]
     old: Sha256 | None
     new: Sha256
     mode: Annotated[int, Field(ge=0, le=0o7777)] | None

@@ -19,7 +19,7 @@ from core.errors import NotFoundError, PlaceError
 from core.fs.local import LocalStorage
 from core.model import Problem
 from core.resume.errors import ManifestError, StateError
-from core.resume.manifest import LIMIT, Manifest, parse, to_json
+from core.resume.manifest import Manifest, parse, to_json
 from core.resume.write import FORMER
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.claim import CLAIMS
@@ -28,6 +28,7 @@ from waypoint_resume.clock import moment_text
 from waypoint_resume.handed_over import rebased_path
 from waypoint_resume.heartbeat import is_leased
 from waypoint_resume.layout import decided_before
+from waypoint_resume.manifest import LIMIT
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN, MANIFEST
 

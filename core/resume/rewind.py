@@ -7,24 +7,24 @@ saved later, and the job sets it aside too, but for what `stays` names and what 
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path as DiskPath
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from core.decisions.desk import hidden_folder
 from core.decisions.places import read_small, relative_to_run
 from core.errors import CoreError, PlaceError
 from core.model import Checkpoint, Format
 from core.resume import restoring
-from core.resume.manifest import Count, Id, Path, Place, Text, Version
 from core.resume.modes import Aside
 from core.scan.walk import ORBAX_MARK, SAVED_MODEL_FILES
 from waypoint_resume.atomic import write_atomic
+from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.names import join, to_text
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.spec import read_document
 
-FOLDER = "rewound"
 VERSION = 1
 _END = ".plan.json"
 _LIMIT = 1 << 28
@@ -33,7 +33,7 @@ _LEADING = (".index", ".weights.json", *SAVED_MODEL_FILES, ORBAX_MARK, "commit_s
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PlanItem(_Part):
@@ -42,10 +42,10 @@ class PlanItem(_Part):
     """
 
     kind: Literal["checkpoint", "leftover"]
-    path: Place
+    path: str
     format: Format | None
-    reason: Text
-    files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    reason: str
+    files: tuple[str, ...]
 
 
 class RewindPlan(_Part):
@@ -53,16 +53,16 @@ class RewindPlan(_Part):
     planned, `inner` the folders of runs inside this one; text, relative to the run.
     """
 
-    version: Version
-    manifest: Id
-    since_ns: Count
+    version: int
+    manifest: str
+    since_ns: int
     items: tuple[PlanItem, ...]
-    stays: tuple[Place, ...]
-    inner: tuple[Path, ...]
+    stays: tuple[str, ...]
+    inner: tuple[str, ...]
 
 
 def make_plan(
-    folder: DiskPath,
+    folder: Path,
     manifest_id: str,
     checkpoint: Checkpoint,
     asides: Sequence[Aside],
@@ -91,35 +91,32 @@ def make_plan(
     )
 
 
-def write_plan(home: DiskPath, plan: RewindPlan) -> DiskPath:
+def write_plan(home: Path, plan: RewindPlan) -> Path:
     """Write a plan, synced. Only under the lock of `home`."""
-    hidden_folder(home, FOLDER)
+    hidden_folder(home, REWOUND)
     path = plan_path(home, plan.manifest)
     write_atomic(path, plan.model_dump_json(indent=1).encode() + b"\n")
     return path
 
 
-def read_plan(home: DiskPath, manifest_id: str) -> RewindPlan:
+def read_plan(home: Path, manifest_id: str) -> RewindPlan:
     """The plan of a manifest. FileNotFoundError where there is none, CoreError where it cannot be understood."""
     path = plan_path(home, manifest_id)
     try:
-        plan = RewindPlan.model_validate_json(read_small(path, _LIMIT))
-        reason = "" if plan.manifest == manifest_id else f"it is about the manifest {plan.manifest}"
+        document, problems = read_document(read_small(path, _LIMIT), _LIMIT, PLAN_SPEC)
+        if not problems and document["manifest"] == manifest_id:
+            return RewindPlan.model_validate(document)
+        reason = str(problems[0]) if problems else f"it is about the manifest {document['manifest']}"
     except FileNotFoundError:
         raise
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
     except (OSError, PlaceError) as error:
         reason = str(error)
-    if reason:
-        raise CoreError(f"{to_text(str(path))} cannot be understood: {reason}. Hand the checkpoint over again.")
-    return plan
+    raise CoreError(f"{to_text(str(path))} cannot be understood: {reason}. Hand the checkpoint over again.")
 
 
-def plan_path(home: DiskPath, manifest_id: str) -> DiskPath:
+def plan_path(home: Path, manifest_id: str) -> Path:
     """Where a manifest's plan lies in one of its run's homes."""
-    return home / HIDDEN / FOLDER / f"{manifest_id}{_END}"
+    return home / HIDDEN / REWOUND / f"{manifest_id}{_END}"
 
 
 def _item(aside: Aside) -> PlanItem:
@@ -134,7 +131,7 @@ def _item(aside: Aside) -> PlanItem:
     )
 
 
-def _beside(folder: DiskPath, aside: Aside) -> Iterator[PlanItem]:
+def _beside(folder: Path, aside: Aside) -> Iterator[PlanItem]:
     """Files of BackupAndRestore that belong to no checkpoint of its: its metadata, its state file."""
     for name in restoring.backup_names(aside.checkpoint):
         path = relative_to_run(join(aside.checkpoint.folder, name), aside.checkpoint.run)

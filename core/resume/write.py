@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import hidden_folder, locked, log
-from core.decisions.ids import uuid7
 from core.decisions.places import decisions_folder, read_small, relative_to_run, run_folder, writable_home
 from core.errors import NotRestorableError, ReadOnlyError
 from core.fs.local import LocalStorage
@@ -21,8 +20,6 @@ from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
 from core.resume.errors import ConfirmError, ManifestError, ModeError, NotAcceptedError
 from core.resume.manifest import (
-    LIMIT,
-    VERSION,
     Check,
     Manifest,
     ManifestCheckpoint,
@@ -36,6 +33,8 @@ from core.resume.propose import Proposal
 from core.resume.rewind import make_plan, write_plan
 from waypoint_resume.atomic import link_aside, remove_stale, write_atomic
 from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.ids import uuid7
+from waypoint_resume.manifest import LIMIT, VERSION
 from waypoint_resume.names import to_text
 from waypoint_resume.places import MANIFEST
 

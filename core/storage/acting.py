@@ -9,7 +9,8 @@ from pathlib import Path
 from core.decisions.desk import hidden_folder, locked
 from core.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
 from core.mend.records import Site
-from core.storage.journal import FILES, FOLDER, FOLDERS, ID, JOURNAL, Journal, JournalKind
+from core.storage.journal import FILES, FOLDER, FOLDERS, ID, Journal, JournalKind
+from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN, can_write
 

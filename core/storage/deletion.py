@@ -6,17 +6,12 @@ from pathlib import Path
 
 from core.model import Problem
 from core.storage.folders import remove_empty
-from core.storage.journal import (
-    FILES,
-    JOURNAL,
-    VERSION,
-    Journal,
-    PurgedBatch,
-)
+from core.storage.journal import FILES, VERSION, Journal, PurgedBatch
 from core.storage.journal_files import write_purged
 from core.storage.moves import lies
 from core.storage.room import give_room
 from waypoint_resume.atomic import remove_stale, sync_folder
+from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text
 
 

@@ -1,5 +1,5 @@
 """The journal of a batch: `<batch>/journal.json` in `.waypoint/quarantine`, or in `.waypoint/rewound`, where a job set
-aside what was newer than its pick. Version 1; docs/storage.md describes it.
+aside what was newer than its pick. Version 1; docs/storage.md describes it, `waypoint_resume.journal` holds its rules.
 
 It is written and synced before anything is moved, and again at each stage, so that a kill at any instant leaves the
 list of all files that may lie in two places. Paths are text (`waypoint_resume.names`), relative to the run.
@@ -11,31 +11,25 @@ from enum import StrEnum
 from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     PlainSerializer,
-    StringConstraints,
 )
 
-from core.decisions import ids, values
-from core.formats.state_file import NAME as STATE_NAME
 from core.model import Format
 from core.storage.planned import ItemKind, PlannedFile
-from waypoint_resume.clock import moment_text
+from waypoint_resume.clock import moment_of, moment_text
+from waypoint_resume.ids import PATTERN
+from waypoint_resume.journal import REWOUND
 from waypoint_resume.names import from_text, to_text
-from waypoint_resume.places import HIDDEN
 
-FOLDER, REWOUND = "quarantine", "rewound"
+FOLDER = "quarantine"
 FOLDERS = (FOLDER, REWOUND)  # where batches lie, in `.waypoint`
-JOURNAL = "journal.json"
 FILES = "files"
 PURGED_END = ".purged.json"
 VERSION = 1
-ID = re.compile(ids.PATTERN)
-_LIMIT = 1 << 30
+ID = re.compile(PATTERN)
 _SHORT = 8
 
 
@@ -57,42 +51,24 @@ class Stage(StrEnum):
     PURGED = "purged"
 
 
-def _in_run(path: str) -> str:
-    values.relative_path(path)
-    if path.partition("/")[0] == HIDDEN:
-        raise ValueError(f"lies in {HIDDEN}")
-    return path
-
-
-def _state_path(path: str) -> str:
-    if path.rpartition("/")[2] != STATE_NAME:
-        raise ValueError(f"no state file: those are named {STATE_NAME!r}")
-    return _in_run(path)
-
-
-InRun = Annotated[str, AfterValidator(_in_run)]
-Place = Annotated[str, AfterValidator(values.place)]
-Moment = Annotated[datetime, BeforeValidator(values.utc_text), PlainSerializer(moment_text, return_type=str)]
-Id = Annotated[str, StringConstraints(pattern=ids.PATTERN)]
-Mode = Annotated[int, Field(ge=0, le=0o7777)]
-Count = Annotated[int, Field(ge=0)]
+Moment = Annotated[datetime, BeforeValidator(moment_of), PlainSerializer(moment_text, return_type=str)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class JournalFile(_Part):
     """One file as it was when it was moved: sizes in bytes, `mode` its permission bits."""
 
-    path: InRun
-    size: Count
-    allocated: Count
+    path: str
+    size: int
+    allocated: int
     mtime_ns: int
-    mode: Mode
-    inode: Count
-    device: Count
-    links: Count
+    mode: int
+    inode: int
+    device: int
+    links: int
 
     @property
     def name(self) -> str:
@@ -103,10 +79,10 @@ class JournalFile(_Part):
 class JournalFolder(_Part):
     """A folder on the way to some file. `goes`: it belongs to a checkpoint and is removed when it is empty."""
 
-    path: InRun
-    mode: Mode
-    uid: Count
-    gid: Count
+    path: str
+    mode: int
+    uid: int
+    gid: int
     mtime_ns: int
     goes: bool
 
@@ -122,10 +98,10 @@ class ItemSummary(_Part):
     """
 
     kind: ItemKind
-    path: Place
+    path: str
     format: Format | None
-    files: Count
-    bytes: Count
+    files: int
+    bytes: int
 
 
 class JournalItem(_Part):
@@ -134,11 +110,11 @@ class JournalItem(_Part):
     """
 
     kind: ItemKind
-    path: Place
+    path: str
     format: Format | None
     reason: str
     files: tuple[JournalFile, ...]
-    elsewhere: InRun | None = None
+    elsewhere: str | None = None
 
     @property
     def summary(self) -> ItemSummary:
@@ -161,7 +137,7 @@ class JournalItem(_Part):
 class StateRewrite(_Part):
     """A state file that named what was moved: what it said, what was written instead, and the old one's time."""
 
-    path: Annotated[str, AfterValidator(_state_path)]
+    path: str
     old: str
     new: str
     mtime_ns: int
@@ -177,14 +153,14 @@ class Act(_Part):
 class Purge(Act):
     """Who deletes a batch, when, and the bytes that the disk gains."""
 
-    freed_bytes: Count
+    freed_bytes: int
 
 
 class Journal(_Part):
     """The whole document. `undo` and `purge` are there from the stages undoing and purging on."""
 
-    version: Annotated[int, AfterValidator(values.only_version(VERSION))]
-    id: Id
+    version: int
+    id: str
     kind: JournalKind
     by: str
     at: Moment
@@ -210,8 +186,8 @@ class Journal(_Part):
 class PurgedBatch(_Part):
     """`<batch>.purged.json`, what stays of a batch after its purge."""
 
-    version: Annotated[int, AfterValidator(values.only_version(VERSION))]
-    id: Id
+    version: int
+    id: str
     kind: JournalKind
     by: str
     at: Moment

@@ -1,23 +1,26 @@
 """Journals on disk: read, for anybody may have changed them, and written whole and synced."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from core.decisions.places import read_small
 from core.errors import CoreError, PlaceError
-from core.storage.journal import JOURNAL, PURGED_END, Journal, PurgedBatch
+from core.storage.journal import PURGED_END, Journal, PurgedBatch
 from waypoint_resume.atomic import remove_stale, write_atomic
+from waypoint_resume.files import LONG
+from waypoint_resume.journal import JOURNAL, JOURNAL_SPEC, PURGED_SPEC
 from waypoint_resume.names import to_text
+from waypoint_resume.spec import read_document
 
-_LIMIT = 1 << 30
 Document = TypeVar("Document", Journal, PurgedBatch)
 
 
 def read_journal(batch: Path) -> Journal:
     """A batch's journal. FileNotFoundError where it has none, CoreError where it cannot be understood."""
-    found = _read(batch / JOURNAL, Journal)
+    found = _read(batch / JOURNAL, Journal, JOURNAL_SPEC)
     if found.id != batch.name:
         raise CoreError(f"{to_text(str(batch / JOURNAL))} is the journal of another batch, {found.id}.")
     return found
@@ -25,7 +28,7 @@ def read_journal(batch: Path) -> Journal:
 
 def read_purged(path: Path) -> PurgedBatch:
     """What stays of a purged batch; errors as for journals."""
-    return _read(path, PurgedBatch)
+    return _read(path, PurgedBatch, PURGED_SPEC)
 
 
 def write_journal(batch: Path, journal: Journal) -> Journal:
@@ -39,14 +42,14 @@ def write_purged(batch: Path, record: PurgedBatch) -> None:
     _write(batch.with_name(f"{batch.name}{PURGED_END}"), record)
 
 
-def _read(path: Path, model: type[Document]) -> Document:
+def _read(path: Path, model: type[Document], spec: Mapping[str, object]) -> Document:
     try:
-        return model.model_validate_json(read_small(path, _LIMIT))
+        document, problems = read_document(read_small(path, LONG), LONG, spec)
+        if not problems:
+            return model.model_validate(document)
+        reason = str(problems[0])
     except FileNotFoundError:
         raise
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
     except (OSError, PlaceError) as error:
         reason = str(error)
     raise CoreError(f"{to_text(str(path))} cannot be understood: {reason}. Mend it, or move its batch away.")

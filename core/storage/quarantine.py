@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import hidden_folder, log
-from core.decisions.ids import uuid7
 from core.errors import CoreError
 from core.health.state import NAMEABLE
 from core.mend.records import Site
@@ -23,17 +22,7 @@ from core.model import Checkpoint
 from core.storage.acting import acting
 from core.storage.again import LIVE, Afresh, leave, look_again
 from core.storage.folders import path_folders
-from core.storage.journal import (
-    FOLDER,
-    JOURNAL,
-    VERSION,
-    Journal,
-    JournalItem,
-    JournalKind,
-    Stage,
-    journal_file,
-    printable,
-)
+from core.storage.journal import FOLDER, VERSION, Journal, JournalItem, JournalKind, Stage, journal_file, printable
 from core.storage.journal_files import write_journal
 from core.storage.live import Ground
 from core.storage.moves import NotMovedError, take
@@ -43,6 +32,8 @@ from core.storage.recover import recover_all
 from core.storage.returns import bring_back
 from core.storage.rewrites import rewrites, write_states
 from core.storage.room import keep_room
+from waypoint_resume.ids import uuid7
+from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import join, to_text
 
 

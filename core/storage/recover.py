@@ -16,11 +16,12 @@ from core.errors import CoreError
 from core.model import Problem
 from core.storage.acting import acting, batch_places
 from core.storage.deletion import delete
-from core.storage.journal import JOURNAL, PURGED_END, Journal, Stage
+from core.storage.journal import PURGED_END, Journal, Stage
 from core.storage.journal_files import read_journal
 from core.storage.live import Ground
 from core.storage.returns import bring_back
 from waypoint_resume.atomic import remove_stale
+from waypoint_resume.journal import JOURNAL
 
 HALF = frozenset({Stage.MOVING, Stage.UNDOING, Stage.PURGING})
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from core.storage.journal import JOURNAL
+from waypoint_resume.journal import JOURNAL
 
 ROOM = "room"
 _LOG = 16 * 1024  # bytes for a line of the log and new names in folders

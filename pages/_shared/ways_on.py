@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.decisions.values import scalar
 from core.model import Checkpoint
 from core.resume import restoring
 from core.resume.copies import require_name
@@ -20,6 +19,7 @@ from pages._shared import format as fmt
 from pages._shared import links, reads, service
 from pages._shared.text import md, shown
 from waypoint_resume.names import from_text, join, to_text
+from waypoint_resume.rules import scalar_value
 
 _LISTED = 20
 _RATE = "learning_rate"
@@ -173,7 +173,7 @@ def _value(text: str, number: int) -> Scalar:
         value = json.loads(text)
     except ValueError:
         return text
-    try:
-        return scalar(value)  # type: ignore[return-value]
-    except ValueError as error:
-        raise ValueError(f"Line {number}: {error}.") from None
+    if (problem := scalar_value(value)) is not None:
+        raise ValueError(f"Line {number}: {problem}.")
+    found: Scalar = value
+    return found
