@@ -28,16 +28,8 @@ from waypoint_resume.log import LOG
 from waypoint_resume.manifest import FORMATS
 from waypoint_resume.names import from_text, to_text
 from waypoint_resume.places import HIDDEN, hidden_folder
-from waypoint_resume.spec import (
-    UTC_TIME,
-    matching,
-    one_of,
-    path_value,
-    place_value,
-    problems_of,
-    text_value,
-    version_value,
-)
+from waypoint_resume.rules import moment_value, one_of, path_value, place_value, text_value, version_value
+from waypoint_resume.spec import problems_of
 
 KEPT = "kept"
 RECORD = "kept.json"
@@ -52,7 +44,7 @@ KEPT_SPEC: dict[str, Any] = {
     "checkpoint": place_value,
     "format": one_of(*FORMATS),
     "job": text_value,
-    "kept_at": matching(UTC_TIME, "time in UTC"),
+    "kept_at": moment_value,
     "identity": IDENTITY_SPEC,
     "files": [path_value],
 }
