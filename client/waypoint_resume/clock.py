@@ -47,12 +47,14 @@ def moment_text(moment: float | datetime) -> str:
 
 def utc_moment(value: object) -> datetime | None:
     """The moment of text as `moment_text` writes it (`+00:00` is allowed too); None for any other value."""
-    return moment_of(value) if isinstance(value, str) and _UTC.fullmatch(value) else None
+    return moment_of(value) if not isinstance(value, str) or _UTC.fullmatch(value) else None
 
 
 def moment_of(value: object) -> datetime | None:
-    """The moment that a record holds, in UTC; None for one that is missing, broken, or without its zone."""
+    """The moment that a record (or a datetime) holds, in UTC; None for one that is missing, broken, or has no zone."""
     try:
+        if isinstance(value, datetime):
+            return value.astimezone(timezone.utc) if value.tzinfo is not None else None
         found = datetime.fromisoformat(_for_old_python(value)) if isinstance(value, str) else None
         return None if found is None or found.tzinfo is None else found.astimezone(timezone.utc)
     except (ValueError, OverflowError):

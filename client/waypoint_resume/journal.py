@@ -21,7 +21,7 @@ from waypoint_resume.rules import (
     text_value,
     version_value,
 )
-from waypoint_resume.spec import Several, or_null
+from waypoint_resume.spec import MayBeMissing, Several, or_null
 from waypoint_resume.state_files import STATE_FILE
 
 REWOUND = "rewound"
@@ -54,7 +54,7 @@ _ITEM: dict[str, Any] = {
             "links": size_value,
         }
     ],
-    "elsewhere": or_null(path_in_run_value),
+    "elsewhere": MayBeMissing(path_in_run_value),
 }
 _FOLDER: dict[str, Any] = {
     "path": path_in_run_value,
@@ -77,8 +77,8 @@ JOURNAL_SPEC: dict[str, Any] = {
     "items": [_ITEM],
     "folders": [_FOLDER],
     "states": [{"path": path_rule(_state_path), "old": text_value, "new": text_value, "mtime_ns": int_value}],
-    "undo": or_null(_ACT),
-    "purge": or_null(_PURGE),
+    "undo": MayBeMissing(_ACT),
+    "purge": MayBeMissing(_PURGE),
 }
 PURGED_SPEC: dict[str, Any] = {
     "version": version_value,

@@ -126,7 +126,7 @@ def _scalar(value: object) -> str | None:
     allowed = "allowed: text, a number, true, false or null"
     if not isinstance(value, (int, float)):
         return f"no scalar; {allowed}"
-    return None if _is_finite(value) else f"{shown(value)}: no finite number; {allowed}"
+    return None if _is_finite(value) else f"no finite number; {allowed}"
 
 
 def _version(value: object) -> str | None:

@@ -2,7 +2,8 @@
 Schema, both made from the one spec.
 
 A spec is a rule (`rules.py`), a one-element tuple (spec or null), a list (array of), `Several` (an array with a rule of
-its own), a dict (exactly these keys), `Fields` (the same with a description), or `AnyNames` (an object with any keys).
+its own), a dict (exactly these keys; those of `MayBeMissing` may be left out), `Fields` (the same with a description),
+or `AnyNames` (an object with any keys).
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ class Several:
     item: Any
     check: Callable[[list[Any]], str | None]
     least: int = 0
+
+
+@dataclass(frozen=True)
+class MayBeMissing:
+    """A field that may be null or not be there at all."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -99,9 +107,9 @@ def read_document(text: str | bytes, limit: int, spec: Any) -> tuple[dict[str, A
 
 def find_problems(value: Any, spec: Any, where: str = "") -> Iterator[Problem]:  # noqa: ANN401 - any JSON, any spec
     """Every way in which a JSON value breaks a spec, in the spec's order."""
-    if isinstance(spec, tuple):
+    if isinstance(spec, (tuple, MayBeMissing)):
         if value is not None:
-            yield from find_problems(value, spec[0], where)
+            yield from find_problems(value, spec.value if isinstance(spec, MayBeMissing) else spec[0], where)
     elif isinstance(spec, (list, Several)):
         yield from _in_array(value, spec, where)
     elif isinstance(spec, (dict, AnyNames)):
@@ -140,7 +148,8 @@ def _in_array(value: Any, spec: Any, where: str) -> Iterator[Problem]:  # noqa: 
 def _in_object(value: dict[str, Any], spec: dict[str, Any], where: str) -> Iterator[Problem]:
     for name, inner in spec.items():
         if name not in value:
-            yield Problem(_inside(where, name), "missing; the field is required")
+            if not isinstance(inner, MayBeMissing):
+                yield Problem(_inside(where, name), "missing; the field is required")
         elif not isinstance(inner, Rule):
             yield from find_problems(value[name], inner, _inside(where, name))
         elif problem := inner.check(value[name]):
@@ -162,8 +171,8 @@ def _kind(value: object) -> str:
 
 def json_schema(spec: Any) -> dict[str, Any]:  # noqa: ANN401
     """The JSON Schema of a spec: what it allows, but for what only a rule's own check can tell."""
-    if isinstance(spec, tuple):
-        inner = json_schema(spec[0])
+    if isinstance(spec, (tuple, MayBeMissing)):
+        inner = json_schema(spec.value if isinstance(spec, MayBeMissing) else spec[0])
         return {"anyOf": [inner, {"type": "null"}]}
     if isinstance(spec, list):
         return {"type": "array", "items": json_schema(spec[0])}
@@ -175,6 +184,7 @@ def json_schema(spec: Any) -> dict[str, Any]:  # noqa: ANN401
     if isinstance(spec, dict):
         about = {"description": spec.description} if isinstance(spec, Fields) else {}
         properties = {name: json_schema(inner) for name, inner in spec.items()}
-        closed = {"required": list(spec), "additionalProperties": False}
+        required = [name for name, inner in spec.items() if not isinstance(inner, MayBeMissing)]
+        closed = {"required": required, "additionalProperties": False}
         return {"type": "object", **about, "properties": properties, **closed}
     return dict(spec.schema)
