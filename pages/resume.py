@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.resume.history import ManifestState
-from pages._shared import frame, job_code, links, manifest_cards, manifests, reads, service
+from pages._shared import acting, frame, job_code, links, manifest_cards, manifests, reads, service
 from pages._shared.manifests import Placed
 from pages._shared.text import md
 
@@ -61,6 +61,7 @@ def look(item: Placed) -> Placed | None:
 
 
 now = frame.head("Resume")
+acting.begin(links.RESUME)
 manifests.outcome()
 everything = service.workspace().all_manifests()
 shown = [item for state in OPEN for item in of(everything, state)[:CARDS]]
@@ -93,3 +94,4 @@ for state, meaning in LATER:
     if rest := of(everything, state):
         with frame.section(state.value.capitalize(), note=meaning):
             manifests.table(rest, now, key=state.value)
+acting.dialog()

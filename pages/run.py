@@ -14,6 +14,7 @@ from pages._shared import (
     frame,
     links,
     lists,
+    pausing,
     pinning,
     reads,
     resume,
@@ -40,6 +41,7 @@ def about(root: Root, run: Run, now: datetime) -> None:
         )
         st.text(held + last)
         storage_cards.run_link(run)
+        pausing.button(root.id, run.path)
     folder = service.workspace().absolute(root.id, run.path)
     st.code(shown(folder), language=None)
 
@@ -76,6 +78,7 @@ links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
 acting.begin(links.RUN)
 about(root, run, now)
+pausing.told(root.id, run.path, now)
 pending(run, now)
 choices = service.workspace().choices(root.id, run.path)
 for choice in choices:

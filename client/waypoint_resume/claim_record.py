@@ -19,7 +19,8 @@ class Claim:
 
     `uuid` is a new one each time that a start takes the claim over; `checkpoint` is what the job restored last,
     relative to the run; `client` is the version of this package that the job runs; `is_finished` holds also for an odd
-    time.
+    time. `ended` is `preempted` or `paused` where the job ended before its time, at `ended_step` and having saved
+    `ended_checkpoint`.
     """
 
     uuid: str | None = None
@@ -34,11 +35,16 @@ class Claim:
     rewound_at: datetime | None = None
     error: str | None = None
     error_at: datetime | None = None
+    ended: str | None = None
+    ended_at: datetime | None = None
+    ended_step: int | None = None
+    ended_checkpoint: str | None = None
 
 
 def read_claim(record: Mapping[str, Any]) -> Claim:
     """A claim from its JSON object."""
-    pid = record.get("pid")
+    pid, step = record.get("pid"), record.get("ended_step")
+    ended = record.get("ended")
     return Claim(
         uuid=_text(record.get("uuid")),
         client=_text(record.get("client")),
@@ -52,6 +58,10 @@ def read_claim(record: Mapping[str, Any]) -> Claim:
         rewound_at=moment_of(record.get("rewound_at")),
         error=_text(record.get("error")),
         error_at=moment_of(record.get("error_at")),
+        ended=str(ended) if ended in ("preempted", "paused") else None,
+        ended_at=moment_of(record.get("ended_at")),
+        ended_step=step if type(step) is int else None,
+        ended_checkpoint=_text(record.get("ended_checkpoint")),
     )
 
 

@@ -59,7 +59,7 @@ def _decide_now(
     with decisions_lock(decision.home):
         lease = Lease(decision.home)
         lease.take(take_over=take_over)
-        decision.lease, decision.requests = lease, RequestBox(decision.home)
+        decision.lease, decision.requests = lease, RequestBox(decision.home, decision_homes(decision.run))
         try:
             _name_run(decision)
             decision.requests.refuse_older()

@@ -15,6 +15,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from waypoint_resume.files import names_in_folder, read_record, write_record
 from waypoint_resume.jobs import whose
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.log import LOG
-from waypoint_resume.places import HIDDEN
+from waypoint_resume.places import HIDDEN, hidden_folder
 from waypoint_resume.rules import matching, moment_value, one_of, text_value, version_value
 from waypoint_resume.spec import problems_of
 
@@ -56,10 +57,10 @@ class Request:
 class RequestBox:
     """The requests of a run, as its job sees them. Those that stood there before the job began are not for it."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.folder = home, home / HIDDEN / REQUESTS
+    def __init__(self, home: Path, homes: Sequence[Path] = ()) -> None:
+        self.home, self._folders = home, [each / HIDDEN / REQUESTS for each in dict.fromkeys((home, *homes))]
         self._closed: set[str] = set()
-        self._seen: tuple[int, bool] = (0, False)  # the folder's time, and whether it was the same at the last look
+        self._seen: tuple[list[int], bool] = ([], False)  # the folders' times, and whether they were the same before
         self._next_look = 0.0
 
     def refuse_older(self) -> None:
@@ -73,10 +74,7 @@ class RequestBox:
         if moment < self._next_look and not at_once:
             return None
         self._next_look = moment + LOOK_EVERY
-        try:
-            changed = os.stat(self.folder).st_mtime_ns
-        except OSError:
-            return None
+        changed = [_changed_ns(folder) for folder in self._folders]
         is_same = changed == self._seen[0]
         # What comes within one tick of the disk's clock leaves no new time, so it is listed once more.
         if is_same and self._seen[1] and not at_once:
@@ -87,7 +85,7 @@ class RequestBox:
     def accept(self, request: Request) -> bool:
         """Say that the job obeys; False if the request was withdrawn meanwhile. From here on it cannot be withdrawn."""
         with decisions_lock(self.home):
-            if (self.folder / f"{request.id}{WITHDRAWN}").exists():
+            if any((folder / f"{request.id}{WITHDRAWN}").exists() for folder in self._folders):
                 self._closed.add(request.id)
                 return False
             self._write(request, accepted_at=self._now())
@@ -104,7 +102,7 @@ class RequestBox:
         LOG.warning("The pause that %s asked for is refused: %s", request.by, reason)
 
     def _write(self, request: Request, **values: object) -> None:
-        path = self.folder / f"{request.id}{ANSWER}"
+        path = hidden_folder(self.home, REQUESTS) / f"{request.id}{ANSWER}"
         former = read_record(path, REQUEST_LIMIT) or {}
         write_record(path, {"request": request.id, **whose(), **former, **values})
         self._closed.add(request.id)
@@ -113,17 +111,25 @@ class RequestBox:
         return moment_text(disk_now(self.home / HIDDEN))
 
     def _open(self) -> list[Request]:
-        names = names_in_folder(self.folder)
+        listed = {folder: names_in_folder(folder) for folder in self._folders}
+        names = {name for found in listed.values() for name in found}
         found = []
-        for name in sorted(names):
+        for name, folder in sorted((name, folder) for folder, own in listed.items() for name in own):
             key = name[: -len(".json")]
             if not name.endswith(".json") or not _ID.fullmatch(key) or key in self._closed:
                 continue
             if f"{key}{ANSWER}" in names or f"{key}{WITHDRAWN}" in names:
                 self._closed.add(key)
                 continue
-            record = read_record(self.folder / name, REQUEST_LIMIT)
+            record = read_record(folder / name, REQUEST_LIMIT)
             if record is None or record.get("id") != key or any(problems_of(record, REQUEST_SPEC)):
                 continue  # no request; a whole one may yet take its place
             found.append(Request(key, record["by"], record["note"]))
         return found
+
+
+def _changed_ns(folder: Path) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0

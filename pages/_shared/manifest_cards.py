@@ -11,7 +11,7 @@ from core.resume.history import ManifestEntry, ManifestState
 from core.resume.manifest import Manifest, Mode
 from core.resume.rewind import read_plan
 from core.storage.journal import Stage
-from pages._shared import batch_list, frame, job_code, links, manifests, reads, receipt_card
+from pages._shared import batch_list, frame, job_code, links, manifests, pausing, reads, receipt_card
 from pages._shared import format as fmt
 from pages._shared.manifests import ACCEPTED, Placed
 from pages._shared.text import lines, md, md_lines, shown
@@ -34,6 +34,8 @@ def draw(placed: Sequence[Placed], now: datetime) -> None:
                 _waiting(root, run, entry)
             elif entry.claim is not None:
                 _job(root, run, entry, entry.claim, now)
+                if entry.state is ManifestState.CLAIMED:
+                    pausing.answer(root, run, now, key=f"pause-{entry.manifest.id}")
                 receipt_card.draw(root, run, entry, now)
             _told(entry)
             if entry.state is not ManifestState.WITHDRAWN:
@@ -50,6 +52,8 @@ def _head(root: str, run: str, entry: ManifestEntry) -> None:
         if entry.state is ManifestState.PENDING or (entry.state is ManifestState.CLAIMED and not _lives(root, run)):
             key, act = f"withdraw-{manifest.id}", manifests.withdraw
             st.button("Withdraw", key=key, icon=":material/undo:", on_click=act, args=place)
+        elif entry.state is ManifestState.CLAIMED:
+            pausing.button(root, run, key=f"pause-{manifest.id}")
         elif entry.state is ManifestState.WITHDRAWN:
             key, again = f"undo-{manifest.id}", (*place, entry.claim is not None)
             st.button("Undo", key=key, icon=":material/redo:", on_click=manifests.reinstate, args=again)
@@ -106,6 +110,10 @@ def _job(root: str, run: str, entry: ManifestEntry, claim: Claim, now: datetime)
 def pulse(heartbeat: Heartbeat | None, claim: Claim) -> tuple[str, str]:
     """Whether the job of a claim lives: an icon, and a sentence."""
     again = "Started again, it goes on from there."
+    if claim.ended is not None and (heartbeat is None or not heartbeat.is_fresh):
+        step = "" if claim.ended_step is None else f" at step {claim.ended_step:,}"
+        saved = f" It saved {claim.ended_checkpoint}." if claim.ended_checkpoint else " It saved nothing then."
+        return ":gray[:material/pause_circle:]", f"The job was {claim.ended}{step}.{saved} {again}"
     if claim.error is not None:
         again = "Started again, it tries this manifest again. Withdraw it or hand over another checkpoint to end that."
     if heartbeat is None:

@@ -1,0 +1,68 @@
+"""The command `pause`: a running job is asked to save where it stands and to end."""
+
+from typing import Annotated
+
+import typer
+
+from core import pausing
+from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
+from core.errors import NotFoundError
+from core.resume.pauses import OPEN, Pause
+from waypoint_resume.clock import moment_text
+from waypoint_resume.names import to_text
+
+
+def pause_command(
+    run: RunName,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads the run's page.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the open request back instead.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only say what was asked last and answered.")] = False,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """Ask a run's job to save where it stands, give the run back and end; it looks about once a second."""
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "pause", cached=cached)
+        found = workspace.find_run(run)
+        known = pausing.pauses(workspace, found.root, found.path)
+        if withdraw:
+            waiting = next((item for item in known if item.state in OPEN), None)
+            if waiting is None:
+                raise NotFoundError(f"Nobody waits for a pause of {to_text(found.path)}.")
+            pausing.withdraw_request(workspace, found.root, found.path, waiting.id)
+        elif not status:
+            pausing.pause(workspace, found.root, found.path, note)
+        elif not known:
+            raise NotFoundError(f"Nobody asked for a pause of {to_text(found.path)}.")
+        last = pausing.pauses(workspace, found.root, found.path)[0]
+        lonely = pausing.nobody_answers(last, workspace.heartbeat(found.root, found.path))
+        if lonely is not None:
+            say(lonely)
+        if as_json:
+            print_json(_document(last))
+        else:
+            say(_told(last))
+        raise typer.Exit(code)
+
+
+def _document(pause: Pause) -> dict[str, object]:
+    return {
+        "id": pause.id,
+        "state": pause.state.value,
+        "by": pause.by,
+        "at": moment_text(pause.at.timestamp()),
+        "note": pause.note,
+        "answered_at": None if pause.answered_at is None else moment_text(pause.answered_at.timestamp()),
+        "seconds": pause.took,
+        "step": pause.step,
+        "checkpoint": pause.checkpoint,
+        "reason": pause.reason,
+    }
+
+
+def _told(pause: Pause) -> str:
+    after = "" if pause.took is None else f" after {pause.took:.0f} s"
+    saved = f", saved as {pause.checkpoint}" if pause.checkpoint else ""
+    step = "" if pause.step is None else f" at step {pause.step:,}"
+    return f"{pause.state.value}{after}{step}{saved}{'' if pause.reason is None else f': {pause.reason}'}"

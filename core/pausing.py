@@ -1,0 +1,35 @@
+"""Asking the job of a run to pause, and what came of it. The pages and the shell share this."""
+
+from core.resume.pauses import OPEN, Pause, ask_pause, read_pauses, withdraw_pause
+from core.workspace import Workspace
+from waypoint_resume.heartbeat import Heartbeat
+
+
+def pauses(workspace: Workspace, root_id: str, run: str) -> tuple[Pause, ...]:
+    """The newest requests of a run, the last one first; read from disk now."""
+    return read_pauses(*workspace.places(workspace.root(root_id), run))
+
+
+def pause(workspace: Workspace, root_id: str, run: str, note: str = "", actor: str | None = None) -> Pause:
+    """Ask the job of a run to pause; `withdraw_request` takes that back until the job accepts it."""
+    folder, decisions = workspace.places(workspace.root(root_id), run)
+    who = actor or workspace.settings.actor
+    return ask_pause(folder, actor=who, now=workspace.now(), note=note, decisions=decisions)
+
+
+def withdraw_request(workspace: Workspace, root_id: str, run: str, request: str, actor: str | None = None) -> Pause:
+    """Take a request back that the job has not accepted."""
+    folder, decisions = workspace.places(workspace.root(root_id), run)
+    who = actor or workspace.settings.actor
+    return withdraw_pause(folder, request, actor=who, now=workspace.now(), decisions=decisions)
+
+
+def nobody_answers(request: Pause, heartbeat: Heartbeat | None) -> str | None:
+    """Why an open request gets no answer; None while a job may still give one, and for one that is answered."""
+    if request.state not in OPEN:
+        return None
+    if heartbeat is None:
+        return "No job that uses waypoint_resume works in this run, so nobody will answer."
+    if not heartbeat.is_fresh:
+        return f"The job {heartbeat.job or 'without a name'} has ended or is stuck, so nobody will answer."
+    return None
