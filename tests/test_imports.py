@@ -31,7 +31,7 @@ LAYERS = (
     ("resume",),
     ("storage",),
     ("workspace",),
-    ("accounts", "care", "housekeeping"),
+    ("accounts", "care", "housekeeping", "pausing"),
     ("survey",),
     ("auditor",),
     ("cli",),
