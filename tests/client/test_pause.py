@@ -17,7 +17,7 @@ from waypoint_resume.decision import decide
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.requests import Request, RequestBox
 
-WHO = {"actor": "ada", "now": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def state(run: Path) -> PauseState:
@@ -27,16 +27,16 @@ def state(run: Path) -> PauseState:
 def test_a_request_is_seen_accepted_and_answered(tmp_path: Path) -> None:
     box = RequestBox(tmp_path)
     assert box.look() is None
-    asked = ask_pause(tmp_path, **WHO, note=" for the night ")
+    asked = ask_pause(tmp_path, actor="ada", now=NOW, note=" for the night ")
     assert state(tmp_path) is PauseState.WAITING
     with pytest.raises(StateError, match="ada asked already"):
-        ask_pause(tmp_path, **WHO)
+        ask_pause(tmp_path, actor="ada", now=NOW)
     seen = box.look(at_once=True)
     assert seen == Request(asked.id, "ada", "for the night")
     assert box.accept(seen)
     assert state(tmp_path) is PauseState.SAVING
     with pytest.raises(StateError, match="saving"):
-        withdraw_pause(tmp_path, asked.id, **WHO)
+        withdraw_pause(tmp_path, asked.id, actor="ada", now=NOW)
     box.answer(seen, step=7, checkpoint="ckpt-7")
     (found,) = read_pauses(tmp_path)
     assert (found.state, found.step, found.checkpoint) == (PauseState.ANSWERED, 7, "ckpt-7")
@@ -48,25 +48,25 @@ def test_a_request_is_seen_accepted_and_answered(tmp_path: Path) -> None:
 
 def test_one_that_was_withdrawn_is_not_obeyed(tmp_path: Path) -> None:
     box = RequestBox(tmp_path)
-    asked = ask_pause(tmp_path, **WHO)
+    asked = ask_pause(tmp_path, actor="ada", now=NOW)
     seen = box.look(at_once=True)
     assert seen is not None
-    withdraw_pause(tmp_path, asked.id, **WHO)
+    withdraw_pause(tmp_path, asked.id, actor="ada", now=NOW)
     assert not box.accept(seen)
     assert state(tmp_path) is PauseState.WITHDRAWN
     with pytest.raises(NotFoundError):
-        withdraw_pause(tmp_path, str(uuid4()), **WHO)
+        withdraw_pause(tmp_path, str(uuid4()), actor="ada", now=NOW)
 
 
 def test_what_was_asked_before_a_job_began_is_not_for_it(tmp_path: Path) -> None:
-    ask_pause(tmp_path, **WHO)
+    ask_pause(tmp_path, actor="ada", now=NOW)
     decision = decide(tmp_path)
     assert decision.requests is not None
     assert decision.requests.look(at_once=True) is None
     (found,) = read_pauses(tmp_path)
     assert found.state is PauseState.REFUSED
     assert "before this job began" in str(found.reason)
-    ask_pause(tmp_path, **WHO)
+    ask_pause(tmp_path, actor="ada", now=NOW)
     assert decision.requests.look(at_once=True) is not None
     assert decision.lease is not None
     decision.lease.release()
@@ -75,9 +75,14 @@ def test_what_was_asked_before_a_job_began_is_not_for_it(tmp_path: Path) -> None
 def test_it_is_found_within_about_a_second_by_one_look_at_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box, lists = RequestBox(tmp_path), []
-    monkeypatch.setattr("waypoint_resume.requests.names_in_folder", lambda path: lists.append(path) or set())
-    moment = [0.0]
+    box, moment = RequestBox(tmp_path), [0.0]
+    lists: list[Path] = []
+
+    def listed(path: Path) -> set[str]:
+        lists.append(path)
+        return set()
+
+    monkeypatch.setattr("waypoint_resume.requests.names_in_folder", listed)
     monkeypatch.setattr("waypoint_resume.requests.time.monotonic", lambda: moment[0])
     (tmp_path / ".waypoint" / "requests").mkdir(parents=True)
     for tick in range(100):  # ten seconds of batches
@@ -132,7 +137,7 @@ def test_links_and_long_files_are_no_requests(tmp_path: Path) -> None:
 def test_a_request_that_nobody_answers_says_so(
     tmp_path: Path, heartbeat: Heartbeat | None, expected: str | None
 ) -> None:
-    told = nobody_answers(ask_pause(tmp_path, **WHO), heartbeat)
+    told = nobody_answers(ask_pause(tmp_path, actor="ada", now=NOW), heartbeat)
     assert told is None if expected is None else str(told).startswith(expected)
 
 
