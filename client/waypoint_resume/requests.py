@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.clock import disk_now, moment_of, moment_text
+from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import names_in_folder, read_record, write_record
 from waypoint_resume.jobs import whose
@@ -123,8 +123,6 @@ class RequestBox:
                 continue
             record = read_record(folder / name, REQUEST_LIMIT)
             if record is None or record.get("id") != key or any(problems_of(record, REQUEST_SPEC)):
-                continue
-            if moment_of(record["at"]) is None:
                 continue  # no request; a whole one may yet take its place
             found.append(Request(key, record["by"], record["note"]))
         return found

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from core.decisions.desk import hidden_folder, locked, log
-from core.decisions.ids import uuid7
 from core.decisions.places import writable_home
 from core.errors import CoreError, NotFoundError
 from core.resume.errors import StateError
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_of, moment_text
 from waypoint_resume.files import names_in_folder, read_record
+from waypoint_resume.ids import uuid7
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.requests import ANSWER, REQUEST_LIMIT, REQUEST_SPEC, REQUESTS, WITHDRAWN
 from waypoint_resume.spec import problems_of
