@@ -72,6 +72,12 @@ class CrashedError(FormatError):
     kind = "crashed"
 
 
+class HungError(CrashedError):
+    """The native library did not answer in time: it turns in circles, or the file takes more than it may."""
+
+    kind = "hung"
+
+
 class NotFoundError(CoreError, LookupError):
     """A run, checkpoint or root that was asked for does not exist."""
 

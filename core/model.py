@@ -169,7 +169,8 @@ class Shard(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadProblem:
     """Why a file could not be read to the end: kind ∈ truncated, corrupt, unsupported, too-large, crashed, empty,
-    lfs-pointer, unreadable.
+    lfs-pointer, unreadable; permission: the right to read it is missing; hung, unexpected: its reader did not end, or
+    failed. Or what is in the way although it could: pattern, unrenamed (docs/health.md).
     """
 
     kind: str

@@ -121,7 +121,7 @@ def snappy_bomb(folder: Path) -> None:
 
 def many_tensors(folder: Path) -> None:
     """More tensors than are listed."""
-    rows = [(b"%06d" % number, b"\x08\x01") for number in range(60_000)]
+    rows = [(b"%06d" % number, b"\x08\x01") for number in range(210_000)]
     index({"index": table([(b"", b"\x08\x01"), *rows]), "data-00000-of-00001": b""})(folder)
 
 

@@ -67,13 +67,13 @@ THREE = [a_member(f"ckpt-{step}", step=step) for step in (1, 2, 3)]
         pytest.param(
             THREE,
             [],
-            [("run/ckpts", "no-state", "3 intact checkpoints, and there is no file `checkpoint` here.")],
+            [("run/ckpts", "no-state", "3 checkpoints are complete, and there is no file `checkpoint` here.")],
             id="no-state-file",
         ),
         pytest.param(
             [a_member("ckpt-1", step=1, folder="")._replace(run=".", path="ckpt-1")],
             [],
-            [(".", "no-state", "ckpt-1 is intact, and there is no file `checkpoint` here.")],
+            [(".", "no-state", "ckpt-1 is complete, and there is no file `checkpoint` here.")],
             id="no-state-file-in-the-root",
         ),
         pytest.param([a_member("m.keras", form=Format.KERAS)], [], [], id="keras-needs-no-state-file"),

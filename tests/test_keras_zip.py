@@ -151,13 +151,14 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ({"config.json": b'{"module": "ker'}, TruncatedError, "config.json"),
         ({"config.json": b"[]"}, CorruptError, "config.json"),
         ({"config.json": b"[" * 100_000}, CorruptError, "config.json"),
-        ({"metadata.json": b"{'keras_version'"}, CorruptError, "metadata.json"),
+        ({"config.json": b'{"class_name": "Sequential"}'}, CorruptError, "config.json"),
         ({"model.weights.h5": b""}, TruncatedError, "superblock"),
         ({"model.weights.h5": b"no HDF5 at all, but some text"}, CorruptError, "superblock"),
-        ({"model.weights.h5": None}, UnsupportedError, "members"),
+        ({"model.weights.h5": None}, CorruptError, "members"),
+        ({"model.weights.h5": None, "model.weights.npz": b"PK"}, UnsupportedError, "members"),
         ({"model.weights.h5": None, "config.json": None}, CorruptError, "members"),
     ],
-    ids=["cut", "list", "deep", "quotes", "no-bytes", "text", "no-weights", "foreign"],
+    ids=["cut", "list", "deep", "no-config", "no-bytes", "text", "no-weights", "npz", "foreign"],
 )
 def test_broken_members_are_typed_errors(
     tmp_path: Path, change: dict[str, bytes | None], error: type[FormatError], section: str
@@ -176,9 +177,9 @@ def test_weights_of_something_else_are_corrupt(tmp_path: Path) -> None:
         keras_zip.read(storage, "a.keras")
 
 
-def test_a_config_without_architecture_is_weights(tmp_path: Path) -> None:
-    facts, _ = keras_zip.read(repack(tmp_path / "a.keras", {"config.json": None}), "a.keras")
-    assert (facts.contents, facts.has_architecture) == (Contents.WEIGHTS_AND_OPTIMIZER, False)
+def test_without_its_config_a_model_is_none(tmp_path: Path) -> None:
+    with pytest.raises(CorruptError, match="load_model cannot make the model"):
+        keras_zip.read(repack(tmp_path / "a.keras", {"config.json": None}), "a.keras")
 
 
 def test_one_bad_file_does_not_hide_the_rest(tmp_path: Path) -> None:

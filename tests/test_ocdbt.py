@@ -1,5 +1,6 @@
 """OCDBT and Zarr as Orbax writes them, with TensorStore and the saved tree as oracles; broken and hostile ones."""
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -86,8 +87,9 @@ def test_shapes_and_dtypes_are_those_of_the_tree(name: str) -> None:
     found = {v.name: [v.dtype, list(v.shape or ())] for v in variables if v.dtype != "string"}
     assert found == told
     assert facts.step == Sourced(7, "step")
-    assert (facts.contents, facts.parameters) == (Contents.UNKNOWN, None)
-    assert sum(v.bytes for v in variables) == facts.role_bytes.other > 70_000
+    weights = sum(math.prod(shape) for name, (_, shape) in told.items() if name.startswith("params/"))
+    assert (facts.contents, facts.parameters) == (Contents.WEIGHTS_AND_OPTIMIZER, weights)
+    assert sum(v.bytes for v in variables) == sum(facts.role_bytes) > facts.role_bytes.weights > 70_000
 
 
 def test_items_of_one_step_keep_apart() -> None:
@@ -201,7 +203,7 @@ def test_a_database_of_another_kind_leaves_shapes_unknown(tmp_path: Path) -> Non
     (tmp_path / "1" / "pytree" / ocdbt.MANIFEST).write_bytes(manifest(node(LEAF), kind=1))
     facts, variables = read(tmp_path, "1")
     assert {v.shape for v in variables} == {None}
-    assert (facts.parameters, facts.contents, facts.step) == (None, Contents.WEIGHTS_ONLY, Sourced(1, "folder name"))
+    assert (facts.parameters, facts.contents, facts.step) == (None, Contents.WEIGHTS_ONLY, None)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
-from core.formats import orbax
+from core.formats import orbax, orbax_items
 from core.fs.local import LocalStorage
-from core.model import Contents, Facts, Role, Sourced, Variable
+from core.model import Contents, Facts, ReadProblem, Role, Sourced, Variable
 from tests import keras_files
 
 
@@ -63,14 +63,24 @@ def test_a_folder_that_was_not_renamed_is_not_committed(tmp_path: Path) -> None:
     folder = copy(tmp_path, name="7.orbax-checkpoint-tmp")
     (folder / "pytree").rename(folder / "pytree.orbax-checkpoint-tmp")
     facts, variables = read(tmp_path, folder.name)
-    assert not facts.committed
-    assert facts.step == Sourced(value=7, source="folder name")
+    assert (facts.committed, facts.problem) == (False, None)
+    assert (facts.step, facts.epoch) == (None, Sourced(value=7, source="folder name, counted from 0"))
     assert len(variables) == 24 + 1
     shutil.rmtree(folder / "pytree.orbax-checkpoint-tmp")
     (folder / "_CHECKPOINT_METADATA").unlink()
     facts, variables = read(tmp_path, folder.name)
     assert (facts.contents, facts.committed, variables) == (Contents.UNKNOWN, False, ())
     assert facts.contents_reason == "no _METADATA says what it holds"
+
+
+def test_a_whole_one_lacks_only_its_rename(tmp_path: Path) -> None:
+    folder = copy(tmp_path, name="7.orbax-checkpoint-tmp-1703334121930256")
+    facts, variables = read(tmp_path, folder.name)
+    assert facts.problem == ReadProblem(
+        kind=orbax.UNRENAMED, file=folder.name, detail="every part of it is whole; its final name is 7"
+    )
+    assert (facts.committed, len(variables)) == (False, len(read(keras_files.folder(), "orbax/1")[1]))
+    assert facts.step == read(keras_files.folder(), "orbax/1")[0].step
 
 
 @pytest.mark.parametrize(
@@ -91,19 +101,36 @@ def test_a_tree_of_jax_is_listed(tmp_path: Path) -> None:
         "key_metadata": [{"key": "params", "key_type": 2}, {"key": 0, "key_type": 1}],
         "value_metadata": {"value_type": "jax.Array", "skip_deserialize": False, "write_shape": [3, 4]},
     }
+    (folder / "params.0").mkdir()
+    (folder / "params.0" / ".zarray").write_text('{"zarr_format": 2, "shape": [6, 4], "dtype": "<f4"}')
     (folder / "_METADATA").write_text(json.dumps({"tree_metadata": {"('params', 0)": leaf}}))
     facts, variables = read(tmp_path, "model_300")
-    assert facts.contents is Contents.UNKNOWN
-    assert facts.contents_reason == "not a tree that Keras wrote: its keys do not tell weights from the rest"
+    assert facts.contents is Contents.WEIGHTS_ONLY
     assert facts.step == Sourced(value=300, source="folder name")
-    assert [(v.name, v.shape, v.role) for v in variables] == [("params/0", None, Role.OTHER)]
+    assert [(v.name, v.shape, v.role) for v in variables] == [("params/0", (6, 4), Role.WEIGHT)]
     assert facts.writer == "Orbax"
 
 
 def test_a_folder_without_a_number_has_no_step(tmp_path: Path) -> None:
-    copy(tmp_path, "orbax_weights/1", name="best")
-    facts, _ = read(tmp_path, "best")
-    assert (facts.step, facts.step_reason) == (None, orbax.NO_STEP)
+    source = keras_files.folder() / "jax_items/60/extra"
+    for name in ("best", "checkpoint_-0.19632871448993683"):
+        shutil.copytree(source, tmp_path / name / "extra")
+        facts, _ = read(tmp_path, name)
+        assert (facts.step, facts.step_reason) == (None, orbax.NO_STEP)
+
+
+def test_without_an_optimizer_the_folders_number_is_keras_epoch() -> None:
+    facts, _ = read(keras_files.folder(), "orbax_weights/1")
+    assert (facts.step, facts.step_reason) == (None, orbax.NO_STEP_OF_KERAS)
+    assert facts.epoch == Sourced(value=1, source="folder name, counted from 0")
+
+
+def test_metrics_are_those_that_the_manager_kept() -> None:
+    root = keras_files.folder()
+    names = keras_files.names(root / "jax_manager/50")
+    assert orbax.metrics(LocalStorage(str(root)), "jax_manager/50", names) == {"loss": 0.3}
+    (folder,) = [one for path, one in keras_files.written().items() if path == "jax_manager/50"]
+    assert folder.metric == ("loss", 0.3)
 
 
 def test_metadata_cut_anywhere_is_truncated(tmp_path: Path) -> None:
@@ -112,6 +139,10 @@ def test_metadata_cut_anywhere_is_truncated(tmp_path: Path) -> None:
         content = (folder / name).read_bytes()
         for length in keras_files.cuts(len(content), 100):
             (folder / name).write_bytes(content[:length])
+            if name == "_CHECKPOINT_METADATA":  # no restore needs it
+                facts, variables = read(tmp_path, "1")
+                assert (facts.saved_at, bool(variables)) == (None, True)
+                continue
             with pytest.raises(TruncatedError) as caught:
                 read(tmp_path, "1")
             assert caught.value.section == name
@@ -127,7 +158,7 @@ def test_metadata_cut_anywhere_is_truncated(tmp_path: Path) -> None:
         ('{"tree_metadata": {"a": {"key_metadata": 7, "value_metadata": {}}}}', CorruptError),
         ("[" * 200_000, CorruptError),
         ("9" * 10_000, CorruptError),
-        (json.dumps({"tree_metadata": dict.fromkeys(map(str, range(20_001)))}), TooLargeError),
+        (json.dumps({"tree_metadata": dict.fromkeys(map(str, range(200_001)))}), TooLargeError),
     ],
     ids=["list", "empty", "number", "keys", "deep", "digits", "many"],
 )
@@ -145,7 +176,7 @@ def test_a_senseless_time_is_no_time(tmp_path: Path, value: str) -> None:
 
 
 def test_bytes_beyond_the_limit_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orbax, "MAX_JSON", 1000)
+    monkeypatch.setattr(orbax_items, "MAX_JSON", 1000)
     copy(tmp_path)
     with pytest.raises(TooLargeError):
         read(tmp_path, "1")

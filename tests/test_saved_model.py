@@ -1,5 +1,6 @@
 """SavedModel folders, as TensorFlow, Keras 3 and tf-keras write them."""
 
+import io
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from core.formats import saved_model
 from core.formats.fingerprint import fingerprint
 from core.fs.local import LocalStorage
 from core.model import Contents, Facts, Role, Sourced, Variable
-from tests import keras_files
+from tests import builders, keras_files
 
 WEIGHT = Variable(name="variables/0", dtype="float32", shape=(2,), bytes=8, role=Role.WEIGHT, parameters=2)
 WEIGHTS_ONLY = Facts(contents=Contents.WEIGHTS_ONLY, step_reason="no counter", variables=1, parameters=2)
@@ -52,9 +53,24 @@ def test_unknown_contents_stay_unknown_with_their_reason() -> None:
     assert (facts.contents, facts.contents_reason) == (Contents.UNKNOWN, bundle.contents_reason)
 
 
+def without_objects(content: bytes) -> bytes:
+    """A saved_model.pb whose first graph lacks TensorFlow 2's object graph."""
+    (graph, *_) = [field for field in saved_model.fields(io.BytesIO(content), 0, len(content), "") if field.number == 2]
+    kept = b""
+    for part in saved_model.fields(io.BytesIO(content), graph.start, graph.end, ""):
+        if part.number != saved_model.OBJECT_GRAPH:
+            body = content[part.start : part.end]
+            kept += bytes([part.number << 3 | 2]) + builders.varint(len(body)) + body
+    return b"\x12" + builders.varint(len(kept)) + kept
+
+
 def test_without_variables_it_is_an_export(tmp_path: Path) -> None:
     shutil.copytree(keras_files.folder() / "export", tmp_path / "a")
     shutil.rmtree(tmp_path / "a" / "variables")
+    with pytest.raises(TruncatedError, match="TensorFlow 2 writes it for every model"):
+        read(tmp_path, "a", None)
+    content = (tmp_path / "a" / "saved_model.pb").read_bytes()
+    (tmp_path / "a" / "saved_model.pb").write_bytes(without_objects(content))  # as TensorFlow 1 wrote one
     facts = read(tmp_path, "a", None)
     assert (facts.contents, facts.variables, facts.fingerprint) == (Contents.EXPORT, 0, fingerprint(()))
     assert facts.step_reason == "an export keeps no training state"
@@ -79,9 +95,9 @@ def test_a_graph_cut_anywhere_is_truncated(tmp_path: Path) -> None:
     for length in keras_files.cuts(len(content), 200):
         (tmp_path / "a" / "saved_model.pb").write_bytes(content[:length])
         with pytest.raises(TruncatedError):
-            read(tmp_path, "a", None)
+            read(tmp_path, "a", Facts())
     (tmp_path / "a" / "saved_model.pb").write_bytes(content)
-    assert read(tmp_path, "a", None).contents is Contents.EXPORT
+    assert read(tmp_path, "a", Facts()).writer is not None
 
 
 @pytest.mark.parametrize(

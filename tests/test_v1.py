@@ -127,8 +127,8 @@ def test_a_file_with_a_flipped_byte_is_read_alike_or_refused(tmp_path: Path) -> 
         ([("w", 1, (-1,))], CorruptError, "below 0"),
         ([("w", 1, (HUGE,) * 254)], CorruptError, "adding up to"),
         ([("w", 1, (1,) * 255)], CorruptError, "255 axes"),
-        ([(f"w{number}", 1, ()) for number in range(v1.MAX_VARIABLES + 1)], TooLargeError, "50,001 variables"),
-        ([("w" * v1.MAX_META, 1, ())], TooLargeError, "bytes, more than 3,145,728"),
+        ([(f"w{number}", 1, ()) for number in range(v1.MAX_VARIABLES + 1)], TooLargeError, "100,001 variables"),
+        ([("w" * v1.MAX_META, 1, ())], TooLargeError, "bytes, more than 5,242,880"),
     ],
     ids=["product", "sum", "negative", "digits", "axes", "variables", "bytes"],
 )

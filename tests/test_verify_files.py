@@ -96,7 +96,7 @@ def test_deflated_weights_are_verified_from_a_copy(tmp_path: Path) -> None:
         file["layers/dense/vars/0"] = np.array([1, np.nan], "float32")
     with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(tmp_path / "w.h5", "model.weights.h5")
-        archive.writestr("config.json", "{}")
+        archive.writestr("config.json", '{"class_name": "Sequential", "config": {}}')
     (tmp_path / "w.h5").unlink()
     result = verified(tmp_path)
     assert bad(result) == {("non-finite", "layers/dense/vars/0", 1)}

@@ -42,7 +42,8 @@ def main() -> None:
     ocp.PyTreeCheckpointer().save(FOLDER / "jax_pytree" / "step_20", named)
     ocp.PyTreeCheckpointer(use_ocdbt=False).save(FOLDER / "jax_plain" / "30", named)
     ocp.PyTreeCheckpointer(use_zarr3=True).save(FOLDER / "jax_zarr3" / "40", named)
-    with ocp.CheckpointManager(FOLDER / "jax_manager") as manager:
+    options = ocp.CheckpointManagerOptions(best_fn=lambda metrics: metrics["loss"])  # without it none are kept
+    with ocp.CheckpointManager(FOLDER / "jax_manager", options=options) as manager:
         manager.save(50, args=ocp.args.StandardSave(TREE), metrics={"loss": 0.3})
     with ocp.CheckpointManager(FOLDER / "jax_items") as manager:
         items = {"state": ocp.args.StandardSave(TREE), "extra": ocp.args.StandardSave({"w": np.zeros(3)})}

@@ -17,8 +17,8 @@ def _create(connection: Connection) -> None:
 
 
 def _make_anew(connection: Connection) -> None:
-    """Version 2: accepted findings and verifications. Version 4: names are read anew, so that series differ. All that
-    the versions before held is found on the disk again.
+    """Version 2: accepted findings and verifications. Version 4: names are read anew, so that series differ. Version 5:
+    formats are read more closely. All that the versions before held is found on the disk again.
     """
     old = [table for table in tables.metadata.sorted_tables if table is not tables.versions]
     tables.metadata.drop_all(connection, tables=old)
@@ -33,7 +33,13 @@ def _named_runs(connection: Connection) -> None:
         )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _make_anew, _named_runs, _make_anew)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _create,
+    _make_anew,
+    _named_runs,
+    _make_anew,
+    _make_anew,
+)
 
 
 def migrate(engine: Engine) -> int:

@@ -14,12 +14,13 @@ from core.formats.bundle_layout import Layout, first_of, make_layout, step_of
 from core.formats.bundle_values import Values
 from core.formats.name_based import name_roles
 from core.formats.object_graph import GraphRoles, graph_roles, parse_graph
+from core.fs.local import told_permission
 from core.fs.storage import Storage
 from core.model import Facts, FileStat, ReadProblem, Shard, Variable
 from waypoint_resume.names import join, to_text
 
 MAX_INDEX = 32 * 1024 * 1024
-MAX_GRAPH = 8 * 1024 * 1024
+MAX_GRAPH = 24 * 1024 * 1024
 _KEPT_LAYOUTS = 64
 
 
@@ -56,9 +57,23 @@ def read(
     values = Values(storage, folder, shards, found)
     layout = _layout(found, values, cache)
     facts = _facts(layout, values)._replace(shards=shards, problem=_lfs_problem(storage, folder, shards))
-    if any(shard.name in files and files[shard.name].mtime_ns > files[index_name].mtime_ns for shard in shards):
-        values.read(layout.samples)  # a save ends with the index: an older one is a reason to look closer
+    if any(_is_doubtful(shard, files, index_name) for shard in shards):
+        values.read(layout.samples)
+    if values.denied is not None and facts.problem is None:
+        name, error = values.denied
+        facts = facts._replace(problem=ReadProblem(kind="permission", file=name, detail=told_permission(error)))
     return facts if values.mismatch is None else facts._replace(mismatch=values.mismatch), layout.variables
+
+
+def _is_doubtful(shard: Shard, files: Mapping[str, FileStat], index_name: str) -> bool:
+    """Whether a shard may be of another save than its index. A save ends with the index: an older one is a reason to
+    look closer, and so is a shard of another length. One that is only longer is read whole: TensorFlow does not look
+    behind the last tensor.
+    """
+    if shard.name not in files:
+        return False
+    is_longer = shard.expected is not None and files[shard.name].size > shard.expected
+    return is_longer or files[shard.name].mtime_ns > files[index_name].mtime_ns
 
 
 def _absent(file: str, kind: str, detail: str) -> Facts:

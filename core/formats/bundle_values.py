@@ -16,12 +16,15 @@ _ONE_READ = 64 * 1024  # tensors within so many bytes of a shard are read in one
 
 
 class Values:
-    """The tensors of one bundle. Keeps why one could not be read, and the first whose checksum did not hold."""
+    """The tensors of one bundle. Keeps why one could not be read, the first whose checksum did not hold, and the
+    first shard that may not be read.
+    """
 
     def __init__(self, storage: Storage, folder: str, shards: Sequence[Shard], found: ReadIndex) -> None:
         self._storage, self._folder, self._shards, self._found = storage, folder, shards, found
         self.mismatch: str | None = None
         self.reason: str | None = None
+        self.denied: tuple[str, PermissionError] | None = None
 
     def read(self, wanted: Mapping[int, Sequence[BundleEntry]]) -> dict[str, bytes]:
         """Contents by name, of those tensors (given by shard) that are there and whole; each shard is opened once."""
@@ -35,6 +38,8 @@ class Values:
                 stored = self._stored(shard, entries)
             except OSError as error:
                 self.reason = f"{to_text(shard.name)}: {error.strerror}"
+                if isinstance(error, PermissionError):
+                    self.denied = self.denied or (shard.name, error)
                 continue
             for entry, data in zip(entries, stored, strict=True):
                 try:

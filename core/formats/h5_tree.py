@@ -35,7 +35,8 @@ class Tree:
     """A file's datasets and the few attributes by which Keras' files are known.
 
     `groups` are those of the first two levels, `weight_groups` those among them with the attribute weight_names,
-    `marks` the root's attributes that need not be read, `titles` the names that `vars` groups with a counter carry.
+    `marks` the root's attributes that need not be read, `titles` the names that `vars` groups with a counter carry,
+    `faults` why Keras cannot use the root's configs.
     """
 
     datasets: tuple[Dataset, ...] = ()
@@ -44,6 +45,7 @@ class Tree:
     marks: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def is_hdf5(head: bytes) -> bool:
 
 
 def check_end(file: BinaryIO, length: int, start: int = 0) -> int:
-    """The end-of-file address, after comparing it with the file's length. The file's bytes begin at `start`.
+    """The end-of-file address, which the file must reach. The file's bytes begin at `start`.
 
     Raises TruncatedError for a file that ends before it, CorruptError for one without a superblock.
     """
@@ -76,11 +78,7 @@ def check_end(file: BinaryIO, length: int, start: int = 0) -> int:
             if end > length:
                 why = f"the file has {length:,} of the {end:,} bytes that it was closed with"
                 raise TruncatedError(why, section=SECTION, offset=at)
-            if end < length:
-                # Closing cuts the file to this address. A killed writer leaves that of its last flush, and more bytes.
-                why = f"its writer never closed it: {end:,} bytes are accounted for, the file has {length:,}"
-                raise TruncatedError(why, section=SECTION, offset=at)
-            return end
+            return end  # bytes behind it are nobody's: the library does not look at them
         at = at * 2 or 512
     file.seek(start)
     if SIGNATURE.startswith(file.read(len(SIGNATURE))[:length]):
@@ -153,6 +151,7 @@ def _taken(length: int, answer: dict[str, Any] | FormatError, start: int) -> Tre
             marks=_texts(found["marks"]),
             attributes={str(key): str(value) for key, value in found["attributes"].items()},
             titles={str(key): str(value) for key, value in found["titles"].items()},
+            faults={str(key): str(value) for key, value in found["faults"].items()},
         )
     except FormatError as error:
         return error

@@ -21,12 +21,13 @@ from typing import Any
 import h5py
 from h5py import h5a, h5d, h5f, h5g, h5o, h5t
 
-MAX_OBJECTS = 20_000
+MAX_OBJECTS = 100_000
 MAX_DEPTH = 64
-MAX_NAME = 4_096  # bytes of a path inside the file
-MAX_NAMES = 8 << 20  # bytes of all paths
+MAX_NAME = 65_536  # bytes of a path inside the file
+MAX_NAMES = 32 << 20  # bytes of all paths
 MAX_TEXT = 8 << 20  # bytes of an attribute that is read
 MAX_VALUES = 256  # integer scalars that are read
+CONFIGS = ("model_config", "training_config")  # what load_model reads beside the values
 MEMORY = 160 << 20  # bytes that a file may cost beyond what the imports took
 
 
@@ -79,8 +80,12 @@ def text(name: bytes) -> str:
 
 def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py has no types)
     """An attribute's text; None where it is absent, no single string, or too long."""
-    if not h5a.exists(place, name):
-        return None
+    value = bytes_attribute(place, name) if h5a.exists(place, name) else None
+    return None if value is None else text(value)
+
+
+def bytes_attribute(place: Any, name: bytes) -> bytes | None:  # noqa: ANN401
+    """The bytes of an attribute that is there; None where it is no single string, or too long."""
     attribute = h5a.open(place, name)
     if attribute.get_space().get_simple_extent_npoints() != 1 or attribute.get_storage_size() > MAX_TEXT:
         return None
@@ -88,7 +93,7 @@ def text_attribute(place: Any, name: bytes) -> str | None:  # noqa: ANN401 (h5py
         return None
     value = h5py.AttributeManager(SimpleNamespace(id=place))[name.decode()]
     value = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    return text(value) if isinstance(value, bytes) and len(value) <= MAX_TEXT else None
+    return value if isinstance(value, bytes) and len(value) <= MAX_TEXT else None
 
 
 def kind_of(type_id: Any) -> str:  # noqa: ANN401
@@ -181,7 +186,23 @@ def tree(file: Any) -> dict[str, Any]:  # noqa: ANN401
         "marks": marks,
         "weight_groups": weight_groups,
         "titles": {place: title for place, title in titles.items() if title is not None},
+        "faults": {name: fault for name in CONFIGS if (fault := config_fault(root, name.encode())) is not None},
     }
+
+
+def config_fault(root: Any, name: bytes) -> str | None:  # noqa: ANN401
+    """Why Keras cannot make a model (or its optimizer) of an attribute; None where it can, or where it is absent."""
+    if not h5a.exists(root, name):
+        return None
+    value = bytes_attribute(root, name)
+    if value is None:
+        is_long = h5a.open(root, name).get_space().get_simple_extent_npoints() == 1
+        return None if is_long else "it holds no text"
+    try:
+        found = json.loads(value.decode())
+    except (ValueError, RecursionError) as error:
+        return f"no JSON: {str(error)[:200]}"
+    return None if isinstance(found, dict) else "it is no object"
 
 
 def _has_weight_names(group: Any) -> bool:  # noqa: ANN401

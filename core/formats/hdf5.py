@@ -75,6 +75,8 @@ def found_in(tree: Tree, *, has_architecture: bool = False) -> Found:
     if form is None:
         raise UnsupportedError("not a Keras file", section="tree")
     is_legacy = form is Format.HDF5
+    for name, fault in tree.faults.items() if is_legacy else ():
+        raise CorruptError(fault, section=name)
     roles = h5_roles.of_legacy_file(tree) if is_legacy else h5_roles.of_weights_file(tree)
     facts = _facts(roles.variables, roles.step, has_architecture=has_architecture or "model_config" in tree.marks)
     return Found(form, facts._replace(writer=_writer(tree)), roles.variables)

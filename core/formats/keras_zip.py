@@ -6,6 +6,7 @@ lie, as a range of the zip. `date_saved` is local time without a zone, so that i
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from core.model import Facts, Variable
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
+NO_CONFIG = f"it has no {CONFIG}: load_model cannot make the model, load_weights into the job's own can still read it"
 MAX_CONFIG = 64 << 20  # bytes; a larger one is a bomb
 MAX_PARSED = 8 << 20  # bytes; a larger one is not searched for the optimizer's name
 MAX_METADATA = 1 << 20
@@ -80,35 +82,45 @@ def _outside(storage: Storage, path: str) -> _Outside:
         if h5_tree.is_hdf5(file.read(len(h5_tree.SIGNATURE))):
             return _Outside(Place(path=path), has_architecture=False, writer=None)
         archive = Archive(file)
-        weights = archive.members.get(WEIGHTS)
+        weights = archive.member(WEIGHTS)
         if weights is None:
             held = ", ".join(sorted(archive.members)[:5]) or "nothing"
-            kind = UnsupportedError if CONFIG in archive.members else CorruptError
+            is_other = any(name.startswith("model.weights.") for name in archive.members)  # `.npz` and the like
+            kind = UnsupportedError if is_other else CorruptError
             raise kind(f"it has no {WEIGHTS}, but {held}", section="members")
+        if archive.member(CONFIG) is None:
+            raise CorruptError(NO_CONFIG, section="members")
+        for error in [error for name, error in archive.broken.items() if is_needed(name)]:
+            raise error
         return _Outside(
             None if weights.is_deflated else Place(path=path, offset=weights.offset, length=weights.size),
-            has_architecture=CONFIG in archive.members,
+            has_architecture=True,
             writer=hdf5.writer(_version(archive), _optimizer(archive)),
         )
 
 
+def is_needed(member: str) -> bool:
+    """Whether a restore reads a member; Keras does not look at `metadata.json`."""
+    return member in (CONFIG, WEIGHTS) or member.startswith("assets/")
+
+
 def _version(archive: Archive) -> str | None:
-    if METADATA not in archive.members:
-        return None
-    found = parse(archive.read(METADATA, MAX_METADATA), METADATA)
-    version = found.get("keras_version") if isinstance(found, dict) else None
-    return version if isinstance(version, str) else None
+    """Keras' version; None where that cannot be read, for no restore needs it."""
+    with suppress(FormatError):
+        if archive.member(METADATA) is not None:
+            found = parse(archive.read(METADATA, MAX_METADATA), METADATA)
+            version = found.get("keras_version") if isinstance(found, dict) else None
+            return version if isinstance(version, str) else None
+    return None
 
 
 def _optimizer(archive: Archive) -> str | None:
-    """The optimizer's class, from the compile config."""
-    if CONFIG not in archive.members:
-        return None
+    """The optimizer's class, from the compile config. CorruptError for a config that describes no model."""
     if MAX_PARSED < archive.members[CONFIG].size <= MAX_CONFIG:
         return None
     found = parse(archive.read(CONFIG, MAX_CONFIG), CONFIG)
-    if not isinstance(found, dict):
-        raise CorruptError("it is no object", section=CONFIG, offset=archive.members[CONFIG].offset)
+    if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
+        raise CorruptError("it describes no model", section=CONFIG, offset=archive.members[CONFIG].offset)
     compiled = found.get("compile_config")
     return hdf5.optimizer_name(compiled.get("optimizer")) if isinstance(compiled, dict) else None
 

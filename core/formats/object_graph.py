@@ -22,8 +22,8 @@ from core.errors import CorruptError, TooLargeError
 from core.formats.wire.trackable_object_graph_pb2 import TrackableObjectGraph
 from core.model import Role
 
-MAX_NODES = 120_000
-MAX_LINKS = 300_000  # children, stored values and slots of all nodes
+MAX_NODES = 300_000
+MAX_LINKS = 750_000  # children, stored values and slots of all nodes
 _MAX_EMPTY = 500_000  # an empty message has two bytes in the file, its length being 0, and about 70 in memory
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 _ITERATIONS = ("_iterations", "iter")

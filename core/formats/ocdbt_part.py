@@ -13,7 +13,7 @@ from core.formats.varint import read_varint
 
 MAX_PART = 16 << 20  # bytes, as stored and unpacked: TensorStore splits nodes at 8 MiB
 MAX_BYTES = 64 << 20  # bytes of all parts, stored and unpacked, and of all keys and paths
-MAX_ENTRIES = 100_000  # keys, nodes and data files
+MAX_ENTRIES = 400_000  # keys, nodes and data files
 _ROOMS = (1 << 16, 1 << 20, MAX_PART)  # for unpacking: few parts need the last
 _SMALLEST = 4 + 8 + 1 + 1 + 4
 

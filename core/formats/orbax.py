@@ -1,89 +1,135 @@
-"""Orbax checkpoints: a folder `STEP` with `_CHECKPOINT_METADATA` and items such as `pytree` and `model_config`.
+"""Orbax checkpoints: a folder `STEP` with items such as `pytree` and `model_config`, or one that is an item itself.
 
 Written by Keras 3's OrbaxCheckpoint and by JAX programs. `ITEM/_METADATA` names the tree's keys; shapes, dtypes,
 stored bytes and the counters are those of the Zarr arrays in its database (`core.formats.orbax_arrays`). Layout:
-https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html.
+https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html. Early Orbax and T5X write no
+`_CHECKPOINT_METADATA` beside the items.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.errors import CorruptError, TooLargeError, TruncatedError
+from core.errors import FormatError
 from core.formats import orbax_arrays
 from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
-from core.formats.json_text import parse
-from core.formats.ocdbt import MANIFEST
-from core.formats.orbax_arrays import Arrays
+from core.formats.orbax_items import (
+    METRICS,
+    MSGPACK,
+    TEMPORARY,
+    Item,
+    json_object,
+    top_metadata,
+    tree_names,
+    whole_items,
+)
+from core.formats.orbax_tree import ROLES, TREE, leaves, variable, writer
 from core.fs.storage import Storage
-from core.model import Contents, Facts, Role, Sourced, Variable
+from core.model import Contents, Facts, ReadProblem, Role, Sourced, Variable
 from waypoint_resume.file_names import Role as NameRole
 from waypoint_resume.file_names import read_name
 
-METADATA = "_CHECKPOINT_METADATA"
-TREE = "_METADATA"
-TEMPORARY = ".orbax-checkpoint-tmp"
 MODEL_CONFIG = "model_config"
 NO_TREES = frozenset({MODEL_CONFIG, "assets"})  # what Keras keeps beside its variables
-MAX_JSON = 16 << 20  # bytes; a variable takes about 300
-MAX_VARIABLES = 20_000
-MAX_DEPTH = 64
+UNRENAMED = "unrenamed"  # the kind of a save to which only its last rename is missing
 NO_STEP = "the tree counts no steps, and the folder's name has no number"
-OPTIMIZER = "optimizer_variables"
+NO_STEP_OF_KERAS = "it holds no optimizer's iterations, and Keras names the folder by the epoch"
+NOT_KERAS = "not a tree of Keras, Flax or T5X: its keys do not tell weights from the rest"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ROLES: Mapping[str, Role] = {
-    "trainable_variables": Role.WEIGHT,
-    "non_trainable_variables": Role.WEIGHT,
-    OPTIMIZER: Role.OPTIMIZER,
-    "metrics_variables": Role.OTHER,
-}
-_ITERATIONS = frozenset({"iteration", "iterations"})
-_STEPS = frozenset({"step", "global_step"})
+
+Result = tuple[Facts, tuple[Variable, ...]]
 
 
-def read(storage: Storage, folder: str, names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
+def read(storage: Storage, folder: str, names: Collection[str]) -> Result:
     """A step's facts. `names` are its files relative to `folder`. A folder that was never renamed to its final name
-    is not committed, and what it lacks is no error."""  # noqa: D209
-    committed = TEMPORARY not in folder.rpartition("/")[2]
-    top = _object(storage, folder, METADATA) if METADATA in names else {}
-    trees = _trees(storage, folder, names)
-    if committed:
-        _check_items(top, trees, names)
+    is not committed, and what it lacks is no error; if it lacks nothing, its problem says so.
+    """
+    base = folder.rpartition("/")[2]
+    top = top_metadata(storage, folder, names)
+    if TEMPORARY not in base:
+        return _facts(folder, names, whole_items(storage, folder, names, top), top)
+    try:
+        facts, variables = _facts(folder, names, whole_items(storage, folder, names, top), top)
+    except FormatError:
+        facts, variables = _facts(folder, names, _readable_items(storage, folder, names), top)
+        return facts._replace(committed=False), variables
+    final = base.partition(TEMPORARY)[0]
+    problem = ReadProblem(kind=UNRENAMED, file=base, detail=f"every part of it is whole; its final name is {final}")
+    return facts._replace(committed=False, problem=problem), variables
+
+
+def metrics(storage: Storage, folder: str, names: Collection[str]) -> Mapping[str, float]:
+    """What a CheckpointManager keeps beside a step: its metrics by name; none where there are none to read."""
+    if f"{METRICS}/{METRICS}" not in names:
+        return {}
+    try:
+        found = json_object(storage, folder, f"{METRICS}/{METRICS}")
+    except (FormatError, OSError):
+        return {}
+    numbers = {str(name): value for name, value in found.items() if type(value) in (int, float)}
+    return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
+
+
+def tree_items(names: Collection[str]) -> list[str]:
+    """The items of a step that hold variables, by their folders' names; '' for a step that is one itself."""
+    found = [item for item in tree_names(names) if item not in NO_TREES]
+    return found or ([""] if MSGPACK in names else [])
+
+
+def _readable_items(storage: Storage, folder: str, names: Collection[str]) -> list[Item]:
+    """The trees of a save that never finished, as far as they can be read; their arrays are not looked at."""
+    found = []
+    nothing = orbax_arrays.find(storage, folder, ())
+    for item in tree_names(names):
+        path = f"{item}/{TREE}" if item else TREE
+        try:
+            tree = json_object(storage, folder, path)
+            found.append(Item(item.partition(TEMPORARY)[0], tree, tuple(leaves(tree, path)), nothing))
+        except FormatError:
+            continue
+    return found
+
+
+def _facts(folder: str, names: Collection[str], items: Iterable[Item], top: Mapping[str, Any]) -> Result:
+    trees = [item for item in items if item.name not in NO_TREES]
     variables: list[Variable] = []
     counters: list[Sourced] = []
-    for item in sorted(trees):
-        place = f"{folder}/{item}" if folder and item else folder or item
-        inside = frozenset(name.removeprefix(f"{item}/") for name in names if not item or name.startswith(f"{item}/"))
-        arrays = orbax_arrays.find(storage, place, inside if committed else ())
-        for keys, kind in _leaves(trees[item], item):
-            variables.append(_variable(keys, kind, arrays, item if len(trees) > 1 else ""))
-            if _counts(keys) and (value := arrays.integer(".".join(keys))) is not None and value < 1 << 63:
-                counters.append(Sourced(value=value, source="/".join(keys)))
+    for item in trees:
+        for leaf in item.leaves:
+            variables.append(variable(leaf, item.arrays, item.name if len(trees) > 1 else ""))
+            if leaf.counts and (value := item.arrays.integer(leaf.array)) is not None and value < 1 << 63:
+                counters.append(Sourced(value=value, source="/".join(leaf.keys)))
     check_sums(variables, TREE)
-    step = max(counters, key=lambda counter: counter.value, default=None) or _step(folder)
-    roles = {variable.role for variable in variables}
+    roles = {one.role for one in variables}
     has_architecture = any(name.startswith(f"{MODEL_CONFIG}/") for name in names)
     contents, reason = _contents(trees, roles, has_architecture)
-    shapes_known = bool(variables) and all(variable.shape is not None for variable in variables)
+    step = max(counters, key=lambda counter: counter.value, default=None)
+    number, epoch, why = _number(folder), None, NO_STEP
+    if step is None and any(leaf.keys[:1] and leaf.keys[0] in ROLES for item in trees for leaf in item.leaves):
+        epoch = number and number._replace(source="folder name, counted from 0")
+        why = NO_STEP_OF_KERAS
+    elif step is None:
+        step = number
+    shapes_known = bool(variables) and all(one.shape is not None for one in variables)
     return Facts(
         contents=contents,
         contents_reason=reason,
         has_optimizer=Role.OPTIMIZER in roles,
         has_architecture=has_architecture,
         step=step,
-        step_reason=None if step else NO_STEP,
+        step_reason=None if step else why,
+        epoch=epoch,
         saved_at=_time(top.get("commit_timestamp_nsecs")),
         variables=len(variables) if trees else None,
         parameters=parameters(variables) if shapes_known and Role.WEIGHT in roles else None,
         role_bytes=role_bytes(variables),
         fingerprint=fingerprint(variables) if trees else None,
-        committed=committed,
-        writer=_writer(variables),
+        writer=writer(variables),
     ), tuple(variables)
 
 
-def _step(folder: str) -> Sourced | None:
+def _number(folder: str) -> Sourced | None:
     """The step that an Orbax manager puts at the end of a folder's name, behind nothing or a prefix (`ckpt_30`)."""
     name = read_name(folder.rpartition("/")[2].partition(TEMPORARY)[0])
     last = name.numbers[-1] if name.numbers and name.parts[-1] == len(name.numbers) - 1 else None
@@ -92,102 +138,14 @@ def _step(folder: str) -> Sourced | None:
     return Sourced(value=last.value, source="folder name")
 
 
-def _trees(storage: Storage, folder: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Item ('' for a folder that is an item itself) → its tree's metadata."""
-    items = [name.removesuffix(TREE).rstrip("/") for name in names if name == TREE or name.endswith(f"/{TREE}")]
-    return {
-        item.partition(TEMPORARY)[0]: _object(storage, folder, f"{item}/{TREE}" if item else TREE)
-        for item in items
-        if item.count("/") == 0 and item.partition(TEMPORARY)[0] not in NO_TREES
-    }
-
-
-def _check_items(top: Mapping[str, Any], trees: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> None:
-    """What the checkpoint says it has is there: each tree with its metadata and its values."""
-    handlers = top.get("item_handlers")
-    for item in handlers if isinstance(handlers, dict) else ():
-        if not any(name.startswith(f"{item}/") for name in names):
-            raise TruncatedError("this item is missing", section=str(item))
-    for item, tree in trees.items():
-        manifest = f"{item}/{MANIFEST}" if item else MANIFEST
-        if tree.get("use_ocdbt") is True and manifest not in names:
-            raise TruncatedError("its values are missing", section=manifest)
-
-
-def _contents(
-    trees: Mapping[str, Mapping[str, Any]], roles: Collection[Role], has_architecture: bool
-) -> tuple[Contents, str | None]:
+def _contents(trees: Collection[Item], roles: Collection[Role], has_architecture: bool) -> tuple[Contents, str | None]:
     if not trees:
         return Contents.UNKNOWN, f"no {TREE} says what it holds"
     if Role.WEIGHT not in roles:
-        return Contents.UNKNOWN, "not a tree that Keras wrote: its keys do not tell weights from the rest"
+        return Contents.UNKNOWN, NOT_KERAS
     if has_architecture:
         return Contents.FULL_MODEL, None
     return (Contents.WEIGHTS_AND_OPTIMIZER if Role.OPTIMIZER in roles else Contents.WEIGHTS_ONLY), None
-
-
-def _leaves(tree: Mapping[str, Any], item: str) -> Iterator[tuple[list[str], str]]:
-    """The tree's leaves: their keys and kinds. Empty nodes (`None`, `{}`), which are never read, are none."""
-    leaves = tree.get("tree_metadata")
-    section = f"{item}/{TREE}" if item else TREE
-    if not isinstance(leaves, dict):
-        raise CorruptError("it has no tree_metadata", section=section, offset=0)
-    if len(leaves) > MAX_VARIABLES:
-        raise TooLargeError(f"{len(leaves):,} variables, more than {MAX_VARIABLES:,}", section=section)
-    for name in sorted(leaves):
-        leaf = leaves[name]
-        try:
-            keys = [str(part["key"]) for part in leaf["key_metadata"]]
-            value = leaf["value_metadata"]
-            kind, is_empty = str(value["value_type"]), value.get("skip_deserialize") is True
-        except (KeyError, TypeError, AttributeError) as error:
-            raise CorruptError(f"{name!r} is described in no known way", section=section) from error
-        if len(keys) > MAX_DEPTH:
-            raise TooLargeError(f"keys lie more than {MAX_DEPTH} deep", section=section)
-        if not is_empty:
-            yield keys, kind
-
-
-def _variable(keys: list[str], kind: str, arrays: Arrays, item: str) -> Variable:
-    """A leaf as a variable. `write_shape` in the tree's metadata is no shape: it is that of one device's part."""
-    array = arrays.by_name.get(".".join(keys))
-    role = ROLES.get(keys[0], Role.OTHER) if keys else Role.OTHER
-    if any(key.startswith("seed_generator") for key in keys):
-        role = Role.OTHER
-    shape = array.shape if array else () if kind in ("scalar", "string") else None
-    return Variable(
-        name="/".join([item, *keys] if item else keys),
-        dtype=array.dtype if array else "string" if kind == "string" else "unknown",
-        shape=shape,
-        bytes=array.bytes if array else 0,
-        role=role,
-        parameters=math.prod(shape) if shape is not None and role is Role.WEIGHT else 0,
-    )
-
-
-def _counts(keys: list[str]) -> bool:
-    """Whether a leaf counts steps: an optimizer's iterations, or in other trees than Keras' a number named step."""
-    if not keys:
-        return False
-    return keys[-1] in _ITERATIONS if keys[0] == OPTIMIZER else keys[0] not in ROLES and keys[-1] in _STEPS
-
-
-def _writer(variables: Collection[Variable]) -> str:
-    """Keras' callback is known by its keys; under optimizer_variables stands the optimizer's name."""
-    tops = {variable.name.partition("/")[0] for variable in variables}
-    return "Keras 3 (Orbax)" if tops & set(ROLES) else "Orbax"
-
-
-def _object(storage: Storage, folder: str, name: str) -> dict[str, Any]:
-    """A JSON file's object."""
-    with storage.open(f"{folder}/{name}" if folder else name) as file:
-        content = file.read(MAX_JSON + 1)
-    if len(content) > MAX_JSON:
-        raise TooLargeError(f"more than {MAX_JSON:,} bytes", section=name, offset=MAX_JSON)
-    found = parse(content, name)
-    if not isinstance(found, dict):
-        raise CorruptError("it is no object", section=name, offset=0)
-    return found
 
 
 def _time(nanoseconds: object) -> datetime | None:

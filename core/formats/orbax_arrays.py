@@ -44,7 +44,11 @@ class _Item:
         """The files of arrays that lie in folders of their own, each as a value."""
         folders = {name.rpartition("/")[0] for name in self.names if name.endswith(zarr.DESCRIPTIONS)}
         found = [name for name in self.names if not folders.isdisjoint(_above(name))]
-        return {name: Value(name, 0, self.storage.stat(self.path(name)).size) for name in found}
+        values = {name: Value(name, 0, self.storage.stat(self.path(name)).size) for name in found}
+        for name, value in values.items():
+            if not value.length:
+                raise TruncatedError("it has no bytes", section=name)
+        return values
 
 
 def _above(name: str) -> list[str]:
@@ -53,10 +57,11 @@ def _above(name: str) -> list[str]:
 
 
 class Arrays:
-    """An item's arrays by name."""
+    """An item's arrays by name; `is_known` is False for a database of a kind that is not read."""
 
-    def __init__(self, item: _Item, values: Mapping[str, Value]) -> None:
+    def __init__(self, item: _Item, values: Mapping[str, Value], *, is_known: bool = True) -> None:
         self._item, self._values = item, values
+        self.is_known = is_known
         self.by_name = zarr.arrays(values, item.value)
 
     def integer(self, name: str) -> int | None:
@@ -80,4 +85,4 @@ def find(storage: Storage, folder: str, names: Collection[str]) -> Arrays:
             item.check(name, end)
         return Arrays(item, values)
     except (TooLargeError, UnsupportedError):
-        return Arrays(item, {})
+        return Arrays(item, {}, is_known=False)

@@ -6,11 +6,16 @@ To add a format: a module with a reader, and one line in READERS.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 from core.errors import FormatError, UnsupportedError
 from core.formats import bundle, hdf5, keras_zip, lfs, orbax, saved_model, v1
 from core.formats.bundle import BundleCache
+from core.formats.orbax_items import METADATA as ORBAX_MARK
+from core.formats.orbax_tree import TREE as ORBAX_TREE
+from core.formats.path_pattern import is_found
+from core.fs.local import told_permission
 from core.fs.storage import Storage
 from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Facts, FileStat, Format, ReadProblem, Sourced, Variable
 from waypoint_resume.file_names import read_name
@@ -21,6 +26,10 @@ _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
 # Formats that a worker process reads: worth reading several at once.
 IN_WORKERS = frozenset({Format.KERAS, Format.HDF5, Format.WEIGHTS_H5})
+# Kinds of core.model.ReadProblem that are damage; the others tell that the file could not be judged.
+DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
+# Formats that TensorFlow looks for by a pattern.
+PATTERNED = frozenset({Format.TF_BUNDLE, Format.TF_V1, Format.SAVED_MODEL})
 _SAVED_MODEL_PREFIX = "variables/variables"
 
 
@@ -37,11 +46,14 @@ class Unit(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What was read. `format` may differ from the one that the name suggested."""
+    """What was read. `format` may differ from the one that the name suggested; `metrics` are those that the format
+    keeps beside the values.
+    """
 
     format: Format
     facts: Facts
     variables: tuple[Variable, ...] = ()
+    metrics: Mapping[str, float] = MappingProxyType({})
 
 
 Ahead = Mapping[str, Reading | FormatError | OSError]
@@ -77,13 +89,27 @@ def read_unit(
         reading = _failed(unit, error.kind, str(error))
     except FileNotFoundError:
         raise
+    except PermissionError as error:
+        reading = _failed(unit, "permission", told_permission(error))
     except OSError as error:
         reading = _failed(unit, "unreadable", error.strerror or str(error))
     except Exception as error:  # noqa: BLE001 - whatever a hostile file brings about costs this file alone
         _log.warning("reading %s failed", to_text(unit.path), exc_info=True)
-        reading = _failed(unit, "unreadable", f"{type(error).__name__}: {error}")
-    facts = _with_name(unit, reading.facts)
+        reading = _failed(unit, "unexpected", f"{type(error).__name__}: {error}")
+    facts = _with_name(unit, _with_path(storage, unit, reading.facts))
     return reading if facts is reading.facts else reading._replace(facts=facts)
+
+
+def _with_path(storage: Storage, unit: Unit, facts: Facts) -> Facts:
+    """What TensorFlow would not find by its path, although nothing is wrong with it, says so."""
+    if facts.problem is not None or unit.format not in PATTERNED:
+        return facts
+    path = storage.absolute(unit.path)
+    if is_found(path):
+        return facts
+    shown = "".join(dict.fromkeys(mark for mark in path if mark in "[]\\"))
+    detail = f"TensorFlow takes {shown} in {to_text(path)} for a pattern"
+    return facts._replace(problem=ReadProblem(kind="pattern", file=unit.name or unit.folder, detail=detail))
 
 
 def _taken(ahead: Ahead | None, unit: Unit) -> Reading | None:
@@ -123,7 +149,13 @@ def _is_foreign(unit: Unit, error: FormatError) -> bool:
         return len(unit.files) == 1 and error.section == "footer"
     if unit.format is Format.TF_V1:
         return error.section == "footer"
+    if unit.format is Format.ORBAX:  # an unmarked folder whose `_METADATA` is another tool's
+        return ORBAX_MARK not in unit.files and error.section.endswith(ORBAX_TREE) and not _holds_arrays(unit)
     return unit.format is Format.HDF5 and isinstance(error, UnsupportedError)
+
+
+def _holds_arrays(unit: Unit) -> bool:
+    return any(name.rpartition("/")[2] in ("manifest.ocdbt", ".zarray", "zarr.json") for name in unit.files)
 
 
 def _with_name(unit: Unit, facts: Facts) -> Facts:
@@ -176,7 +208,8 @@ def _read_saved_model(storage: Storage, unit: Unit, cache: BundleCache) -> Readi
 
 def _read_orbax(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     facts, variables = orbax.read(storage, unit.folder, tuple(unit.files))
-    return Reading(format=unit.format, facts=facts, variables=variables)
+    metrics = orbax.metrics(storage, unit.folder, tuple(unit.files))
+    return Reading(format=unit.format, facts=facts, variables=variables, metrics=metrics)
 
 
 READERS: Mapping[Format, Callable[[Storage, Unit, BundleCache], Reading]] = {

@@ -1,6 +1,7 @@
 """SavedModel folders: `saved_model.pb` or `.pbtxt`, and a bundle under `variables/`.
 
-saved_model.pb is a SavedModel message; of it only lengths are read, and the meta_info_def's version, never the graph:
+saved_model.pb is a SavedModel message; of it only lengths are read, the meta_info_def's version and the assets' names,
+never the graph:
 https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/protobuf/saved_model.proto, meta_graph.proto.
 """
 
@@ -18,12 +19,27 @@ BINARY = "saved_model.pb"
 TEXT = "saved_model.pbtxt"
 INDEX = "variables/variables.index"
 KERAS = "keras_metadata.pb"
+ASSETS = "assets"
 COPIES = "_all_variables/"
 NO_STEP = "an export keeps no training state"
 UNREAD = "its variables could not be read"
+NO_VARIABLES = "it is missing: TensorFlow 2 writes it for every model, and loads none without it"
 MAX_FIELDS = 10_000
-META_GRAPHS, META_INFO, TF_VERSION = 2, 1, 5
+META_GRAPHS, META_INFO, ASSET_FILE, OBJECT_GRAPH = 2, 1, 6, 7
+TF_VERSION = 5  # of a meta_info_def
+ASSET_NAME = 2  # of an asset_file_def
+MAX_ASSETS = 10_000
 _FIXED = {1: 8, 5: 4}  # bytes by wire type; 0 is a varint, 2 a length and that many bytes
+
+
+class Header(NamedTuple):
+    """What saved_model.pb says beside its graph: TensorFlow's version, the assets' names, whether TensorFlow 2's
+    object graph is there.
+    """
+
+    version: str | None = None
+    assets: tuple[str, ...] = ()
+    has_objects: bool = False
 
 
 class Field(NamedTuple):
@@ -41,24 +57,30 @@ def read(
 
     `bundle` None: it has no variables, or (where `names` has an index) they could not be read.
     """
-    version = _version(storage, folder) if BINARY in names else None
-    writer = _writer(version, is_keras=KERAS in names)
+    header = _header(storage, folder) if BINARY in names else Header()
+    is_keras = KERAS in names and _is_whole(storage, folder, KERAS)
+    writer = _writer(header.version, is_keras=KERAS in names)
+    for asset in header.assets:
+        if f"{ASSETS}/{asset}" not in names:
+            raise TruncatedError("it is missing", section=f"{ASSETS}/{asset}")
     if bundle is None:
         if INDEX in names:
             return Facts(contents_reason=UNREAD, step_reason=UNREAD, writer=writer), ()
         held = sorted(name for name in names if name.startswith("variables/"))
         if held:
             raise TruncatedError(f"it is missing; {held[0]} is there", section=INDEX)
+        if header.has_objects:
+            raise TruncatedError(NO_VARIABLES, section=INDEX)
         facts = Facts(variables=0, parameters=0, role_bytes=RoleBytes(), fingerprint=fingerprint(()))
-        return _export(facts, writer, is_keras=KERAS in names), ()
+        return _export(facts, writer, is_keras=is_keras), ()
     facts, variables = bundle
     if facts.has_optimizer:
         return facts._replace(contents=Contents.FULL_MODEL, has_architecture=True, writer=writer), variables
     if facts.contents is Contents.UNKNOWN:
-        return facts._replace(has_architecture=KERAS in names, writer=writer), variables
+        return facts._replace(has_architecture=is_keras, writer=writer), variables
     variables = _copies_uncounted(variables)
     facts = facts._replace(parameters=parameters(variables))
-    return _export(facts, writer, is_keras=KERAS in names), variables
+    return _export(facts, writer, is_keras=is_keras), variables
 
 
 def _copies_uncounted(variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
@@ -87,8 +109,8 @@ def _writer(version: str | None, *, is_keras: bool) -> str | None:
     return ", ".join(parts) or None
 
 
-def _version(storage: Storage, folder: str) -> str | None:
-    """The version of the TensorFlow that wrote it, from the first graph's meta_info_def."""
+def _header(storage: Storage, folder: str) -> Header:
+    """What saved_model.pb says of its first graph."""
     with storage.open(f"{folder}/{BINARY}" if folder else BINARY) as file:
         length = file.seek(0, 2)
         if length == 0:
@@ -96,18 +118,35 @@ def _version(storage: Storage, folder: str) -> str | None:
         graphs = [field for field in fields(file, 0, length, BINARY) if field.number == META_GRAPHS]
         if not graphs:
             raise TruncatedError("it ends before its first graph", section=BINARY, offset=length)
-        for info in fields(file, graphs[0].start, graphs[0].end, "meta graph"):
-            if info.number == META_INFO:
-                return _text(file, info)
-    return None
+        version: str | None = None
+        assets: list[str] = []
+        has_objects = False
+        for part in fields(file, graphs[0].start, graphs[0].end, "meta graph"):
+            if part.number == META_INFO:
+                version = _text(file, part, TF_VERSION, 100)
+            elif part.number == ASSET_FILE and len(assets) < MAX_ASSETS:
+                name = _text(file, part, ASSET_NAME, 4_096)
+                assets += [name] if name else []
+            has_objects = has_objects or part.number == OBJECT_GRAPH
+        return Header(version, tuple(assets), has_objects)
 
 
-def _text(file: BinaryIO, info: Field) -> str | None:
-    for part in fields(file, info.start, info.end, "meta info"):
-        if part.number == TF_VERSION and part.end - part.start <= 100:
+def _text(file: BinaryIO, within: Field, number: int, most: int) -> str | None:
+    """The first text field of a number in a message, if it has no more than so many bytes."""
+    for part in fields(file, within.start, within.end, "meta graph"):
+        if part.number == number and part.end - part.start <= most:
             file.seek(part.start)
-            return file.read(part.end - part.start).decode("utf-8", "replace")
+            return file.read(part.end - part.start).decode("utf-8", "surrogateescape")
     return None
+
+
+def _is_whole(storage: Storage, folder: str, name: str) -> bool:
+    """Whether a file is a protocol buffers message to its end, as far as lengths tell."""
+    with storage.open(f"{folder}/{name}" if folder else name) as file:
+        try:
+            return sum(1 for _ in fields(file, 0, file.seek(0, 2), name)) > 0
+        except FormatError:
+            return False
 
 
 def fields(file: BinaryIO, start: int, end: int, section: str) -> Iterator[Field]:

@@ -18,8 +18,8 @@ from core.formats.wire.saved_tensor_slice_pb2 import SavedSliceMeta, SavedTensor
 from core.fs.storage import Storage
 from core.model import Contents, Facts, Role, Sourced, Variable
 
-MAX_META = 3 * 1024 * 1024  # bytes of the list of variables: in memory it takes up to forty times as many
-MAX_VARIABLES = 50_000
+MAX_META = 5 * 1024 * 1024  # bytes of the list of variables: in memory it takes up to forty times as many
+MAX_VARIABLES = 100_000
 MAX_VALUE = 1_024  # bytes of a counter with its slice
 _MOST_AXES = 254
 _WHOLE_SCALAR = b"\x00"  # a slice of no dimensions

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from core.errors import CorruptError, CrashedError, FormatError, TooLargeError, UnsupportedError
+from core.errors import CorruptError, CrashedError, FormatError, HungError, TooLargeError, UnsupportedError
 
 PROGRAM = Path(__file__).with_name("h5_worker.py")
 SECONDS = 1.8  # of a processor, for one file: what hangs turns in circles
@@ -179,12 +179,12 @@ def _ask(
             if worker is None:
                 return CrashedError("the reading process did not start", section="worker"), None
             worker.close()
-            return CrashedError(f"hung: not read within {seconds:g} s", section="HDF5 library"), None
+            return HungError(f"hung: not read within {seconds:g} s", section="HDF5 library"), None
         except (_DiedError, ValueError):
             if worker is not None:
                 worker.close()
                 if worker.used_up:
-                    return CrashedError(f"hung: {SECONDS:g} s of a processor", section="HDF5 library"), None
+                    return HungError(f"hung: {SECONDS:g} s of a processor", section="HDF5 library"), None
             worker = None
             if last:
                 return CrashedError("the library that reads it crashed, twice", section="HDF5 library"), None

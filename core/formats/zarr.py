@@ -4,6 +4,7 @@
 Format: https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html and …/v3/core/index.html, with its sharding codec.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -28,32 +29,47 @@ Read = Callable[[Value], bytes]
 
 
 class Array(NamedTuple):
-    """One array: `bytes` are those of its chunks as they are stored, compressed as a rule; `codecs` how they are."""
+    """One array: `bytes` are those of its chunks as they are stored, compressed as a rule; `codecs` how they are;
+    `chunk` is a chunk's shape where it is told, `chunks` how many are stored.
+    """
 
     dtype: str
     shape: tuple[int, ...]
     bytes: int
     codecs: tuple[Mapping[str, Any], ...] | None
+    chunk: tuple[int, ...] | None = None
+    chunks: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many of its chunks are not stored; 0 where the format does not tell."""
+        if self.chunk is None or len(self.chunk) != len(self.shape):
+            return 0
+        return max(
+            0, math.prod(-(-extent // side) for extent, side in zip(self.shape, self.chunk, strict=True)) - self.chunks
+        )
 
 
 def arrays(values: Mapping[str, Value], read: Read) -> dict[str, Array]:
     """Every array among some keys, by its name. Raises CorruptError for a description that makes no sense."""
     found: dict[str, Array] = {}
     sizes: dict[str, int] = {}
+    counts: dict[str, int] = {}
     total = 0
     for key, value in values.items():
         if key.endswith(DESCRIPTIONS):
             total += value.length
             if value.length > MAX_DESCRIPTION or total > MAX_DESCRIPTIONS:
                 raise TooLargeError(f"{value.length:,} bytes of {total:,}", section=key)
-            found[key.rpartition("/")[0]] = _described(parse(read(value), key), key)
+            found[key.rpartition("/")[0]] = _described(parse(read(value).partition(b"\0")[0], key), key)
     for key, value in values.items():
         owner = key.rpartition("/")[0]
         if owner not in found:
             owner = key.rpartition("/c/")[0]
         if not key.endswith(DESCRIPTIONS):
             sizes[owner] = sizes.get(owner, 0) + value.length
-    return {name: array._replace(bytes=sizes.get(name, 0)) for name, array in found.items()}
+            counts[owner] = counts.get(owner, 0) + 1
+    return {name: array._replace(bytes=sizes.get(name, 0), chunks=counts.get(name, 0)) for name, array in found.items()}
 
 
 def integer(name: str, array: Array, values: Mapping[str, Value], read: Read) -> int | None:
@@ -78,14 +94,25 @@ def _described(found: object, section: str) -> Array:
         if entries["zarr_format"] == 2:
             compressor = entries.get("compressor")
             codecs = ({"name": compressor["id"]},) if compressor else ()
-            array = Array(_numpy_name(str(entries["dtype"])), shape, 0, None if entries.get("filters") else codecs)
+            codecs_or_none = None if entries.get("filters") else codecs
+            chunk = _sides(entries.get("chunks"))
+            array = Array(_numpy_name(str(entries["dtype"])), shape, 0, codecs_or_none, chunk)
         else:
-            array = Array(str(entries["data_type"]), shape, 0, tuple(dict(codec) for codec in entries["codecs"]))
+            grid = entries.get("chunk_grid") or {}
+            chunk = _sides((grid.get("configuration") or {}).get("chunk_shape"))
+            array = Array(str(entries["data_type"]), shape, 0, tuple(dict(codec) for codec in entries["codecs"]), chunk)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptError("it describes no array", section=section) from error
     if len(shape) > _RANK or not all(type(extent) is int and 0 <= extent < 1 << 63 for extent in shape):
         raise CorruptError("its shape is none", section=section)
     return array
+
+
+def _sides(found: object) -> tuple[int, ...] | None:
+    """A chunk's shape; None for one that makes no sense."""
+    if not isinstance(found, list) or not all(type(side) is int and 0 < side < 1 << 63 for side in found):
+        return None
+    return tuple(found)
 
 
 def _numpy_name(dtype: str) -> str:

@@ -7,11 +7,11 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from core.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
+from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
 
 MAX_MEMBERS = 10_000
 MAX_DIRECTORY = 1 << 20  # bytes
@@ -37,7 +37,7 @@ class Member:
 
 
 class Archive:
-    """An open zip, all of whose members lie inside the file. Raises FormatError while it is opened otherwise."""
+    """An open zip: `members` are those that lie inside the file, `broken` the others, by name."""
 
     def __init__(self, file: BinaryIO) -> None:
         length = file.seek(0, 2)
@@ -47,9 +47,19 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
         except _BROKEN as error:
             raise CorruptError(f"no zip: {error}", section=DIRECTORY) from error
-        self.members: Mapping[str, Member] = {
-            info.filename: _member(file, info, self._zip.start_dir) for info in self._zip.infolist()
-        }
+        self.members: dict[str, Member] = {}
+        self.broken: dict[str, FormatError] = {}
+        for info in self._zip.infolist():
+            try:
+                self.members[info.filename] = _member(file, info, self._zip.start_dir)
+            except FormatError as error:
+                self.broken[info.filename] = error
+
+    def member(self, name: str) -> Member | None:
+        """A member; None where the zip has none of that name. FormatError for one that does not lie inside the zip."""
+        if name in self.broken:
+            raise self.broken[name]
+        return self.members.get(name)
 
     def read(self, name: str, limit: int) -> bytes:
         """A member's content. Raises TooLargeError above `limit` bytes, whatever the directory says its size is."""

@@ -1,6 +1,7 @@
 """A root on a local or mounted file system."""
 
 import os
+import pwd
 import stat as modes
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -121,6 +122,19 @@ class LocalStorage:
     def now_ns(self) -> int:
         """The file server's time, where the root can be written; else the host's."""
         return disk_now_ns(self.root)
+
+
+def told_permission(error: PermissionError) -> str:
+    """Whose right is missing: "you may not read it: it belongs to ada (mode 0600)"."""
+    try:
+        found = os.stat(os.fsdecode(error.filename))
+    except (OSError, TypeError, ValueError):
+        return "you may not read it"
+    try:
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        owner = f"user {found.st_uid}"
+    return f"you may not read it: its owner is {owner} (mode {modes.S_IMODE(found.st_mode):04o})"
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:

@@ -14,7 +14,7 @@ def judge_age(run: str, changed: datetime, now: datetime, stale_after: timedelta
 
 
 def superseded(series: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """The intact members of a series (newest last) that are neither the latest nor the best by the metric in their
+    """The complete members of a series (newest last) that are neither the latest nor the best by the metric in their
     names (the lowest and the highest: which is better stands nowhere).
     """
     whole = [item for item in series if item.restorable]

@@ -5,6 +5,18 @@ from core.model import Facts, Finding, Format, Shard
 from waypoint_resume.names import to_text
 
 _INDEXED = (Format.TF_BUNDLE,)
+# Kinds of problems that have a rule of their own, which says the kind.
+_RULES = {
+    "empty": "empty-file",
+    "lfs-pointer": "lfs-pointer",
+    "pattern": "pattern-path",
+    "permission": "no-permission",
+    "too-large": "not-told",
+    "unsupported": "not-told",
+    "unexpected": "not-told",
+    "hung": "not-told",
+    "unrenamed": "unrenamed-save",
+}
 
 
 def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
@@ -23,13 +35,10 @@ def _judge_shards(path: str, shards: tuple[Shard, ...]) -> tuple[Finding, ...]:
     if missing:
         return (_missing(path, missing, shards),)
     shorter = [shard for shard in shards if _length(shard) < _expected(shard)]
-    longer = [shard for shard in shards if _length(shard) > _expected(shard)]
     if any(shard.actual == 0 for shard in shorter):
         return (finding("empty-file", path, f"{_names(shorter)} has no bytes, the index says {_sizes(shorter)}."),)
     if shorter:
         return (finding("truncated-shard", path, f"{_names(shorter)}: {_sizes(shorter)}."),)
-    if longer:
-        return (finding("stale-index", path, f"Longer than the index says: {_names(longer)}: {_sizes(longer)}."),)
     return ()
 
 
@@ -43,10 +52,11 @@ def _unreadable(path: str, form: Format, facts: Facts) -> Finding:
     problem = facts.problem
     assert problem is not None
     reason = f"{to_text(problem.file)}: {problem.detail}."
-    if problem.kind == "empty":
-        return finding("empty-file", path, reason)
-    if problem.kind == "lfs-pointer":
-        return finding("lfs-pointer", path, reason)
+    rule = _RULES.get(problem.kind)
+    if rule == "not-told":
+        return finding(rule, path, f"{problem.kind}: {reason}")
+    if rule is not None:
+        return finding(rule, path, reason)
     return finding("unreadable-index" if form in _INDEXED else "unreadable-file", path, f"{problem.kind}: {reason}")
 
 

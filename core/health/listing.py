@@ -12,7 +12,7 @@ from waypoint_resume.names import to_text
 def judge_listing(
     series: Sequence[Sequence[Checkpoint]], states: Sequence[StateFile], root_path: str
 ) -> Iterable[Finding]:
-    """Findings about the intact bundles of a run; each series is ordered, newest last."""
+    """Findings about the complete bundles of a run; each series is ordered, newest last."""
     by_folder: dict[str, list[Checkpoint]] = {}
     for item in (item for one in series for item in one if item.format in NAMEABLE and item.restorable):
         by_folder.setdefault(item.folder, []).append(item)
@@ -20,7 +20,11 @@ def judge_listing(
     for folder, items in by_folder.items():
         state = known.get(folder)
         if state is None:
-            count = f"{len(items):,} intact checkpoints" if len(items) > 1 else f"{to_text(items[0].path)} is intact"
+            count = (
+                f"{len(items):,} checkpoints are complete"
+                if len(items) > 1
+                else f"{to_text(items[0].path)} is complete"
+            )
             yield finding("no-state", folder or ".", f"{count}, and there is no file `checkpoint` here.")
         elif state.latest is not None:
             yield from _untracked(items, state, root_path)

@@ -1,5 +1,6 @@
 """The table of rules: what each means, why it happens, what to do. Pages, the shell and the docs are made from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,7 +59,7 @@ _ROWS = (
         Severity.ERROR,
         "The data shards are no longer those that the index describes.",
         "The same prefix was written again and the save stopped between shards and index.",
-        "Do not restore it: values would be garbage. Resume from another checkpoint and let the job save again.",
+        "TensorFlow refuses values whose checksum does not hold: resume from another one and let the job save again.",
     ),
     (
         "unreadable-index",
@@ -93,6 +94,38 @@ _ROWS = (
         "Run `git lfs pull` in that repository.",
     ),
     (
+        "pattern-path",
+        Family.FILES,
+        Severity.ERROR,
+        "TensorFlow takes its path for a pattern, which matches other names, and restores nothing from it.",
+        "A folder's name holds brackets or a backslash, as Hydra's do. TensorFlow saves there and cannot read it.",
+        "Rename the folder, or restore through a link whose path has no such characters: the files are complete.",
+    ),
+    (
+        "no-permission",
+        Family.FILES,
+        Severity.WARNING,
+        "A file of the checkpoint may not be read by the user that Waypoint runs as.",
+        "Its owner gave the right to read it to nobody else.",
+        "Ask its owner for the right to read it. Nothing is known to be wrong with it.",
+    ),
+    (
+        "not-told",
+        Family.FILES,
+        Severity.WARNING,
+        "Whether it can be restored is not told: it is larger than what is read, or stored in another way.",
+        "Files are not trusted, so that one may cost only so much (docs/formats.md, Limits).",
+        "Let its library read it: `python -m core verify --restore`. It is no damage, and no plan takes it.",
+    ),
+    (
+        "unrenamed-save",
+        Family.FILES,
+        Severity.WARNING,
+        "A whole save under its temporary name: only the last rename is missing.",
+        "The job was killed right before it, or the file system does not rename folders.",
+        "Rename the folder to its final name and it can be restored. No plan takes it.",
+    ),
+    (
         "orphan-shard",
         Family.FILES,
         Severity.WARNING,
@@ -112,7 +145,7 @@ _ROWS = (
         "untracked",
         Family.FILES,
         Severity.INFO,
-        "It is intact, but the state file of its folder does not list it.",
+        "It is complete, but the state file of its folder does not list it.",
         "It was kept on purpose (`keep_checkpoint_every_n_hours`, a copy), or its manager forgot it.",
         "Nothing, if it is kept on purpose. TensorFlow will never rotate it: a retention policy can.",
     ),
@@ -232,6 +265,16 @@ _ROWS = (
 RULES = {
     row[0]: Rule(id=row[0], family=row[1], severity=row[2], meaning=row[3], why=row[4], action=row[5]) for row in _ROWS
 }
+
+
+# After these a checkpoint may well be whole: it is passed over with the reason, but never taken for damaged.
+UNJUDGED = frozenset({"pattern-path", "no-permission", "not-told", "unrenamed-save"})
+
+
+def is_unjudged(found: Iterable[Finding]) -> bool:
+    """Whether what stands against a checkpoint is not damage."""
+    rules = {one.rule for one in found}
+    return not rules.isdisjoint(UNJUDGED)
 
 
 def finding(rule: str, path: str, reason: str) -> Finding:

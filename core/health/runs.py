@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from core.health.rules import finding
+from core.health.rules import finding, is_unjudged
 from core.model import Checkpoint, Contents, Finding, Health
 from core.scan.name_numbers import content_step
 from core.scan.series import ordered
@@ -13,14 +13,16 @@ def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Find
     """Findings about a run; each series is ordered, newest last."""
     members = [item for one in series for item in one]
     if not any(item.restorable for item in members):
-        if members and not any(item.health is Health.WRITING for item in members):
+        if members and not any(item.health is Health.WRITING or is_unjudged(item.findings) for item in members):
             yield finding("nothing-restorable", run, _none(len(members)))
         return
     for every in series:
         one = [item for item in every if item.health is not Health.WRITING]
         newest = one[-1] if one else None
         best = next((item for item in reversed(one) if item.restorable), None)
-        if newest is not None and best is not None and best is not newest:
+        if newest is None or is_unjudged(newest.findings):
+            continue
+        if best is not None and best is not newest:
             yield finding("newest-not-restorable", newest.path, _lost(one, best))
     yield from _optimizer_lost(members)
 

@@ -4,16 +4,15 @@ Source: tensorflow/python/checkpoint/checkpoint_management.py; tests compare wit
 """
 
 import posixpath
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from core.formats.path_pattern import expression, is_pattern
 from core.fs.names import real_path
 from core.health.rules import finding
 from core.model import Finding, Format, StateFile
 
 NAMEABLE = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
-_GLOB = re.compile(r"[*?\[\\]")
 _INDEX = ".index"
 
 
@@ -64,8 +63,8 @@ def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str
         if posixpath.isabs(state.latest)
         else posixpath.join(root_path, posixpath.dirname(state.path), state.latest)
     )
-    if _GLOB.search(written):  # TensorFlow takes the path for a glob pattern
-        pattern = _pattern(posixpath.normpath(written) + _INDEX)  # with it: a last backslash quotes the dot
+    if is_pattern(written):  # TensorFlow takes the path for a glob pattern
+        pattern = expression(posixpath.normpath(written) + _INDEX)  # with it: a last backslash quotes the dot
         places = (posixpath.join(root_path, prefix) + _INDEX for prefix in existing)
         matches = pattern is not None and any(pattern.fullmatch(place) for place in places)
         return Answer(latest=inside if matches else None)
@@ -107,25 +106,3 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
     if gone:
         shown = ", ".join(gone[:3]) if len(gone) <= 3 else f"{', '.join(gone[:3])} and {len(gone) - 3} more"
         yield finding("dangling-history", state.path, f"The state file lists what is not there: {shown}.")
-
-
-def _pattern(glob: str) -> re.Pattern[str] | None:
-    """TensorFlow's glob (fnmatch of POSIX: `*` and `?` do not cross a slash, a backslash quotes) as an expression; None
-    for a range that is none, which matches nothing.
-    """
-    parts = re.split(r"(\\.|\*|\?|\[[!^]?\]?[^\]]*\])", glob)
-    try:
-        return re.compile("".join(_translate(part) for part in parts), re.DOTALL)
-    except re.error:
-        return None
-
-
-def _translate(part: str) -> str:
-    if part in ("*", "?"):
-        return "[^/]*" if part == "*" else "[^/]"
-    if part.startswith("\\") and len(part) == 2:
-        return re.escape(part[1])
-    if part.startswith("[") and part.endswith("]") and len(part) > 2:
-        inner = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-        return f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]"
-    return re.escape(part)

@@ -212,8 +212,14 @@ def _checkpoint(
         restorable=not findings,
         health=Health.WRITING if writing else health_of(findings),
         stem=name.stem,
-        metric=name.metric,
+        metric=_metric(reading.metrics) or name.metric,
     )
+
+
+def _metric(stored: Mapping[str, float]) -> tuple[str, float] | None:
+    """The one of stored metrics that stands for a checkpoint: one of validation before another, then by name."""
+    ranked = sorted(stored.items(), key=lambda item: (not item[0].startswith("val_"), item[0]))
+    return ranked[0] if ranked else None
 
 
 def _linked(facts: Facts, outside: frozenset[str]) -> Facts:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from core.model import FileStat, Format, Listing
-from core.scan.walk import ORBAX_MARK, ORBAX_TEMP, OWN_FILES, SAVED_MODEL_FILES
+from core.scan.walk import OWN_FILES, SAVED_MODEL_FILES, is_orbax
 
 _SHARD = re.compile(r"(?P<prefix>.+)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)
 _TEMP = re.compile(r"(?P<folder>(?:.+/)?[^/]+_temp(?:_[0-9a-f]{32})?)/[^/]+", re.DOTALL)
@@ -56,7 +56,7 @@ def group(listing: Listing) -> Groups:
     """The units of a listing."""
     result = Groups()
     files = {file.name: file for file in listing.files if file.name not in OWN_FILES}
-    if ORBAX_MARK in files or ORBAX_TEMP in listing.folder.rpartition("/")[2]:
+    if is_orbax(files, listing.folder):
         if files:
             result.checkpoints.append(Group(name="", format=Format.ORBAX, files=tuple(files.values())))
         return result

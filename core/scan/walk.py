@@ -8,6 +8,7 @@ import hashlib
 import marshal
 import re
 import time
+from collections.abc import Collection, Sequence
 from operator import itemgetter
 
 from core.fs.storage import Members, Storage
@@ -20,6 +21,12 @@ SKIPPED = frozenset({".git", ".venv", "node_modules", "site-packages", ".waypoin
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 ORBAX_MARK = "_CHECKPOINT_METADATA"
 ORBAX_TEMP = ".orbax-checkpoint-tmp"
+ORBAX_TREE = "_METADATA"
+_ORBAX_OWN = frozenset({ORBAX_MARK, "commit_success.txt"})
+_ARRAY = ".zarray"
+_MSGPACK = "checkpoint"  # in which T5X and early Orbax keep a tree beside its arrays
+_NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)  # how a CheckpointManager names its steps
+_MOST_ITEMS = 64
 OWN_FILES = frozenset({"resume_manifest.json"})
 _SAVED_MODEL_FOLDERS = frozenset({"variables", "assets", "assets.extra", "debug"})
 _TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?")
@@ -39,6 +46,8 @@ def look(storage: Storage, folder: str) -> Listing:
     subfolders: list[str] = []
     names = {file[0] for file in files}
     owner = _absorbs(folder.rpartition("/")[2], names)
+    if owner is not None and _is_unmarked_step(storage, folder, names, members.subfolders):
+        owner = None
     for name in members.subfolders:
         if name in SKIPPED or is_temp(name):
             continue
@@ -59,9 +68,19 @@ def look(storage: Storage, folder: str) -> Listing:
     )
 
 
-def folder_units(names: set[str] | frozenset[str], folder: str) -> bool:
+def folder_units(names: Collection[str], folder: str) -> bool:
     """Whether the folder itself is a checkpoint (a SavedModel, or an Orbax step, finished or not)."""
-    return ORBAX_MARK in names or ORBAX_TEMP in folder.rpartition("/")[2] or any(n in names for n in SAVED_MODEL_FILES)
+    return is_orbax(names, folder) or any(n in names for n in SAVED_MODEL_FILES)
+
+
+def is_orbax(names: Collection[str], folder: str) -> bool:
+    """Whether a folder is an Orbax step or a tree that Orbax saved, by its files and those that it absorbed."""
+    if ORBAX_MARK in names or ORBAX_TREE in names or ORBAX_TEMP in folder.rpartition("/")[2]:
+        return True
+    inside = [name for name in names if "/" in name]
+    if any(name.endswith(f"/{ORBAX_TREE}") and name.count("/") == 1 for name in inside):
+        return True
+    return _MSGPACK in names and any(name.endswith(f"/{_ARRAY}") for name in inside)
 
 
 def signature(listing: Listing) -> str:
@@ -75,11 +94,35 @@ def signature(listing: Listing) -> str:
 
 def _absorbs(folder_name: str, names: set[str]) -> frozenset[str] | None:
     """Names of the subfolders that belong to this folder; None means all."""
-    if ORBAX_MARK in names or ORBAX_TEMP in folder_name:
+    if ORBAX_MARK in names or ORBAX_TREE in names or ORBAX_TEMP in folder_name:
         return None
     if any(name in names for name in SAVED_MODEL_FILES):
         return _SAVED_MODEL_FOLDERS
     return frozenset()
+
+
+def _is_unmarked_step(storage: Storage, folder: str, names: set[str], subfolders: Sequence[str]) -> bool:
+    """Whether a folder is a step of early Orbax or T5X, which have no mark: its name ends with a number, and it holds
+    trees and nothing else, or arrays beside their tree.
+    """
+    if not subfolders or not _NUMBERED.fullmatch(folder.rpartition("/")[2]):
+        return False
+    inner = [join(folder, name) for name in subfolders[:_MOST_ITEMS]]
+    if _MSGPACK in names and names <= {_MSGPACK, *_ORBAX_OWN}:
+        return any(_has(storage, place, _ARRAY) for place in inner)
+    if not names <= _ORBAX_OWN:
+        return False
+    items = [place for place in inner if _has(storage, place, ORBAX_TREE)]
+    # What was saved by itself into a folder of this one bears its own mark: then this one is a run, not a step.
+    return bool(items) and not any(_has(storage, place, ORBAX_MARK) for place in items)
+
+
+def _has(storage: Storage, folder: str, name: str) -> bool:
+    try:
+        storage.stat(join(folder, name))
+    except OSError:
+        return False
+    return True
 
 
 def _is_temp(storage: Storage, place: str, name: str) -> bool:

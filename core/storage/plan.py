@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain, combinations
 
 from core.decisions.places import relative_to_run
+from core.health.rules import is_unjudged
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
 from core.storage.known import is_leftover
@@ -67,6 +68,8 @@ def _series(
         why = [*_placed(series, place, latest), *_decided(state, item.path, item.format)]
         if not item.restorable and place > latest and item.health is not Health.WRITING:
             why.append("damaged, and nothing newer can be restored: its files may be brought back")
+        if not item.restorable and is_unjudged(item.findings):
+            why.append(f"nothing is known to be wrong with it ({item.findings[0].rule})")
         if is_leftover(item):
             yield _leftover_row(state, item, [*why, *_irreplaceable(item.path, whole)], policy, grace)
             continue

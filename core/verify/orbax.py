@@ -13,7 +13,8 @@ import numpy as np
 
 from core.formats import orbax_arrays
 from core.formats.ocdbt import MANIFEST
-from core.formats.orbax import NO_TREES, TREE
+from core.formats.orbax import tree_items
+from core.formats.orbax_items import inner
 from core.fs.local import LocalStorage
 from core.verify.finite import Finite
 from core.verify.hdf5 import blocks
@@ -51,13 +52,8 @@ def verify_orbax(job: Job, tally: Tally) -> None:
 def _arrays(job: Job) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Item, array name and key-value store of each array."""
     storage = LocalStorage(job.folder)
-    for name in sorted(job.files):
-        item = name.removesuffix(TREE).rstrip("/")
-        if name not in (TREE, f"{item}/{TREE}") or "/" in item or item in NO_TREES:
-            continue
-        inside = frozenset(
-            name.removeprefix(f"{item}/") for name in job.files if not item or name.startswith(f"{item}/")
-        )
+    for item in tree_items(job.files):
+        inside = inner(job.files, item)
         folder = {"driver": "file", "path": f"{job.folder}/{item}/" if item else f"{job.folder}/"}
         for array in sorted(orbax_arrays.find(storage, item, inside).by_name):
             if MANIFEST in inside:

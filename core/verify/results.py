@@ -72,7 +72,8 @@ class Verification:
     @property
     def passed(self) -> bool:
         """Verified, and restored where that was asked for."""
-        return self.outcome is Outcome.VERIFIED and (self.restore is None or self.restore.ok)
+        is_restored = self.restore is None or (self.restore.ok and self.restore.tensors > 0)
+        return self.outcome is Outcome.VERIFIED and self.tensors > 0 and is_restored
 
     def holds_for(self, files: Iterable[FileStat]) -> bool:
         """Whether these are still the files that the result was made for."""

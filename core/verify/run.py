@@ -16,6 +16,7 @@ from waypoint_resume.names import join, to_text
 
 WORKER = "core.verify.worker"
 SILENCE = 300.0  # seconds without a word, after which a worker hangs: a window of a slow network disk takes less
+NOTHING = "There is no value in it that could be read, so that nothing was verified."
 CANCELLED = "It was cancelled."
 _SOON = 0.5  # seconds before which no estimate is made
 
@@ -48,7 +49,9 @@ def verify(
     if gone:
         return _ended(Outcome.CHANGED, f"{gone} is gone since the last look at the disk.", before)
     follower = _Follower(watch)
-    ended = converse(WORKER, _request(root_path, checkpoint), hear=follower.hear, cancelled=cancelled, silence=SILENCE)
+    ended = converse(
+        WORKER, request_for(root_path, checkpoint), hear=follower.hear, cancelled=cancelled, silence=SILENCE
+    )
     found = _judged(ended, before, follower)
     if restore and found.outcome in (Outcome.VERIFIED, Outcome.DAMAGED):
         answer = try_restore(root_path, checkpoint, cancelled=cancelled)
@@ -96,7 +99,8 @@ def _stats(storage: LocalStorage, checkpoint: Checkpoint) -> tuple[tuple[FileSta
     return tuple(found), ""
 
 
-def _request(root_path: str, checkpoint: Checkpoint) -> dict[str, Any]:
+def request_for(root_path: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the worker is asked."""
     name = checkpoint.path[len(checkpoint.folder) :].lstrip("/")
     return {
         "root": root_path,
@@ -121,24 +125,26 @@ def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower) -> V
         if "error" in ended.answer:
             kind, detail = ended.answer["error"]
             return _ended(Outcome(kind), str(detail), files, seconds)
-        return _result(ended.answer["result"], files, seconds)
+        return result_of(ended.answer["result"], files, seconds)
     except (KeyError, TypeError, ValueError) as error:
         why = f"The reading process gave an answer that makes no sense ({type(error).__name__})."
         return _ended(Outcome.FAILED, why, files, seconds)
 
 
-def _result(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: float) -> Verification:
+def result_of(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: float) -> Verification:
+    """What the worker's result comes to."""
     count, bad, skipped = int(found["tensors"]), int(found["problem_count"]), int(found["unverifiable_count"])
     sentences = [str(text) for text in found["damage"]]
     is_damaged = bool(found["damage"]) or any(rule != BadRule.INFINITE for rule, *_ in found["problems"])
     if bad:
         sentences.append(f"{_tensors(bad)} did not pass, of {_tensors(count)} that were read.")
     elif not sentences:
-        sentences.append(f"{_tensors(count)} passed.")
+        sentences.append(f"{_tensors(count)} passed." if count else NOTHING)
     if skipped:
         sentences.append(f"{_tensors(skipped)} could not be verified.")
+    whole = Outcome.VERIFIED if count else Outcome.FAILED
     return replace(
-        _ended(Outcome.DAMAGED if is_damaged else Outcome.VERIFIED, "", files, seconds),
+        _ended(Outcome.DAMAGED if is_damaged else whole, "", files, seconds),
         detail=" ".join([*sentences, *(str(text) for text in found["notes"])]),
         tensors=count,
         bytes=int(found["bytes"]),

@@ -15,13 +15,9 @@ def try_restore(
     root_path: str, checkpoint: Checkpoint, *, cancelled: Callable[[], bool] = lambda: False
 ) -> RestoreAnswer:
     """Let TensorFlow, h5py or Orbax read every value. Blocks; what goes wrong is the answer."""
-    request: dict[str, Any] = {
-        "folder": f"{root_path}/{checkpoint.folder}" if checkpoint.folder else root_path,
-        "name": checkpoint.path[len(checkpoint.folder) :].lstrip("/"),
-        "format": checkpoint.format.value,
-        "files": [file.name for file in checkpoint.files],
-    }
-    ended = converse(PROGRAM, request, hear=lambda _message: None, cancelled=cancelled, silence=SECONDS)
+    ended = converse(
+        PROGRAM, request_for(root_path, checkpoint), hear=lambda _message: None, cancelled=cancelled, silence=SECONDS
+    )
     if ended.how is Ending.ANSWERED:
         try:
             return restore_of(ended.answer["result"])
@@ -32,6 +28,16 @@ def try_restore(
     if ended.how is Ending.SILENT:
         return _failed(f"It hung: no value was read within {SECONDS:g} s.")
     return _failed("The library that restores it crashed while reading.")
+
+
+def request_for(root_path: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the trial is asked."""
+    return {
+        "folder": f"{root_path}/{checkpoint.folder}" if checkpoint.folder else root_path,
+        "name": checkpoint.path[len(checkpoint.folder) :].lstrip("/"),
+        "format": checkpoint.format.value,
+        "files": [file.name for file in checkpoint.files],
+    }
 
 
 def _failed(detail: str) -> RestoreAnswer:

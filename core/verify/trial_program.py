@@ -19,8 +19,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from core.formats.orbax import NO_TREES, TREE
+from core.formats.bundle import BundleCache
+from core.formats.keras_zip import is_needed
+from core.formats.orbax import tree_items
+from core.formats.reading import DAMAGE, Unit, read_unit
+from core.fs.local import LocalStorage
+from core.model import Format
 from core.verify.keras_zip import opened_weights
+from core.verify.tally import WINDOW
 
 _INTERVAL = 0.5  # seconds between two messages
 _UNREADABLE = ("variant", "resource")  # get_tensor has no value for these
@@ -51,10 +57,12 @@ def main() -> None:
         answers.write(json.dumps(message).encode() + b"\n")
 
     request = json.loads(sys.stdin.buffer.readline())
-    send({"result": _answer(request, _Counter(send))})
+    send({"result": answer_to(request, send)})
 
 
-def _answer(request: dict[str, Any], counter: _Counter) -> Answer:
+def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> Answer:
+    """[ok, library, values read, sentence]; progress goes to `send`."""
+    counter = _Counter(send)
     try:
         library, package, read = _READERS[request["format"]]
         shown = f"{library} {importlib.metadata.version(package)}"
@@ -65,12 +73,27 @@ def _answer(request: dict[str, Any], counter: _Counter) -> Answer:
     except Exception as error:  # noqa: BLE001 (the library's own words are the answer)
         words = str(error).strip().partition("\n")[0][:500] or type(error).__name__
         return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, then: {words}"]
+    if not counter.count:
+        return [False, shown, 0, f"{shown} found no value to read."]
+    if broken := _structure(request):
+        return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, but {broken}."]
     if skipped:
         names = f"{', '.join(sorted(skipped)[:3])}{' and others' if skipped[3:] else ''}"
         which = f"{counter.count:,} of {_tensors(counter.count + len(skipped))}; it has no way to read {names}"
     else:
         which = _tensors(counter.count) if counter.count == 1 else f"all {_tensors(counter.count)}"
     return [True, shown, counter.count, f"{shown} read {which}."]
+
+
+def _structure(request: dict[str, Any]) -> str | None:
+    """What is wrong beside the values, such as a config that makes no model; None where nothing is."""
+    storage = LocalStorage(request["folder"])
+    files = {name: storage.stat(name) for name in request["files"]}
+    unit = Unit("", request["name"], request["name"], Format(request["format"]), files)
+    reading = read_unit(storage, unit, BundleCache(), is_named=True)
+    problem = None if reading is None else reading.facts.problem
+    is_damage = problem is not None and problem.kind in DAMAGE
+    return problem.detail.rstrip(".") if problem is not None and is_damage else None
 
 
 def _tensors(count: int) -> str:
@@ -83,6 +106,8 @@ def _tensorflow(request: dict[str, Any], counter: Count) -> list[str]:
     name = request["name"]
     if request["format"] == "saved-model":
         name = "variables/variables"
+        loader = importlib.import_module("tensorflow.python.saved_model.loader_impl")
+        loader.parse_saved_model(request["folder"])  # its graph is not built, and nothing of it runs
         if f"{name}.index" not in request["files"]:
             return []
     reader = tf.train.load_checkpoint(f"{request['folder']}/{name}")
@@ -105,11 +130,21 @@ def _h5py(request: dict[str, Any], counter: Count) -> list[str]:
         if name.endswith(".json"):
             continue
         if zipfile.is_zipfile(path):
+            _check_members(path)
             with opened_weights(path) as weights:
                 _datasets(weights, counter)
         else:
             _datasets(path, counter)
     return []
+
+
+def _check_members(path: str) -> None:
+    """Unpack what a restore needs, as Keras does: a checksum that does not hold raises BadZipFile."""
+    with zipfile.ZipFile(path) as archive:
+        for name in filter(is_needed, archive.namelist()):
+            with archive.open(name) as member:
+                while member.read(WINDOW):
+                    pass
 
 
 def _datasets(place: Any, counter: Count) -> None:  # noqa: ANN401 (a path or a file object)
@@ -135,14 +170,13 @@ def _orbax(request: dict[str, Any], counter: Count) -> list[str]:
     def how(leaf: Any) -> Any:  # noqa: ANN401 (Orbax may be absent)
         return ocp.RestoreArgs(restore_type=np.ndarray) if hasattr(leaf, "shape") else ocp.RestoreArgs()
 
-    for name in request["files"]:
-        item, _, last = name.rpartition("/")
-        if last == TREE and "/" not in item and item not in NO_TREES:
-            place = f"{request['folder']}/{item}".rstrip("/")
-            checkpointer = ocp.PyTreeCheckpointer()
-            wanted = tree.map(how, checkpointer.metadata(place).item_metadata.tree)
-            for _ in tree.leaves(checkpointer.restore(place, restore_args=wanted)):
-                counter()
+    for item in tree_items(request["files"]):
+        place = f"{request['folder']}/{item}".rstrip("/")
+        checkpointer = ocp.PyTreeCheckpointer()
+        found = checkpointer.metadata(place).item_metadata
+        wanted = None if found is None else tree.map(how, found.tree)  # early Orbax tells nothing before it reads
+        for _ in tree.leaves(checkpointer.restore(place, restore_args=wanted)):
+            counter()
     return []
 
 

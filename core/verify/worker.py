@@ -17,9 +17,11 @@ from typing import Any
 
 from core.errors import FormatError
 from core.formats.bundle import MAX_INDEX, BundleCache
-from core.formats.reading import Reading, Unit, read_unit
+from core.formats.reading import DAMAGE, Reading, Unit, read_unit
+from core.formats.saved_model import KERAS
 from core.fs.local import LocalStorage
 from core.model import FileStat, Format, Role
+from core.scan.walk import SAVED_MODEL_FILES
 from core.verify import table
 from core.verify.bundle import BundleScan
 from core.verify.tally import Job, NotReadableError, Tally, untrained_weights
@@ -28,8 +30,6 @@ from waypoint_resume.names import join, to_text
 NO_MEMORY = "reading it takes more memory than a checkpoint may cost"
 MEMORY = 130 << 20  # bytes that a checkpoint may cost beyond what the imports took
 SAVED_MODEL_PREFIX = "variables/variables"
-# Kinds of core.model.ReadProblem that are damage; the others tell that the file could not be judged.
-_DAMAGE = {"truncated", "corrupt", "empty", "lfs-pointer"}
 
 
 def main() -> None:
@@ -40,30 +40,38 @@ def main() -> None:
     gc.disable()  # one checkpoint, then the process ends
     request = json.loads(sys.stdin.buffer.readline())
     answers.write(b'{"ready": true}\n')
+    if request["format"] != Format.ORBAX:  # its library reserves more than it uses, for its threads
+        _limit_memory()
     try:
-        answer = _answer(request, answers.write)
+        answer = answer_to(request, answers.write)
     except BrokenPipeError:
         return  # nobody waits for it
-    except NotReadableError as error:
-        answer = {"error": ["failed", str(error)]}
-    except MemoryError:
-        answer = {"error": ["failed", f"{NO_MEMORY}."]}
-    except FormatError as error:
-        kind = "damaged" if error.kind in _DAMAGE else "failed"
-        answer = {"error": [kind, f"{to_text(request['name'] or request['folder'])}: {error}."]}
-    except OSError as error:
-        place = f"{to_text(os.path.basename(os.fsdecode(error.filename)))}: " if error.filename else ""
-        answer = {"error": ["failed", f"{place}{error.strerror or error}."]}
-    except Exception as error:  # noqa: BLE001 (whatever a hostile file brings about is this file's answer)
-        answer = {"error": ["failed", f"{type(error).__name__}: {error}."]}
     answers.write(json.dumps({**answer, "peak": _peak()}).encode() + b"\n")
 
 
-def _answer(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:
+def answer_to(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:
+    """What reading one checkpoint comes to, "result" or "error"; progress goes to `send`."""
+    try:
+        return _read(request, send)
+    except BrokenPipeError:
+        raise
+    except NotReadableError as error:
+        return {"error": ["failed", str(error)]}
+    except MemoryError:
+        return {"error": ["failed", f"{NO_MEMORY}."]}
+    except FormatError as error:
+        kind = "damaged" if error.kind in DAMAGE else "failed"
+        return {"error": [kind, f"{to_text(request['name'] or request['folder'])}: {error}."]}
+    except OSError as error:
+        place = f"{to_text(os.path.basename(os.fsdecode(error.filename)))}: " if error.filename else ""
+        return {"error": ["failed", f"{place}{error.strerror or error}."]}
+    except Exception as error:  # noqa: BLE001 (whatever a hostile file brings about is this file's answer)
+        return {"error": ["failed", f"{type(error).__name__}: {error}."]}
+
+
+def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:
     tally = Tally(send)
     form = Format(request["format"])
-    if form is not Format.ORBAX:  # its library reserves more than it uses, for its threads
-        _limit_memory()
     files = {row[0]: FileStat(*row) for row in request["files"]}
     storage, cache = LocalStorage(request["root"]), BundleCache()
     unit = Unit(request["folder"], request["name"], request["path"], form, files)
@@ -77,7 +85,7 @@ def _answer(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[st
         assert reading is not None  # what is named is never taken for foreign
         problem = reading.facts.problem
         if problem is not None:
-            kind = "damaged" if problem.kind in _DAMAGE else "failed"
+            kind = "damaged" if problem.kind in DAMAGE else "failed"
             detail = NO_MEMORY if problem.detail.startswith("MemoryError") else problem.detail.rstrip(".")
             return {"error": [kind, f"{to_text(problem.file)}: {detail}."]}
         _look_at_shards(reading, tally)
@@ -91,8 +99,16 @@ def _answer(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[st
     elif job.format in READERS:
         READERS[job.format](job, tally)
     if form is Format.SAVED_MODEL:
-        tally.notes.append("Of the graph nothing was checked.")
+        tally.notes.append(_unread(files))
     return {"result": tally.result()}
+
+
+def _unread(files: Mapping[str, FileStat]) -> str:
+    """What of a SavedModel was not looked at."""
+    parts = [f"the graph in {name}" for name in SAVED_MODEL_FILES if name in files]
+    parts += ["keras_metadata.pb, which only Keras' load_model reads"] if KERAS in files else []
+    parts += ["what its assets hold"] if any(name.startswith("assets/") for name in files) else []
+    return f"Not told: {', '.join(parts)}."
 
 
 def _bundle_scan(storage: LocalStorage, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
@@ -111,10 +127,13 @@ def _bundle_scan(storage: LocalStorage, unit: Unit, cache: BundleCache, tally: T
 
 
 def _look_at_lengths(scan: BundleScan, files: Mapping[str, FileStat], tally: Tally) -> None:
-    """Shards that are longer than their index says are not those that it describes."""
+    """Shards that are longer than their index says: no restore reads what stands behind the last tensor."""
     for name, expected in scan.lengths:
         if name in files and files[name].size > expected:
-            tally.damage.append(f"{to_text(name)} has {files[name].size:,} bytes, the index says {expected:,}.")
+            tally.notes.append(
+                f"{to_text(name)} has {files[name].size:,} bytes, of which the index describes {expected:,}: "
+                "no restore reads the rest."
+            )
 
 
 def _look_at_shards(reading: Reading, tally: Tally) -> None:

@@ -1,0 +1,189 @@
+"""The items of an Orbax step, and whether each is whole: what it says of itself is there, as far as structure tells.
+
+An item is a folder in the step's (`pytree`, `default`, `state` …), or the step's folder itself. A tree needs
+`_METADATA`, every array that it names with all of its chunks, and its strings; an item that is saved as JSON needs
+that. The step's own `_CHECKPOINT_METADATA` is needed by nothing: Orbax restores without it, and with a broken one.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.formats import msgpack, orbax_arrays
+from core.formats.json_text import parse
+from core.formats.ocdbt import MANIFEST
+from core.formats.orbax_arrays import Arrays
+from core.formats.orbax_tree import ARRAYS, STRING, TREE, Leaf, leaves
+from core.fs.storage import Storage
+
+METADATA = "_CHECKPOINT_METADATA"
+TEMPORARY = ".orbax-checkpoint-tmp"
+METRICS = "metrics"
+STRINGS = "_strings.json"
+SHARDING = "_sharding"
+ARRAY_METADATA = "array_metadatas"
+PLACEHOLDER = "PLACEHOLDER://"  # stands in such a tree for an array beside it
+JSON = "metadata"  # the file that JsonSave writes
+MSGPACK = "checkpoint"  # in which early Orbax and T5X keep a tree beside its arrays
+MAX_JSON = 64 << 20  # bytes; a variable takes about 300
+_ARRAY = "/.zarray"
+_ARRAYS = (_ARRAY, "/zarr.json")
+_EVERY_CHUNK = "store_array_data_equal_to_fill_value"  # else chunks of zeros need not be stored
+
+
+class Item(NamedTuple):
+    """An item ('' for a step that is one itself): its metadata, its leaves and arrays. `tree` is None where early Orbax
+    keeps the tree in a file that is not read.
+    """
+
+    name: str
+    tree: Mapping[str, Any] | None
+    leaves: tuple[Leaf, ...]
+    arrays: Arrays
+
+
+def json_object(storage: Storage, folder: str, name: str) -> dict[str, Any]:
+    """A JSON file's object."""
+    found = _json(storage, folder, name)
+    if not isinstance(found, dict):
+        raise CorruptError("it is no object", section=name, offset=0)
+    return found
+
+
+def top_metadata(storage: Storage, folder: str, names: Collection[str]) -> dict[str, Any]:
+    """What the step says of itself; nothing where that cannot be read, for no restore needs it."""
+    if METADATA in names:
+        try:
+            return json_object(storage, folder, METADATA)
+        except TooLargeError:
+            raise
+        except FormatError:
+            return {}
+    return {}
+
+
+def whole_items(storage: Storage, folder: str, names: Collection[str], top: Mapping[str, Any]) -> list[Item]:
+    """Every item that is a tree. Raises a FormatError for the first of any kind that is not whole."""
+    handlers = top.get("item_handlers")
+    by_item = {str(name): str(kind) for name, kind in handlers.items()} if isinstance(handlers, dict) else {}
+    if _is_itself(names, handlers):
+        return [_tree(storage, folder, "", names)]
+    found = sorted({name.partition("/")[0] for name in names if "/" in name} | by_item.keys())
+    if not found:
+        raise TruncatedError("none of its items is there", section="items")
+    items = []
+    for item in found:
+        inside = inner(names, item)
+        kind = by_item.get(item, "").lower()
+        if not inside:
+            raise TruncatedError("this item is missing", section=item)
+        if TEMPORARY in item:
+            raise TruncatedError("this item was never finished", section=item)
+        if TREE in inside or "pytree" in kind or "standard" in kind or _has_arrays(inside):
+            items.append(_tree(storage, folder, item, inside))
+        elif JSON in inside:
+            _json(storage, folder, f"{item}/{JSON}")
+    if f"{METRICS}/{METRICS}" in names:  # a CheckpointManager reads it before it restores anything
+        json_object(storage, folder, f"{METRICS}/{METRICS}")
+    return items
+
+
+def inner(names: Collection[str], item: str) -> frozenset[str]:
+    """The files of an item, relative to it."""
+    start = f"{item}/" if item else ""
+    return frozenset(name[len(start) :] for name in names if name.startswith(start))
+
+
+def tree_names(names: Collection[str]) -> Iterator[str]:
+    """The items that have a tree's metadata, by their folders' names ('' for the step itself)."""
+    for name in sorted(names):
+        if name == TREE or (name.endswith(f"/{TREE}") and name.count("/") == 1):
+            yield name.removesuffix(TREE).rstrip("/")
+
+
+def _is_itself(names: Collection[str], handlers: object) -> bool:
+    """Whether the step's folder is an item: it has a tree, a database or arrays of its own, or a handler alone."""
+    if TREE in names or MANIFEST in names or isinstance(handlers, str):
+        return True
+    return any(name.endswith(_ARRAYS) and name.count("/") == 1 for name in names)
+
+
+def _has_arrays(inside: Collection[str]) -> bool:
+    return MANIFEST in inside or any(name.endswith(_ARRAYS) for name in inside)
+
+
+def _tree(storage: Storage, folder: str, item: str, inside: Collection[str]) -> Item:
+    """A whole tree."""
+    place = f"{folder}/{item}" if folder and item else folder or item
+    before = f"{item}/" if item else ""
+    if TREE not in inside:
+        if MSGPACK not in inside:
+            raise TruncatedError("it is missing: without it Orbax restores nothing", section=f"{before}{TREE}")
+        found = _msgpack_leaves(storage, folder, f"{before}{MSGPACK}")
+        arrays = orbax_arrays.find(storage, place, inside)
+        _check_arrays(found, arrays, before, every_chunk=False)
+        return Item(item, None, found, arrays)
+    tree = json_object(storage, folder, f"{before}{TREE}")
+    if tree.get("use_ocdbt") is True and MANIFEST not in inside and _names_arrays(tree, f"{before}{TREE}"):
+        raise TruncatedError("its values are missing", section=f"{before}{MANIFEST}")
+    found = tuple(leaves(tree, f"{before}{TREE}"))
+    arrays = orbax_arrays.find(storage, place, inside)
+    _check_arrays(found, arrays, before, every_chunk=tree.get(_EVERY_CHUNK) is True)
+    if any(leaf.kind == STRING for leaf in found):
+        if STRINGS not in inside:
+            raise TruncatedError("it is missing", section=f"{before}{STRINGS}")
+        _json(storage, folder, f"{before}{STRINGS}", stops_at_nul=True)
+    for name in [name for name in inside if name == SHARDING or name.startswith(f"{ARRAY_METADATA}/")]:
+        _json(storage, folder, f"{before}{name}", stops_at_nul=name == SHARDING)
+    return Item(item, tree, found, arrays)
+
+
+def _msgpack_leaves(storage: Storage, folder: str, name: str) -> tuple[Leaf, ...]:
+    """The leaves of a tree of early Orbax or T5X: those that lie in arrays of their own, and those inside of it."""
+    content = _content(storage, folder, name)
+    found: list[Leaf] = []
+    waiting: list[tuple[tuple[str, ...], msgpack.Value]] = [((), msgpack.parse(content, name))]
+    while waiting:
+        keys, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*keys, key), part) for key, part in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*keys, str(number)), part) for number, part in enumerate(value)]
+        elif isinstance(value, str) and value.startswith(PLACEHOLDER):
+            found.append(Leaf(tuple(value.removeprefix(PLACEHOLDER).split(".")), "np.ndarray"))
+        elif value is not None:
+            found.append(Leaf(keys, "msgpack"))
+    return tuple(sorted(found))
+
+
+def _names_arrays(tree: Mapping[str, Any], section: str) -> bool:
+    return any(leaf.kind in ARRAYS for leaf in leaves(tree, section))
+
+
+def _check_arrays(found: Collection[Leaf], arrays: Arrays, before: str, *, every_chunk: bool) -> None:
+    """TruncatedError for an array that a tree names and that is not there, or lacks some of its chunks."""
+    if not arrays.is_known:
+        return
+    for leaf in found:
+        if leaf.kind not in ARRAYS:
+            continue
+        array = arrays.by_name.get(leaf.array)
+        if array is None:
+            raise TruncatedError("its array is missing", section=f"{before}{leaf.array}")
+        if every_chunk and array.missing:
+            count = f"{array.missing:,} of its {array.missing + array.chunks:,} chunks"
+            raise TruncatedError(f"{count} are missing", section=f"{before}{leaf.array}")
+
+
+def _json(storage: Storage, folder: str, name: str, *, stops_at_nul: bool = False) -> Any:  # noqa: ANN401 (JSON is anything)
+    """A JSON file's value. TensorStore, which reads some of these files, stops at a NUL as it does at the end."""
+    content = _content(storage, folder, name)
+    return parse(content.partition(b"\0")[0] if stops_at_nul else content, name)
+
+
+def _content(storage: Storage, folder: str, name: str) -> bytes:
+    with storage.open(f"{folder}/{name}" if folder else name) as file:
+        content = file.read(MAX_JSON + 1)
+    if len(content) > MAX_JSON:
+        raise TooLargeError(f"more than {MAX_JSON:,} bytes", section=name, offset=MAX_JSON)
+    return content
