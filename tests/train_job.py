@@ -1,10 +1,10 @@
-"""A small training job that obeys resume manifests: `train_job.py FRAMEWORK RUNS WHAT… [--kill EPOCH]`.
+"""A small training job that obeys resume manifests: `train_job.py FRAMEWORK RUNS WHAT… [--kill EPOCH] [--waypoint]`.
 
 FRAMEWORK is keras, tf_keras or module (a tf.Module with a loop of its own). With "-" it trains anew and saves in
 every form that the framework has, each in a run of its own below RUNS; with FORM or FORM:RUN it resumes in that run,
 one after the other, and saves in that form. With --kill it kills itself in mid of that epoch (counted from 0). For
 each run it writes `result-RUN.json`: where it began, the loss of each step, the final weights and optimizer state, and
-the warnings.
+the warnings. With --waypoint fit() resumes by the callback Waypoint alone. The form `steps` saves within epochs.
 
 `train_job.py FRAMEWORK RUNS refused RUN…` only tries to resume in runs that another framework wrote, and notes what
 was said and whether all values stayed as they were. `train_job.py FRAMEWORK RUNS forms` prints the forms.
@@ -28,9 +28,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import numpy as np
 
-from waypoint_resume import ResumeError, Start, resume
+from waypoint_resume import ResumeError, Start, Waypoint, resume
 
 EPOCHS, STEPS, BATCH = 6, 4, 8
+SAVE_EVERY = 5  # steps, in the form `steps`
 DATA = np.random.default_rng(0)
 X = DATA.normal(size=(STEPS * BATCH, 3)).astype("float32")
 Y = DATA.normal(size=(STEPS * BATCH, 1)).astype("float32")
@@ -87,7 +88,15 @@ def be_refused(keras: Any, runs: Path, names: list[str]) -> None:  # noqa: ANN40
     (runs / "result-refused.json").write_text(json.dumps(said))
 
 
-def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -> None:  # noqa: ANN401
+def train_keras(  # noqa: C901, PLR0913 - one job with all that the forms ask for
+    keras: Any,  # noqa: ANN401
+    runs: Path,
+    form: str,
+    run: str,
+    kill: int | None,
+    *,
+    by_waypoint: bool = False,
+) -> None:
     """Train with fit() in Keras 3 or tf-keras; the form "-" saves in every form, each in a run of its own."""
     model = a_model(keras, seed=1 if form == "-" else 2)
     losses: list[list[float]] = []
@@ -97,6 +106,10 @@ def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -
 
         def on_train_batch_end(self, _batch: int, logs: dict[str, float]) -> None:
             losses.append([float(logs["loss"])])
+            if form in ("-", "steps") and len(losses) % SAVE_EVERY == 0:
+                folder = runs / ("steps" if form == "-" else run)
+                folder.mkdir(exist_ok=True)
+                self.model.save_weights(folder / f"step-{int(model.optimizer.iterations)}.weights.h5")
             if kill is not None and len(losses) == kill * STEPS + 2:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -115,7 +128,8 @@ def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -
         checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
         folder = runs / ("manager" if form == "-" else run)
         managers = {"manager": tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)}
-    if form != "-":
+    watch = Waypoint(runs / run) if by_waypoint and form != "-" else None
+    if form != "-" and watch is None:
         start = resume(runs / run, model=model, steps_per_epoch=STEPS, **managers)
     callbacks = [Noted()]
     saves: dict[str, Any] = {
@@ -135,12 +149,12 @@ def train_keras(keras: Any, runs: Path, form: str, run: str, kill: int | None) -
         steps = keras.callbacks.OrbaxCheckpoint(str(folder.resolve()), max_to_keep=None, save_on_background=False)
         callbacks.insert(0, steps)
     fit = {"batch_size": BATCH, "epochs": EPOCHS, "initial_epoch": start.epoch if start else 0}
-    callbacks += [start.guard] if start else []
+    callbacks += [start.guard] if start else [watch] if watch else []
     model.fit(X, Y, shuffle=False, verbose=0, callbacks=callbacks, **fit)
-    result(runs, run, start, losses, [*model.weights, *values_of(model.optimizer)])
+    result(runs, run, watch.start if watch else start, losses, [*model.weights, *values_of(model.optimizer)])
 
 
-def train_module(_: Any, runs: Path, form: str, run: str, kill: int | None) -> None:  # noqa: ANN401
+def train_module(runs: Path, form: str, run: str, kill: int | None) -> None:
     """Train a tf.Module in a loop of its own, with Keras' optimizer and a counter."""
     import keras
     import tensorflow as tf
@@ -183,6 +197,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("what", nargs="+")
     parser.add_argument("--kill", type=int)
+    parser.add_argument("--waypoint", action="store_true")
     given = parser.parse_args()
     if os.environ["KERAS_BACKEND"] == "tensorflow":
         importlib.import_module("tensorflow").config.experimental.enable_op_determinism()
@@ -195,7 +210,10 @@ def main() -> None:
         return
     for what in given.what:
         form, _, run = what.partition(":")
-        (train_keras if keras else train_module)(keras, given.runs, form, run or form, given.kill)
+        if keras:
+            train_keras(keras, given.runs, form, run or form, given.kill, by_waypoint=given.waypoint)
+        else:
+            train_module(given.runs, form, run or form, given.kill)
 
 
 if __name__ == "__main__":
