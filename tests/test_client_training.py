@@ -207,6 +207,7 @@ REFUSALS = {
         "orbax": "Keras 3 wrote 2, and the model is made of tf-keras (Keras 2)",
     },
 }
+REFUSALS["tf_keras", "jax"] = {form: REFUSALS["tf_keras", "keras"][form] for form in FORMS["jax"]}
 BEFORE_THE_CLAIM = ("holds TensorFlow's objects", "is a SavedModel")  # known from the manifest and the model alone
 
 
@@ -229,3 +230,22 @@ def test_what_the_other_keras_wrote_is_refused_and_nothing_is_loaded(trained: Tr
             assert entry.claim is not None
             assert (entry.state, entry.claim.error) == (ManifestState.CLAIMED, said)
     workspace.close()
+
+
+ACROSS = {("jax", "keras"): FORMS["jax"], ("keras", "jax"): FORMS["jax"]}  # of Keras 3 on the other backend
+
+
+@pytest.mark.parametrize(("model", "writer"), ACROSS, ids=[f"{model}-{writer}" for model, writer in ACROSS])
+def test_what_keras_wrote_on_another_backend_is_restored_byte_by_byte(
+    trained: Trained, model: str, writer: str
+) -> None:
+    folder = trained(writer) / f"across-{model}"
+    shutil.copytree(trained(writer) / "runs", folder / "runs")
+    job(model, folder / "runs", "refused", *ACROSS[model, writer])  # which tries, and compares what it loaded
+    said = json.loads((folder / "runs" / "result-refused.json").read_text())
+    assert {run: text for run, (text, _) in said.items()} == {
+        "keras": "restored epoch-3.keras",
+        "weights": "restored epoch-3.weights.h5",
+        "h5": "restored epoch-3.h5",
+        "orbax": "restored 2",
+    }

@@ -88,7 +88,7 @@ def be_refused(keras: Any, runs: Path, names: list[str]) -> None:  # noqa: ANN40
     (runs / "result-refused.json").write_text(json.dumps(said))
 
 
-def train_keras(  # noqa: C901, PLR0913 - one job with all that the forms ask for
+def train_keras(
     keras: Any,  # noqa: ANN401
     runs: Path,
     form: str,
@@ -131,7 +131,7 @@ def train_keras(  # noqa: C901, PLR0913 - one job with all that the forms ask fo
     watch = Waypoint(runs / run) if by_waypoint and form != "-" else None
     if form != "-" and watch is None:
         start = resume(runs / run, model=model, steps_per_epoch=STEPS, **managers)
-    callbacks = [Noted()]
+    callbacks: list[Any] = [Noted()]
     saves: dict[str, Any] = {
         "manager": lambda *_: managers["manager"].save(),
         "keras": lambda folder, epoch: model.save(folder / f"epoch-{epoch}.keras"),

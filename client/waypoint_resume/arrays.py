@@ -83,6 +83,7 @@ def arrays_plan(
 ) -> LoadPlan:
     """A plan for a file whose arrays were read: the model writes its own, which are compared before and after."""
     own = write()
+    theirs = {name: _counter_like(value, own.get(name)) for name, value in theirs.items()}
     differences, notes = _compare(theirs, own, is_optimizer)
     return LoadPlan(
         load=load,
@@ -98,6 +99,16 @@ def arrays_plan(
         step=step,
         has_optimizer=any(map(is_optimizer, theirs)),
     )
+
+
+def _counter_like(value: Any, own: Any) -> Any:  # noqa: ANN401
+    """A count of steps in the model's type, if it fits: backends count in integers of 64 bits or of 32."""
+    if getattr(value, "shape", None) != () or getattr(own, "shape", None) != ():
+        return value
+    if not {value.dtype.kind, own.dtype.kind} <= {"i", "u"}:
+        return value
+    cast = value.astype(own.dtype)
+    return cast if int(cast) == int(value) else value
 
 
 def quietly(call: Callable[[], object]) -> None:

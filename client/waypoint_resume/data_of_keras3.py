@@ -52,13 +52,21 @@ class IteratorPosition(DataPosition):
     def _run_epoch(self, reading: Reading, *, is_read: bool, draws: bool) -> None:
         data = self.fit.data
         ends_by_itself = data.num_batches is not None and data.num_batches <= (self.batches or 0)
-        for begin, end, iterator in data:
+        for item in data:
+            begin, end, iterator = self._execution(item)
             if is_read:
                 reading.read(iterator, end - begin + 1)
             elif draws and begin == 0:
                 reading.read(iterator)
             elif not ends_by_itself and self.batches is not None and end >= self.batches:
                 raise StopIteration  # here the loop would find that the data are over
+
+    def _execution(self, item: tuple[Any, ...]) -> tuple[int, int, Any]:
+        """The first and the last batch of what an EpochIterator yields, and the iterator; before Keras 3.11 it does not
+        tell the last.
+        """
+        begin, iterator = item[0], item[-1]
+        return begin, item[1] if len(item) > 2 else begin + self.fit.steps_per_execution - 1, iterator
 
     def start_anew(self) -> None:
         """As at the start of fit()."""
@@ -71,10 +79,11 @@ class IteratorPosition(DataPosition):
         result_of = model._get_metrics_result_or_logs  # noqa: SLF001
         is_readable = self.need(draws_go_on=True) is not None
 
-        def after_the_skipped() -> Iterator[tuple[int, int, Any]]:
+        def after_the_skipped() -> Iterator[tuple[Any, ...]]:
             del data._enumerate_iterator  # noqa: SLF001 - the class' own from here on
             is_told = False
-            for begin, end, iterator in enumerate_batches():
+            for item in enumerate_batches():
+                begin, end, iterator = self._execution(item)
                 if begin < self.first_batch:
                     if is_readable and not _can_read(iterator, end - begin + 1):
                         break
@@ -82,7 +91,7 @@ class IteratorPosition(DataPosition):
                 if not is_told:
                     is_told = True
                     when_skipped(self.first_batch)
-                yield begin, end, iterator
+                yield item
             if not is_told:
                 when_skipped(self.first_batch)
 
