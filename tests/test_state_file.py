@@ -14,6 +14,7 @@ from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.fs.local import LocalStorage
 from core.health.state import Answer, tensorflow_answer
 from core.model import FileStat, StateFile
+from waypoint_resume.state_files import state_text
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 3\n"
 OUTSIDE = "outside of the root: not looked at"
@@ -265,3 +266,22 @@ def test_any_bytes_are_an_answer(data: bytes) -> None:
 def test_any_path_is_an_answer(path: str, prefix: str) -> None:
     state = StateFile(path="run/checkpoint", latest=path)
     assert isinstance(tensorflow_answer(state, "/root", {f"run/{prefix}"}), Answer)
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+TIMES = st.floats(min_value=0.001, max_value=4e9)
+
+
+@given(
+    latest=NAMES, listed=st.lists(NAMES, max_size=3), times=st.lists(TIMES, max_size=3), preserved=TIMES | st.just(0.0)
+)
+def test_a_state_file_is_written_as_tensorflow_writes_it(
+    latest: str, listed: list[str], times: list[float], preserved: float
+) -> None:
+    state = CheckpointState(
+        model_checkpoint_path=latest,
+        all_model_checkpoint_paths=listed,
+        all_model_checkpoint_timestamps=times,
+        last_preserved_timestamp=preserved,
+    )
+    assert state_text(latest, listed, times, preserved) == text_format.MessageToString(state).encode()

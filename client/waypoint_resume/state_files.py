@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 STATE_FILE = "checkpoint"
@@ -13,7 +14,27 @@ _LISTED = b"all_model_checkpoint_paths"
 _TIMES = b"all_model_checkpoint_timestamps"
 _PRESERVED = b"last_preserved_timestamp"
 _STATE_FIELDS = (_LATEST, _LISTED, _TIMES, _PRESERVED)
+_ESCAPES = {
+    "\n": b"\\n",
+    "\r": b"\\r",
+    "\t": b"\\t",
+    '"': b'\\"',
+    "'": b"\\'",
+    "\\": b"\\\\",
+}
 _STATE_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
+
+
+def state_text(latest: str, listed: Sequence[str], times: Sequence[float] = (), preserved: float = 0.0) -> bytes:
+    """A state file as TensorFlow writes it; names as they are to stand there, times in seconds since 1970 (0: none)."""
+    lines = [(_LATEST, _quoted(latest)), *((_LISTED, _quoted(name)) for name in listed)]
+    lines += [(_TIMES, _number(time)) for time in times]
+    lines += [(_PRESERVED, _number(preserved))] if preserved else []
+    return b"".join(name + b": " + value + b"\n" for name, value in lines)
+
+
+def _number(value: float) -> bytes:
+    return str(float(value)).encode()
 
 
 def state_without(old: bytes, folder: Path, gone: set[str], latest: str | None) -> bytes | None:
@@ -29,7 +50,7 @@ def state_without(old: bytes, folder: Path, gone: set[str], latest: str | None) 
         if entry is not None and entry[1] in (_LATEST, _LISTED, _TIMES, _PRESERVED)
     ]
     if len(lines) < len(entries):
-        return old if latest is None else _LATEST + b": " + _quoted(latest) + b"\n"
+        return old if latest is None else state_text(latest, ())
     named, times = ([value for name, value in lines if name == field] for field in (_LISTED, _TIMES))
     kept = [place for place, value in enumerate(named) if _prefix(value, folder) not in gone]
     first = next((value for name, value in lines if name == _LATEST), None)
@@ -62,7 +83,10 @@ def _prefix(value: bytes, folder: Path) -> str:
 
 def _quoted(name: str) -> bytes:
     """A name as TensorFlow writes it into a state file."""
-    letters = os.fsencode(name)
-    return b'"%b"' % b"".join(
-        b"%c" % byte if 32 <= byte < 127 and byte not in b"\"'\\" else b"\\%03o" % byte for byte in letters
-    )
+    return b'"%b"' % b"".join(_ESCAPES.get(letter) or _plain_or_octal(letter) for letter in name)
+
+
+def _plain_or_octal(letter: str) -> bytes:
+    """UTF-8 as it is; what is no text, or unprintable in ASCII, in octal digits."""
+    is_text = " " <= letter < "\x7f" or "\x7f" < letter < "\ud800" or letter > "\udfff"
+    return letter.encode() if is_text else b"".join(b"\\%03o" % byte for byte in os.fsencode(letter))

@@ -10,15 +10,13 @@ import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from google.protobuf import text_format
-
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
 from core.formats import state_file
-from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.health.state import NAMEABLE, Answer, tensorflow_answer
 from core.mend.standing import Entry, Standing, stand
 from core.model import Checkpoint
 from core.scan.series import arrange
+from waypoint_resume import state_files
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
@@ -189,13 +187,9 @@ def state_text(folder: str, latest: str, listed: Sequence[Entry], preserved: flo
     def relative(prefix: str | None) -> str:
         return posixpath.relpath(join("/", prefix or ""), join("/", folder))
 
-    state = CheckpointState(
-        model_checkpoint_path=relative(latest),
-        all_model_checkpoint_paths=[relative(entry.prefix) for entry in listed],
-        all_model_checkpoint_timestamps=[entry.time for entry in listed if entry.time is not None],
-        last_preserved_timestamp=preserved,
-    )
-    return text_format.MessageToString(state).encode()
+    names = [relative(entry.prefix) for entry in listed]
+    times = [entry.time for entry in listed if entry.time is not None]
+    return state_files.state_text(relative(latest), names, times, preserved)
 
 
 def _next_save(item: Checkpoint) -> str | None:
