@@ -7,10 +7,11 @@ Keras 3 and Keras 2 name these attributes alike where both have them. A callback
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from waypoint_resume.values import UnkeptError, encode
+from waypoint_resume.values import Unchanging, UnkeptError, encode
 
 # Class → attributes, of Keras 3 (3.10 to 3.15) and Keras 2. What has none remembers nothing that training depends on.
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
@@ -42,6 +43,7 @@ _LONGEST_HISTORY = 64 << 10  # characters: each state holds it anew
 # What Keras sets on any callback.
 _OF_KERAS = frozenset({"params", "model", "_model", "validation_data", "_chief_worker_only", "_supports_tf_logs"})
 _SILENT = frozenset({"History", "ProgbarLogger", "BaseLogger"})  # fit() adds them itself
+_BEST: MutableMapping[Any, Unchanging] = WeakKeyDictionary()  # by callback
 Told = list[str]
 
 
@@ -129,9 +131,19 @@ def _memory_of(callback: Any) -> dict[str, Any] | None:  # noqa: ANN401
             raise UnkeptError("it is not known here what it remembers")
         return None
     memory = {name: _plain(getattr(callback, name)) for name in ATTRIBUTES[known] if hasattr(callback, name)}
+    if memory.get("best_weights") is not None:
+        memory["best_weights"] = _unchanging(callback, memory["best_weights"])
     if known == "History" and len(repr(memory)) > _LONGEST_HISTORY:
         raise UnkeptError("it is too long; the history that fit() returns begins anew")
     return memory
+
+
+def _unchanging(callback: Any, weights: Any) -> Unchanging:  # noqa: ANN401
+    """The best weights, which EarlyStopping replaces and never changes: they are hashed when they are new."""
+    known = _BEST.get(callback)
+    if known is None or known.value is not weights:
+        known = _BEST[callback] = Unchanging(weights)
+    return known
 
 
 def _give(callback: Any, memory: Mapping[str, Any]) -> None:  # noqa: ANN401

@@ -94,6 +94,8 @@ class IteratorPosition(DataPosition):
                 yield item
             if not is_told:
                 when_skipped(self.first_batch)
+                if self.first_batch and not hasattr(data, "_distributed_dataset"):
+                    yield from self._only_its_end(model)
 
         def result_or_logs(logs: Any) -> Any:  # noqa: ANN401
             # An epoch of which nothing but its end was left has no logs of a last batch.
@@ -103,6 +105,17 @@ class IteratorPosition(DataPosition):
         data._enumerate_iterator = after_the_skipped  # noqa: SLF001
         if self.first_batch:
             model._get_metrics_result_or_logs = result_or_logs  # noqa: SLF001
+
+    def _only_its_end(self, model: Any) -> Iterator[tuple[int, int, Any]]:  # noqa: ANN401
+        """A step that trains nothing and that no callback hears of: JAX' loop wants the logs of one."""
+        hooks, train, logs = self.fit.callback_list, model.train_function, model.get_metrics_result()
+        hooks.on_train_batch_begin = hooks.on_train_batch_end = lambda *_args, **_named: None
+        model.train_function = lambda state, _iterator: (logs, state)
+        try:
+            yield self.first_batch - 1, self.first_batch - 1, None
+        finally:
+            del hooks.on_train_batch_begin, hooks.on_train_batch_end
+            model.train_function = train
 
 
 def _can_read(iterator: Any, batches: int) -> bool:  # noqa: ANN401

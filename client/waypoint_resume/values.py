@@ -24,12 +24,30 @@ class UnkeptError(ValueError):
     """A value that cannot be kept, or a text that is none of ours; the message says what it is."""
 
 
+class Unchanging:
+    """A value that nobody changes in place: it is encoded, and its arrays are hashed, once however often it is kept."""
+
+    def __init__(self, value: Any) -> None:  # noqa: ANN401
+        self.value = value
+        self._known: tuple[Any, Arrays] | None = None
+
+    def encoded(self, arrays: Arrays, depth: int) -> Any:  # noqa: ANN401
+        """As `encode` does it."""
+        if self._known is None:
+            own: Arrays = {}
+            self._known = encode(self.value, own, depth), own
+        arrays.update(self._known[1])
+        return self._known[0]
+
+
 def encode(value: Any, arrays: Arrays, depth: int = 0) -> Any:  # noqa: ANN401 - any value
     """A value as JSON; long arrays are added to `arrays`. UnkeptError for what is no plain data."""
     if depth > _DEEPEST:
         raise UnkeptError("nested too deeply")
     if value is None or isinstance(value, (bool, str, bytes)) or type(value) in (int, float):
         return _encode_plain(value)
+    if isinstance(value, Unchanging):
+        return value.encoded(arrays, depth)
     if isinstance(value, Mapping):
         return _encode_mapping(value, arrays, depth)
     if isinstance(value, (list, tuple)):

@@ -1,7 +1,8 @@
 """Trainings that are interrupted at many points and go on, beside one that is not: `exact_job.py FRAMEWORK FOLDER`.
 
-FRAMEWORK is keras or tf_keras (with generators whose state can be read). Each interruption is an exception out of a
-callback that comes first, as abrupt for what lies on disk as a kill; what goes on is made anew, from other seeds.
+FRAMEWORK is keras, jax (Keras on it) or tf_keras (with generators whose state can be read). Each interruption is an
+exception out of a callback that comes first, as abrupt for what lies on disk as a kill; what goes on is made anew, from
+other seeds.
 Writes `results.json`: for each training the loss of every batch, and at the end weights, optimizer, learning rate, what
 each callback remembers; and of those that went on what the receipt says.
 """
@@ -14,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", KERAS_BACKEND="tensorflow", JAX_PLATFORMS="cpu")
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", JAX_PLATFORMS="cpu")
+os.environ["KERAS_BACKEND"] = "jax" if sys.argv[1] == "jax" else "tensorflow"
 
 import numpy as np
 
@@ -114,14 +116,15 @@ def interrupted(keras: Any, run: Path, stops: list[int], way: str, **kind: bool)
 def main() -> None:
     """Train all of them."""
     framework, folder = sys.argv[1], Path(sys.argv[2])
-    keras = importlib.import_module(framework)
+    keras = importlib.import_module("tf_keras" if framework == "tf_keras" else "keras")
     if framework == "tf_keras":
         keras.backend.experimental.enable_tf_random_generator()
     else:
         keras.config.disable_traceback_filtering()
-    import tensorflow as tf
+    if framework != "jax":
+        import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
+        tf.config.experimental.enable_op_determinism()
     results: dict[str, Any] = {}
     logging.getLogger("waypoint.resume").addHandler(logging.FileHandler(folder / "log.txt"))
     for kind in (False, True):

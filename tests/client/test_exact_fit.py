@@ -14,7 +14,7 @@ CALLBACKS = ["ReduceLROnPlateau", "EarlyStopping", "ModelCheckpoint", "ModelChec
 Results = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["keras", "tf_keras"])
+@pytest.fixture(scope="module", params=["keras", "jax", "tf_keras"])
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What the trainings of a framework came to."""
     folder = tmp_path_factory.mktemp(request.param)
