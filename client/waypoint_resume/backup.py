@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
-def leave_restoring(callback: Any) -> None:  # noqa: ANN401 - of either Keras
-    """Let a BackupAndRestore of Keras 3 restore nothing at the begin of fit(): its data are among the checkpoints that
-    a start chooses from.
+def leave_restoring(callback: Any, run: Path) -> None:  # noqa: ANN401 - of either Keras
+    """Let a BackupAndRestore of Keras 3 whose data lie in the run restore nothing at the begin of fit(): they are among
+    the checkpoints that a start chooses from. Elsewhere they are not, so it restores as without us.
 
     Its own restoring would load them over a pick, and a file that a kill cut would end every later fit(). Keras 2's
     keeps its former save until the new one is whole, and sets itself up while it restores: it stays as it is.
     """
     names = {kind.__name__ for kind in type(callback).__mro__ if kind.__module__.startswith("keras.src.callbacks.")}
-    if "BackupAndRestore" in names and hasattr(callback, "_weights_path"):  # Keras 2.15 has no such file
+    is_of_keras3 = "BackupAndRestore" in names and hasattr(callback, "_weights_path")  # Keras 2.15 has no such file
+    if is_of_keras3 and run.resolve() in Path(callback.backup_dir).resolve().parents:
         callback.on_train_begin = _nothing
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.job_environment import job_environment
+from waypoint_resume.launcher import add_run
 from waypoint_resume.places import decision_homes
 from waypoint_resume.version import __version__
 
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"waypoint_resume {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_env(commands)
+    add_run(commands)
     given = parser.parse_args(arguments)
     return int(given.act(given))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waypoint_resume.fit_frame import RunningFit
@@ -23,6 +24,10 @@ class Guard(TrainingWatch):
     def _begin(self) -> Start:
         self._given.check()
         return self._given
+
+    @property
+    def _run(self) -> Path:
+        return self._given._decision.run  # noqa: SLF001 - this is a part of it
 
     def _begun_at(self, fit: RunningFit, epoch: int) -> int:
         return fit.initial_epoch if fit.initial_epoch < epoch else 0  # initial_epoch=start.epoch tells nothing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from waypoint_resume.journal import REWOUND
 from waypoint_resume.kept import keep_pick, release_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan, load_checked
-from waypoint_resume.log import LOG
+from waypoint_resume.log import LOG, speak
 from waypoint_resume.manager_state import require_own_state
 from waypoint_resume.overrides import check_overrides
 from waypoint_resume.pick import is_pick, note_restored
@@ -58,10 +57,7 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     such as a sampler of your own) are kept beside each of its saves, and put back.
     RunIsBusy after that; MismatchError with every difference; ResumeError. Then nothing was changed.
     """
-    if LOG.level == logging.NOTSET:
-        LOG.setLevel(logging.INFO)
-        if not LOG.hasHandlers():
-            LOG.addHandler(logging.StreamHandler())
+    speak()
     require_own_state(keep)
     decision = undecided(run_dir)
     is_chief = is_chief_task() if chief is None else chief

@@ -48,6 +48,7 @@ class Start:
         self.best: dict[str, Any] | None = None
         self.warnings: list[str] = []
         self.kept_data: dict[str, Any] | None = None  # what was kept of the data, see TrainingWatch.data_record
+        self.is_watched = False  # whether a callback of ours has run with it
         self.draws_go_on = False  # whether Python's and NumPy's generators are put back
 
     @property

@@ -6,13 +6,17 @@ It has no base class of Keras, for it serves all of them; it has every hook that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import waypoint_resume.keep_part  # noqa: F401 - joins PARTS
 from waypoint_resume.backup import leave_restoring
+from waypoint_resume.csv_history import begin_history, keep_history, tell_history
 from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
+from waypoint_resume.log import LOG
 from waypoint_resume.restored import was_ended
+from waypoint_resume.unbuilt_model import build_model
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
@@ -91,7 +95,8 @@ class TrainingWatch(IdleCallback):
         self.data: DataPosition | None = None
         self._batches_of_an_epoch: int | None = None
         self._forget_first_epoch: Callable[[], None] | None = None
-        self._is_begun = False
+        self._is_begun = self._is_idle = self._is_ahead = False
+        self._model: Any = None  # of the fit() that was resumed
 
     # What the two faces differ in.
 
@@ -101,6 +106,11 @@ class TrainingWatch(IdleCallback):
 
     def _begun_at(self, fit: RunningFit, epoch: int) -> int:
         """The epoch with which the training began that this one goes on with, where no record tells it."""
+        raise NotImplementedError
+
+    @property
+    def _run(self) -> Path:
+        """The run's folder, known before anything is restored."""
         raise NotImplementedError
 
     # For the parts.
@@ -115,10 +125,11 @@ class TrainingWatch(IdleCallback):
     # Hooks of Keras.
 
     def set_model(self, model: Any) -> None:  # noqa: ANN401
-        """Keras tells the model before any on_train_begin: no other callback is to restore from now on."""
+        """Keras tells the model before any on_train_begin: what other callbacks would do to the run is prevented."""
         super().set_model(model)
         for item in list_around(self) or ():
-            leave_restoring(item)
+            leave_restoring(item, self._run)
+            keep_history(item)
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ANN401
         """Move behind all other callbacks; once there, restore and say where the loop begins."""
@@ -132,19 +143,37 @@ class TrainingWatch(IdleCallback):
         self.callbacks = [item for item in around or () if not isinstance(item, IdleCallback)]
         self.fit = running_fit(self.model)
         self.is_interrupted = self._is_begun = False
-        self.start = self._begin()
+        self._is_idle = self.start is not None and self.model is not self._model
+        if self._is_idle:
+            LOG.warning("fit() of the model %s is not resumed: an earlier fit() was, of another one.", self.model.name)
+            return
+        if self.start is not None and not self._is_ahead:
+            self.epoch, self.batch = self.fit.initial_epoch if self.fit else 0, 0
+            for part in self.parts:
+                part.later_fit(self)
+            return
+        self._model = self.model
+        if self.fit is not None:
+            build_model(self.model, self.fit)
+        self.start = self.start or self._begin()
+        self.start.is_watched = True
         self.epoch, self.batch = self.start.locate(self.fit.steps if self.fit else None)
-        if self.fit is not None and was_ended(self.start, self.callbacks):
+        is_ended = self.fit is not None and was_ended(self.start, self.callbacks)
+        if self.fit is not None and is_ended:
             self.epoch, self.batch = self.fit.epochs, 0
         if self.fit is not None and self.start.source is not None:
             self._go_on(self.fit, self.start)
+            self._is_ahead = self._is_ahead and not is_ended
+        for item in self.callbacks:
+            (begin_history if self.start.source is None else tell_history)(item)
         for part in self.parts:
             part.after_restore(self)
 
     def _go_on(self, fit: RunningFit, start: Start) -> None:
         """Let the loop, and its data, begin where the restored training was."""
-        batch = 0
-        if self.epoch < fit.epochs:
+        batch, self._is_ahead = 0, self.epoch >= fit.epochs  # then a later fit() may go on from here
+        self._tell_first_epoch(fit)
+        if not self._is_ahead:
             kept = {"begun_at": self._begun_at(fit, self.epoch), **(start.kept_data or {})}
             self.data = data_position(fit, self.epoch, self.batch, kept)
             self.data.replay(draws_go_on=start.draws_go_on)
@@ -156,6 +185,8 @@ class TrainingWatch(IdleCallback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
         del logs
+        if self._is_idle:
+            return
         self._take_back_first_epoch()
         is_first, self._is_begun = not self._is_begun, True
         self.epoch, self.batch = epoch, self.batch if is_first else 0
@@ -164,12 +195,16 @@ class TrainingWatch(IdleCallback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
+        if self._is_idle:
+            return
         self.batch = batch + 1
         for part in self.parts:
             part.batch_end(self, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
+        if self._is_idle:
+            return
         if self._batches_of_an_epoch is None and not self.model.stop_training:
             self._batches_of_an_epoch = self.batch or None
         self.epoch, self.batch = epoch + 1, 0
@@ -179,6 +214,8 @@ class TrainingWatch(IdleCallback):
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ANN401
         """Finish the claim and give the lease back."""
         del logs
+        if self._is_idle:
+            return
         self._take_back_first_epoch()
         for part in self.parts:
             part.train_end(self)
@@ -186,6 +223,14 @@ class TrainingWatch(IdleCallback):
             self.start.finish()
 
     # Own.
+
+    def _tell_first_epoch(self, fit: RunningFit) -> None:
+        """Say where fit() begins, if that is not where its own initial_epoch says."""
+        where = f"epoch {self.epoch} (counted from 0)"
+        if self._is_ahead:
+            LOG.warning("Nothing is left to train for fit(epochs=%s): it would begin with %s.", fit.epochs, where)
+        elif fit.initial_epoch not in (0, self.epoch):
+            LOG.warning("fit(initial_epoch=%s) begins with %s, where the training was.", fit.initial_epoch, where)
 
     def _take_back_first_epoch(self) -> None:
         forget, self._forget_first_epoch = self._forget_first_epoch, None

@@ -24,6 +24,11 @@ class WatchPart:
         loop has not begun. No iterator over the data has been made for it yet.
         """
 
+    def later_fit(self, watch: TrainingWatch) -> None:
+        """Another fit() of the same model begins with this watch, for which nothing is restored: in place of
+        `after_restore`.
+        """
+
     def epoch_begin(self, watch: TrainingWatch, epoch: int) -> None:
         """An epoch (counted from 0) begins; metrics are reset, and its iterator over the data is made after this."""
 

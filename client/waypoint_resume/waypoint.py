@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from waypoint_resume.fit_frame import RunningFit
 from waypoint_resume.resuming import resume
@@ -18,7 +19,8 @@ class Waypoint(TrainingWatch):
 
     It does what `resume()` does, after every other callback's on_train_begin, and sets the epoch and the batch to go
     on with: fit() needs neither initial_epoch nor steps_per_epoch. At the end of fit() the manifest is finished and
-    the lease given back. A later fit() of the same model is not resumed again.
+    the lease given back. A later fit() of the same model goes on without being resumed again, one of another model is
+    left alone.
 
     Args:
         run_dir: the run's folder, as for `resume()`; it is made where it is missing.
@@ -52,6 +54,10 @@ class Waypoint(TrainingWatch):
             wait=self.wait,
             fresh=self.fresh,
         )
+
+    @property
+    def _run(self) -> Path:
+        return Path(self.run_dir)
 
     def _begun_at(self, fit: RunningFit, epoch: int) -> int:
         return min(fit.initial_epoch, epoch)

@@ -36,7 +36,7 @@ def client_wheel() -> bytes:
     """The wheel's content, as the sources were when it was asked for first."""
     info = f"{_PACKAGE}-{__version__}.dist-info"
     project = tomllib.loads((SOURCES / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    files = {f"{_PACKAGE}/{path.name}": path.read_bytes() for path in _modules()}
+    files = {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in _modules()}
     files |= {
         f"{info}/METADATA": _metadata(project).encode(),
         f"{info}/WHEEL": _WHEEL.encode(),
@@ -60,7 +60,8 @@ def is_older(version: str | None) -> bool:
 
 
 def _modules() -> list[Path]:
-    return sorted(path for path in (SOURCES / _PACKAGE).iterdir() if path.suffix == ".py" or path.name == "py.typed")
+    found = (SOURCES / _PACKAGE).rglob("*")
+    return sorted(path for path in found if path.suffix == ".py" or path.name == "py.typed")
 
 
 def _metadata(project: Mapping[str, Any]) -> str:

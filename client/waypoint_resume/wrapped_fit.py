@@ -1,0 +1,135 @@
+"""Keras' `fit()` with a `Waypoint` put into its callbacks, for jobs that `python -m waypoint_resume run` starts."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import inspect
+import os
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from waypoint_resume.launcher import leave_children_alone
+from waypoint_resume.layout import is_inner
+from waypoint_resume.log import LOG, speak
+from waypoint_resume.watch import TrainingWatch
+from waypoint_resume.waypoint import Waypoint
+
+_SAVES_TO = {"ModelCheckpoint": "filepath", "BackupAndRestore": "backup_dir", "OrbaxCheckpoint": "directory"}
+
+
+class _Governed:
+    """The one training of this process that is resumed: the first whose run is known."""
+
+    model: Any = None  # a weak reference
+    watch: TrainingWatch | None = None
+    has_fit = False
+
+
+def wrap_fit(kind: Any) -> None:  # noqa: ANN401 - a class of Keras
+    """Replace a class' fit() by one that adds a Waypoint to its callbacks."""
+    fit = kind.fit
+    signature = inspect.signature(fit)
+
+    @functools.wraps(fit)
+    def wrapped(self: Any, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+        given = signature.bind(self, *args, **named)
+        watch = _watch_for(self, given.arguments.get("callbacks"))
+        if watch is not None:
+            given.arguments["callbacks"] = _with(given.arguments.get("callbacks"), watch)
+        return fit(*given.args, **given.kwargs)
+
+    kind.fit = wrapped
+    atexit.register(_say_if_unused)
+
+
+def _watch_for(model: Any, callbacks: Any) -> TrainingWatch | None:  # noqa: ANN401
+    """The Waypoint for a fit(); None for one that is left alone."""
+    speak()
+    _Governed.has_fit = True
+    known = None if _Governed.model is None else _Governed.model()
+    own = [item for item in _flat(callbacks) if isinstance(item, TrainingWatch)]
+    if own:
+        _govern(model, own[0])
+        return None
+    if known is model:
+        return _Governed.watch
+    if _Governed.watch is not None:
+        LOG.warning("fit() of the model %s is not resumed: this process' first fit() is, of another one.", model.name)
+        return None
+    run = _run_for(callbacks)
+    if run is None:
+        LOG.warning(
+            "fit() of model %s is not resumed: no --run, no WAYPOINT_RUN, and no callback that saves tells the run.",
+            model.name,
+        )
+        return None
+    _govern(model, Waypoint(run))
+    return _Governed.watch
+
+
+def _govern(model: Any, watch: TrainingWatch) -> None:  # noqa: ANN401
+    _Governed.model, _Governed.watch = weakref.ref(model), watch
+    leave_children_alone()
+
+
+def _run_for(callbacks: Any) -> Path | None:  # noqa: ANN401
+    if os.environ.get("WAYPOINT_RUN"):
+        return Path(os.environ["WAYPOINT_RUN"])
+    folders = list(dict.fromkeys(folders_saved_to(callbacks)))
+    runs = list(dict.fromkeys(_run_above(folder) for folder in folders))
+    if len(runs) > 1:  # those that save beside each other
+        above = Path(os.path.commonpath(runs))
+        runs = [above] if above not in (Path.cwd(), *Path.cwd().parents, Path.home()) else runs
+    if runs:
+        LOG.info("The run is %s, by where fit() saves.", runs[0])
+    return runs[0] if runs else None
+
+
+def folders_saved_to(callbacks: Any) -> Iterator[Path]:  # noqa: ANN401
+    """The folders that the callbacks of a fit() save checkpoints to, without the parts that differ by epoch."""
+    for item in _flat(callbacks):
+        for kind in type(item).__mro__:
+            place = getattr(item, _SAVES_TO.get(kind.__name__, ""), None)
+            if place is None:
+                continue
+            path = Path(os.path.abspath(os.fspath(place)))
+            is_file = kind.__name__ == "ModelCheckpoint"
+            parts = (path.parent if is_file else path).parts
+            cut = next((number for number, part in enumerate(parts) if "{" in part), len(parts))
+            yield Path(*parts[:cut])
+            break
+
+
+def _run_above(folder: Path) -> Path:
+    """The folder that the dashboard takes for the run of a folder with checkpoints: it climbs from `checkpoints`."""
+    while (is_inner(folder.name) or folder.name.startswith("backup")) and folder.parent not in (folder, Path.cwd()):
+        folder = folder.parent
+    return folder
+
+
+def _flat(callbacks: Any) -> list[Any]:  # noqa: ANN401
+    inner = getattr(callbacks, "callbacks", callbacks)
+    if isinstance(inner, (list, tuple)):
+        return [one for item in inner for one in (_flat(item) if isinstance(item, (list, tuple)) else [item])]
+    return [] if inner is None else [inner]
+
+
+def _with(callbacks: Any, watch: TrainingWatch) -> Any:  # noqa: ANN401
+    """The callbacks of a fit() with one more; a CallbackList that the job made itself gets it appended."""
+    if not hasattr(callbacks, "callbacks"):
+        return [*_flat(callbacks), watch]
+    if all(item is not watch for item in callbacks.callbacks):
+        callbacks.callbacks.append(watch)
+        watch.set_params(callbacks.params)
+        watch.set_model(callbacks.model)
+    return callbacks
+
+
+def _say_if_unused() -> None:
+    if not _Governed.has_fit:
+        LOG.warning(
+            "Keras was imported and no fit() was called: nothing was resumed. Loops of one's own need resume()."
+        )
