@@ -40,7 +40,8 @@ class StateKeeping(WatchPart):
         if self._state is not None:
             self._back = put_back_state(self._state, self._trained, keep_rate=start.has_own_rate)
             put_back_random(self._trained.models, mapping_in(self._state, "random_at_epoch"))
-        tell_fit(start, self._back, watch)
+        if not watch.is_later:
+            tell_fit(start, self._back, watch)
         self._at_epoch, _ = read_random(self._trained.models)
         decision = keeping_decision(start)
         if decision is not None:

@@ -176,8 +176,8 @@ def _cautions(start: Start, live: Live, run: Path) -> Iterator[str]:
         )
     if start.batch:
         yield (
-            f"{start.source} was saved in mid-epoch, after {start.batch} batches: fit(initial_epoch={start.epoch}) "
-            "without start.guard begins that epoch again at batch 0."
+            f"{start.source} was saved in mid-epoch, after {start.batch} batches: Waypoint and start.guard let fit() "
+            f"go on there, and without one fit(initial_epoch={start.epoch}) begins that epoch again at batch 0."
         )
     latest = live.manager.latest_checkpoint if live.manager is not None else None
     if latest is not None and os.path.realpath(latest) != os.path.realpath(run / str(start.source)):

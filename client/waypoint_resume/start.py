@@ -17,6 +17,7 @@ from waypoint_resume.live import Live
 from waypoint_resume.log import LOG
 from waypoint_resume.manager_state import ManagerKeeper
 from waypoint_resume.objects import sync_variables
+from waypoint_resume.oversight import Use
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.position import Position, position_of
 from waypoint_resume.receipt import Receipt
@@ -35,6 +36,7 @@ class Start:
         self._marks: list[tuple[Any, int]] = []  # what was loaded: variables and checksums of their values
         self._guard: Any = None
         self._has_cut = False
+        self.use = Use(decision)
         self._loop_stop: LoopStop | None = None
         self._kept = KeptState()
         self.kept_objects: list[Any] = []  # the job's own, whose state goes with a manager's checkpoints
@@ -48,12 +50,12 @@ class Start:
         self.best: dict[str, Any] | None = None
         self.warnings: list[str] = []
         self.kept_data: dict[str, Any] | None = None  # what was kept of the data, see TrainingWatch.data_record
-        self.is_watched = False  # whether a callback of ours has run with it
         self.draws_go_on = False  # whether Python's and NumPy's generators are put back
 
     @property
     def epoch(self) -> int:
         """How many epochs are done, for `fit(initial_epoch=...)`; ResumeError where neither record nor steps tell."""
+        self.use.has_read_epoch = True
         return self.locate(None).epoch
 
     @property
@@ -99,6 +101,7 @@ class Start:
         if self._manager_keeper is not None:
             self._manager_keeper.end()
             self._manager_keeper = None
+        self.use.is_finished = True
         self._decision.note(finished_at=moment_text(disk_now(self._decision.home / HIDDEN)))
         if self._decision.lease is not None:
             for text in release_kept(self._decision.run, self._decision.home):
@@ -155,6 +158,7 @@ class Start:
         It judges what is trained and the optimizers' counters of steps. What a job may set before its first step
         (learning rate, other hyperparameters, metrics, seeds) is its own business.
         """
+        self.use.is_checked = True
         for model in self._live.models:
             sync_variables(model)
         if self.source is not None and any(_mark_of(item) != mark for item, mark in self._marks):
@@ -163,18 +167,21 @@ class Start:
                 "start of fit(), and so does a restore of manager.latest_checkpoint: take it out of this job, or hand "
                 "the checkpoint over as a rewind, which sets BackupAndRestore's data aside."
             )
+            self.use.is_watched = True  # this is said, and nothing more is to be said at the end
             self._decision.note(error=reason, error_at=moment_text(time.time()))
             raise ResumeError(reason)
 
     def _remember(self) -> None:
-        self._marks = [(item, _mark_of(item)) for item in _judged_variables(self._live)]
+        counters = _counters(self._live)
+        trained = [item for model in self._live.models for item in model.trainable_variables]
+        self._marks = [(item, _mark_of(item)) for item in (*trained, *counters)]
+        self.use.begin(str(self.source), counters)
 
 
-def _judged_variables(live: Live) -> list[Any]:
-    """What a training alone changes: the weights that are trained, and the optimizers' counters of steps."""
-    trained = [item for model in live.models for item in model.trainable_variables]
+def _counters(live: Live) -> list[Any]:
+    """The optimizers' counters of steps."""
     inner = [getattr(item, "inner_optimizer", item) for item in live.optimizers]
-    return [*trained, *(getattr(item, "_iterations", item.iterations) for item in inner)]
+    return [getattr(item, "_iterations", item.iterations) for item in inner]
 
 
 def _mark_of(variable: Any) -> int:  # noqa: ANN401

@@ -20,10 +20,6 @@ class StopPart(WatchPart):
         self._stop: Stop | None = None
 
     def after_restore(self, watch: TrainingWatch) -> None:
-        """Look for what may end the training."""
-        self.later_fit(watch)
-
-    def later_fit(self, watch: TrainingWatch) -> None:
         """Hold the run again if an earlier fit() with this start gave it back."""
         assert watch.start is not None
         watch.start.hold(is_running_here(watch.model, watch.fit))

@@ -81,7 +81,8 @@ class TrainingWatch(IdleCallback):
 
     `start` is what was restored (None before on_train_begin), `epoch` the running epoch and `batch` how many of its
     batches are done, `callbacks` the other callbacks of the running fit(). A part that ends the training before its
-    time sets `is_interrupted`: the claim then stays open for the job that goes on.
+    time sets `is_interrupted`: the claim then stays open for the job that goes on. `is_later` tells a later fit() of
+    the same model, for which nothing was restored.
     """
 
     def __init__(self, parts: Sequence[Callable[[], WatchPart]] | None = None) -> None:
@@ -91,7 +92,7 @@ class TrainingWatch(IdleCallback):
         self.fit: RunningFit | None = None
         self.callbacks: list[Any] = []
         self.epoch = self.batch = 0
-        self.is_interrupted = False
+        self.is_interrupted = self.is_later = False
         self.data: DataPosition | None = None
         self._batches_of_an_epoch: int | None = None
         self._forget_first_epoch: Callable[[], None] | None = None
@@ -143,20 +144,24 @@ class TrainingWatch(IdleCallback):
         self.callbacks = [item for item in around or () if not isinstance(item, IdleCallback)]
         self.fit = running_fit(self.model)
         self.is_interrupted = self._is_begun = False
+        self.epoch, self.batch, self.data = self.fit.initial_epoch if self.fit else 0, 0, None
         self._is_idle = self.start is not None and self.model is not self._model
         if self._is_idle:
             LOG.warning("fit() of the model %s is not resumed: an earlier fit() was, of another one.", self.model.name)
             return
-        if self.start is not None and not self._is_ahead:
-            self.epoch, self.batch = self.fit.initial_epoch if self.fit else 0, 0
-            for part in self.parts:
-                part.later_fit(self)
-            return
+        self.is_later = self.start is not None and not self._is_ahead
+        if not self.is_later:
+            self._resume()
+        for part in self.parts:
+            part.after_restore(self)
+
+    def _resume(self) -> None:
+        """Restore, and let the loop begin where that was saved."""
         self._model = self.model
         if self.fit is not None:
             build_model(self.model, self.fit)
         self.start = self.start or self._begin()
-        self.start.is_watched = True
+        self.start.use.is_watched = True
         self.epoch, self.batch = self.start.locate(self.fit.steps if self.fit else None)
         is_ended = self.fit is not None and was_ended(self.start, self.callbacks)
         if self.fit is not None and is_ended:
@@ -166,8 +171,6 @@ class TrainingWatch(IdleCallback):
             self._is_ahead = self._is_ahead and not is_ended
         for item in self.callbacks:
             (begin_history if self.start.source is None else tell_history)(item)
-        for part in self.parts:
-            part.after_restore(self)
 
     def _go_on(self, fit: RunningFit, start: Start) -> None:
         """Let the loop, and its data, begin where the restored training was."""
@@ -226,11 +229,9 @@ class TrainingWatch(IdleCallback):
 
     def _tell_first_epoch(self, fit: RunningFit) -> None:
         """Say where fit() begins, if that is not where its own initial_epoch says."""
-        where = f"epoch {self.epoch} (counted from 0)"
-        if self._is_ahead:
-            LOG.warning("Nothing is left to train for fit(epochs=%s): it would begin with %s.", fit.epochs, where)
-        elif fit.initial_epoch not in (0, self.epoch):
-            LOG.warning("fit(initial_epoch=%s) begins with %s, where the training was.", fit.initial_epoch, where)
+        if fit.initial_epoch not in (0, self.epoch):
+            told = "fit(initial_epoch=%s) begins with epoch %s (counted from 0), where the training was."
+            LOG.warning(told, fit.initial_epoch, self.epoch)
 
     def _take_back_first_epoch(self) -> None:
         forget, self._forget_first_epoch = self._forget_first_epoch, None

@@ -21,12 +21,8 @@ class WatchPart:
 
     def after_restore(self, watch: TrainingWatch) -> None:
         """Weights and optimizer are restored (or the start is fresh), every callback's on_train_begin has run, and the
-        loop has not begun. No iterator over the data has been made for it yet.
-        """
-
-    def later_fit(self, watch: TrainingWatch) -> None:
-        """Another fit() of the same model begins with this watch, for which nothing is restored: in place of
-        `after_restore`.
+        loop has not begun. No iterator over the data has been made for it yet. At a later fit() of the same model, for
+        which nothing is restored, `watch.is_later` is set.
         """
 
     def epoch_begin(self, watch: TrainingWatch, epoch: int) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from waypoint_resume.fit_frame import RunningFit
+from waypoint_resume.oversight import tell_if_unused
 from waypoint_resume.resuming import resume
 from waypoint_resume.start import Start
 from waypoint_resume.watch import TrainingWatch
@@ -42,6 +43,7 @@ class Waypoint(TrainingWatch):
         fresh: bool = False,
     ) -> None:
         super().__init__()
+        tell_if_unused(self, run_dir)
         self.run_dir, self.take_over, self.chief, self.wait = run_dir, take_over, chief, wait
         self.fresh = fresh
 
