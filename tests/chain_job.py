@@ -38,7 +38,7 @@ def made() -> keras.Model:
             layers.Input((3,)),
             layers.Dense(8),
             layers.BatchNormalization(),
-            layers.Dropout(float(os.environ.get("DROP", "0"))),
+            layers.Dropout(0.5),
             layers.Dense(1),
         ]
     )
@@ -112,6 +112,22 @@ def loop(folder: str, note: Callable[..., None], epochs: int, save: str, wait: f
     note(values(model))
 
 
+def bare(folder: str, note: Callable[..., None], epochs: int, save: str, wait: float | None) -> None:
+    """A loop of its own that never saves: a tf.train.Checkpoint alone."""
+    del save
+    model, done = made(), tf.Variable(0, dtype=tf.int64)
+    start = resume(folder, checkpoint=tf.train.Checkpoint(model=model, done=done), wait=wait)
+    for step in range(int(done), epochs * STEPS):
+        epoch, batch = divmod(step, STEPS)
+        part = slice(batch * BATCH, (batch + 1) * BATCH)
+        model.train_on_batch(X[part], Y[part])
+        done.assign_add(1)
+        note(epoch, batch)
+        start.end_of_step()
+    start.finish()
+    note(values(model))
+
+
 def train(
     job: str,
     folder: str,
@@ -137,7 +153,7 @@ def train(
             file.write(json.dumps(what) + "\n")
         time.sleep(pace)
 
-    {"fit": fit, "loop": loop}[job](folder, note, epochs, save, wait)
+    {"fit": fit, "loop": loop, "bare": bare}[job](folder, note, epochs, save, wait)
 
 
 def run(asked: dict[str, Any]) -> None:

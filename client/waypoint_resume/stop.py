@@ -18,7 +18,7 @@ from waypoint_resume.log import LOG
 from waypoint_resume.parting import note_numbering, relative_to_run, remove_former, save_by_job, save_own
 from waypoint_resume.places import decision_homes
 from waypoint_resume.requests import Request
-from waypoint_resume.state_store import StateStore
+from waypoint_resume.state_store import StateStore, state_beside
 from waypoint_resume.training_state import step_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ class Stop:
         try:
             if saved is None:
                 saved = save()
-                remove_former(self._decision.run, decision_homes(self._decision.run), os.path.basename(saved))
         except Exception as error:  # noqa: BLE001 - whatever a full disk, a manager or a callback raises
             LOG.error("The training could not be saved where it stands: %s", error)
             if self._request is not None and not stopping.is_asked():
@@ -104,6 +103,12 @@ class Stop:
         here = {"epoch": epoch, "batch": batch, "step": self.step()}
         is_here = isinstance(position, dict) and {name: position.get(name) for name in here} == here
         return newest.path if is_here else None
+
+    def remove_former(self, saved: str) -> None:
+        """Remove our own former files, now that this checkpoint and what is kept beside it are whole."""
+        run = self._decision.run
+        if state_beside(run, self._decision.home, saved):
+            remove_former(run, decision_homes(run), os.path.basename(saved))
 
     def relative(self, path: str | None) -> str | None:
         """A checkpoint's path relative to the run; None for one outside of it."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from waypoint_resume.fit_frame import is_running_here
+from waypoint_resume.keeping import Keeper
+from waypoint_resume.restored import trained_without_fit
 from waypoint_resume.stop import Stop
+from waypoint_resume.training_state import read_state
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ class StopPart(WatchPart):
             saved = stop.save(watch.model, watch.callbacks, epoch, batch, logs)
             for part in watch.parts:
                 part.saved(watch, saved)
+            stop.remove_former(saved)
             return saved
 
         watch.is_interrupted = True
@@ -64,6 +68,7 @@ class LoopStop:
 
     def __init__(self, start: Start) -> None:
         start.hold()
+        self._start = start
         self._stop, self._live = Stop(start), start._live  # noqa: SLF001 - this is a part of it
         self._steps, self._latest = start.step or 0, self._newest()
 
@@ -81,7 +86,12 @@ class LoopStop:
         self._stop.close()
 
     def _save(self) -> str:
-        return self._stop.save(self._live.model)
+        saved = self._stop.save(self._live.model)
+        if self._live.manager is None:  # whose saves have their state kept as they are made
+            state = read_state(trained_without_fit(self._start), epoch=None, batch=None)
+            Keeper(self._start._decision).keep(saved, state)  # noqa: SLF001
+        self._stop.remove_former(saved)
+        return saved
 
     def _newest(self) -> str | None:
         found = getattr(self._live.manager, "latest_checkpoint", None)

@@ -6,11 +6,13 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.resume.pauses import PauseState, ask_pause, read_pauses
 from tests.training import Trainings
 
 JOBS = 5
@@ -42,6 +44,7 @@ def wait_for(result: Path, lines: int) -> None:
         ("fit", "b-{epoch}-{batch}.keras"),
         ("loop", "by itself"),
         ("loop", "epochs"),
+        ("bare", "never"),
     ],
 )
 def test_five_jobs_ended_by_sigterm_train_what_one_would(
@@ -67,3 +70,22 @@ def test_five_jobs_ended_by_sigterm_train_what_one_would(
     steps = [tuple(line) for line in told(chain)]
     assert list(dict.fromkeys(steps)) == [tuple(line) for line in told(whole)]
     assert len(steps) - len(set(steps)) <= JOBS
+
+
+def test_a_pause_is_answered_and_the_next_start_goes_on(process: Trainings, tmp_path: Path) -> None:
+    result, run = tmp_path / "told.jsonl", tmp_path / "run"
+    arguments: dict[str, Any] = {"result": str(result), "save": "e-{epoch}.keras", "epochs": 60}
+    process.start("fit", run, name="one", seed=1, pace=0.02, **arguments)
+    wait_for(result, 3)
+    ask_pause(run, actor="ada", now=datetime.now(UTC), note="tonight")
+    assert process.end() == "143"
+    (asked,) = read_pauses(run)
+    assert asked.state is PauseState.ANSWERED
+    assert asked.took is not None
+    assert asked.took < 10
+    steps = len(told(result))
+    assert (asked.step, asked.checkpoint) == (steps, f"waypoint-step-{steps:08}.weights.h5")
+    assert not (run / ".waypoint" / "lease.json").exists()
+    arguments["epochs"] = steps // 6 + 2  # the request is answered: it stops nobody again
+    assert process.run("fit", run, name="two", seed=2, pace=0, **arguments) is not None
+    assert told(result)[steps][:2] == list(divmod(steps, 6))
