@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from core.resume.history import read_manifests
+from tests.resume_cases import a_checkpoint, on_disk
+from tests.test_client_claim import hand_over
 from waypoint_resume import stopping
 from waypoint_resume.decision import decide
 from waypoint_resume.errors import ResumeError, RunIsBusy
@@ -180,3 +183,20 @@ def test_a_training_that_ended_without_a_word_gives_the_run_back(
     assert held.path.exists()
     held.release()
     assert not held.path.exists()
+
+
+def test_the_claim_tells_that_the_job_was_preempted_until_the_next_one_goes_on(start: Starter, tmp_path: Path) -> None:
+    run = tmp_path / "exp" / "a"
+    hand_over(tmp_path, on_disk(tmp_path, a_checkpoint()))
+    (tmp_path / "run").symlink_to(run)
+    process = start("one")
+    process.terminate()
+    assert process.wait(10) == -signal.SIGTERM
+    (entry,) = read_manifests(run).entries
+    assert entry.claim is not None
+    assert (entry.claim.job, entry.claim.ended, entry.claim.ended_checkpoint) == ("waypoint-one", "preempted", None)
+    assert entry.claim.ended_at is not None
+    start("two")
+    (entry,) = read_manifests(run).entries
+    assert entry.claim is not None
+    assert (entry.claim.job, entry.claim.ended, entry.claim.ended_at) == ("waypoint-two", None, None)
