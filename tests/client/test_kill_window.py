@@ -69,7 +69,8 @@ def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
             if dies:
                 raise KilledError
 
-    callbacks = [Noted(), keras.callbacks.ModelCheckpoint(f"{run}/e-{{epoch}}.keras"), Waypoint(run)]
+    log = keras.callbacks.CSVLogger(f"{run}/log.csv")
+    callbacks = [Noted(), log, keras.callbacks.ModelCheckpoint(f"{run}/e-{{epoch}}.keras"), Waypoint(run)]
     x = np.ones((8, 2), np.float32)
     with contextlib.suppress(KilledError):
         model.fit(x, x[:, :1], batch_size=4, epochs=epochs, verbose=0, callbacks=callbacks)
@@ -78,9 +79,12 @@ def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
 
 def test_after_a_kill_between_save_and_state_a_fit_goes_on_from_the_save_before(tmp_path: Path) -> None:
     run = tmp_path / "run"
+    run.mkdir()
     assert trained(run, 3, dies=True) == ["0", "1", "2"]
     store = StateStore(run, run)
     last = max(store.folder.glob("????????????????????????????????.json"), key=lambda path: path.stat().st_mtime_ns)
     shutil.move(last, tmp_path)
     assert trained(run, 4, dies=False) == ["2", "3"]
     assert not (store.folder / "keeping.json").exists()
+    rows = (run / "log.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["epoch", "0", "1", "2", "3"]
