@@ -40,7 +40,9 @@ from tests.trees import START_NS, index_of, save, write
 from waypoint_resume.claim import Decision
 from waypoint_resume.decision import decide
 from waypoint_resume.governing import governing
+from waypoint_resume.identity import identity_of
 from waypoint_resume.rewind import set_aside
+from waypoint_resume.state_store import StateStore
 
 STATE = "ckpts/checkpoint"
 NEWER = {
@@ -164,6 +166,18 @@ def test_it_comes_back_as_a_new_run_that_tensorflow_goes_on_from(place: Place) -
     assert tree_of(place.folder / REWOUND) == held
     assert (only(place).stage, only(place).purgeable) == (Stage.DONE, True)
     assert (events(place.folder)[-1], events(folder)) == ("undo rewind", ["undo rewind"])
+
+
+def test_states_kept_beside_checkpoints_come_along(place: Place) -> None:
+    store = StateStore(place.folder, place.folder)
+    for step in (3, 5):
+        store.keep(identity_of(place.folder, f"ckpts/ckpt-{step}"), {"step": step})
+    batch = rewound(place)
+    train_on(place, 4)
+    folder = place.root / str(place.undo(batch, OnConflict.RENAME).new_run)
+    new = StateStore(folder, folder)
+    assert new.find(identity_of(folder, "ckpts/ckpt-5")).state == {"step": 5}
+    assert [path.suffix for path in new.folder.iterdir()] == [".json"]
 
 
 def shared(folder: Path, other: Path) -> set[str]:

@@ -24,6 +24,7 @@ from core.storage.returns import Returned
 from waypoint_resume.atomic import make_folder, write_atomic
 from waypoint_resume.names import from_text, join, to_text
 from waypoint_resume.places import can_write
+from waypoint_resume.state_copy import copy_state
 
 
 class _State(NamedTuple):
@@ -74,6 +75,9 @@ def come_as_run(site: Site, batch: Path, journal: Journal, *, actor: str, now: d
         for path, state in states.items():
             make_folder((folder / path).parent)
             write_atomic(folder / path, state.data, mtime_ns=state.mtime_ns)
+        for item in items:
+            homes = (home for home in (site.folder, site.decisions) if home is not None)
+            any(copy_state(home, folder, from_text(item.path)) for home in homes)
         log(folder, actor=actor, event=event, now=now, about={**about, "from": to_text(site.run)})
     told = tuple(Problem(path=path, problem=why) for path, why in problems.items())
     return Returned(journal=journal, files=sum(len(item.files) for item in items), problems=told, new_run=to_text(run))
