@@ -15,6 +15,7 @@ from core.index.rollup import Ages, turning_points
 from core.mend.records import Site
 from core.model import Checkpoint, Problem, Run
 from core.resume.history import read_manifests
+from core.resume.kept import bring_back, kept_checkpoints, take_away
 from core.storage.acting import find
 from core.storage.again import Afresh
 from core.storage.batches import Batches, batches
@@ -32,6 +33,7 @@ from core.storage.returns import Returned
 from core.storage.undo import OnConflict, undo
 from core.workspace import Workspace
 from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.kept import Kept
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
 
@@ -196,3 +198,21 @@ def _site(workspace: Workspace, run: Run) -> Site:
 
 def _leased(site: Site, now_ns: int) -> bool:
     return any(is_leased(home, now_ns) for home in (site.folder, site.decisions) if home is not None)
+
+
+def kept(workspace: Workspace, root: str, run: str) -> tuple[Kept, ...]:
+    """What jobs kept of what was handed over to them in a run, the newest manifest first."""
+    return kept_checkpoints(*workspace.places(workspace.root(root), run))
+
+
+def bring_kept_back(workspace: Workspace, root: str, run: str, manifest: str, actor: str | None = None) -> str:
+    """Bring what is kept for a manifest back under a free name, relative to the run as text."""
+    folder, decisions = workspace.places(workspace.root(root), run)
+    who = actor or workspace.settings.actor
+    return bring_back(folder, manifest, actor=who, now=workspace.now(), decisions=decisions)
+
+
+def take_kept_away(workspace: Workspace, root: str, run: str, manifest: str, actor: str | None = None) -> None:
+    """Undo `bring_kept_back`."""
+    folder, decisions = workspace.places(workspace.root(root), run)
+    take_away(folder, manifest, actor=actor or workspace.settings.actor, now=workspace.now(), decisions=decisions)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.resume.history import ManifestState
-from pages._shared import acting, frame, job_code, links, manifest_cards, manifests, reads, service
+from pages._shared import acting, frame, job_code, kept, links, manifest_cards, manifests, reads, service
 from pages._shared.manifests import Placed
 from pages._shared.text import md
 
@@ -95,3 +95,4 @@ for state, meaning in LATER:
         with frame.section(state.value.capitalize(), note=meaning):
             manifests.table(rest, now, key=state.value)
 acting.dialog()
+kept.draw(everything)

@@ -11,6 +11,7 @@ from core.choose import SeriesChoice
 from core.cli import documents
 from core.cli.batches import purge_command, undo_command
 from core.cli.health import health_command
+from core.cli.kept import kept_command
 from core.cli.mend import mend_command
 from core.cli.pause import pause_command
 from core.cli.quarantine import pin_command, quarantine_command
@@ -62,6 +63,7 @@ app.command("quarantine")(quarantine_command)
 app.command("undo")(undo_command)
 app.command("purge")(purge_command)
 app.command("pin")(pin_command)
+app.command("kept")(kept_command)
 app.command("resume")(resume_command)
 app.command("pause")(pause_command)
 app.command("resume-env")(resume_env_command)

@@ -19,6 +19,7 @@ from core.model import Problem
 from core.storage.journal import FOLDERS
 from core.storage.known import NO_SHARE, Account, Kind, Known
 from core.storage.usage import AGES, DAYS, Amount, Line, Usage, summed
+from waypoint_resume.kept import KEPT
 from waypoint_resume.names import join, to_text
 from waypoint_resume.places import HIDDEN
 
@@ -39,11 +40,21 @@ class AuditRoot:
 
 
 class _Folder(NamedTuple):
-    """A folder to look into: its path, its run (None outside every run), whether batches lie in it."""
+    """A folder to look into: its path, its run (None outside every run), whether batches lie in it, or what jobs kept
+    of what was handed over.
+    """
 
     path: str
     run: str | None
     is_quarantine: bool
+    is_kept: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Under what its files are booked that belong to nothing known."""
+        if self.is_kept:
+            return Kind.KEPT
+        return Kind.QUARANTINE if self.is_quarantine else Kind.OTHER
 
 
 def audit(roots: Sequence[AuditRoot], now_ns: int) -> Usage:
@@ -97,7 +108,7 @@ class _Walk:
             return self._failed(folder.path, error)
         self.problems += found.problems
         number = self.root.known.places.get(folder.path, {}).get
-        other = self._cell(Account(folder.run, Kind.QUARANTINE if folder.is_quarantine else Kind.OTHER))
+        other = self._cell(Account(folder.run, folder.kind))
         apparent, blocks, files, seen = self.apparent, self.blocks, self.files, self.seen
         for name, facts in zip(found.names, found.stats, strict=True):
             # By number, which is faster: st_mode, st_ino, st_dev, st_nlink, …, st_size, …, st_mtime.
@@ -112,7 +123,7 @@ class _Walk:
             account = number(name)
             if account is not None:
                 cell = account * _WIDTH
-            elif _EVENTS in name and not folder.is_quarantine:
+            elif _EVENTS in name and folder.kind is Kind.OTHER:
                 cell = self._cell(Account(folder.run, Kind.EVENTS))
             else:
                 cell = other
@@ -133,12 +144,15 @@ class _Walk:
 
     def _inner(self, folder: _Folder, name: str) -> _Folder:
         path = join(folder.path, name)
-        is_batches = name in FOLDERS and folder.path.rpartition("/")[2] == HIDDEN
+        is_own = folder.path.rpartition("/")[2] == HIDDEN
+        is_batches = name in FOLDERS and is_own
         if is_batches and not folder.is_quarantine:
-            run = folder.path.removesuffix(HIDDEN).rstrip("/") or "."
-            if self.quarantines[-1:] != [run]:  # it may have both folders
-                self.quarantines.append(run)
-        return _Folder(path, path if path in self.root.known.runs else folder.run, folder.is_quarantine or is_batches)
+            holder = folder.path.removesuffix(HIDDEN).rstrip("/") or "."
+            if self.quarantines[-1:] != [holder]:  # it may have both folders
+                self.quarantines.append(holder)
+        run = path if path in self.root.known.runs else folder.run
+        is_kept = folder.is_kept or (is_own and name == KEPT)
+        return _Folder(path, run, folder.is_quarantine or is_batches, is_kept)
 
     def _cell(self, account: Account) -> int:
         """The first cell of an account, which is made if it is new."""

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     LEFTOVERS = "leftovers"
     EVENTS = "events"
     QUARANTINE = "quarantine"
+    KEPT = "kept"
     OTHER = "other"
     FOLDERS = "folders"
 

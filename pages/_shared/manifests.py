@@ -81,7 +81,7 @@ def outcome() -> None:
 
 def withdraw(root: str, run: str, manifest_id: str) -> None:
     """Take a manifest back; for the callback of a button."""
-    _act(
+    act(
         lambda: service.workspace().withdraw(root, run, manifest_id),
         "Withdrawn: jobs leave it alone. Undo it below.",
     )
@@ -92,10 +92,11 @@ def reinstate(root: str, run: str, manifest_id: str, is_claimed: bool) -> None:
     again = "it is claimed again, and its job goes on when it is started again"
     if not is_claimed:
         again = "it is pending again, and the next job that reads it resumes from there"
-    _act(lambda: service.workspace().reinstate(root, run, manifest_id), f"Undone: {again}.")
+    act(lambda: service.workspace().reinstate(root, run, manifest_id), f"Undone: {again}.")
 
 
-def _act(action: Callable[[], None], done: str) -> None:
+def act(action: Callable[[], object], done: str) -> None:
+    """Do something and note what came of it for `outcome`; for the callback of a button."""
     try:
         action()
         reads.pending_count.clear()

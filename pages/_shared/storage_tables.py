@@ -24,7 +24,12 @@ _AGES = {
     Age.OLDER: "older",
 }
 _NONE, _OUTSIDE, _NOTHING = "no checkpoint", "(outside of runs)", Amount()
-_KINDS = {Kind.CHECKPOINT_REST: "rest of checkpoints", Kind.OTHER: "other files", Kind.EVENTS: "event files"}
+_KINDS = {
+    Kind.CHECKPOINT_REST: "rest of checkpoints",
+    Kind.OTHER: "other files",
+    Kind.EVENTS: "event files",
+    Kind.KEPT: "kept for manifests",
+}
 _SORTS = ("name", "allocated", "apparent", "files")
 _HEADS = ("name", "root", "allocated_bytes", "apparent_bytes", "files")
 _GROWTH_HEADS = ("name", "root", "since", "until", "allocated_bytes", "apparent_bytes")

@@ -1,0 +1,60 @@
+"""`kept RUN [MANIFEST]`: what jobs kept of what was handed over to them, and bringing it back."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from core import housekeeping
+from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.resume.kept import is_back
+from core.sizes import size_text
+from waypoint_resume.names import to_text
+
+Name = Annotated[str | None, typer.Argument(metavar="[MANIFEST]", help="The manifest's id or its last digits.")]
+
+
+def kept_command(
+    run: RunName,
+    manifest: Name = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take away what was brought back.")] = False,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
+    """List what is kept of a run's picks; with MANIFEST, bring that one back under a free name."""
+    with leaving(), opened(roots) as workspace:
+        code = refreshed(workspace, "kept", cached=cached)
+        found = workspace.find_run(run)
+        if manifest is None:
+            folder, _ = workspace.places(workspace.root(found.root), found.path)
+            rows = [
+                {
+                    "manifest": item.manifest,
+                    "path": to_text(item.path),
+                    "bytes": item.bytes,
+                    "kept_at": item.kept_at,
+                    "original_is_there": item.is_original_there(folder),
+                    "is_back": is_back(item),
+                }
+                for item in housekeeping.kept(workspace, found.root, found.path)
+            ]
+            if as_json:
+                print_json(rows)
+            else:
+                table = Table("manifest", "checkpoint", "size", "original")
+                for row in rows:
+                    is_there = "unchanged" if row["original_is_there"] else "replaced or gone"
+                    table.add_row(str(row["manifest"]), str(row["path"]), size_text(int(str(row["bytes"]))), is_there)
+                stdout.print(table)
+        elif undo:
+            housekeeping.take_kept_away(workspace, found.root, found.path, manifest)
+            say("What was brought back is taken away again; the copy is still kept.")
+        else:
+            path = housekeeping.bring_kept_back(workspace, found.root, found.path, manifest)
+            workspace.refresh("kept", deep=False)
+            if as_json:
+                print_json({"path": path})
+            else:
+                say(f"back: {path}. With --undo it goes again.")
+        raise typer.Exit(code)
