@@ -94,5 +94,5 @@ for state, meaning in LATER:
     if rest := of(everything, state):
         with frame.section(state.value.capitalize(), note=meaning):
             manifests.table(rest, now, key=state.value)
-acting.dialog()
 kept.draw(everything)
+acting.dialog()

@@ -241,12 +241,19 @@ def test_kinds_follow_names_where_the_catalog_knows_nothing(root: Path) -> None:
         "run/events.out.tfevents.1": 1,
         "run/.waypoint/quarantine/b1/ckpt-1.index": 10,
         "run/.waypoint/quarantine/b1/events.out.tfevents.1": 100,
+        "run/.waypoint/kept/m/files/best.keras": 7,
+        "run/.waypoint/kept/m/files/events.out.tfevents.1": 20,
         "run/.waypoint/log.jsonl": 1000,
         "run/quarantine/x": 10_000,
     }
     write(root, {name: b"x" * size for name, size in files.items()})
     kinds = {kind: (amount.apparent, amount.files) for kind, amount in by_kind(audited(root)).items()}
-    assert kinds == {Kind.EVENTS: (1, 1), Kind.QUARANTINE: (110, 2), Kind.OTHER: (11_000, 2)}
+    assert kinds == {
+        Kind.EVENTS: (1, 1),
+        Kind.QUARANTINE: (110, 2),
+        Kind.KEPT: (27, 2),
+        Kind.OTHER: (11_000, 2),
+    }
 
 
 def with_files(root: Path, sizes: dict[str, int], facts: Facts, *, restorable: bool = True) -> Checkpoint:
