@@ -26,6 +26,7 @@ PREFIXES = [
     *("gan/whole", "gan/parts-1", "gan/models", "names/w", "only_optimizer/w", "root_optimizer/ckpt-1", "step/w"),
     *("float_step/w", "global_step/w", "huge_step/w", "module/w", "generator/w", "iterator/w", "table/w", "sharded/w"),
     *("series/ckpt-1", "series/ckpt-2", "series/ckpt-3", "tf1/model.ckpt-4", "tfk_plain/w", "tfk_tracked/w"),
+    *(f"tfk_graph_{one}/model.ckpt" for one in ("adam", "ftrl", "adagrad", "momentum")),
     *(
         f"tfk_{kind}/{name}"
         for kind in (

@@ -36,6 +36,7 @@ def repack(path: Path, change: dict[str, bytes | None], compression: int = zipfi
         ("adam", Sourced(value=8, source=COUNTER), "optimizer Adam"),
         ("nested", Sourced(value=8, source=COUNTER), "optimizer AdamW"),
         ("plain", None, None),
+        ("gathered", Sourced(value=2, source=f"{COUNTER}; 8 batches, of which 3 make a step"), "optimizer Adam"),
         (
             "scaled",
             Sourced(value=8, source="optimizer/inner_optimizer/vars/0 (iterations)"),

@@ -244,6 +244,31 @@ def name_based() -> None:
     EXPECTED["tf1/model.ckpt-4"] = {"parameters": 19, "weights": 76, "optimizer": 160, "step": [4, "global_step"]}
 
 
+def graph_optimizers() -> None:
+    """Keras 2's optimizers in a graph under TF1's Saver, as TF2's Estimators save them."""
+    v1 = tf.compat.v1
+    kinds = {  # with how many slots for each variable, and how many settings
+        "tfk_graph_adam": (tf_keras.optimizers.legacy.Adam, {}, 2, 4),
+        "tfk_graph_ftrl": (tf_keras.optimizers.legacy.Ftrl, {}, 2, 6),
+        "tfk_graph_adagrad": (tf_keras.optimizers.legacy.Adagrad, {}, 1, 2),
+        "tfk_graph_momentum": (tf_keras.optimizers.legacy.SGD, {"momentum": 0.9}, 1, 3),
+    }
+    for name, (kind, options, slots, settings) in kinds.items():
+        with tf.Graph().as_default(), v1.Session() as session:
+            v1.train.get_or_create_global_step()
+            weights = [v1.get_variable("linear/w", (5, 3)), v1.get_variable("linear/b", (3,))]
+            with v1.name_scope("training"):
+                made = kind(**options)
+                train = made.get_updates(tf.add_n([tf.reduce_sum(w * w) for w in weights]), weights)
+            session.run(v1.global_variables_initializer())
+            for _ in range(4):
+                session.run(train)
+            v1.train.Saver().save(session, at(f"{name}/model.ckpt"))
+        state = slots * 72 + settings * 4 + 8
+        source = f"training/{kind.__name__}/iter"
+        EXPECTED[f"{name}/model.ckpt"] = {"parameters": 18, "weights": 72, "optimizer": state, "step": [4, source]}
+
+
 def tf_keras_forms() -> None:
     """Keras 2: its own weights form and Checkpoint, with new and legacy optimizers."""
     decay = tf_keras.optimizers.schedules.CosineDecay(0.1, 10)
@@ -289,4 +314,5 @@ if KIND == "keras":
     name_based()
 else:
     tf_keras_forms()
+    graph_optimizers()
 (FOLDER / f"expected-{KIND}.json").write_text(json.dumps(EXPECTED), encoding="utf-8")

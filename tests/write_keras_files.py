@@ -129,6 +129,7 @@ def optimizers() -> None:
         "momentum": (network(), keras.optimizers.SGD(momentum=0.9)),
         "schedule": (stacked(), keras.optimizers.AdamW(decay)),
         "rnn": (recurrent(), keras.optimizers.RMSprop()),
+        "gathered": (network(), keras.optimizers.Adam(gradient_accumulation_steps=3)),
     }
     for name, (model, optimizer) in kinds.items():
         fit(model, optimizer)

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
-from core.formats import h5_tree, hdf5
+from core.formats import h5_roles, h5_tree, hdf5
 from core.formats.h5_tree import Place
 from core.formats.json_text import parse
 from core.formats.zip_members import Archive
 from core.fs.local import LocalStorage
 from core.fs.storage import Storage
-from core.model import Facts, Variable
+from core.model import Facts, Sourced, Variable
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
@@ -37,6 +37,7 @@ class _Outside(NamedTuple):
     weights: Place | None
     has_architecture: bool
     writer: str | None
+    accumulation: int = 1  # batches whose gradients the optimizer gathers before it makes a step
 
 
 def read(storage: Storage, path: str) -> Result:
@@ -74,7 +75,12 @@ def _joined(outside: _Outside, tree: h5_tree.Tree) -> Result:
         _, facts, variables = hdf5.found_in(tree, has_architecture=outside.has_architecture)
     except UnsupportedError as error:
         raise CorruptError(error.message, section=WEIGHTS) from error
-    return facts._replace(writer=outside.writer or facts.writer), variables
+    facts = facts._replace(writer=outside.writer or facts.writer)
+    if facts.step is None or outside.accumulation == 1:
+        return facts, variables
+    # Stored is how many batches were seen; Keras' `optimizer.iterations` are the steps that came of them.
+    source = f"{facts.step.source}; {facts.step.value:,} batches, of which {outside.accumulation} make a step"
+    return facts._replace(step=Sourced(facts.step.value // outside.accumulation, source)), variables
 
 
 def _outside(storage: Storage, path: str) -> _Outside:
@@ -92,10 +98,12 @@ def _outside(storage: Storage, path: str) -> _Outside:
             raise CorruptError(NO_CONFIG, section="members")
         for error in [error for name, error in archive.broken.items() if is_needed(name)]:
             raise error
+        optimizer = _optimizer(archive)
         return _Outside(
             None if weights.is_deflated else Place(path=path, offset=weights.offset, length=weights.size),
             has_architecture=True,
-            writer=hdf5.writer(_version(archive), _optimizer(archive)),
+            writer=hdf5.writer(_version(archive), hdf5.optimizer_name(optimizer)),
+            accumulation=_accumulation(optimizer),
         )
 
 
@@ -114,15 +122,26 @@ def _version(archive: Archive) -> str | None:
     return None
 
 
-def _optimizer(archive: Archive) -> str | None:
-    """The optimizer's class, from the compile config. CorruptError for a config that describes no model."""
+def _accumulation(optimizer: object) -> int:
+    """How many batches make a step, from an optimizer's config; a wrapper's inner one tells."""
+    config = optimizer.get("config") if isinstance(optimizer, dict) else None
+    if not isinstance(config, dict):
+        return 1
+    found = config.get("gradient_accumulation_steps")
+    if type(found) is int and found > 1:
+        return found
+    return _accumulation(config.get(h5_roles.INNER))
+
+
+def _optimizer(archive: Archive) -> object:
+    """The optimizer's config, from the compile config. CorruptError for a config that describes no model."""
     if MAX_PARSED < archive.members[CONFIG].size <= MAX_CONFIG:
         return None
     found = parse(archive.read(CONFIG, MAX_CONFIG), CONFIG)
     if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
         raise CorruptError("it describes no model", section=CONFIG, offset=archive.members[CONFIG].offset)
     compiled = found.get("compile_config")
-    return hdf5.optimizer_name(compiled.get("optimizer")) if isinstance(compiled, dict) else None
+    return compiled.get("optimizer") if isinstance(compiled, dict) else None
 
 
 def _unpacked(storage: Storage, path: str) -> h5_tree.Tree:
