@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from core.formats.state_file import NAME
 from core.health.state import Answer, tensorflow_answer
 from core.model import Checkpoint, Health, StateFile
 from core.scan.series import Order, arrange, order_of, why_times_are_useless
@@ -41,7 +42,7 @@ def choose(
     """The choice of each series of one run, the series with the newest save first. `existing` are the prefixes of the
     root that have an index (or are V1 files).
     """
-    by_folder = {state.path.rpartition("/")[0]: state for state in states}
+    by_folder = {state.path.rpartition("/")[0]: state for state in states if state.path.rpartition("/")[2] == NAME}
     choices = []
     for members in arrange(checkpoints):
         state = by_folder.get(members[0].path.rpartition("/")[0])

@@ -146,8 +146,9 @@ def test_an_empty_temporary_orbax_step_is_nothing() -> None:
         (["a.index", "a.data-00000-of-00001"], False),
         (["a.keras"], False),
         (["a.h5", "checkpoint"], False),
+        (["checkpoint"], True),
     ],
-    ids=["index", "hdf5", "v1", "index-and-meta", "bundle", "keras", "beside-a-state-file"],
+    ids=["index", "hdf5", "v1", "index-and-meta", "bundle", "keras", "beside-a-state-file", "only-a-state-file"],
 )
 def test_what_may_be_another_tools_file(names: list[str], doubtful: bool) -> None:
     assert grouped(*names).all_doubtful is doubtful

@@ -204,7 +204,7 @@ def test_only_the_series_that_it_was_about_follows() -> None:
     found = propose(PATH, text("ckpt-7"), ROOT, members, existing)
     assert found is not None
     assert found.latest == f"{FOLDER}/ckpt-2"
-    with pytest.raises(AmbiguousError, match=rf"name the latest: {FOLDER}/best-9, {FOLDER}/ckpt-2\."):
+    with pytest.raises(AmbiguousError, match=rf"name the latest with --latest: {FOLDER}/best-9, {FOLDER}/ckpt-2\."):
         propose(PATH, b"{", ROOT, members, existing)
     with pytest.raises(NotRestorableError, match=r"nothing of the series model-N in run/ckpts can be restored"):
         propose(PATH, text("model-7"), ROOT, members, existing)

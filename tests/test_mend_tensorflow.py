@@ -1,8 +1,10 @@
 """Mended state files before TensorFlow: what it finds, and what its next save deletes."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +13,17 @@ from google.protobuf import text_format
 
 from core.care import mend_desk
 from core.errors import AmbiguousError
+from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.propose import Proposal
+from core.mend.records import Site
 from core.model import Checkpoint
+from core.storage.rewrites import rewrites, write_states
 from tests.conftest import Opener
 from tests.mend_cases import only
+from tests.training import look
 
 HOUR = 3600.0
 Break = Callable[[ModuleType, Path], Path]
@@ -290,7 +296,7 @@ def test_of_several_series_a_person_must_pick(tf: ModuleType, tmp_path: Path, wo
     (refusal,) = desk.proposals()
     assert isinstance(refusal, Refusal)
     assert isinstance(refusal.error, AmbiguousError)
-    assert "name the latest: run/best-3, run/ckpt-2" in str(refusal.error)
+    assert "name the latest with --latest: run/best-3, run/ckpt-2" in str(refusal.error)
     proposal = desk.point_at(member(desk, "best-3"))
     assert proposal is not None
     checked(tf, desk, proposal, set())
@@ -327,3 +333,102 @@ def test_a_live_manager_writes_its_own_list_back(tf: ModuleType, tmp_path: Path,
     assert list(state_of(run).all_model_checkpoint_paths) == ["ckpt-1", "ckpt-2", "ckpt-3", "ckpt-4"]
     assert [item.state.value for item in desk.history()] == ["replaced"]
     assert mend.record.why == "point the latest at ckpt-2"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rule"),
+    [
+        ("C:\\\\runs\\\\color\\\\", "", "moved-run"),
+        ("checkpoints\\\\color\\\\", "", "moved-run"),
+        ("checkpoints/color/", "", "moved-run"),
+        ("gs://bucket/run/", "", "moved-run"),
+        ("", ".index", "dangling-latest"),
+        ("", ".data-00000-of-00001", "dangling-latest"),
+        ("", "/", "dangling-latest"),
+    ],
+    ids=["windows", "windows-relative", "relative", "bucket", "index", "shard", "slash"],
+)
+def test_paths_that_lead_nowhere_are_put_right(
+    tf: ModuleType, tmp_path: Path, workspace: Opener, before: str, after: str, rule: str
+) -> None:
+    run = tmp_path / "root" / "run"
+    run.mkdir(parents=True)
+    train(tf, run, 2, 3)
+    text = (run / "checkpoint").read_text()
+    (run / "checkpoint").write_text(re.sub(r'"(ckpt-\d)"', lambda found: f'"{before}{found[1]}{after}"', text))
+    seen = look(workspace(tmp_path / "root", write_grace=0))
+    assert ("run/checkpoint", rule) in seen.rules
+    desk = desk_of(workspace, tmp_path / "root", "run")
+    proposal = only(desk.proposals())
+    found = tf.train.latest_checkpoint(str(run))
+    assert proposal.before.latest == (None if found is None else os.path.relpath(found, tmp_path / "root"))
+    checked(tf, desk, proposal, {"ckpt-1", "ckpt-2"})
+    assert look(workspace(tmp_path / "root", write_grace=0)).rules == []
+
+
+def test_two_managers_in_one_folder_take_each_others_checkpoints(
+    tf: ModuleType, tmp_path: Path, workspace: Opener
+) -> None:
+    run = tmp_path / "root" / "run"
+    run.mkdir(parents=True)
+    train(tf, run, 2, 2)
+    train(tf, run, 1, 4, name="best")
+    seen = look(workspace(tmp_path / "root", write_grace=0))
+    assert seen.rules == [("run/checkpoint", "shared-state")]
+    assert seen.findings[0].reason == "It lists checkpoints of 2 series: best-N and ckpt-N."
+    train(tf, run, 2, 2, name="best")
+    assert prefixes(run) == {"best-4", "best-5"}
+
+
+def test_a_state_file_of_another_name_is_read_judged_and_kept_right(
+    tf: ModuleType, tmp_path: Path, workspace: Opener
+) -> None:
+    """DeepSpeech and others give `latest_filename=` to TF1's functions."""
+    run = tmp_path / "root" / "run"
+    run.mkdir(parents=True)
+    checkpoint, _ = a_job(tf)
+    for number in (10, 20):
+        checkpoint.write(str(run / f"best_dev-{number}"))  # type: ignore[attr-defined]
+    (run / "notes.txt").write_text("the model_checkpoint_path: of the paper\n")
+    tf.compat.v1.train.update_checkpoint_state(
+        str(run), "best_dev-20", ["best_dev-10", "best_dev-20"], latest_filename="best_dev_checkpoint"
+    )
+    opened = workspace(tmp_path / "root", write_grace=0)
+    assert look(opened).rules == []
+    found = opened.find_run("run")
+    members = opened.members(found.root, "run")
+    site = Site.of(opened.root(found.root), "run", None)
+    (rewrite,) = rewrites(site, members, {"run/best_dev-20"}).states
+    assert rewrite.path == "best_dev_checkpoint"
+    write_states(site, [rewrite])
+    assert tf.train.latest_checkpoint(str(run), "best_dev_checkpoint") == str(run / "best_dev-10")
+    remove(run, "best_dev-10")
+    assert look(opened).rules == [("run/best_dev_checkpoint", "dangling-latest")]
+    desk = desk_of(workspace, tmp_path / "root", "run")
+    desk.apply(only(desk.proposals()), actor="ada", now=datetime.now(UTC), confirm="run")
+    assert tf.train.latest_checkpoint(str(run), "best_dev_checkpoint") == str(run / "best_dev-20")
+
+
+OTHERS = {
+    "text": b"JUST AN EMPTY FILE\n",
+    "msgpack": b"\x84\xa4step\x01\xa6params\x80\xa9opt_state\x80\xa4rng\xc0",
+    "pickle": b"\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00K\x01.",
+    "zip": b"PK\x03\x04" + bytes(60),
+    "json": b'{"epoch": 3}\n',
+}
+
+
+def test_a_file_called_checkpoint_of_another_tool_is_nobodys(tmp_path: Path, workspace: Opener) -> None:
+    for name, content in OTHERS.items():
+        (tmp_path / "root" / name).mkdir(parents=True)
+        (tmp_path / "root" / name / "checkpoint").write_bytes(content)
+    opened = workspace(tmp_path / "root", write_grace=0)
+    assert look(opened).rules == []
+    assert opened.runs() == ()
+
+
+@pytest.mark.parametrize("content", [*OTHERS.values(), b"model_checkpoint_path", b'model_checkpoint_path: "c'])
+def test_no_parsers_words_are_shown(content: bytes) -> None:
+    state = state_file.parse("checkpoint", content)
+    told = f"{state.unreadable} {state.error}"
+    assert not re.search(r"\d+:\d+|Expected|ParseError|CheckpointState|field", told)

@@ -219,7 +219,7 @@ def test_a_cut_anywhere_answers_as_tensorflow_does(tf: ModuleType, tmp_path: Pat
 def test_too_large_a_file_is_not_read(tmp_path: Path) -> None:
     size = state_file.MAX_SIZE + 1
     state = state_file.read(LocalStorage(str(tmp_path)), "", FileStat("checkpoint", size, 7))
-    assert state.unreadable == f"{size:,} bytes: no state file is that large"
+    assert state.unreadable == f"It is no state file of TensorFlow, with {size:,} bytes"
 
 
 def test_a_pointer_is_said_by_name() -> None:

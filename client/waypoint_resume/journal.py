@@ -12,9 +12,7 @@ from waypoint_resume.rules import (
     mode_value,
     moment_value,
     one_of,
-    path_in_run,
     path_in_run_value,
-    path_rule,
     path_value,
     place_value,
     size_value,
@@ -22,7 +20,7 @@ from waypoint_resume.rules import (
     version_value,
 )
 from waypoint_resume.spec import MayBeMissing, Several, or_null
-from waypoint_resume.state_files import STATE_FILE
+from waypoint_resume.state_files import STATE_FILE, may_be_state_file
 
 REWOUND = "rewound"
 JOURNAL = "journal.json"
@@ -32,10 +30,14 @@ JOURNAL_KINDS = ("quarantine", "rewind")
 STAGES = ("moving", "done", "undoing", "undone", "purging", "purged")
 
 
-def _state_path(text: str) -> str:
-    if text.rpartition("/")[2] != STATE_FILE:
-        raise ValueError(f"no state file: those are named {STATE_FILE!r}")
-    return path_in_run(text)
+def _only_state_files(states: list[Any]) -> str | None:
+    """A batch rewrites state files and nothing else: those that are named so, and what was one and stays one."""
+    for state in states:
+        name, texts = str(state["path"]).rpartition("/")[2], (str(state["old"]), str(state["new"]))
+        is_one = may_be_state_file(name) and all("model_checkpoint_path" in text for text in texts)
+        if name != STATE_FILE and not is_one:
+            return f"{name!r} is no state file: it is not named {STATE_FILE!r}, and names no latest"
+    return None
 
 
 _HEAD: dict[str, Any] = {"kind": one_of(*ITEM_KINDS), "path": place_value, "format": or_null(one_of(*FORMATS))}
@@ -64,6 +66,7 @@ _FOLDER: dict[str, Any] = {
     "mtime_ns": int_value,
     "goes": bool_value,
 }
+_STATE: dict[str, Any] = {"path": path_in_run_value, "old": text_value, "new": text_value, "mtime_ns": int_value}
 _ACT: dict[str, Any] = {"by": text_value, "at": moment_value}
 _PURGE: dict[str, Any] = {**_ACT, "freed_bytes": size_value}
 JOURNAL_SPEC: dict[str, Any] = {
@@ -76,7 +79,11 @@ JOURNAL_SPEC: dict[str, Any] = {
     "stage": one_of(*STAGES),
     "items": [_ITEM],
     "folders": [_FOLDER],
-    "states": [{"path": path_rule(_state_path), "old": text_value, "new": text_value, "mtime_ns": int_value}],
+    "states": Several(
+        {"path": path_in_run_value, "old": text_value, "new": text_value, "mtime_ns": int_value},
+        _only_state_files,
+        least=0,
+    ),
     "undo": MayBeMissing(_ACT),
     "purge": MayBeMissing(_PURGE),
 }

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 STATE_FILE = "checkpoint"
+_OTHER_KIND = re.compile(
+    r"\.(?:meta|pb|pbtxt|json|csv|npy|npz|pkl|png|jpe?g|gz|zip|tar|log|py|sh|ya?ml|index|h5|keras)$", re.IGNORECASE
+)
 _STATE_LINE = re.compile(rb'\s*(\w+)\s*:\s*("(?:[^"\\]|\\.)*"|[-+.\w]+)\s*')
 _LATEST = b"model_checkpoint_path"
 _LISTED = b"all_model_checkpoint_paths"
@@ -23,6 +26,11 @@ _ESCAPES = {
     "\\": b"\\\\",
 }
 _STATE_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
+
+
+def may_be_state_file(name: str) -> bool:
+    """Whether a name is no other kind of file's: TensorFlow 1 lets jobs name theirs (`best_dev_checkpoint`)."""
+    return _OTHER_KIND.search(name) is None
 
 
 def state_text(latest: str, listed: Sequence[str], times: Sequence[float] = (), preserved: float = 0.0) -> bytes:

@@ -4,6 +4,8 @@ Source: tensorflow/python/checkpoint/checkpoint_management.py (get_checkpoint_st
 """
 
 import posixpath
+import re
+from collections.abc import Sequence
 
 from google.protobuf import text_format
 
@@ -11,10 +13,18 @@ from core.formats import lfs
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.fs.storage import Storage
 from core.model import FileStat, StateFile
+from waypoint_resume.state_files import may_be_state_file
 
 NAME = "checkpoint"
 MAX_SIZE = 1024 * 1024  # about 10,000 checkpoints; a larger one takes seconds to parse
-_SHOWN = 200
+NOT_ONE = "It is no state file of TensorFlow"  # msgpack, a pickle, an archive, JSON, a text: other tools use the name
+OTHER_MOST = 64 * 1024  # bytes of a state file of another name (`latest_filename=` of TensorFlow 1)
+_OTHERS = 16  # files of a folder that are looked into for one
+_HINTS = ("checkpoint", "ckpt", "latest", "best")
+_NAMES_LATEST = re.compile(rb"(?m)^\s*model_checkpoint_path\s*:")
+_FIELDS = r"model_checkpoint_path|all_model_checkpoint_(?:paths|timestamps)|last_preserved_timestamp"
+_LINE = re.compile(rf"\s*(?:#|(?:{_FIELDS})\s*:)")
+_PART = re.compile(r"\.(?:index|data-\d{5}-of-\d{5})$")
 _FAR_S = 4_600_000_000.0  # the year 2115
 
 
@@ -22,9 +32,7 @@ def read(storage: Storage, folder: str, file: FileStat) -> StateFile:
     """A folder's state file. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
     path = posixpath.join(folder, file.name)
     if file.size > MAX_SIZE:
-        return StateFile(
-            path=path, unreadable=f"{file.size:,} bytes: no state file is that large", mtime_ns=file.mtime_ns
-        )
+        return StateFile(path=path, unreadable=NOT_ONE + f", with {file.size:,} bytes", mtime_ns=file.mtime_ns)
     try:
         data = storage.read(path, file.size + 1)
     except OSError as error:
@@ -43,8 +51,8 @@ def parse(path: str, data: bytes, mtime_ns: int = 0) -> StateFile:
     state = CheckpointState()
     try:
         text_format.Merge(text, state)
-    except text_format.ParseError as error:
-        return StateFile(path=path, unreadable=f"not a CheckpointState: {error}"[:_SHOWN], mtime_ns=mtime_ns)
+    except text_format.ParseError:
+        return StateFile(path=path, unreadable=_why_not(text), mtime_ns=mtime_ns)
     if not state.model_checkpoint_path:
         return StateFile(
             path=path,
@@ -65,8 +73,54 @@ def times_by_name(state: StateFile) -> dict[str, float]:
     """Save times (seconds since the epoch) by base name of the prefix, where the file pairs them."""
     if len(state.times) != len(state.history):
         return {}
-    return {
-        posixpath.basename(path): time
-        for path, time in zip(state.history, state.times, strict=True)
-        if 0 < time < _FAR_S
-    }
+    return {base_of(path): time for path, time in zip(state.history, state.times, strict=True) if 0 < time < _FAR_S}
+
+
+def _why_not(text: str) -> str:
+    """Why TensorFlow cannot read a text as a state file."""
+    if "model_checkpoint_path" not in text:
+        return NOT_ONE
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip() and _LINE.match(line) is None:
+            return f"Line {number} is cut, or no line of a state file"
+    return "It is cut, or not written as TensorFlow writes it"
+
+
+def is_foreign(state: StateFile) -> bool:
+    """Whether a file of that name is another tool's, and no state file that something happened to."""
+    return (state.unreadable or "").startswith(NOT_ONE) or (state.error or "").startswith("UnicodeDecodeError")
+
+
+def base_of(written: str) -> str:
+    r"""The checkpoint's name at the end of a path in a state file, also of one that Windows wrote (`C:\runs\ckpt-2`) or
+    that names one of the checkpoint's files.
+    """
+    return _PART.sub("", written.replace("\\", "/").rstrip("/").rpartition("/")[2])
+
+
+def is_misspelled(written: str) -> bool:
+    """Whether a path names a file of a checkpoint, or a folder, where a checkpoint is meant."""
+    return written.endswith("/") or _PART.search(written) is not None
+
+
+def others(storage: Storage, folder: str, files: Sequence[FileStat]) -> list[StateFile]:
+    """State files of other names (`best_dev_checkpoint`) among files that are nothing else; only content tells."""
+    small = [
+        file for file in files if file.size <= OTHER_MOST and "/" not in file.name and may_be_state_file(file.name)
+    ]
+    small.sort(key=lambda file: not any(hint in file.name.lower() for hint in _HINTS))
+    found = []
+    for file in small[:_OTHERS]:
+        try:
+            data = storage.read(posixpath.join(folder, file.name), file.size + 1)
+        except OSError:
+            continue
+        if is_one(data):
+            found.append(parse(posixpath.join(folder, file.name), data, file.mtime_ns))
+    return found
+
+
+def is_one(data: bytes) -> bool:
+    """Whether a file of any name is a state file: it can be read as one, and names a latest checkpoint."""
+    return _NAMES_LATEST.search(data) is not None and parse("", data).latest is not None

@@ -3,9 +3,11 @@
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
+from core.formats.state_file import NAME, base_of
 from core.health.rules import finding
 from core.health.state import NAMEABLE, target
 from core.model import Checkpoint, Finding, StateFile
+from waypoint_resume.file_names import read_name
 from waypoint_resume.names import to_text
 
 
@@ -16,24 +18,38 @@ def judge_listing(
     by_folder: dict[str, list[Checkpoint]] = {}
     for item in (item for one in series for item in one if item.format in NAMEABLE and item.restorable):
         by_folder.setdefault(item.folder, []).append(item)
-    known = {posixpath.dirname(state.path): state for state in states}
+    known: dict[str, list[StateFile]] = {}
+    for state in sorted(states, key=lambda state: posixpath.basename(state.path) != NAME):
+        known.setdefault(posixpath.dirname(state.path), []).append(state)
     for folder, items in by_folder.items():
-        state = known.get(folder)
-        if state is None:
+        beside = known.get(folder)
+        if beside is None:
             count = (
                 f"{len(items):,} checkpoints are complete"
                 if len(items) > 1
                 else f"{to_text(items[0].path)} is complete"
             )
             yield finding("no-state", folder or ".", f"{count}, and there is no file `checkpoint` here.")
-        elif state.latest is not None:
-            yield from _untracked(items, state, root_path)
+        elif beside[0].latest is not None:
+            yield from _untracked(items, beside, root_path)
     for state in states:
         yield from _latest(series, state, root_path)
+        yield from _shared(series, state, root_path)
 
 
-def _untracked(items: Iterable[Checkpoint], state: StateFile, root_path: str) -> Iterable[Finding]:
-    listed = places(state, root_path)
+def _shared(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path: str) -> Iterable[Finding]:
+    """Two CheckpointManagers in one folder: each reads the other's list when it begins, and rotates all of it."""
+    listed = {target(state, written, root_path) for written in state.history} - {None}
+    known = (item for one in series for item in one if item.path in listed and item.format in NAMEABLE)
+    stems = sorted({read_name(posixpath.basename(item.path)).stem for item in known})
+    if len(stems) > 1:
+        names = " and ".join(to_text(stem).replace("#", "N") for stem in stems[:3])
+        yield finding("shared-state", state.path, f"It lists checkpoints of {len(stems)} series: {names}.")
+
+
+def _untracked(items: Iterable[Checkpoint], beside: Sequence[StateFile], root_path: str) -> Iterable[Finding]:
+    state = beside[0]
+    listed = {path: written for one in beside for path, written in places(one, root_path).items()}
     number = len(set(listed.values()))
     name = to_text(state.path)
     reason = (
@@ -53,7 +69,7 @@ def places(state: StateFile, root_path: str) -> Mapping[str, str]:
     for written in dict.fromkeys((*state.history, state.latest)):
         if written is None:
             continue
-        found[posixpath.join(folder, posixpath.basename(written))] = written
+        found[posixpath.join(folder, base_of(written))] = written
         if (inside := target(state, written, root_path)) is not None:
             found[inside] = written
     return found

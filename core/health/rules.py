@@ -169,7 +169,7 @@ _ROWS = (
         "moved-run",
         Family.STATE,
         Severity.WARNING,
-        "The state file holds absolute paths of another place; the same names lie here.",
+        "The state file holds paths of another place, or of Windows; the same names lie here.",
         "The run was moved or copied after training.",
         "tf.train.latest_checkpoint will not find these checkpoints: resume by a manifest, or mend the state file.",
     ),
@@ -180,6 +180,14 @@ _ROWS = (
         "The state file names a latest checkpoint although a newer one can be restored.",
         "Perhaps set by hand, to go on from an older one; or the job was killed before it wrote the state file.",
         "Nothing, if it is meant so. Else let the state file name the newest, or resume by a manifest.",
+    ),
+    (
+        "shared-state",
+        Family.STATE,
+        Severity.WARNING,
+        "The state file lists checkpoints of two series.",
+        "Two CheckpointManagers save into one folder: each takes what the other has listed for its own.",
+        "The next save of one deletes checkpoints of the other: give each a folder of its own.",
     ),
     (
         "unreadable-state",

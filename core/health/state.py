@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from core.formats.path_pattern import expression, is_pattern
+from core.formats.state_file import base_of, is_foreign, is_misspelled
 from core.fs.names import real_path
 from core.health.rules import finding
 from core.model import Finding, Format, StateFile
@@ -68,20 +69,34 @@ def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str
         places = (posixpath.join(root_path, prefix) + _INDEX for prefix in existing)
         matches = pattern is not None and any(pattern.fullmatch(place) for place in places)
         return Answer(latest=inside if matches else None)
-    return Answer(latest=inside if inside in existing else None)
+    # Any file will do, `ckpt-2.index` too: it is found, and cannot be restored.
+    found = posixpath.join(posixpath.dirname(inside), base_of(inside)) if is_misspelled(state.latest) else inside
+    return Answer(latest=inside if found in existing and not state.latest.endswith("/") else None)
 
 
 def lies_here_too(state: StateFile, written: str, root_path: str, existing: Collection[str]) -> bool:
-    """Whether an absolute path leads to another folder although a checkpoint of that name lies beside the state file:
-    the run was moved, or copied, and its next job would go on with, and rotate, the files of the original.
+    """Whether a path leads to another folder although a checkpoint of that name lies beside the state file.
+
+    The run was moved, or copied: with an absolute path its next job would go on with, and rotate, the files of the
+    original. A relative path, or one of Windows, leads nowhere.
     """
-    here = posixpath.join(posixpath.dirname(state.path), posixpath.basename(written))
-    return posixpath.isabs(written) and here in existing and target(state, written, root_path) != here
+    here = posixpath.join(posixpath.dirname(state.path), base_of(written))
+    inside = target(state, written, root_path)
+    if here not in existing or inside == here:
+        return False
+    has_folder = "/" in written.rstrip("/") or "\\" in written
+    return posixpath.isabs(written) or (has_folder and inside is not None and inside not in existing)
+
+
+def meant(state: StateFile, written: str, existing: Collection[str]) -> str | None:
+    """The checkpoint beside the state file that a path means which names one of its files, or ends in a slash."""
+    here = posixpath.join(posixpath.dirname(state.path), base_of(written))
+    return here if is_misspelled(written) and here in existing else None
 
 
 def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> Iterable[Finding]:
     """Findings about one state file; none while it is being rewritten."""
-    if state.writing:
+    if state.writing or (is_foreign(state) and not _has_bundles(state, existing)):
         return
     if state.unreadable is not None or state.error is not None:
         yield finding("unreadable-state", state.path, f"{state.unreadable or state.error}.")
@@ -89,9 +104,9 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
         return
     written = tuple(dict.fromkeys((state.latest, *state.history)))
     here = [path for path in written if lies_here_too(state, path, root_path, existing)]
-    gone = [path for path in written if path not in here and target(state, path, root_path) not in existing]
+    gone = [path for path in written if path not in here and _is_gone(state, path, root_path, existing)]
     if here:
-        elsewhere, word = posixpath.dirname(here[0]), "checkpoint" if len(here) == 1 else "checkpoints"
+        elsewhere, word = _folder_of(here[0]), "checkpoint" if len(here) == 1 else "checkpoints"
         verb = "copied" if target(state, here[0], root_path) in existing else "moved"
         yield finding(
             "moved-run",
@@ -101,8 +116,24 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
     if state.latest in gone:
         is_inside = target(state, state.latest, root_path) is not None
         why = "has no index" if is_inside else "lies outside of the root, where nothing is looked at"
+        if meant(state, state.latest, existing) is not None:
+            why = f"is no checkpoint's name: {base_of(state.latest)} is, and TensorFlow restores nothing by the other"
         yield finding("dangling-latest", state.path, f"The state file's latest, {state.latest}, {why}.")
         gone.remove(state.latest)
     if gone:
         shown = ", ".join(gone[:3]) if len(gone) <= 3 else f"{', '.join(gone[:3])} and {len(gone) - 3} more"
         yield finding("dangling-history", state.path, f"The state file lists what is not there: {shown}.")
+
+
+def _is_gone(state: StateFile, written: str, root_path: str, existing: Collection[str]) -> bool:
+    return is_misspelled(written) or target(state, written, root_path) not in existing
+
+
+def _has_bundles(state: StateFile, existing: Collection[str]) -> bool:
+    folder = posixpath.dirname(state.path)
+    return any(posixpath.dirname(prefix) == folder for prefix in existing)
+
+
+def _folder_of(written: str) -> str:
+    """The folder of a path in a state file, as it is written there."""
+    return written[: max(written.rstrip("/").rfind("/"), written.rfind("\\"))] or "/"

@@ -16,6 +16,7 @@ from core.model import (
     Facts,
     FileStat,
     Finding,
+    Format,
     Health,
     Leftover,
     Listing,
@@ -122,7 +123,9 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
     listing = task.listing
     groups = group(listing)
     states = tuple(state_file.read(storage, listing.folder, file) for file in groups.states)
-    named = {path.rpartition("/")[2] for state in states for path in (state.latest or "", *state.history)}
+    if any(one.format in (Format.TF_BUNDLE, Format.TF_V1) for one in groups.checkpoints):
+        states += tuple(state_file.others(storage, listing.folder, groups.others))
+    named = {state_file.base_of(path) for state in states for path in (state.latest or "", *state.history)}
     times = {name: time for state in states for name, time in state_file.times_by_name(state).items()}
     known = {(item.path, item.files): item for item in task.known}
     problems = list(listing.problems)

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from core.catalog import writes
 from core.catalog.writes import KnownFolder
+from core.formats.state_file import is_foreign
 from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.index.beside import Bearings
@@ -126,7 +127,7 @@ class _Pass:
         """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
         for path in self.changes.doubtful:
             listing = self._listing(path)
-            if listing is not None and not read_folder(self.storage, self._task(listing, "", ())).checkpoints:
+            if listing is not None and _is_foreign(read_folder(self.storage, self._task(listing, "", ()))):
                 self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
             self.progress.step()
 
@@ -213,6 +214,11 @@ class _Pass:
             members = (item for record in batch.records for item in record.checkpoints)
             writes.store_checkpoints(connection, batch.old_rows, members)
             writes.store_runs(connection, self.root, [(record.row, record.findings) for record in batch.records])
+
+
+def _is_foreign(result: FolderResult) -> bool:
+    """Whether all that looked like units in a folder is other tools'."""
+    return not result.checkpoints and all(is_foreign(state) for state in result.states)
 
 
 def _by_folder(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[Checkpoint, ...]]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from core.catalog.rows import bounded, from_us, to_us
 from core.catalog.writes import KnownFolder, outside_text
 from core.decisions.standing import Standing
+from core.formats.state_file import base_of
 from core.health.state import NAMEABLE, named_prefixes
 from core.health.verified import Verified
 from core.index.judging import RunFacts, judge, with_health, with_verification
@@ -60,7 +61,7 @@ def wanted_prefixes(states: Sequence[StateFile], root_path: str) -> frozenset[st
         folder = posixpath.dirname(state.path)
         written = (path for path in (state.latest, *state.history) if path)
         found |= named_prefixes(state, root_path)
-        found |= {posixpath.join(folder, posixpath.basename(path)) for path in written}
+        found |= {posixpath.join(folder, base_of(path)) for path in written}
     return frozenset(found)
 
 

@@ -132,7 +132,9 @@ def _latest(
         )
     if len(best) > 1:
         names = ", ".join(to_text(item.path) for item in best)
-        raise AmbiguousError(f"{to_text(path)}: which series it was about is not known; name the latest: {names}.")
+        raise AmbiguousError(
+            f"{to_text(path)}: which series it was about is not known; name the latest with --latest: {names}."
+        )
     _require_nameable(best[0], folder, existing)
     return best[0].path
 
@@ -140,7 +142,7 @@ def _latest(
 def _stem(standing: Standing) -> str | None:
     """The name without numbers of what the file was about; None where it tells nothing."""
     written = standing.latest or (standing.listed[-1] if standing.listed else None)
-    return None if written is None else read_name(posixpath.basename(written.written)).stem
+    return None if written is None else read_name(state_file.base_of(written.written)).stem
 
 
 def _recommended(members: Sequence[Checkpoint], folder: str, existing: Collection[str]) -> Iterator[Checkpoint]:

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from core.decisions.desk import hidden_folder
 from core.decisions.places import decisions_folder, inside, read_small, run_folder
 from core.errors import CoreError, PlaceError
-from core.formats.state_file import NAME
+from core.formats.state_file import NAME, OTHER_MOST, is_one
 from core.mend import standing
 from core.model import Root
 from waypoint_resume.atomic import write_atomic
@@ -97,9 +97,17 @@ class Site:
         place = self.folder / path
         if inside(self.folder, path) != place:
             raise PlaceError(f"{to_text(path)!r} lies behind a link: nothing is written there.")
-        if place.name != NAME:
-            raise PlaceError(f"{to_text(path)!r} is no state file: those are named {NAME!r}.")
+        if place.name != NAME and not _holds_state(place):
+            raise PlaceError(f"{to_text(path)!r} is no state file: it is not named {NAME!r}, and names no latest.")
         return place
+
+
+def _holds_state(place: Path) -> bool:
+    try:
+        data = read_small(place, OTHER_MOST)
+    except FileNotFoundError:
+        return False
+    return is_one(data)
 
 
 def digest(data: bytes | None) -> str | None:

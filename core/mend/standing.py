@@ -11,8 +11,10 @@ from google.protobuf import text_format
 
 from core.decisions.places import read_small
 from core.formats import state_file
+from core.formats.state_file import base_of, is_misspelled
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.health.state import lies_here_too, target
+from core.fs.local import LocalStorage
+from core.health.state import lies_here_too, meant, target
 from core.model import StateFile
 from waypoint_resume.names import join
 
@@ -52,7 +54,7 @@ class Standing:
             return
         if any(entry.has_moved for entry in (self.latest, *self.listed)):
             yield "moved-run"
-        if self.latest.prefix is None:
+        if self.latest.prefix is None or (is_misspelled(self.latest.written) and not self.latest.has_moved):
             yield "dangling-latest"
         if any(entry.prefix is None and entry.written != self.latest.written for entry in self.listed):
             yield "dangling-history"
@@ -66,6 +68,13 @@ def read(path: Path) -> bytes | None:
         return None
 
 
+def state_files_in(root_path: str, folder: str) -> list[str]:
+    """The state files of a folder, relative to the root: `checkpoint`, and those of other names that are there."""
+    storage = LocalStorage(root_path)
+    files = [file for file in storage.members(folder).files if "/" not in file.name and file.name != state_file.NAME]
+    return [join(folder, state_file.NAME), *(state.path for state in state_file.others(storage, folder, files))]
+
+
 def stand(path: str, data: bytes | None, root_path: str, existing: Collection[str]) -> Standing:
     """What a state file says; `existing` holds at least those prefixes of `parse`'s record that are there."""
     record = parse(path, data)
@@ -74,7 +83,9 @@ def stand(path: str, data: bytes | None, root_path: str, existing: Collection[st
 
     def entry(written: str, time: float | None = None) -> Entry:
         if lies_here_too(record, written, root_path, existing):
-            return Entry(written, join(folder, posixpath.basename(written)), time, has_moved=True)
+            return Entry(written, join(folder, base_of(written)), time, has_moved=True)
+        if (here := meant(record, written, existing)) is not None:
+            return Entry(written, here, time)
         inside = target(record, written, root_path)
         return Entry(written, inside if inside in existing else None, time)
 
@@ -95,7 +106,7 @@ def parse(path: str, data: bytes | None) -> StateFile:
     if data is None:
         return StateFile(path=path)
     if len(data) > state_file.MAX_SIZE:
-        return StateFile(path=path, unreadable=f"{len(data):,} bytes: no state file is that large")
+        return StateFile(path=path, unreadable=f"{state_file.NOT_ONE}, with {len(data):,} bytes")
     return state_file.parse(path, data)
 
 

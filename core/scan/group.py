@@ -30,13 +30,16 @@ class Group:
 
 @dataclass(slots=True)
 class Groups:
-    """A folder's units. `shards_only` are shards without an index, by prefix; `temps` leftovers of saves by name."""
+    """A folder's units. `shards_only` are shards without an index, by prefix; `temps` leftovers of saves by name;
+    `others` what is nothing that a name tells.
+    """
 
     checkpoints: list[Group] = field(default_factory=list)
     shards_only: dict[str, list[FileStat]] = field(default_factory=dict)
     temps: dict[str, list[FileStat]] = field(default_factory=dict)
     states: list[FileStat] = field(default_factory=list)
     events: list[FileStat] = field(default_factory=list)
+    others: list[FileStat] = field(default_factory=list)
 
     @property
     def has_units(self) -> bool:
@@ -46,8 +49,10 @@ class Groups:
 
     @property
     def all_doubtful(self) -> bool:
-        """Whether everything here may turn out to be another tool's files: an index without shards, HDF5, TF1's V1."""
-        if self.shards_only or self.temps or self.states or self.events:
+        """Whether everything here may turn out to be another tool's files: an index without shards, HDF5, TF1's V1,
+        or nothing but a file called `checkpoint`.
+        """
+        if self.shards_only or self.temps or self.events or (self.states and self.checkpoints):
             return False
         return all(one.format in _DOUBTFUL and len(one.files) <= _DOUBTFUL[one.format] for one in self.checkpoints)
 
@@ -73,6 +78,7 @@ def group(listing: Listing) -> Groups:
         elif _EVENTS in name:
             result.events.append(files.pop(name))
     _v1(files, result)
+    result.others = list(files.values())
     return result
 
 

@@ -85,7 +85,8 @@ def _steps_start_again(groups: Sequence[Sequence[Checkpoint]]) -> bool:
 
 
 def _known_steps(items: Sequence[Checkpoint]) -> list[int]:
-    return [step for item in items if (step := content_step(item)) is not None]
+    """Steps that tell how far a training is; a counter at 0 may be one that the job never used."""
+    return [step for item in items if (step := content_step(item))]
 
 
 def is_epoch_and_batch(members: Sequence[Checkpoint], place: int) -> bool:

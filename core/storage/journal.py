@@ -8,15 +8,17 @@ list of all files that may lie in two places. Paths are text (`waypoint_resume.n
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     PlainSerializer,
+    model_validator,
 )
 
+from core.formats.state_file import NAME, is_one
 from core.model import Format
 from core.storage.planned import ItemKind, PlannedFile
 from waypoint_resume.clock import moment_of, moment_text
@@ -141,6 +143,12 @@ class StateRewrite(_Part):
     old: str
     new: str
     mtime_ns: int
+
+    @model_validator(mode="after")
+    def _is_state_file(self) -> Self:
+        if self.path.rpartition("/")[2] != NAME and not all(is_one(text.encode()) for text in (self.old, self.new)):
+            raise ValueError(f"no state file: it is not named {NAME!r}, and names no latest")
+        return self
 
 
 class Act(_Part):

@@ -10,16 +10,15 @@ from enum import StrEnum
 
 from core.decisions.places import relative_to_run
 from core.errors import CoreError
-from core.formats.state_file import NAME
 from core.health.state import NAMEABLE
 from core.index.rollup import prefixes, wanted_prefixes
 from core.mend.propose import propose
 from core.mend.records import Site
-from core.mend.standing import on_disk, parse, read, stand
+from core.mend.standing import on_disk, parse, read, stand, state_files_in
 from core.model import Checkpoint
 from core.storage.journal import StateRewrite
 from waypoint_resume.atomic import remove_stale, write_atomic
-from waypoint_resume.names import from_text, join, to_text
+from waypoint_resume.names import from_text, to_text
 
 _LATER_NS = 1000  # so that a look at the folder sees the change, and the run does not look live
 
@@ -44,14 +43,14 @@ def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str]) -
     states: list[StateRewrite] = []
     refused: dict[str, str] = {}
     for folder in sorted({item.folder for item in members if item.format in NAMEABLE}):
-        path = join(folder, NAME)
-        try:
-            found = _rewrite(site, path, members, gone)
-        except (CoreError, OSError) as error:
-            reason = f"the state file that names it cannot be rewritten: {error}"
-            refused |= dict.fromkeys((prefix for prefix in gone if prefix.rpartition("/")[0] == folder), reason)
-        else:
-            states += found
+        for path in state_files_in(site.root_path, folder):
+            try:
+                found = _rewrite(site, path, members, gone)
+            except (CoreError, OSError) as error:
+                reason = f"the state file that names it cannot be rewritten: {error}"
+                refused |= dict.fromkeys((prefix for prefix in gone if prefix.rpartition("/")[0] == folder), reason)
+            else:
+                states += found
     return Rewrites(states=tuple(states), refused=refused)
 
 
