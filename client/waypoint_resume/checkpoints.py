@@ -16,6 +16,8 @@ SKIPPED_FOLDERS = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-pack
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 ORBAX_MARK = "_CHECKPOINT_METADATA"
 _ORBAX_TEMP = ".orbax-checkpoint-tmp"
+_ORBAX_TREE = "_METADATA"
+_NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)
 _TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?", re.DOTALL)
 _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _SHARD_H5 = re.compile(r".+_\d{5}\.weights\.h5", re.DOTALL)
@@ -54,9 +56,23 @@ def find_checkpoints(run: Path) -> Iterator[Found]:
                 yield found_at(run, here / name, "saved-model", here / name / "variables" / "variables.index")
             elif ORBAX_MARK in names and _ORBAX_TEMP not in name:
                 yield found_at(run, here / name, "orbax", here / name / ORBAX_MARK)
+            elif _ORBAX_TEMP not in name and (tree := _unmarked_tree(here / name, names)) is not None:
+                yield found_at(run, here / name, "orbax", tree)
+                folders.remove(name)
             if marks or ORBAX_MARK in names or _ORBAX_TEMP in name:
                 folders.remove(name)  # an Orbax save that was not finished is no checkpoint, whatever lies in it
         yield from _in_folder(run, here, files)
+
+
+def _unmarked_tree(folder: Path, names: set[str]) -> Path | None:
+    """The tree's metadata in a step of early Orbax, which has no mark: a numbered folder that holds items."""
+    if not _NUMBERED.fullmatch(folder.name):
+        return None
+    for item in sorted(names):
+        tree = folder / item / _ORBAX_TREE
+        if tree.is_file() and not (folder / item / ORBAX_MARK).exists():
+            return tree
+    return None
 
 
 def walk_run(run: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
