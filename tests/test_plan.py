@@ -602,3 +602,23 @@ def test_files_carry_what_the_disk_says_of_them(disk: Disk) -> None:
                 found.st_ino,
                 found.st_dev,
             )
+
+
+@pytest.mark.parametrize("name", ["fold{}-{:02d}", "cv-{}-{:02d}", "{}_{:02d}", "ckpt-{1:02d}_seed{0}"])
+@pytest.mark.parametrize("knows_steps", [True, False], ids=["steps", "no-steps"])
+def test_no_fold_goes_as_a_whole_however_often_a_plan_is_carried_out(name: str, knows_steps: bool) -> None:
+    items = [
+        a_member(name.format(fold, epoch), step=10 * epoch if knows_steps else None, minute=100.0 * fold + epoch)
+        for fold in (1, 2, 3)
+        for epoch in (1, 2, 3, 4)
+    ]
+    left = items
+    for _ in range(3):
+        gone = {f"run/{path}" for path in goes(plan_of(a_state(*left)))}
+        left = [item for item in left if item.path not in gone]
+    assert [item.path for item in left] == [item.path for item in items if item.path.partition("04")[1]]
+
+
+def test_of_models_that_are_as_far_trained_none_goes() -> None:
+    """Five trainings of a cross-validation: each model is the only one of its training."""
+    assert goes(plan_of(a_state(*(a_member(f"model_{fold}", step=90, minute=fold) for fold in range(5))))) == []
