@@ -57,6 +57,7 @@ def lost(folder: Path, *steps: int) -> None:
 def test_a_survey_tells_what_lies_there_and_what_could_go(tmp_path: Path, workspace: Opener) -> None:
     save(tmp_path / "runs" / "kept", 1)
     lost(tmp_path / "runs" / "lost", 1, 2)
+    save(tmp_path / "runs" / "lost", 3)
     made = workspace(tmp_path / "runs")
     survey = looked(made)
     root = made.reader.roots()[0].id
@@ -66,7 +67,7 @@ def test_a_survey_tells_what_lies_there_and_what_could_go(tmp_path: Path, worksp
     size, allocated = sum(stat.st_size for stat in left), sum(stat.st_blocks * 512 for stat in left)
     assert survey.could_go.by_run == {(root, "lost"): (2, size, allocated)}
     assert survey.could_go.total == (2, size, allocated)
-    assert survey.audited.usage.files == 4
+    assert survey.audited.usage.files == 6
     assert {tile.run for tile in survey.tiles} == {None, "kept", "lost"}
     assert (survey.batches, survey.problems, survey.error, survey.growths) == ((), (), None, None)
     assert not survey.is_looking
@@ -75,7 +76,8 @@ def test_a_survey_tells_what_lies_there_and_what_could_go(tmp_path: Path, worksp
 def test_a_file_with_names_in_two_runs_is_freed_once_both_go(tmp_path: Path, workspace: Opener) -> None:
     lost(tmp_path / "runs" / "a", 1)
     shard = shard_of(tmp_path / "runs" / "a" / "ckpt-1")
-    write(tmp_path / "runs" / "b", {"x": b""})
+    for name in ("a", "b"):
+        save(tmp_path / "runs" / name, 2)
     os.link(shard, tmp_path / "runs" / "b" / shard.name)
     going = looked(workspace(tmp_path / "runs")).could_go
     assert going is not None
@@ -85,9 +87,12 @@ def test_a_file_with_names_in_two_runs_is_freed_once_both_go(tmp_path: Path, wor
 
 def test_a_run_that_went_as_a_whole_is_still_told_and_can_be_undone(tmp_path: Path, workspace: Opener) -> None:
     lost(tmp_path / "runs" / "lost", 1)
+    save(tmp_path / "runs" / "lost", 2)
     save(tmp_path / "runs" / "other", 1)
     made = workspace(tmp_path / "runs")
     batch = quarantined(made, "lost")
+    for path in (tmp_path / "runs" / "lost").glob("ckpt-2.*"):
+        path.unlink()  # by hand
     survey = looked(made)
     assert [run.path for run in made.runs()] == ["other"]
     assert [(one.run, one.batch.id) for one in survey.batches] == [("lost", batch)]
