@@ -52,7 +52,8 @@ def migrate(engine: Engine) -> int:
             # Its driver begins a transaction for changed rows, not for changed tables. Whoever comes second waits here.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         found = _version(connection)
-        for step in MIGRATIONS[found:]:
+        # The first makes the newest tables, so that a new database needs no other.
+        for step in MIGRATIONS[found:] if found else MIGRATIONS[:1]:
             step(connection)
         if found != len(MIGRATIONS):
             tables.versions.create(connection, checkfirst=True)
