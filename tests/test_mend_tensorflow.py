@@ -306,7 +306,7 @@ def test_a_folder_that_reads_like_a_pattern_stays_unfound_and_that_is_told(
     tf: ModuleType, tmp_path: Path, workspace: Opener
 ) -> None:
     run = trained(tf, tmp_path / "root" / "run").rename(tmp_path / "root" / "run[1]")
-    (run / "ckpt-6.index").unlink()
+    (run / "ckpt-3.index").unlink()
     desk = desk_of(workspace, tmp_path / "root", "run[1]")
     proposal = only(desk.proposals())
     now = desk.members[0].saved_at
