@@ -11,7 +11,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.kept_state import find_state, mapping_in
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
 from waypoint_resume.log import LOG
-from waypoint_resume.manager_state import ManagerKeeper
+from waypoint_resume.loop_state import LoopKeeper
 from waypoint_resume.receipt import WITHOUT_STATE, Receipt
 from waypoint_resume.training_state import PutBack, Trained, learning_rates, put_back_state
 
@@ -33,8 +33,10 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
     if kept.state is not None:
         start._exact = kept.position  # noqa: SLF001
         start.kept_data = dict(mapping_in(kept.state, "data"))
-        back = put_back_state(kept.state, trained, keep_rate=start.has_own_rate)
-        start.draws_go_on = {"Python's random", "NumPy"} <= set(back.random)
+        # A job whose fit() is still to come makes its data first, with the seeds with which an unbroken one made them.
+        is_loop = live.manager is not None or live.checkpoint is not None
+        back = put_back_state(kept.state, trained, keep_rate=start.has_own_rate, with_random=is_loop)
+        start.draws_go_on = {"Python's random", "NumPy"} <= mapping_in(kept.state, "random").keys()
     start._kept = kept  # noqa: SLF001
     files = kept.identity.files if kept.identity else ()
     restarts = [OPTIMIZER_RESTARTS] if live.optimizers and not plan.has_optimizer else []
@@ -95,11 +97,12 @@ def trained_without_fit(start: Start) -> Trained:
 
 
 def begin_keeping(start: Start) -> None:
-    """Keep state beside the checkpoints of the job's manager, if it has one and this worker decides."""
-    decision, manager = start._decision, start._live.manager  # noqa: SLF001
-    if manager is not None and decision.lease is not None:
-        start._manager_keeper = ManagerKeeper(decision, manager, trained_without_fit(start))  # noqa: SLF001
-        start._manager_keeper.begin()  # noqa: SLF001
+    """Keep state beside what the job's manager or checkpoint saves, if it has one and this worker decides."""
+    decision, live = start._decision, start._live  # noqa: SLF001
+    saver = live.manager if live.manager is not None else live.checkpoint
+    if saver is not None and decision.lease is not None:
+        start._loop_keeper = LoopKeeper(decision, saver, trained_without_fit(start))  # noqa: SLF001
+        start._loop_keeper.begin()  # noqa: SLF001
 
 
 def trained_of(start: Start, model: object, callbacks: list[Any]) -> Trained:

@@ -22,7 +22,7 @@ from waypoint_resume.kept import keep_pick, release_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG, speak
-from waypoint_resume.manager_state import require_own_state
+from waypoint_resume.loop_state import require_own_state
 from waypoint_resume.overrides import check_overrides
 from waypoint_resume.pick import is_pick, note_restored
 from waypoint_resume.places import HIDDEN

@@ -15,7 +15,7 @@ from waypoint_resume.kept import release_kept
 from waypoint_resume.kept_state import KeptState
 from waypoint_resume.live import Live
 from waypoint_resume.log import LOG
-from waypoint_resume.manager_state import ManagerKeeper
+from waypoint_resume.loop_state import LoopKeeper
 from waypoint_resume.objects import sync_variables
 from waypoint_resume.oversight import Use
 from waypoint_resume.places import HIDDEN
@@ -40,7 +40,7 @@ class Start:
         self._loop_stop: LoopStop | None = None
         self._kept = KeptState()
         self.kept_objects: list[Any] = []  # the job's own, whose state goes with a manager's checkpoints
-        self._manager_keeper: ManagerKeeper | None = None
+        self._loop_keeper: LoopKeeper | None = None
         self.receipt: Receipt | None = None  # what was restored; None for a fresh start
         self.is_handed_over = False  # whether somebody picked this checkpoint, and this is the first start since
         self.has_own_rate = False  # whether the manifest's learning rate stands, not the one of the save
@@ -98,9 +98,9 @@ class Start:
 
         The manifest governs no later start. Call it at the end of a loop of your own; the guard does it after fit().
         """
-        if self._manager_keeper is not None:
-            self._manager_keeper.end()
-            self._manager_keeper = None
+        if self._loop_keeper is not None:
+            self._loop_keeper.end()
+            self._loop_keeper = None
         self.use.is_finished = True
         self._decision.note(finished_at=moment_text(disk_now(self._decision.home / HIDDEN)))
         if self._decision.lease is not None:

@@ -61,8 +61,11 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
     }
 
 
-def put_back_state(state: Mapping[str, Any], trained: Trained, *, keep_rate: bool = False) -> PutBack:
+def put_back_state(
+    state: Mapping[str, Any], trained: Trained, *, keep_rate: bool = False, with_random: bool = True
+) -> PutBack:
     """Put everything back but metrics, which fit() resets at the start of an epoch; `keep_rate`: a manifest set it.
+    Without `with_random` generators are left for later.
 
     Call it when every on_train_begin has run. What does not fit is told and left as it is; nothing is raised for it.
     """
@@ -70,7 +73,9 @@ def put_back_state(state: Mapping[str, Any], trained: Trained, *, keep_rate: boo
     unkept: list[str] = []
     if trained.callbacks is not None:
         back.callbacks, unkept = put_back_memory(trained.callbacks, _records(state.get("callbacks")))
-    back.random, undrawn = put_back_random(trained.models, _mapping(state.get("random")))
+    undrawn: list[str] = []
+    if with_random:
+        back.random, undrawn = put_back_random(trained.models, _mapping(state.get("random")))
     back.not_kept += unkept + [text for text in undrawn if text not in unkept]
     if not keep_rate:
         told = _assign("learning rates", _rates(trained.optimizers), state.get("learning_rate"), back.not_kept)

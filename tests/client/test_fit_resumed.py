@@ -51,7 +51,7 @@ def noting(kit: Any, steps: Steps, stop: int | None = None) -> Any:  # noqa: ANN
 
 def train(kit: Any, run: Path, way: str, *, every: int | str, stop: int | None = None) -> tuple[Steps, list[bytes]]:  # noqa: ANN401
     """Train with a schedule that begins anew in each process, saving into a run; what was trained, and all values."""
-    model, data, steps = a_model(kit), a_dataset(), Steps()  # resume() puts generators back, so the data come before
+    model, steps = a_model(kit), Steps()
     where = f"{run}/e-{{epoch:02d}}-{{batch:02d}}.keras" if every != "epoch" else f"{run}/e-{{epoch:02d}}.keras"
     rate = kit.callbacks.LearningRateScheduler(lambda epoch, _rate: 0.02 / (epoch + 1))
     callbacks = [rate, kit.callbacks.ModelCheckpoint(where, save_freq=every), noting(kit, steps, stop)]
@@ -62,7 +62,7 @@ def train(kit: Any, run: Path, way: str, *, every: int | str, stop: int | None =
         start = resume(run, model=model, steps_per_epoch=STEPS)
         first, callbacks = {"initial_epoch": start.epoch}, [*callbacks, start.guard]
     try:
-        model.fit(data, epochs=EPOCHS, verbose=0, callbacks=callbacks, **first)
+        model.fit(a_dataset(), epochs=EPOCHS, verbose=0, callbacks=callbacks, **first)
     except KeyboardInterrupt:
         assert stop is not None
     own = model.optimizer.variables

@@ -1,4 +1,4 @@
-"""State kept beside what a CheckpointManager saves: this one manager's `save` is followed by keeping it."""
+"""State kept beside what a loop of the job's own saves: each save of its manager or checkpoint is followed by it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,35 @@ from waypoint_resume.keeping import Keeper
 from waypoint_resume.training_state import Trained, read_state
 
 
-class ManagerKeeper:
-    """Keeps the state of a loop of the job's own beside each of a manager's checkpoints.
+class LoopKeeper:
+    """Keeps the state of a loop of the job's own beside each checkpoint that its `saver` saves: a CheckpointManager, or
+    a tf.train.Checkpoint without one.
 
     `others` are the job's own objects with `get_state()` and `set_state()`, such as a sampler.
     """
 
-    def __init__(self, decision: Decision, manager: Any, trained: Trained) -> None:  # noqa: ANN401
-        self.keeper, self._manager, self._trained = Keeper(decision), manager, trained
+    def __init__(self, decision: Decision, saver: Any, trained: Trained) -> None:  # noqa: ANN401
+        self.keeper, self._saver, self._trained = Keeper(decision), saver, trained
+        self._methods = ("save",) if hasattr(saver, "latest_checkpoint") else ("save", "write")
         self._run = decision.run
 
     def begin(self) -> None:
-        """Follow the manager's saves from now on."""
-        former = getattr(self._manager.save, "followed", self._manager.save)  # of an earlier start
+        """Follow each save from now on."""
+        for method in self._methods:
+            self._follow(method)
+        self.keeper.begin()
+
+    def end(self) -> None:
+        """The loop is over: what it saves is followed no more."""
+        for method in self._methods:
+            if method in vars(self._saver):
+                delattr(self._saver, method)
+        self.keeper.end()
+        self.keeper.prune()
+
+    def _follow(self, method: str) -> None:
+        own = getattr(self._saver, method)
+        former = getattr(own, "followed", own)  # of an earlier start
 
         def save(*args: Any, **named: Any) -> Any:  # noqa: ANN401
             path = former(*args, **named)
@@ -33,15 +49,7 @@ class ManagerKeeper:
             return path
 
         save.followed = former  # type: ignore[attr-defined]
-        self._manager.save = save
-        self.keeper.begin()
-
-    def end(self) -> None:
-        """The loop is over: the manager saves as before."""
-        if "save" in vars(self._manager):
-            del self._manager.save
-        self.keeper.end()
-        self.keeper.prune()
+        setattr(self._saver, method, save)
 
     def _keep(self, path: str) -> None:
         self.keeper.settle()
