@@ -2,6 +2,9 @@
 
 import os
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +80,26 @@ def test_without_a_manifest_and_a_checkpoint_it_trains_from_the_start(tmp_path: 
     optimizer.iterations.assign(0)
     follow(tmp_path / "new", model)
     assert int(optimizer.iterations) == 3
+
+
+def test_the_script_of_the_first_page_goes_on_after_a_kill(tmp_path: Path) -> None:
+    script = re.search(r"```py\n(.*?)```", Path("docs/resume.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert script is not None
+    (tmp_path / "train.py").write_text(script[1])
+    command = [sys.executable, "train.py"]
+    started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "runs/first/epoch-05.keras").exists():
+        assert started.poll() is None
+        time.sleep(0.05)
+    started.kill()
+    started.wait()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = re.search(r"Restored (epoch-\d\d)\.keras, step (\d+) \(no manifest, the newest that fits\)", done.stderr)
+    assert told is not None, done.stderr[-3000:]
+    epochs = int(told[1].removeprefix("epoch-"))
+    assert int(told[2]) == 32 * epochs
+    assert f"position        step {32 * epochs}, {epochs} epochs done" in done.stderr
+    assert f"Epoch {epochs + 1}/30" in done.stdout
+    assert f"Epoch {epochs}/30" not in done.stdout
+    assert (tmp_path / "runs/first/epoch-30.keras").exists()
