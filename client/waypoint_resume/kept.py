@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import time
 import uuid
@@ -178,7 +179,8 @@ def release_kept(run: Path, home: Path, *, but: str | None = None) -> list[str]:
         else:
             told.append(
                 f"{item.path} was saved over or removed since it was handed over. What was handed over lies in "
-                f"{HIDDEN}/{KEPT}/{item.manifest}; python -m core kept {run.name} brings it back."
+                f"{HIDDEN}/{KEPT}/{item.manifest}, and `python -m core kept {shlex.quote(run.name)} {item.manifest}` "
+                "brings it back."
             )
     return told
 

@@ -144,7 +144,10 @@ def _clear_way(start: Start, live: Live, moved: Sequence[str]) -> None:
     """Say what was set aside, and let the job's manager know."""
     if moved:
         names = ", ".join(moved)
-        start.warnings.append(f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo brings it back: {names}.")
+        start.warnings.append(
+            f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo (`python -m core undo`) brings it back: "
+            f"{names}."
+        )
         if live.manager is not None:
             follow_rewind(live.manager)
 
@@ -175,10 +178,14 @@ def _cautions(start: Start, live: Live, run: Path) -> Iterator[str]:
             f"({start.step} ÷ {steps}): start.epoch follows the record."
         )
     if start.batch:
-        yield (
-            f"{start.source} was saved in mid-epoch, after {start.batch} batches: Waypoint and start.guard let fit() "
-            f"go on there, and without one fit(initial_epoch={start.epoch}) begins that epoch again at batch 0."
-        )
+        where = f"{start.source} was saved in mid-epoch, after {start.batch} batches"
+        if live.manager is not None or live.checkpoint is not None:
+            yield f"{where}: a loop goes on with batch {start.batch} of epoch {start.epoch} (start.batch, start.epoch)."
+        else:
+            yield (
+                f"{where}: Waypoint and start.guard let fit() go on there, and without one "
+                f"fit(initial_epoch={start.epoch}) begins that epoch again at batch 0."
+            )
     latest = live.manager.latest_checkpoint if live.manager is not None else None
     if latest is not None and os.path.realpath(latest) != os.path.realpath(run / str(start.source)):
         yield (

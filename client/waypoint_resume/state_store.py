@@ -6,6 +6,7 @@ Files here are untrusted: they are read with limits and without pickle, and a br
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -27,6 +28,7 @@ STATE = "state"
 VERSION = 1
 LONGEST = 16 << 20  # bytes of a state's JSON
 _BACK_FROM = ("quarantine", "rewound", "kept")  # folders from which a checkpoint can come back
+_PLACES = 20  # places of one content that are remembered
 _FORGOTTEN = 30 * 86_400.0  # seconds after which the state of a checkpoint that nobody brought back is removed
 
 
@@ -43,7 +45,8 @@ class StateStore:
 
     def __init__(self, run: Path, home: Path) -> None:
         self.run, self.folder, self._hidden = run, home / HIDDEN / STATE, home / HIDDEN
-        self._watched: dict[str, dict[str, Any]] = {}  # states whose checkpoint was seen here, by digest
+        # The places of each checkpoint that was seen here, by digest: two savers may write the same content.
+        self._watched: dict[str, list[dict[str, Any]]] = {}
         self._files: dict[str, set[str]] = {}  # the arrays' files of each
         self._looked = False
 
@@ -60,12 +63,14 @@ class StateStore:
         for name, items in arrays.items():
             if not self._place(name, ".npz").exists():
                 self._write_arrays(name, items)
+        others = self._other_places(identity)
         about = {"version": VERSION, "client": __version__, "kept_at": time.time(), "identity": identity.record()}
+        about["others"] = others
         data = json.dumps({**about, "state": parts}, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if len(data) > LONGEST:
             raise OSError(f"the state of {identity.files[0].path} has {len(data):,} bytes, more than {LONGEST:,}")
         write_atomic(self._place(identity.digest, ".json"), data)
-        self._watched[identity.digest] = about["identity"]  # type: ignore[assignment]
+        self._watched[identity.digest] = [identity.record(), *others]
         self._files[identity.digest] = {name for part in parts.values() for name in files_of(part)}
         return problems
 
@@ -90,7 +95,7 @@ class StateStore:
         A state stays while its checkpoint lies where it can come back from: quarantine, rewound, kept.
         """
         self._look()
-        gone = [digest for digest, record in self._watched.items() if not is_unchanged(self.run, record)]
+        gone = [digest for digest, places in self._watched.items() if not self._is_there(places)]
         held = set(self._set_aside()) if gone else set()
         named = self._kept_digests() if gone else set()
         removed = [item for item in gone if item not in named and not held & _sizes(self._watched[item])]
@@ -116,8 +121,9 @@ class StateStore:
                 is_known = False  # what it refers to cannot be told
                 continue
             self._files[digest] = files_of(record["state"])
-            if is_unchanged(self.run, record["identity"]) or record["kept_at"] < time.time() - _FORGOTTEN:
-                self._watched[digest] = record["identity"]
+            places = [record["identity"], *record["others"]]
+            if self._is_there(places) or record["kept_at"] < time.time() - _FORGOTTEN:
+                self._watched[digest] = places
         if is_known:  # a kill between arrays and state leaves arrays of none
             self._drop_arrays({name[: -len(".npz")] for name in names if name.endswith(".npz")})
 
@@ -150,7 +156,24 @@ class StateStore:
         problems = identity_problems(record.get("identity"))
         if problems or not isinstance(record.get("state"), dict) or type(record.get("kept_at")) not in (int, float):
             raise UnkeptError("; ".join(problems) or "no state")
+        others = record.get("others")
+        record["others"] = [item for item in others if not identity_problems(item)] if isinstance(others, list) else []
         return record
+
+    def _other_places(self, identity: Identity) -> list[dict[str, Any]]:
+        """Where else a checkpoint of the same content lies, by what was kept for it before."""
+        known = self._watched.get(identity.digest)
+        if known is None:
+            with contextlib.suppress(OSError, ValueError, ResumeError, RecursionError):  # a broken one is written anew
+                record = self._record(self._place(identity.digest, ".json"))
+                known = [record["identity"], *record["others"]] if record is not None else []
+        own = [file.path for file in identity.files]
+        others = [item for item in known or () if [file["path"] for file in item["files"]] != own]
+        return [item for item in others if is_unchanged(self.run, item)][:_PLACES]
+
+    def _is_there(self, places: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the checkpoint lies in one of its places still."""
+        return any(is_unchanged(self.run, place) for place in places)
 
     def _place(self, digest: str, ending: str) -> Path:
         if not DIGEST.fullmatch(digest):
@@ -210,5 +233,5 @@ def _bytes_of(array: Any) -> bytes:  # noqa: ANN401
     return bytes(array)
 
 
-def _sizes(record: Mapping[str, Any]) -> set[tuple[int, int]]:
-    return {(file["size"], file["mtime_ns"]) for file in record["files"]}
+def _sizes(places: Sequence[Mapping[str, Any]]) -> set[tuple[int, int]]:
+    return {(file["size"], file["mtime_ns"]) for place in places for file in place["files"]}

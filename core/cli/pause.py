@@ -43,7 +43,8 @@ def pause_command(
             print_json(_document(last))
         else:
             say(_told(last))
-        raise typer.Exit(code)
+        is_asked_in_vain = lonely is not None and not (status or withdraw)
+        raise typer.Exit(code or int(is_asked_in_vain))
 
 
 def _document(pause: Pause) -> dict[str, object]:

@@ -91,6 +91,21 @@ def test_the_state_goes_with_its_checkpoint_unless_that_can_come_back(tmp_path: 
     assert store.find(new).state is not None
 
 
+@pytest.mark.parametrize("is_later_start", [False, True], ids=["same job", "later start"])
+def test_what_two_savers_wrote_alike_keeps_its_state_until_both_are_gone(tmp_path: Path, is_later_start: bool) -> None:
+    store = StateStore(tmp_path, tmp_path)
+    epoch, best = checkpoint(tmp_path, "e-1.keras", b"same"), checkpoint(tmp_path, "best.keras", b"same")
+    store.keep(epoch, {"epoch": 1})
+    store.keep(best, {"epoch": 1})
+    if is_later_start:
+        store = StateStore(tmp_path, tmp_path)
+    store.keep(checkpoint(tmp_path, "best.keras", b"better"), {"epoch": 2})  # written over in place
+    assert store.prune() == []
+    assert store.find(epoch).state == {"epoch": 1}
+    (tmp_path / "e-1.keras").unlink()
+    assert store.prune() == [epoch.digest]
+
+
 def test_what_somebody_moved_away_while_no_job_ran_keeps_its_state(tmp_path: Path) -> None:
     one = checkpoint(tmp_path, "a", b"1")
     StateStore(tmp_path, tmp_path).keep(one, {"x": 1})
