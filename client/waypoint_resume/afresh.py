@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,19 @@ def judge_failure(path: Path, name: str, kind: str, error: Exception) -> PassedO
     return _whole(name, f"it does not fit: {type(error).__name__}: {said}")
 
 
+def _behind_links(run: Path) -> list[PassedOver]:
+    """Linked folders of the run that hold checkpoints elsewhere: no start looks for them behind the link."""
+    found = []
+    for here, folders, _ in walk_run(run):
+        for path in (here / name for name in folders if (here / name).is_symlink()):
+            target = Path(os.path.realpath(path))
+            if target.is_relative_to(run) or next(lying_in(target), None) is None:
+                continue
+            name = path.relative_to(run).as_posix()
+            found.append(_whole(name, f"it is a link to {target}, where checkpoints lie: name that folder as the run."))
+    return found
+
+
 def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str]) -> None:
     """ResumeError where a fresh start would stand beside whole checkpoints; what is damaged is told."""
     known = {item.path for item in passed}
@@ -69,6 +83,7 @@ def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str
             told.append(str(other))
         else:
             whole.append(other)
+    whole += _behind_links(run)
     if not whole:
         return
     lines = [f"{item.path}: {item.reason}" for item in whole]

@@ -51,7 +51,7 @@ def read_memory(callbacks: Sequence[Any]) -> tuple[list[dict[str, Any]], Told]:
     """What each callback remembers, in their order; and what cannot be kept, as text for people."""
     found, told = [], []
     for callback in callbacks:
-        record: dict[str, Any] = {"class": _class_name(callback), "settings": _settings(callback)}
+        record: dict[str, Any] = {"class": _class_name(callback), "settings": settings_of(callback)}
         try:
             memory = _memory_of(callback)
             _require_plain(memory)
@@ -110,7 +110,7 @@ def match_callbacks(
                 told.append(f"{name} is new: it begins without a memory")
             continue
         record = found[place][1]
-        changed = [s for s in _SETTINGS if _settings(callback).get(s) != _mapping(record.get("settings")).get(s)]
+        changed = [s for s in _SETTINGS if settings_of(callback).get(s) != _mapping(record.get("settings")).get(s)]
         if {"monitor", "mode"} & set(changed):
             told.append(f"{name} has another {' and '.join(changed)} now: it begins without a memory")
         else:
@@ -211,7 +211,7 @@ def _class_name(callback: object) -> str:
     return kind.__name__ if is_of_keras(callback) else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _settings(callback: object) -> dict[str, str]:
+def settings_of(callback: object) -> dict[str, str]:
     """What tells callbacks of one class apart. Of a path only the last part: a run may have been moved."""
     found = {}
     for name in _SETTINGS:
@@ -226,7 +226,7 @@ def _settings(callback: object) -> dict[str, str]:
 
 
 def _has_same_settings(callback: object, record: Mapping[str, Any]) -> bool:
-    return _has_same_class(callback, record) and record.get("settings") == _settings(callback)
+    return _has_same_class(callback, record) and record.get("settings") == settings_of(callback)
 
 
 def _has_same_class(callback: object, record: Mapping[str, Any]) -> bool:

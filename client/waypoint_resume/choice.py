@@ -29,6 +29,7 @@ from waypoint_resume.moments import has_year
 from waypoint_resume.names import from_text
 from waypoint_resume.objects import keras_generation
 from waypoint_resume.orbax_step import orbax_plan
+from waypoint_resume.other_fits import of_this_fit
 
 _REFUSED = {
     "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
@@ -150,8 +151,9 @@ def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[
     run, manifest = decision.run, decision.manifest
     passed: list[PassedOver] = []
     if manifest is None:
-        found, why = prefer_kept(eligible_checkpoints(run, live), *kept_states(decision))
-        told += why
+        found, others = of_this_fit(eligible_checkpoints(run, live), decision, live.callbacks)
+        found, why = prefer_kept(found, *kept_states(decision))
+        told += [*others, *why]
         chosen = _first_that_fits(decision, found, live, passed)
         told += [str(item) for item in passed if chosen is not None or item.error is None]
         if chosen is None:

@@ -21,7 +21,7 @@ class IteratorPosition(DataPosition):
         data, kind = self.fit.data, type(self.fit.data.data_adapter).__name__
         if kind == "GeneratorDataAdapter":
             return None
-        if data.steps_per_epoch:
+        if data.steps_per_epoch or _is_read_ahead(data.data_adapter):
             return Replay.EVERYTHING
         if kind == "TFDatasetAdapter":
             return dataset_replay(data.data_adapter.get_tf_dataset())
@@ -126,3 +126,8 @@ def _can_read(iterator: Any, batches: int) -> bool:  # noqa: ANN401
     except StopIteration:
         return False
     return True
+
+
+def _is_read_ahead(adapter: Any) -> bool:  # noqa: ANN401
+    """Whether threads or processes of a PyDataset read ahead: what they hold of an epoch must be taken from them."""
+    return int(getattr(getattr(adapter, "py_dataset", None), "workers", 1) or 1) > 1

@@ -57,7 +57,10 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
         max(counters, default=None),
         lambda name: name.partition("/")[0].endswith("optimizer"),
     )
-    own_kind = type(model.optimizer).__name__ if getattr(model, "optimizer", None) is not None else None
-    if plan.has_optimizer and kind and own_kind and kind.rpartition(">")[2] != own_kind:
+    # Under mixed precision Keras wraps the optimizer that was given, and writes the given one's name.
+    optimizer = getattr(model, "optimizer", None)
+    own_kind = type(optimizer).__name__ if optimizer is not None else None
+    own_kinds = {own_kind, type(getattr(optimizer, "inner_optimizer", optimizer)).__name__}
+    if plan.has_optimizer and kind and own_kind and kind.rpartition(">")[2] not in own_kinds:
         plan.differences.append(f"slot: the optimizer is {own_kind} in the model, {kind} in the file")
     return plan

@@ -29,8 +29,15 @@ class Live:
     is all that can be restored into, and TensorFlow is not imported.
     """
 
-    def __init__(self, model: Any, checkpoint: Any, manager: Any, optimizer: Any) -> None:  # noqa: ANN401
-        self.model, self.manager = model, manager
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401
+        checkpoint: Any,  # noqa: ANN401
+        manager: Any,  # noqa: ANN401
+        optimizer: Any,  # noqa: ANN401
+        callbacks: Sequence[Any] = (),
+    ) -> None:
+        self.model, self.manager, self.callbacks = model, manager, callbacks
         self.checkpoint = manager.checkpoint if manager is not None else checkpoint
         if model is None and self.checkpoint is None:
             raise ResumeError("Nothing to restore into: pass model=, checkpoint= or manager= to resume().")

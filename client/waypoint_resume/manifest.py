@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_file
 from waypoint_resume.ids import PATTERN as ID_PATTERN
 from waypoint_resume.names import from_text
+from waypoint_resume.places import HIDDEN
 from waypoint_resume.rules import (
     bool_value,
     count_value,
@@ -168,7 +170,12 @@ def check_files(run: Path, manifest: Mapping[str, Any]) -> None:
             wrong.append(f"{file['path']} is gone")
     if wrong:
         head = f"{manifest['checkpoint']['path']} is not what the manifest {manifest['id']} names; nothing was loaded:"
-        raise ResumeError("\n  ".join([head, *wrong, "Pick another checkpoint, or bring the files back."]))
+        way_out = "Pick another checkpoint, or bring the files back."
+        if (run / HIDDEN / "kept" / manifest["id"]).is_dir():
+            way_out += (
+                f" A copy is kept: `python -m core kept {shlex.quote(run.name)} {manifest['id']}` brings it back."
+            )
+        raise ResumeError("\n  ".join([head, *wrong, way_out]))
 
 
 def sha256_of(path: Path) -> str:

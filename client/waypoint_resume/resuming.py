@@ -57,12 +57,45 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     such as a sampler of your own) are kept beside each of its saves, and put back.
     RunIsBusy after that; MismatchError with every difference; ResumeError. Then nothing was changed.
     """
+    return begin(
+        run_dir,
+        model=model,
+        checkpoint=checkpoint,
+        manager=manager,
+        optimizer=optimizer,
+        steps_per_epoch=steps_per_epoch,
+        take_over=take_over,
+        chief=chief,
+        fresh=fresh,
+        wait=wait,
+        keep=keep,
+    )
+
+
+def begin(  # noqa: PLR0913 - as `resume`
+    run_dir: str | os.PathLike[str],
+    *,
+    model: Any = None,  # noqa: ANN401
+    checkpoint: Any = None,  # noqa: ANN401
+    manager: Any = None,  # noqa: ANN401
+    optimizer: Any = None,  # noqa: ANN401
+    steps_per_epoch: int | None = None,
+    take_over: bool = False,
+    chief: bool | None = None,
+    fresh: bool = False,
+    wait: float | None = None,
+    keep: Sequence[Any] = (),
+    callbacks: Sequence[Any] = (),
+) -> Start:
+    """`resume()` for a fit() whose callbacks are known: what another training saved in the run is passed over."""
     speak()
     require_own_state(keep)
     decision = undecided(run_dir)
     is_chief = is_chief_task() if chief is None else chief
     try:
-        live = Live(model, checkpoint, manager, optimizer)  # before anything is claimed: it refuses what it cannot fill
+        live = Live(
+            model, checkpoint, manager, optimizer, callbacks
+        )  # before anything is claimed: it refuses what it cannot fill
 
         def require(manifest: Mapping[str, Any]) -> None:
             require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)

@@ -108,7 +108,9 @@ class Stop:
         """Remove our own former files, now that this checkpoint and what is kept beside it are whole."""
         run = self._decision.run
         if state_beside(run, self._decision.home, saved):
-            remove_former(run, decision_homes(run), os.path.basename(saved))
+            # What was decided above names it too: the folder of a sweep, or the run as it was named before.
+            homes = [home for folder in (run, *run.parents) for home in decision_homes(folder)]
+            remove_former(run, homes, os.path.basename(saved))
 
     def relative(self, path: str | None) -> str | None:
         """A checkpoint's path relative to the run; None for one outside of it."""

@@ -15,6 +15,7 @@ from waypoint_resume.csv_history import begin_history, keep_history, tell_histor
 from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
 from waypoint_resume.log import LOG
+from waypoint_resume.other_fits import note_trained
 from waypoint_resume.restored import was_ended
 from waypoint_resume.unbuilt_model import build_model
 from waypoint_resume.watch_parts import PARTS, WatchPart
@@ -223,6 +224,7 @@ class TrainingWatch(IdleCallback):
         for part in self.parts:
             part.train_end(self)
         if self.start is not None and not self.is_interrupted:
+            note_trained(self.start._decision)  # noqa: SLF001 - a part of the start
             self.start.finish()
 
     # Own.

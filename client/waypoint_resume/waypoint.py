@@ -7,7 +7,7 @@ from pathlib import Path
 
 from waypoint_resume.fit_frame import RunningFit
 from waypoint_resume.oversight import tell_if_unused
-from waypoint_resume.resuming import resume
+from waypoint_resume.resuming import begin
 from waypoint_resume.start import Start
 from waypoint_resume.watch import TrainingWatch
 
@@ -48,8 +48,9 @@ class Waypoint(TrainingWatch):
         self.fresh = fresh
 
     def _begin(self) -> Start:
-        return resume(
+        return begin(
             self.run_dir,
+            callbacks=self.callbacks,
             model=self.model,
             take_over=self.take_over,
             chief=self.chief,
