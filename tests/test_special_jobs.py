@@ -121,7 +121,8 @@ def test_dropout_gets_its_weights_and_optimizer_and_is_told_of_the_random_number
     resumed = jobs.train("dropout", goes_on=True)
     assert resumed["step"] == KILLED_IN * STEPS
     assert resumed["restored"] == first["values"]
-    assert any("random generators (so Dropout and shuffling go another way)" in text for text in resumed["warnings"])
+    told = "random generators begin anew (so Dropout and shuffling go another way)"
+    assert any(told in text for text in resumed["warnings"])
     assert resumed["steps"] != jobs.whole("dropout")["steps"][KILLED_IN * STEPS :]  # other units are dropped
     assert state(workspace) is ManifestState.FINISHED
 
