@@ -21,7 +21,7 @@ import tensorflow as tf
 from core.resume.manifest import Mode
 from core.settings import load
 from core.workspace import Workspace
-from waypoint_resume import MismatchError, ResumeError, resume
+from waypoint_resume import MismatchError, ResumeError, Waypoint, resume
 
 X, Y = np.linspace(-1, 1, 48, dtype="float32").reshape(16, 3), np.ones((16, 1), "float32")
 STEPS = 2  # of an epoch
@@ -247,6 +247,26 @@ def test_an_unknown_epoch_is_refused_and_names_the_argument(run: Path) -> None:
     assert (start.step, start.batch) == (2, None)
     with pytest.raises(ResumeError, match=r"epoch of ckpt-1 is not recorded: give resume\(\) steps_per_epoch="):
         _ = start.epoch
+
+
+@pytest.mark.parametrize("is_guard", [True, False], ids=["guard", "waypoint"])
+def test_where_nothing_tells_the_epoch_the_one_given_to_fit_stands_and_none_is_guessed(
+    run: Path, *, is_guard: bool
+) -> None:
+    run.mkdir(parents=True)
+    a_model(optimizer=None).save_weights(run / "last.weights.h5")
+    hand_over(run, "last.weights.h5")
+    seen: list[int] = []
+    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _logs: seen.append(epoch))
+    model = a_model()
+    last = resume(run, model=model).guard if is_guard else Waypoint(run)
+    with pytest.raises(ResumeError, match=r"give it to fit\(initial_epoch="):
+        train(model, epochs=4, callbacks=[note, last])
+    assert seen == []
+    model = a_model()
+    last = resume(run, model=model).guard if is_guard else Waypoint(run)
+    train(model, epochs=2, first=2, callbacks=[note, last])
+    assert seen == [2, 3]
 
 
 def test_a_checkpoint_in_mid_epoch_warns(run: Path) -> None:

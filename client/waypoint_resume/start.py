@@ -67,16 +67,22 @@ class Start:
             return None
         return self.locate(None).batch
 
-    def locate(self, steps_per_epoch: int | None) -> Position:
+    def locate(self, steps_per_epoch: int | None, initial_epoch: int = 0) -> Position:
         """Epochs and batches that are done, if an epoch has so many steps (or as resume() was told).
 
-        ResumeError where neither record nor steps tell.
+        Where neither record nor steps tell, the job's own `fit(initial_epoch=...)` stands; 0, Keras' default, tells
+        nothing, and then it is a ResumeError.
         """
         if self.source is None or self._exact is not None:
             return self._exact or Position(0, 0)
         found = position_of(self._epoch, self.step, self._steps_per_epoch or steps_per_epoch)
+        if found is None and initial_epoch > 0:
+            told = "How many epochs of %s are done is recorded nowhere: fit(initial_epoch=%s) stands."
+            LOG.warning(told, self.source, initial_epoch)
+            return Position(initial_epoch, 0)
         if found is None:
-            reason = f"The epoch of {self.source} is not recorded: give resume() steps_per_epoch=."
+            way = "give resume() steps_per_epoch=, or fit() initial_epoch="
+            reason = f"The epoch of {self.source} is not recorded: {way}."
             if self.step is None:
                 reason = (
                     f"How many epochs of {self.source} are done is not known: neither a record nor a step tells it, "

@@ -163,7 +163,7 @@ class TrainingWatch(IdleCallback):
             build_model(self.model, self.fit)
         self.start = self.start or self._begin()
         self.start.use.is_watched = True
-        self.epoch, self.batch = self.start.locate(self.fit.steps if self.fit else None)
+        self.epoch, self.batch = self.start.locate(*((self.fit.steps, self.fit.initial_epoch) if self.fit else (None,)))
         is_ended = self.fit is not None and was_ended(self.start, self.callbacks)
         if self.fit is not None and is_ended:
             self.epoch, self.batch = self.fit.epochs, 0
