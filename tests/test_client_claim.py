@@ -21,6 +21,7 @@ from core.resume.manifest import parse as parse_by_core
 from core.resume.propose import propose
 from core.resume.write import write_manifest
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.trees import save
 from waypoint_resume import ResumeError, RunIsBusy
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.decision import decide
@@ -361,11 +362,10 @@ def test_a_second_process_of_the_same_job_is_kept_out_while_the_first_lives(
 
 def test_what_was_saved_after_the_hand_over_stops_the_job_before_it_claims(run: Path) -> None:
     made = (run / "resume_manifest.json").stat().st_mtime
-    for name in ("ckpt-6", "ckpt-8"):  # an older one that somebody touched, and a later one
-        for end_of_name in ("index", "data-00000-of-00001"):
-            path = run / "ckpts" / f"{name}.{end_of_name}"
-            path.write_bytes(b"later")
-            os.utime(path, (made + 1, made + 1))
+    for step in (6, 8):  # an older one that somebody touched, and a later one
+        save(run / "ckpts", step, at_ns=int((made + 1) * 1e9))
+    (run / "ckpts" / "ckpt-9.index").write_bytes(b"cut")  # by a kill: nothing to be lost
+    (run / "ckpts" / "ckpt-9.data-00000-of-00001").write_bytes(b"cut")
     with pytest.raises(ResumeError, match=r"^ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
         decide(run)
     assert state(run) is ManifestState.PENDING

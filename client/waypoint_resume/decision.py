@@ -13,6 +13,7 @@ from waypoint_resume.atomic import make_folder
 from waypoint_resume.checkpoints import USELESS_SPAN, find_checkpoints
 from waypoint_resume.claim import CLAIMS, ENDING_FIELDS, Decision, claim, claimant
 from waypoint_resume.clock import disk_now, moment_text, seconds_of
+from waypoint_resume.damage import damage_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import LONG, read_record, write_record
@@ -152,12 +153,19 @@ def _require_latest(decision: Decision, manifest: Mapping[str, Any]) -> None:
         if item.saved > handed - USELESS_SPAN  # some disks tell times in seconds
         and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
         and read_name(os.path.basename(item.path)).order > read_name(os.path.basename(name)).order
+        and not _is_damaged(decision.run / item.path, item.format)  # a save that a kill cut is nothing to be lost
     ]
     if beside:
         raise ResumeError(
             f"{', '.join(sorted(beside))}: saved after {picked['path']} was handed over, and this job would save over "
             "it. Hand over again: continue from the newest, or go back by a rewind or a fork. Nothing was claimed."
         )
+
+
+def _is_damaged(path: Path, kind: str) -> bool:
+    with contextlib.suppress(OSError):
+        return damage_of(path, kind) is not None
+    return False
 
 
 def _require_whole(run: Path, manifest: Mapping[str, Any] | None, *, fresh: bool) -> None:

@@ -84,7 +84,9 @@ def test_a_pause_is_answered_and_the_next_start_goes_on(process: Trainings, tmp_
     assert asked.took is not None
     assert asked.took < 10
     steps = len(told(result))
-    assert (asked.step, asked.checkpoint) == (steps, f"waypoint-step-{steps:08}.weights.h5")
+    own = f"e-{steps // 6}.keras" if steps % 6 == 0 else None  # at an epoch's end the job has just saved
+    assert asked.step == steps
+    assert asked.checkpoint in (own, f"waypoint-step-{steps:08}.weights.h5")
     assert not (run / ".waypoint" / "lease.json").exists()
     arguments["epochs"] = steps // 6 + 2  # the request is answered: it stops nobody again
     assert process.run("fit", run, name="two", seed=2, pace=0, **arguments) is not None

@@ -14,7 +14,6 @@ import pytest
 from core.resume.history import read_manifests
 from tests.resume_cases import a_checkpoint, on_disk
 from tests.test_client_claim import hand_over
-from waypoint_resume import stopping
 from waypoint_resume.decision import decide
 from waypoint_resume.errors import ResumeError, RunIsBusy
 from waypoint_resume.lease import Lease
@@ -124,14 +123,19 @@ def test_a_watched_training_ends_when_it_looks_and_at_once_at_the_second_signal(
 
 
 def test_after_the_training_the_former_handler_is_back(tmp_path: Path) -> None:
-    former = signal.getsignal(signal.SIGTERM)
-    decision = decide(tmp_path / "run")
-    stopping.heed_sigterm(decision)
-    assert signal.getsignal(signal.SIGTERM) is not former
-    assert decision.lease is not None
-    decision.lease.release()
-    stopping.forget(decision)
-    assert signal.getsignal(signal.SIGTERM) is former
+    program = """
+import signal, sys
+from waypoint_resume import stopping
+from waypoint_resume.decision import decide
+former = signal.getsignal(signal.SIGTERM)
+decision = decide(sys.argv[1])
+stopping.heed_sigterm(decision)
+assert signal.getsignal(signal.SIGTERM) is not former
+decision.lease.release()
+stopping.forget(decision)
+assert signal.getsignal(signal.SIGTERM) is former
+"""  # in a process of its own: pytest's may have trainings that other tests left unfinished
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], check=True)
     assert not lease(tmp_path).exists()
 
 
