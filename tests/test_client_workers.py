@@ -1,5 +1,6 @@
 """Of several workers the chief decides, and the others restore exactly what it chose, whatever is written meanwhile."""
 
+import contextlib
 import json
 import os
 import socket
@@ -75,16 +76,27 @@ def workers(run: Path, request: pytest.FixtureRequest) -> Iterator[list[Process]
                 text=True,
             )
         )
-    for process in running:
-        assert line(process) == "ready"
-    yield running
-    for process in running:  # all are let go first: those of a cluster end together
-        assert process.stdin is not None
-        process.stdin.close()
-    for process in running:
-        assert process.wait(timeout=60) == 0
-        assert process.stdout is not None
-        process.stdout.close()
+    try:
+        for process in running:
+            assert line(process) == "ready"
+        yield running
+        for process in running:  # all are let go first: those of a cluster end together
+            assert process.stdin is not None
+            process.stdin.close()
+        assert [process.wait(timeout=60) for process in running] == [0, 0]
+    finally:
+        for process in running:  # what is left running would fail whichever test comes later
+            end(process)
+
+
+def end(process: Process) -> None:
+    """End a worker that may still run, and close its pipes."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
 
 
 def line(process: Process) -> str:
