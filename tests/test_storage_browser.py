@@ -30,6 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             save(runs / name, step)
         state(runs / name, "ckpt-5", *(f"ckpt-{step}" for step in range(1, 6)))
     index_of(save(runs / "lost", 1)).unlink()
+    save(runs / "lost", 2)  # a leftover goes where something of its run can be restored
     write(runs / "large", {"model.weights.h5": bytes(3 << 20)})
     with serve(runs, folder / "home") as running:
         yield running
