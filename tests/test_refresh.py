@@ -380,12 +380,13 @@ def test_names_of_any_bytes_are_kept_and_known_again(name: bytes, disk: Disk) ->
     disk.look()
     assert set(disk.runs()) == {folder}
     assert set(disk.items()) == {f"{folder}/{folder}", f"{folder}/{folder}2"}
-    assert disk.rules() == [(f"{folder}/{folder}", "orphan-index")]
+    pattern = [(f"{folder}/{folder}2", "pattern-path")] if b"\\" in name else []  # TensorFlow finds no such path
+    assert disk.rules() == [(f"{folder}/{folder}", "orphan-index"), *pattern]
     assert disk.reader.checkpoint("r00t", f"{folder}/{folder}").findings[0].rule == "orphan-index"
     assert not disk.look().changed
 
 
-@pytest.mark.parametrize("kind", ["keras", "orbax"])
+@pytest.mark.parametrize("kind", ["keras", "orbax", "saved_model"])
 def test_text_that_no_database_takes_hides_nothing(kind: str, disk: Disk) -> None:
     save(disk.root / "a", 1)
     odd = "\ud800"
@@ -394,6 +395,8 @@ def test_text_that_no_database_takes_hides_nothing(kind: str, disk: Disk) -> Non
             archive.writestr("metadata.json", json.dumps({"keras_version": odd, "date_saved": odd}))
             archive.writestr("config.json", json.dumps({"class_name": odd, "module": odd}))
             archive.writestr("model.weights.h5", odd.encode("utf-8", "surrogatepass"))
+    elif kind == "saved_model":
+        write(disk.root / "a" / "export", {"saved_model.pb": b"\x12\x06\x0a\x04\x2a\x02\xff2"})  # its version
     else:
         leaf = {"key_metadata": [{"key": odd, "key_type": 2}], "value_metadata": {"value_type": odd}}
         tree = {"tree_metadata": {f"('{odd}',)": leaf}, "use_ocdbt": False}
@@ -402,6 +405,8 @@ def test_text_that_no_database_takes_hides_nothing(kind: str, disk: Disk) -> Non
     disk.look()
     assert "a/ckpt-1" in disk.items()
     assert all(item.rule for found in disk.items().values() for item in found.findings)
+    for found in disk.items().values():
+        assert str(found.facts.writer).encode()  # pages and the shell show it
     assert not disk.look().changed
 
 
@@ -593,5 +598,7 @@ def test_whatever_a_reader_raises_costs_one_file(disk: Disk, monkeypatch: pytest
 
     monkeypatch.setattr(bundle_reader, "read", fails)
     assert counts(disk.look()) == (2, 0)
-    assert ("run/ckpt-1", "unreadable-index") in disk.rules()
+    (found,) = disk.items()["run/ckpt-1"].findings  # a fault of the reader's is no damage of the file's
+    assert (found.rule, found.reason) == ("not-told", "unexpected: ckpt-1.index: ZeroDivisionError: no such luck.")
+    assert not disk.items()["run/ckpt-1"].restorable
     assert disk.items()["run/ckpt-2"].restorable

@@ -123,20 +123,20 @@ def _header(storage: Storage, folder: str) -> Header:
         has_objects = False
         for part in fields(file, graphs[0].start, graphs[0].end, "meta graph"):
             if part.number == META_INFO:
-                version = _text(file, part, TF_VERSION, 100)
+                version = _text(file, part, TF_VERSION, 100, errors="backslashreplace")
             elif part.number == ASSET_FILE and len(assets) < MAX_ASSETS:
-                name = _text(file, part, ASSET_NAME, 4_096)
+                name = _text(file, part, ASSET_NAME, 4_096, errors="surrogateescape")  # as listings spell names
                 assets += [name] if name else []
             has_objects = has_objects or part.number == OBJECT_GRAPH
         return Header(version, tuple(assets), has_objects)
 
 
-def _text(file: BinaryIO, within: Field, number: int, most: int) -> str | None:
+def _text(file: BinaryIO, within: Field, number: int, most: int, *, errors: str) -> str | None:
     """The first text field of a number in a message, if it has no more than so many bytes."""
     for part in fields(file, within.start, within.end, "meta graph"):
         if part.number == number and part.end - part.start <= most:
             file.seek(part.start)
-            return file.read(part.end - part.start).decode("utf-8", "surrogateescape")
+            return file.read(part.end - part.start).decode("utf-8", errors)
     return None
 
 

@@ -21,6 +21,8 @@ _RULES = {
 
 def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
     """Findings about one checkpoint's files, worst first. None of them: restorable, as far as structure tells."""
+    if facts.problem is not None and facts.problem.kind == "pattern":  # said of complete files only: damage goes first
+        return judge(path, form, facts._replace(problem=None)) or (_unreadable(path, form, facts),)
     if facts.problem is not None:
         return (_unreadable(path, form, facts),)
     if not facts.committed:
