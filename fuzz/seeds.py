@@ -90,6 +90,16 @@ _TREE = json.dumps(
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 _ZARR = json.dumps({"zarr_format": 3, "shape": [], "data_type": "int32", "codecs": [_BYTES]}).encode()
 _ZARR_2 = b'{"zarr_format": 2, "shape": [], "dtype": "<i4", "compressor": {"id": "zstd"}, "filters": null}'
+ORBAX_ARRAYS = {  # of the tree's leaves, one file of a description and one of a chunk each
+    "pytree/trainable_variables.0/.zarray": json.dumps(
+        {"zarr_format": 2, "shape": [2, 3], "chunks": [2, 3], "dtype": "<f4", "compressor": None, "filters": None}
+    ).encode(),
+    "pytree/trainable_variables.0/0.0": bytes(24),
+    "pytree/optimizer_variables.iteration/.zarray": json.dumps(
+        {"zarr_format": 2, "shape": [], "chunks": [], "dtype": "<i4", "compressor": None, "filters": None}
+    ).encode(),
+    "pytree/optimizer_variables.iteration/0": (7).to_bytes(4, "little"),
+}
 _TOP = json.dumps({"item_handlers": {"pytree": "x"}, "commit_timestamp_nsecs": 1_700_000_000_000_000_000}).encode()
 _VERSION = b"\x2a\x06\x32.21.0"
 _INFO = b"\x0a" + bytes([len(_VERSION)]) + _VERSION

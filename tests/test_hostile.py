@@ -15,6 +15,7 @@ import pytest
 
 from core.formats.fingerprint import LARGEST
 from core.formats.json_text import MAX_MARKS
+from core.formats.state_file import NOT_ONE
 from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto
 from core.fs.local import LocalStorage
 from core.index.folder import read_folder
@@ -297,12 +298,13 @@ def test_a_hostile_graph_of_a_saved_model_is_a_finding(tmp_path: Path, content: 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"x" * MIB, "not a CheckpointState: "),
+        (b"x" * MIB, NOT_ONE),
         (b"model_checkpoint_path: " + b'"" ' * (MIB // 3 - 20), ""),
-        (b"a { " * (MIB // 4), "not a CheckpointState: "),
+        (b"a { " * (MIB // 4), NOT_ONE),
+        (b'model_checkpoint_path: "a"\n' + b"a { " * (MIB // 4 - 10), "Line 2 is cut"),
         (b"all_model_checkpoint_timestamps: 1e308\n" * 20_000, "names no latest checkpoint"),
     ],
-    ids=["token", "pieces", "deep", "times"],
+    ids=["token", "pieces", "deep", "deep-below-a-path", "times"],
 )
 def test_a_hostile_state_file_is_unreadable(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "checkpoint").write_bytes(content)
@@ -313,7 +315,7 @@ def test_a_hostile_state_file_is_unreadable(tmp_path: Path, content: bytes, reas
 
 def test_a_state_file_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
     sparse(tmp_path / "checkpoint", GIB)
-    assert scan(tmp_path).states == [[None, "1,073,741,824 bytes: no state file is that large"]]
+    assert scan(tmp_path).states == [[None, f"{NOT_ONE}, with 1,073,741,824 bytes"]]
 
 
 _PLACES = (

@@ -26,13 +26,14 @@ ROUTER = str(ROOT / "pages" / "router.py")
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")
 HOSTILE_INNER = "home: [x](http:"
+BRACKETED = f"{HOSTILE}/{HOSTILE_INNER}/e)"  # TensorFlow takes it for a pattern: its 4 checkpoints are not restorable
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample runs and some with odd names; its folder may be changed by no test."""
     runs = copy_samples(tmp_path_factory.mktemp("pages") / "runs")
-    odd = (f"{HOSTILE}/{HOSTILE_INNER}/e)", "new\nline", "rtl\u202egnp.exe", os.fsdecode(b"bad\xff\xfe"))
+    odd = (BRACKETED, "new\nline", "rtl\u202egnp.exe", os.fsdecode(b"bad\xff\xfe"))
     for name in odd:
         shutil.copytree(runs / "mnist-cnn" / "checkpoints", runs / name)
     return runs
@@ -122,10 +123,10 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     show(app, "overview.py")
     numbers = {item.label: (item.value, item.delta) for item in app.metric}
     assert numbers["Live runs"][1].startswith("of 17 runs")
-    assert numbers["Checkpoints"] == ("90", "88 restorable")
+    assert numbers["Checkpoints"] == ("90", "84 restorable")  # all but 2 that are damaged, and those of BRACKETED
     assert numbers["On disk"][0].endswith("MiB")
-    assert numbers["Findings"] == ("4 errors", "4 warnings and 5 infos")
-    assert "4 errors and 4 warnings in 6 places, one a line." in texts(app)
+    assert numbers["Findings"] == ("8 errors", "4 warnings and 5 infos")
+    assert "8 errors and 4 warnings in 10 places, one a line." in texts(app)
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     assert "ckpt-6.data-00001-of-00003" in texts(app)
     assert len(app.dataframe[0].value) == 6
@@ -251,8 +252,8 @@ def test_checkpoints_of_all_runs_are_filtered_and_summed(app: AppTest) -> None:
 def test_a_filter_of_the_url_chooses_by_health(app: AppTest) -> None:
     show(app, "checkpoints.py")
     app.multiselect(key="health").set_value(["error"]).run()
-    assert sorted(columns(app)["run"]) == ["two-tower", "unet-segmentation"]
-    assert "2 checkpoints, " in texts(app)
+    assert sorted(columns(app)["run"]) == [*[BRACKETED] * 4, "two-tower", "unet-segmentation"]
+    assert "6 checkpoints, " in texts(app)
 
 
 def test_a_checkpoint_shows_each_fact_with_its_source(app: AppTest, samples: Path) -> None:
