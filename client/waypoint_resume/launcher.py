@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.errors import ResumeError
+from waypoint_resume.handed_over import find_handed
+
 INJECTED = "WAYPOINT_FIT"  # the folder with which PYTHONPATH begins, for the child to know and to take away
 _HELP = """\
 Run a command in which Keras' model.fit() resumes by itself, as with the callback Waypoint(RUN):
@@ -43,12 +46,31 @@ def _act(given: argparse.Namespace) -> int:
     if problem:
         sys.stderr.write(f"{problem}\n")
         return 2
+    if note := _handed_over(given.run or os.environ.get("WAYPOINT_RUN")):
+        sys.stderr.write(f"{note}\n")
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, environment_for(given.run, os.environ))  # noqa: S606 - what was asked for
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+def _handed_over(run: str | None) -> str | None:
+    """What is said before the command starts where a manifest waits for it."""
+    if not run or not os.path.isdir(run):
+        return None
+    try:
+        handed = find_handed(Path(os.path.realpath(run)))
+    except (OSError, ResumeError):
+        return None  # fit() will say it
+    if handed is None:
+        return None
+    path = handed.manifest["checkpoint"]["path"]
+    return (
+        f"{path} was handed over to {run}. fit() goes on from it; a loop of the script's own would not, and may save "
+        "over what lies there: such a script needs resume()."
+    )
 
 
 def _problem(command: Sequence[str]) -> str | None:
