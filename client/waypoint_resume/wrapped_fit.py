@@ -7,17 +7,15 @@ import functools
 import inspect
 import os
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from waypoint_resume.launcher import leave_children_alone
 from waypoint_resume.layout import is_inner
 from waypoint_resume.log import LOG, speak
+from waypoint_resume.saves_elsewhere import flat_callbacks, folders_saved_to
 from waypoint_resume.watch import TrainingWatch
 from waypoint_resume.waypoint import Waypoint
-
-_SAVES_TO = {"ModelCheckpoint": "filepath", "BackupAndRestore": "backup_dir", "OrbaxCheckpoint": "directory"}
 
 
 class _Governed:
@@ -50,7 +48,7 @@ def _watch_for(model: Any, callbacks: Any) -> TrainingWatch | None:  # noqa: ANN
     speak()
     _Governed.has_fit = True
     known = None if _Governed.model is None else _Governed.model()
-    own = [item for item in _flat(callbacks) if isinstance(item, TrainingWatch)]
+    own = [item for item in flat_callbacks(callbacks) if isinstance(item, TrainingWatch)]
     if own:
         _govern(model, own[0])
         return None
@@ -88,21 +86,6 @@ def _run_for(callbacks: Any) -> Path | None:  # noqa: ANN401
     return runs[0] if runs else None
 
 
-def folders_saved_to(callbacks: Any) -> Iterator[Path]:  # noqa: ANN401
-    """The folders that the callbacks of a fit() save checkpoints to, without the parts that differ by epoch."""
-    for item in _flat(callbacks):
-        for kind in type(item).__mro__:
-            place = getattr(item, _SAVES_TO.get(kind.__name__, ""), None)
-            if place is None:
-                continue
-            path = Path(os.path.abspath(os.fspath(place)))
-            is_file = kind.__name__ == "ModelCheckpoint"
-            parts = (path.parent if is_file else path).parts
-            cut = next((number for number, part in enumerate(parts) if "{" in part), len(parts))
-            yield Path(*parts[:cut])
-            break
-
-
 def _run_above(folder: Path) -> Path:
     """The folder that the dashboard takes for the run of a folder with checkpoints: it climbs from `checkpoints`."""
     while (is_inner(folder.name) or folder.name.startswith("backup")) and folder.parent not in (folder, Path.cwd()):
@@ -110,17 +93,10 @@ def _run_above(folder: Path) -> Path:
     return folder
 
 
-def _flat(callbacks: Any) -> list[Any]:  # noqa: ANN401
-    inner = getattr(callbacks, "callbacks", callbacks)
-    if isinstance(inner, (list, tuple)):
-        return [one for item in inner for one in (_flat(item) if isinstance(item, (list, tuple)) else [item])]
-    return [] if inner is None else [inner]
-
-
 def _with(callbacks: Any, watch: TrainingWatch) -> Any:  # noqa: ANN401
     """The callbacks of a fit() with one more; a CallbackList that the job made itself gets it appended."""
     if not hasattr(callbacks, "callbacks"):
-        return [*_flat(callbacks), watch]
+        return [*flat_callbacks(callbacks), watch]
     if all(item is not watch for item in callbacks.callbacks):
         callbacks.callbacks.append(watch)
         watch.set_params(callbacks.params)

@@ -75,3 +75,15 @@ def test_an_optimizer_that_mixed_precision_wraps_goes_on(tmp_path: Path) -> None
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert np.isfinite(fresh.get_weights()[0]).all()
+
+
+def test_what_is_saved_outside_of_the_run_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    saver = keras.callbacks.ModelCheckpoint(tmp_path / "elsewhere" / "e-{epoch}.keras")
+    model = a_model()
+    model.fit(X, Y, batch_size=8, verbose=0, callbacks=[saver, Waypoint(tmp_path / "run")])
+    told = [record.getMessage() for record in caplog.records if "outside of the run" in record.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith(f"A callback saves into {tmp_path / 'elsewhere'}, outside of the run {tmp_path / 'run'}:")
+    caplog.clear()
+    fit(a_model(), tmp_path / "inside", "e-{epoch}.keras", 1)
+    assert not [record for record in caplog.records if "outside of the run" in record.getMessage()]
