@@ -390,6 +390,8 @@ def hand_over(run: Path) -> dict[str, str]:
         workspace.refresh()
         [found] = [item for item in workspace.runs() if item.path == run.name]
         members = [item for item in workspace.members(found.root, found.path) if item.is_latest_restorable]
+        # Not what is written in place: a kill in that write leaves nothing but the kept copy, for people to bring back.
+        members = [item for item in members if not item.path.endswith("latest.weights.h5")]
         if not members:
             return {}
         picked = max(members, key=lambda item: item.saved_at)
