@@ -79,11 +79,7 @@ JOURNAL_SPEC: dict[str, Any] = {
     "stage": one_of(*STAGES),
     "items": [_ITEM],
     "folders": [_FOLDER],
-    "states": Several(
-        {"path": path_in_run_value, "old": text_value, "new": text_value, "mtime_ns": int_value},
-        _only_state_files,
-        least=0,
-    ),
+    "states": Several(_STATE, _only_state_files, least=0),
     "undo": MayBeMissing(_ACT),
     "purge": MayBeMissing(_PURGE),
 }

@@ -93,9 +93,8 @@ def begin(  # noqa: PLR0913 - as `resume`
     decision = undecided(run_dir)
     is_chief = is_chief_task() if chief is None else chief
     try:
-        live = Live(
-            model, checkpoint, manager, optimizer, callbacks
-        )  # before anything is claimed: it refuses what it cannot fill
+        # Before anything is claimed: it refuses what it cannot fill.
+        live = Live(model, checkpoint, manager, optimizer, callbacks)
 
         def require(manifest: Mapping[str, Any]) -> None:
             require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)
