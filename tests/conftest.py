@@ -60,6 +60,14 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def one_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One job that is started again and again."""
+    for name in ("SLURM_JOB_ID", "TF_CONFIG", "WAYPOINT_DECISIONS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WAYPOINT_JOB", "night")
+
+
+@pytest.fixture
 def samples(tmp_path: Path) -> Path:
     """A copy of the sample runs with the times that the training gave them."""
     root = tmp_path / "samples"

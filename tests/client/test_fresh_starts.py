@@ -24,12 +24,7 @@ Model = Any  # Keras has no types
 X, Y = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3), np.ones((8, 1), "float32")
 
 
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One job that is started again and again."""
-    for name in ("SLURM_JOB_ID", "TF_CONFIG", "WAYPOINT_DECISIONS_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("WAYPOINT_JOB", "night")
+pytestmark = pytest.mark.usefixtures("one_job")
 
 
 @pytest.fixture
