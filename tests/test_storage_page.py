@@ -1,6 +1,7 @@
 """The Storage page, pins, and what other pages say of disk space, without a browser."""
 
 import json
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from waypoint_resume.names import short_id
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")
+LONG_AGO = 1_700_000_000
 KEEP_TWO = Policy(rules=(KeepLatest(2),))
 
 
@@ -339,7 +341,7 @@ def test_hostile_names_stay_text(runs: Path, monkeypatch: pytest.MonkeyPatch) ->
     run = runs / HOSTILE / "home: [x](http:" / "e)"
     save(run, 1)  # which no plan takes: brackets make a pattern of its path
     for file in (SAMPLES / "churn-mlp" / "checkpoints").glob("*.keras"):
-        shutil.copy2(file, run)
+        os.utime(shutil.copy(file, run), (LONG_AGO, LONG_AGO))  # a fresh clone's files are those of a live run
     app = open_on(monkeypatch, runs)
     assert quarantine(f"{HOSTILE}/home: [x](http:/e)", Policy(rules=(KeepLatest(1),))).items
     show(app, "storage.py")

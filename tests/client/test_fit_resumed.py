@@ -1,7 +1,7 @@
 """Real fits of Keras 3 and tf-keras, interrupted and resumed by Waypoint or start.guard, against unbroken ones."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.config import disable_op_determinism
 
 from waypoint_resume import Waypoint, resume
 
@@ -70,8 +71,10 @@ def train(kit: Any, run: Path, way: str, *, every: int | str, stop: int | None =
 
 
 @pytest.fixture(autouse=True)
-def deterministic() -> None:
+def deterministic() -> Iterator[None]:
     tf.config.experimental.enable_op_determinism()
+    yield
+    disable_op_determinism()  # the process runs other files' tests too
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True. was passed:UserWarning")

@@ -41,7 +41,7 @@ class Loop:
     def __init__(self, run: Path, seed: int, keep: int = 3) -> None:
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
-        tf.random.get_global_generator().reset_from_seed(seed)
+        tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
         self.model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(2)])
         self.optimizer = keras.optimizers.SGD(0.1)
         self.optimizer.build(self.model.trainable_variables)
