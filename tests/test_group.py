@@ -62,7 +62,10 @@ def units(found: Groups) -> dict[str, tuple[str, list[str]]]:
         ),
         pytest.param(["model", "model.meta"], {"model": ("tf-v1", ["model", "model.meta"])}, id="v1"),
         pytest.param(["a", "a.meta", "a.meta.meta"], {"a": ("tf-v1", ["a", "a.meta"])}, id="meta-of-a-meta"),
-        pytest.param(["train.py", "notes.txt", ".index", ".h5", ".keras", "x.meta"], {}, id="nothing-of-ours"),
+        pytest.param(["train.py", "notes.txt", ".h5", ".keras", "x.meta"], {}, id="nothing-of-ours"),
+        pytest.param(
+            [".index", ".data-00000-of-00001"], {"": ("tf-bundle", [".index", ".data-00000-of-00001"])}, id="nameless"
+        ),
         pytest.param(["resume_manifest.json"], {}, id="our-own-file"),
         pytest.param(
             ["a\nb.index", "a\nb.data-00000-of-00001"],

@@ -213,10 +213,10 @@ def test_absorbing_ends_at_some_depth(tmp_path: Path) -> None:
         ("high_temp", ("ckpt-1.index", "ckpt-1.data-00000-of-00001"), False),
         ("high_temp", ("ckpts/ckpt-1.index",), False),
         ("high_temp", ("part-00000-of-00001.index", "ckpt-1.index"), False),
-        ("_temp", ("part-00000-of-00001.index",), False),
+        ("_temp", ("part-00000-of-00001.index",), True),
         ("ckpt_temp_2", ("part-00000-of-00001.index",), False),
     ],
-    ids=["save", "tempstate", "older", "bundle-in-it", "run-in-it", "both-in-it", "no-prefix", "no-uuid"],
+    ids=["save", "tempstate", "older", "bundle-in-it", "run-in-it", "both-in-it", "of-a-nameless-one", "no-uuid"],
 )
 def test_a_temp_folder_is_told_by_what_it_holds(
     folder: str, files: tuple[str, ...], absorbed: bool, tmp_path: Path

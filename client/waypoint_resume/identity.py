@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.checkpoints import ORBAX_MARK, SAVED_MODEL_FILES
+from waypoint_resume.files import names_in_folder
 from waypoint_resume.rules import count_value, int_value, matching, path_value
 from waypoint_resume.spec import problems_of
 
@@ -24,6 +27,7 @@ _BLOCK = 64 << 10
 _PLACES = 256  # blocks that stand for a longer file
 _MOST_FILES = 20_000  # of one checkpoint: what has more is none
 _SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
+_MARKS = (*SAVED_MODEL_FILES, ORBAX_MARK)  # of folders that are checkpoints
 _ZIP_END = b"PK\x05\x06"
 DIGEST = re.compile(r"[0-9a-f]{32}")
 IDENTITY_SPEC: dict[str, Any] = {
@@ -93,7 +97,12 @@ def identity_of(run: Path, path: str) -> Identity:
 def checkpoint_files(run: Path, path: str) -> Iterator[tuple[str, str]]:
     """The files of a checkpoint in order: the path relative to the run, and the part of the checkpoint that it is."""
     place = run / path
-    if place.is_dir():
+    names = names_in_folder(place)
+    is_nameless = ".index" in names and not Path(f"{place}.index").is_file()
+    if is_nameless and not names.intersection(_MARKS):
+        own = (name for name in sorted(names) if name == ".index" or _SHARD.fullmatch(name))
+        yield from ((posixpath.normpath(f"{path}/{name}"), name) for name in own)
+    elif place.is_dir():
         for folder, folders, files in os.walk(place):
             folders.sort()
             for name in sorted(files):

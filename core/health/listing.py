@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from core.formats.state_file import NAME, base_of
 from core.health.rules import finding
-from core.health.state import NAMEABLE, target
+from core.health.state import is_nameable, target
 from core.model import Checkpoint, Finding, StateFile
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import to_text
@@ -16,7 +16,7 @@ def judge_listing(
 ) -> Iterable[Finding]:
     """Findings about the complete bundles of a run; each series is ordered, newest last."""
     by_folder: dict[str, list[Checkpoint]] = {}
-    for item in (item for one in series for item in one if item.format in NAMEABLE and item.restorable):
+    for item in (item for one in series for item in one if is_nameable(item) and item.restorable):
         by_folder.setdefault(item.folder, []).append(item)
     known: dict[str, list[StateFile]] = {}
     for state in sorted(states, key=lambda state: posixpath.basename(state.path) != NAME):
@@ -40,7 +40,7 @@ def judge_listing(
 def _shared(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path: str) -> Iterable[Finding]:
     """Two CheckpointManagers in one folder: each reads the other's list when it begins, and rotates all of it."""
     listed = {target(state, written, root_path) for written in state.history} - {None}
-    known = (item for one in series for item in one if item.path in listed and item.format in NAMEABLE)
+    known = (item for one in series for item in one if item.path in listed and is_nameable(item))
     stems = sorted({read_name(posixpath.basename(item.path)).stem for item in known})
     if len(stems) > 1:
         names = " and ".join(to_text(stem).replace("#", "N") for stem in stems[:3])
@@ -80,7 +80,7 @@ def _latest(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path:
     if inside is None:
         return
     for one in series:
-        whole = [item for item in one if item.restorable and item.format in NAMEABLE]
+        whole = [item for item in one if item.restorable and is_nameable(item)]
         named = next((item for item in whole if item.path == inside), None)
         if named is not None and whole[-1] is not named:
             reason = f"It names {_told(named)}; {_told(whole[-1])} is newer."

@@ -11,10 +11,15 @@ from core.formats.path_pattern import expression, is_pattern
 from core.formats.state_file import base_of, is_foreign, is_misspelled
 from core.fs.names import real_path
 from core.health.rules import finding
-from core.model import Finding, Format, StateFile
+from core.model import Checkpoint, Finding, Format, StateFile
 
 NAMEABLE = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
 _INDEX = ".index"
+
+
+def is_nameable(item: Checkpoint) -> bool:
+    """Whether a state file can name a checkpoint: no folder's bundle without a name can be found by one."""
+    return item.format in NAMEABLE and item.path != item.folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

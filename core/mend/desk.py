@@ -10,7 +10,7 @@ from core.decisions.places import relative_to_run
 from core.errors import CoreError, NotFoundError
 from core.formats.state_file import NAME, is_foreign
 from core.fs.local import LocalStorage
-from core.health.state import NAMEABLE
+from core.health.state import is_nameable
 from core.index.rollup import prefixes, wanted_prefixes
 from core.mend import records
 from core.mend.apply import apply, undo
@@ -51,7 +51,7 @@ class MendDesk:
         return tuple(self._proposals())
 
     def _proposals(self) -> Iterator[Proposal | Refusal]:
-        folders = {item.folder for item in self.members if item.format in NAMEABLE}
+        folders = {item.folder for item in self.members if is_nameable(item)}
         for path in sorted(
             state.path for state in self.states if not is_foreign(state) or posixpath.dirname(state.path) in folders
         ):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
 from core.formats import state_file
-from core.health.state import NAMEABLE, Answer, tensorflow_answer
+from core.health.state import Answer, is_nameable, tensorflow_answer
 from core.mend.standing import Entry, Standing, stand
 from core.model import Checkpoint
 from core.scan.series import arrange
@@ -88,7 +88,7 @@ def propose(
         return None
     listed = [Entry(latest, latest)] if standing.names_nothing else in_order(standing.listed, latest)
     new = state_text(posixpath.dirname(path), latest, listed, standing.preserved)
-    chosen = next((item for item in members if item.path == latest and item.format in NAMEABLE), None)
+    chosen = next((item for item in members if item.path == latest and is_nameable(item)), None)
     next_save = None if chosen is None else _next_save(chosen)
     return Proposal(
         state=path,
@@ -147,7 +147,7 @@ def _stem(standing: Standing) -> str | None:
 
 def _recommended(members: Sequence[Checkpoint], folder: str, existing: Collection[str]) -> Iterator[Checkpoint]:
     """The latest restorable of each series in the folder that a state file can name."""
-    here = [item for item in members if item.format in NAMEABLE and posixpath.dirname(item.path) == folder]
+    here = [item for item in members if is_nameable(item) and posixpath.dirname(item.path) == folder]
     for series in arrange(here):
         found = [item for item in series if item.restorable and item.path in existing]
         yield from found[-1:]
@@ -155,7 +155,7 @@ def _recommended(members: Sequence[Checkpoint], folder: str, existing: Collectio
 
 def _require_nameable(item: Checkpoint, folder: str, existing: Collection[str]) -> None:
     name = to_text(item.path)
-    if item.format not in NAMEABLE:
+    if not is_nameable(item):
         raise CoreError(f"{name} is no TensorFlow checkpoint ({item.format.value}): no state file speaks of it.")
     if posixpath.dirname(item.path) != folder:
         raise CoreError(f"{name} does not lie in {to_text(folder) or 'the root'}, beside the state file.")

@@ -17,7 +17,7 @@ from core.decisions.desk import locked, log
 from core.decisions.places import decisions_folder, relative_to_run, run_folder, writable_home
 from core.errors import BusyError, CoreError, ReadOnlyError
 from core.formats.state_file import NAME as STATE_NAME
-from core.health.state import NAMEABLE
+from core.health.state import is_nameable
 from core.mend.propose import state_text
 from core.mend.standing import Entry
 from core.model import Checkpoint, Format
@@ -72,7 +72,7 @@ def fork(  # noqa: PLR0913 - all that is handed over has a name
     try:
         with new_run(folder.parent, name, _logged(home, "fork", actor=actor, now=now, about=about)) as temp:
             manifest = _fill(temp, folder, checkpoint, manifest, watch)
-            if checkpoint.format in NAMEABLE:
+            if is_nameable(checkpoint):
                 _write_state(temp, checkpoint)
             path = relative_to_run(checkpoint.path, checkpoint.run)
             any(copy_state(place, temp, path) for place in (folder, decisions) if place is not None)

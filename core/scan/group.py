@@ -5,10 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from core.model import FileStat, Format, Listing
-from core.scan.walk import OWN_FILES, SAVED_MODEL_FILES, is_orbax
+from core.scan.walk import NAMELESS_INDEX, OWN_FILES, SAVED_MODEL_FILES, is_named_as_save, is_orbax
 
-_SHARD = re.compile(r"(?P<prefix>.+)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)
-_TEMP = re.compile(r"(?P<folder>(?:.+/)?[^/]+_temp(?:_[0-9a-f]{32})?)/[^/]+", re.DOTALL)
+_SHARD = re.compile(r"(?P<prefix>.*)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)
+_TEMP = re.compile(r"(?P<folder>(?:.+/)?[^/]*_temp(?:_[0-9a-f]{32})?)/[^/]+", re.DOTALL)
 _TEMP_STATE = re.compile(r".+\.tempstate\d+|checkpoint\.tmp[0-9a-f]+", re.DOTALL)
 _SHARDED_H5 = re.compile(r"(?P<stem>.+)_\d{5}\.weights\.h5", re.DOTALL)
 _SAVED_MODEL_PART = re.compile(
@@ -40,12 +40,13 @@ class Groups:
     states: list[FileStat] = field(default_factory=list)
     events: list[FileStat] = field(default_factory=list)
     others: list[FileStat] = field(default_factory=list)
+    is_nameless: bool = False
 
     @property
     def has_units(self) -> bool:
         """Whether anything here belongs to a run by itself (not only the folder as a whole)."""
         named = any(group.name for group in self.checkpoints)
-        return bool(named or self.shards_only or self.temps or self.states or self.events)
+        return bool(named or self.is_nameless or self.shards_only or self.temps or self.states or self.events)
 
     @property
     def all_doubtful(self) -> bool:
@@ -60,6 +61,7 @@ class Groups:
 def group(listing: Listing) -> Groups:
     """The units of a listing."""
     result = Groups()
+    base = listing.folder.rpartition("/")[2]
     files = {file.name: file for file in listing.files if file.name not in OWN_FILES}
     if is_orbax(files, listing.folder):
         if files:
@@ -70,6 +72,7 @@ def group(listing: Listing) -> Groups:
         result.checkpoints.append(Group(name="", format=Format.SAVED_MODEL, files=parts))
         for file in parts:
             del files[file.name]
+    result.is_nameless = NAMELESS_INDEX in files and not is_named_as_save(base)
     _bundles(files, listing.outside, result)
     _keras(files, result)
     for name in list(files):
@@ -91,7 +94,7 @@ def _bundles(files: dict[str, FileStat], outside: Collection[str], result: Group
             result.temps.setdefault(match["folder"], []).append(files.pop(name))
         elif ".t" in name and _TEMP_STATE.fullmatch(name):
             result.temps.setdefault(name, []).append(files.pop(name))
-    for name in [name for name in files if name.endswith(".index") and name != ".index"]:
+    for name in [name for name in files if name.endswith(".index")]:
         prefix = name.removesuffix(".index")
         meta = [files.pop(f"{prefix}.meta")] if f"{prefix}.meta" in files else []
         parts = (files.pop(name), *sorted(shards.pop(prefix, ())), *meta)

@@ -26,10 +26,12 @@ _ORBAX_OWN = frozenset({ORBAX_MARK, "commit_success.txt"})
 _ARRAY = ".zarray"
 _MSGPACK = "checkpoint"  # in which T5X and early Orbax keep a tree beside its arrays
 _NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)  # how a CheckpointManager names its steps
+NAMELESS_INDEX = ".index"  # of a bundle whose prefix ends in a slash
+_SAVE_WORDS = frozenset("checkpoint ckpt cp chkpt model weights step global epoch iter iteration batch save".split())  # noqa: SIM905
 _MOST_ITEMS = 64
 OWN_FILES = frozenset({"resume_manifest.json"})
 _SAVED_MODEL_FOLDERS = frozenset({"variables", "assets", "assets.extra", "debug"})
-_TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?")
+_TEMP_FOLDER = re.compile(r".*_temp(?:_[0-9a-f]{32})?")
 _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _RUN_ID = re.compile(rb"^run_(?:id|uuid)[ \t]*:[ \t]*\S", re.MULTILINE)
 _META_LIMIT = 64 * 1024
@@ -69,8 +71,18 @@ def look(storage: Storage, folder: str) -> Listing:
 
 
 def folder_units(names: Collection[str], folder: str) -> bool:
-    """Whether the folder itself is a checkpoint (a SavedModel, or an Orbax step, finished or not)."""
-    return is_orbax(names, folder) or any(n in names for n in SAVED_MODEL_FILES)
+    """Whether the folder itself is a checkpoint: a SavedModel, an Orbax step, finished or not, or a bundle without a
+    name (its prefix ended in a slash) in a folder that is named as a save.
+    """
+    if is_orbax(names, folder) or any(name in names for name in SAVED_MODEL_FILES):
+        return True
+    return NAMELESS_INDEX in names and is_named_as_save(folder.rpartition("/")[2])
+
+
+def is_named_as_save(name: str) -> bool:
+    """Whether a folder's name is that of one save of several, such as `ckpt-3` or `step_100`."""
+    words = frozenset(re.split(r"[^a-z]+", name.lower())) - {""}
+    return any(letter.isdigit() for letter in name) and words <= _SAVE_WORDS
 
 
 def is_orbax(names: Collection[str], folder: str) -> bool:

@@ -110,7 +110,8 @@ def _tensorflow(request: dict[str, Any], counter: Count) -> list[str]:
         loader.parse_saved_model(request["folder"])  # its graph is not built, and nothing of it runs
         if f"{name}.index" not in request["files"]:
             return []
-    reader = tf.train.load_checkpoint(f"{request['folder']}/{name}")
+    # Not load_checkpoint, which takes a prefix that ends in a slash for the folder of a state file.
+    reader = tf.compat.v1.train.NewCheckpointReader(f"{request['folder']}/{name}")
     kinds = reader.get_variable_to_dtype_map()
     skipped = sorted(name for name, kind in kinds.items() if kind.name in _UNREADABLE)
     for name in sorted(kinds.keys() - set(skipped)):
