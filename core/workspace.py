@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from core.catalog.engine import open_catalog
 from core.catalog.filters import CheckpointFilter, RunFilter
 from core.catalog.queries import Reader
+from core.catalog.sweeps import SweepReader
 from core.choose import SeriesChoice, choose
 from core.decisions.places import decisions_folder, run_folder
 from core.errors import AmbiguousError, NotFoundError, PlaceError
@@ -44,7 +45,8 @@ class Workspace:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
         self.retention = parse_retention(settings.retention)
-        self.reader = Reader(engine, [root_id(path) for path in settings.roots])
+        root_ids = [root_id(path) for path in settings.roots]
+        self.reader, self.sweeps = Reader(engine, root_ids), SweepReader(engine, root_ids)
         self.engine = engine
 
     @classmethod

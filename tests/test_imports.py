@@ -21,6 +21,7 @@ LAYERS = (
     ("fs",),
     ("scan",),
     ("formats",),
+    ("sweeps",),
     ("health",),
     ("decisions",),
     ("catalog",),

@@ -149,3 +149,35 @@ snapshots = Table(
     Column("at_us", BigInteger, primary_key=True),
     Column("runs", Text, nullable=False),
 )
+
+# What tuners wrote: sweeps, made anew whenever something of one changed, and their trials by folder.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("objective", Text),
+    Column("direction", String(4)),
+    Column("trials", Integer, nullable=False),
+    Column("ranked", Integer, nullable=False),
+    Column("best", Text),
+    Column("best_score", Float),
+    Column("problem", Text),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("sweep", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("score", Float),
+    Column("best_step", BigInteger),
+    Column("rank", Integer),
+    Column("detail", Text, nullable=False),
+    Index("trials_by_sweep", "root", "sweep", "rank"),
+)

@@ -18,7 +18,7 @@ from core.catalog.rows import (
     states_from_json,
     states_to_json,
 )
-from core.catalog.tables import checkpoints, findings, folders, roots, runs, verifications
+from core.catalog.tables import checkpoints, findings, folders, roots, runs, sweeps, trials, verifications
 from core.model import Checkpoint, Finding, Leftover, Problem, Root, StateFile
 from waypoint_resume.names import from_text, to_text
 
@@ -239,7 +239,7 @@ def forget_roots(connection: Connection, keep: Iterable[str], after_seconds: flo
     before_us = int((time.time() - after_seconds) * 1e6)
     unused = select(roots.c.id).where(roots.c.id.not_in(list(keep)), roots.c.looked_at_us < before_us)
     old = connection.scalars(unused).all()
-    for table in (folders, checkpoints, runs, findings, verifications) if old else ():
+    for table in (folders, checkpoints, runs, findings, verifications, sweeps, trials) if old else ():
         connection.execute(delete(table).where(table.c.root.in_(old)))
     if old:
         connection.execute(delete(roots).where(roots.c.id.in_(old)))

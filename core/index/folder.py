@@ -26,6 +26,8 @@ from core.model import (
 )
 from core.scan.group import Group, Groups, group
 from core.scan.walk import look, signature
+from core.sweeps.reading import read_trial
+from core.sweeps.records import Trial
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
@@ -55,6 +57,7 @@ class FolderResult:
     parsed: int
     reused: int
     recheck: bool
+    trial: Trial | None = None
 
 
 def read_folder(storage: Storage, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
@@ -163,6 +166,7 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         parsed=parsed,
         reused=reused,
         recheck=writing or len(problems) > len(listing.problems),
+        trial=read_trial(storage, listing.folder, beside),
     )
 
 

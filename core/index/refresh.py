@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from core.catalog import writes
+from core.catalog import sweeps, writes
 from core.catalog.writes import KnownFolder
 from core.formats.state_file import is_foreign
 from core.fs.storage import Storage
@@ -23,12 +23,14 @@ from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
 from core.index.options import SECOND_NS, Options, Progress
 from core.index.outside import standing
+from core.index.ranking import rank_sweeps
 from core.index.reader_pool import Readers
 from core.index.reader_process import Item
 from core.index.rollup import RunRecord, prefixes, roll_up, wanted_prefixes
 from core.model import Checkpoint, Finding, Health, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
+from core.sweeps.records import Trial
 from waypoint_resume.names import to_text
 
 _BATCH = 2_000  # checkpoints of one transaction
@@ -48,6 +50,7 @@ def refresh_root(
     with contextlib.closing(Readers()) as readers, _calm_collector():
         changes = find_changes(storage, known, options, now_ns, progress, readers.expect)
         _Pass(engine, storage, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
+        progress.changed |= rank_sweeps(engine, storage, root, changes.folders.keys())
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
 
 
@@ -71,6 +74,7 @@ class _Batch:
     folders: list[KnownFolder] = field(default_factory=list)
     old_rows: list[dict[str, Any]] = field(default_factory=list)
     records: list[RunRecord] = field(default_factory=list)
+    trials: dict[str, Trial | None] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -104,6 +108,7 @@ class _Pass:
         self.progress.changed = True
         with self.engine.begin() as connection:
             writes.delete_folders(connection, self.root, self.changes.gone)
+            sweeps.forget_trials(connection, self.root, self.changes.gone)
             writes.delete_runs(connection, self.root, left)
         batch = _Batch()
         for run, results in self.readers.read_all(self.storage, self._items(by_run)):
@@ -190,6 +195,7 @@ class _Pass:
         for result in results:
             path = result.listing.folder
             folders[path] = _settled(folders[path], result)
+            batch.trials[path] = result.trial
             members += result.checkpoints
             self.progress.parsed += result.parsed
             self.progress.reused += result.reused
@@ -211,6 +217,7 @@ class _Pass:
     def _flush(self, batch: _Batch) -> None:
         with self.engine.begin() as connection:
             writes.store_folders(connection, self.root, batch.folders, self.known.keys())
+            sweeps.store_read(connection, self.root, batch.trials)
             members = (item for record in batch.records for item in record.checkpoints)
             writes.store_checkpoints(connection, batch.old_rows, members)
             writes.store_runs(connection, self.root, [(record.row, record.findings) for record in batch.records])

@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from core.fs.storage import Members, Storage
 from core.model import FileStat, Listing, Problem
+from core.scan.trial_names import is_trial
 from waypoint_resume.atomic import is_temp
 from waypoint_resume.names import join, to_text
 from waypoint_resume.places import HIDDEN, NAMED
@@ -188,6 +189,8 @@ def _is_named(storage: Storage, folder: str, members: Members) -> bool:
 def _is_marker(storage: Storage, folder: str, members: Members, names: set[str]) -> bool:
     """Whether this folder says of itself that it is a run (design.md, run discovery, rule 2)."""
     if "resume_manifest.json" in names or any(name in (".waypoint", ".guild") for name in members.subfolders):
+        return True
+    if is_trial(folder, names):
         return True
     if "meta.yaml" not in names:
         return False
