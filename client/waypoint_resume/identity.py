@@ -79,11 +79,14 @@ class Identity:
 
 
 def identity_of(run: Path, path: str) -> Identity:
-    """The identity of the checkpoint at a path relative to the run: a file, a folder, or a bundle's prefix.
+    """The identity of the checkpoint at a path relative to the run: a file, a folder, or a bundle's prefix. Of one that
+    lies elsewhere (a kept copy beside decisions) the path is absolute, and its files are told relative to its folder.
 
     OSError where a file is gone or changed its size while it was read (it is being written); FileNotFoundError where
     there is none.
     """
+    if os.path.isabs(path):
+        run, path = Path(path).parent, os.path.basename(path)
     found = []
     for name, part in checkpoint_files(run, path):
         found.append(_file_identity(run / name, name, part))

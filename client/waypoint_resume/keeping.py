@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waypoint_resume.atomic import make_folder
-from waypoint_resume.clock import moment_text
+from waypoint_resume.clock import disk_now, moment_text, seconds_of
 from waypoint_resume.files import read_record, unlink_quietly, write_record
 from waypoint_resume.identity import identity_of
 from waypoint_resume.log import LOG
@@ -38,11 +38,17 @@ class Keeper:
         self._pruned = time.monotonic()
 
     def begin(self) -> None:
-        """Say that this job keeps states from now on: a later start knows by it what a kill left without one."""
+        """Say that this job keeps states from now on: a later start knows by it what a kill left without one.
+
+        A start that was killed itself, before it saved anything, leaves what the one before it had left: so `since` is
+        when the first of them began that no end by itself lies behind, by the clock of the disk.
+        """
         record = {"job": self._job, "host": socket.gethostname(), "pid": os.getpid(), "process": own_process()}
         try:
             make_folder(self.store.folder)
-            write_record(self._path, {**record, "since": moment_text(time.time())})
+            now = disk_now(self.store.folder)
+            since = min(now, seconds_of((read_record(self._path) or {}).get("since")) or now)
+            write_record(self._path, {**record, "since": moment_text(since)})
         except OSError as error:
             self.tell(f"No state is kept beside checkpoints: {error}")
 

@@ -69,6 +69,18 @@ class Kept:
         """The size of its files."""
         return sum((self.folder / FILES / name).stat().st_size for name in self.files)
 
+    @property
+    def place(self) -> Path:
+        """The checkpoint's path among what is kept."""
+        return self.folder / FILES / self.path
+
+    def is_whole(self) -> bool:
+        """Whether what is kept still is what was handed over, by its content."""
+        try:
+            return identity_of(self.folder / FILES, self.path).digest == self.digest
+        except OSError:
+            return False
+
     def is_original_there(self, run: Path) -> bool:
         """Whether the original still lies in its place, byte for byte."""
         try:

@@ -14,7 +14,6 @@ from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_file
 from waypoint_resume.ids import PATTERN as ID_PATTERN
 from waypoint_resume.names import from_text
-from waypoint_resume.places import HIDDEN
 from waypoint_resume.rules import (
     bool_value,
     count_value,
@@ -150,6 +149,14 @@ def read_manifest_bytes(path: Path) -> bytes | None:
         raise ResumeError(f"{path} cannot be read: {error.strerror}. Nothing was loaded.") from error
 
 
+def way_out(run: Path) -> str:
+    """What to do where what a manifest names is not there any more, in a sentence."""
+    return (
+        f"Hand another checkpoint over (python -m core resume {shlex.quote(run.name)} --checkpoint …), bring the files "
+        "back, or withdraw the manifest on the Resume page: then the job goes on from its newest checkpoint."
+    )
+
+
 def check_files(run: Path, manifest: Mapping[str, Any]) -> None:
     """ResumeError naming every file of the manifest's checkpoint that is gone, changed, or a link out of the run."""
     wrong = []
@@ -170,12 +177,7 @@ def check_files(run: Path, manifest: Mapping[str, Any]) -> None:
             wrong.append(f"{file['path']} is gone")
     if wrong:
         head = f"{manifest['checkpoint']['path']} is not what the manifest {manifest['id']} names; nothing was loaded:"
-        way_out = "Pick another checkpoint, or bring the files back."
-        if (run / HIDDEN / "kept" / manifest["id"]).is_dir():
-            way_out += (
-                f" A copy is kept: `python -m core kept {shlex.quote(run.name)} {manifest['id']}` brings it back."
-            )
-        raise ResumeError("\n  ".join([head, *wrong, way_out]))
+        raise ResumeError("\n  ".join([head, *wrong, way_out(run)]))
 
 
 def sha256_of(path: Path) -> str:

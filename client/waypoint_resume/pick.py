@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,47 @@ from typing import Any
 from waypoint_resume.claim import Decision
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.identity import identity_of, identity_problems
-from waypoint_resume.manifest import check_files
+from waypoint_resume.kept import kept_in
+from waypoint_resume.manifest import check_files, way_out
 from waypoint_resume.names import from_text
 
 
 def picked_path(manifest: Mapping[str, Any]) -> str:
     """The path of the checkpoint that a manifest names, relative to the run, as it stands on the disk."""
     return from_text(manifest["checkpoint"]["path"])
+
+
+def place_of_pick(decision: Decision) -> tuple[str, str | None]:
+    """Where the checkpoint that the manifest names lies, by its content: at its path, else where a former start kept a
+    copy of it (relative to the run, or absolute where decisions lie elsewhere), with what is to be said of that.
+
+    ResumeError where it is nowhere. At the first start its files were looked at a moment before.
+    """
+    assert decision.manifest is not None
+    name = picked_path(decision.manifest)
+    if not decision.is_restart or is_pick(decision, name):
+        return name, None
+    copy = _kept_copy(decision)
+    if copy is None:
+        check_files(decision.run, decision.manifest)  # says in which way it is another one
+        raise ResumeError(
+            f"{name} is not what the manifest {decision.manifest['id']} named when it was claimed, and no copy of that "
+            f"is kept. {way_out(decision.run)} Nothing was loaded."
+        )
+    return (
+        copy,
+        f"{name} was saved over or cut since it was handed over: the copy that was kept of it is taken, {copy}.",
+    )
+
+
+def _kept_copy(decision: Decision) -> str | None:
+    """The path of the whole copy that was kept of the pick."""
+    assert decision.manifest is not None
+    for item in kept_in(decision.home):
+        if item.manifest == decision.manifest["id"] and item.is_whole():
+            inside = item.place.is_relative_to(decision.run)
+            return os.path.relpath(item.place, decision.run) if inside else str(item.place)
+    return None
 
 
 def is_pick(decision: Decision, path: str) -> bool:
@@ -35,15 +70,21 @@ def is_pick(decision: Decision, path: str) -> bool:
         with contextlib.suppress(OSError):
             return bool(identity_of(decision.run, path).digest == known["digest"])
         return False
-    return path == picked_path(manifest) and _is_as_handed_over(decision.run, manifest)
+    if path == picked_path(manifest):
+        return _is_as_handed_over(decision.run, manifest)
+    return path == _kept_copy(decision)
 
 
 def note_restored(decision: Decision, path: str, *, is_picked: bool) -> None:
-    """Write into the claim what is restored, with its identity, so that a later start knows it by its content."""
+    """Write into the claim what is restored, with its identity, so that a later start knows it by its content. The pick
+    goes by its own name, also where it is the copy that was kept of it.
+    """
     record: dict[str, Any] | None = None
     with contextlib.suppress(OSError):
         record = identity_of(decision.run, path).record() if decision.claim is not None else None
     more = {"picked": record} if is_picked and not decision.is_restart else {}
+    if is_picked and decision.manifest is not None:
+        path = picked_path(decision.manifest)
     decision.note(checkpoint=path, restored=record, error=None, error_at=None, **more)
 
 

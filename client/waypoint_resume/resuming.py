@@ -24,7 +24,7 @@ from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG, speak
 from waypoint_resume.loop_state import require_own_state
 from waypoint_resume.overrides import check_overrides
-from waypoint_resume.pick import is_pick, note_restored
+from waypoint_resume.pick import is_pick, note_restored, picked_path
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.restored import begin_keeping, restore_state, tell_restored
 from waypoint_resume.rewind import follow_rewind, set_aside
@@ -164,6 +164,8 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
     why = "no manifest, the newest that fits"
     if manifest is not None:
         why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
+        if is_picked and found.path != (named := picked_path(manifest)):
+            why += f", which names {named}: what lies there is another by now"
     start.is_handed_over = is_picked and not decision.is_restart
     start.receipt = restore_state(start, found, plan, why, is_picked=is_picked)
     start.warnings += _cautions(start, live, decision.run)
@@ -186,9 +188,10 @@ def _clear_way(start: Start, live: Live, moved: Sequence[str]) -> None:
 
 def _looked_after(decision: Decision, path: str, *, is_picked: bool) -> Iterator[str]:
     """Keep what was handed over, and let go what was kept for manifests that are over; what is to be said of it."""
-    if is_picked and (problem := keep_pick(decision, path)):
+    manifest = decision.manifest
+    if is_picked and manifest and path == picked_path(manifest) and (problem := keep_pick(decision, path)):
         yield problem
-    current = decision.manifest["id"] if decision.manifest is not None else None
+    current = manifest["id"] if manifest is not None else None
     yield from release_kept(decision.run, decision.home, but=current)
 
 

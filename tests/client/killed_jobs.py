@@ -381,7 +381,10 @@ def ended(folder: Path, status: int, moments: list[int]) -> list[int]:
 
 
 def hand_over(run: Path) -> dict[str, str]:
-    """Hand the latest restorable checkpoint over, as the dashboard does; its files' hashes by name."""
+    """Hand the newest checkpoint over of which the dashboard does not warn that no state was kept beside it, and go
+    back to it where a newer one is there; its files' hashes by name.
+    """
+    from core.resume.manifest import Mode
     from core.settings import Settings
     from core.workspace import Workspace
 
@@ -389,16 +392,18 @@ def hand_over(run: Path) -> dict[str, str]:
     try:
         workspace.refresh()
         [found] = [item for item in workspace.runs() if item.path == run.name]
-        members = [item for item in workspace.members(found.root, found.path) if item.is_latest_restorable]
-        # Not what is written in place: a kill in that write leaves nothing but the kept copy, for people to bring back.
-        members = [item for item in members if not item.path.endswith("latest.weights.h5")]
-        if not members:
-            return {}
-        picked = max(members, key=lambda item: item.saved_at)
-        proposal = workspace.propose(picked)
-        workspace.resume(picked, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
-        names = [f"{picked.folder}/{file.name}".lstrip("/") for file in picked.files]
-        return {name: hashlib.sha256((run.parent / name).read_bytes()).hexdigest() for name in names}
+        members = [item for item in workspace.members(found.root, found.path) if item.restorable]
+        for picked in sorted(members, key=lambda item: item.saved_at, reverse=True):
+            proposal = workspace.propose(picked)
+            if proposal.mode is Mode.FORK:  # a run that changed a moment ago
+                proposal = workspace.propose(picked, Mode.REWIND)
+            warnings = [warning.id for warning in proposal.warnings]
+            if "not-in-the-file" in warnings:
+                continue
+            workspace.resume(picked, proposal, note="", accepted=warnings, confirm=run.name)
+            names = [f"{picked.folder}/{file.name}".lstrip("/") for file in picked.files]
+            return {name: hashlib.sha256((run.parent / name).read_bytes()).hexdigest() for name in names}
+        return {}
     finally:
         workspace.close()
 

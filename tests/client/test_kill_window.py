@@ -1,17 +1,17 @@
 """A checkpoint whose state a kill left out goes behind the one before; what was trained without states counts."""
 
 import contextlib
-import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from core.settings import Settings
+from core.workspace import Workspace
 from waypoint_resume import Waypoint
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.kill_window import prefer_kept
-from waypoint_resume.state_store import StateStore
 
 KEEPING = {"since": "2026-01-01T00:00:10Z"}
 BEGAN = 1767225610.0
@@ -53,8 +53,8 @@ class KilledError(Exception):
     """Ends a training."""
 
 
-def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
-    """Train up to so many epochs; where the last one began."""
+def trained(run: Path, epochs: int, *, dies: str = "") -> list[str]:
+    """Train up to so many epochs; where each one began. It dies at a batch's begin (before any save) or at the end."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
@@ -65,8 +65,12 @@ def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
             begun.append(str(epoch))
 
+        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
+            if dies == "at once":
+                raise KilledError
+
         def on_train_end(self, logs: object = None) -> None:  # noqa: ARG002
-            if dies:
+            if dies == "at the end":
                 raise KilledError
 
     log = keras.callbacks.CSVLogger(f"{run}/log.csv")
@@ -77,14 +81,40 @@ def trained(run: Path, epochs: int, *, dies: bool) -> list[str]:
     return begun
 
 
-def test_after_a_kill_between_save_and_state_a_fit_goes_on_from_the_save_before(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    assert trained(run, 3, dies=True) == ["0", "1", "2"]
-    store = StateStore(run, run)
-    last = max(store.folder.glob("????????????????????????????????.json"), key=lambda path: path.stat().st_mtime_ns)
-    shutil.move(last, tmp_path)
-    assert trained(run, 4, dies=False) == ["2", "3"]
-    assert not (store.folder / "keeping.json").exists()
+def lose_newest_state(run: Path) -> None:
+    """As a kill right after the last save leaves it."""
+    states = (run / ".waypoint/state").glob("????????????????????????????????.json")
+    max(states, key=lambda path: path.stat().st_mtime_ns).unlink()
+
+
+def hand_over(run: Path, name: str) -> None:
+    """Hand a checkpoint over with the dashboard's own code."""
+    workspace = Workspace.open(Settings(roots=(str(run.parent),), home=run.parent / "home", actor="ada"))
+    workspace.refresh()
+    found = workspace.find_run(run.name)
+    [picked] = [item for item in workspace.members(found.root, found.path) if item.path == f"{run.name}/{name}"]
+    proposal = workspace.propose(picked)
+    workspace.resume(picked, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
+    workspace.close()
+
+
+@pytest.mark.parametrize("manifest", ["no manifest", "claimed after", "claimed before"])
+def test_after_kills_between_save_and_state_and_before_any_save_a_fit_goes_on_from_the_save_before(
+    tmp_path: Path, manifest: str
+) -> None:
+    run = tmp_path / "runs" / "run"
+    run.mkdir(parents=True)
+    if manifest == "claimed before":
+        assert trained(run, 1, dies="at the end") == ["0"]
+        hand_over(run, "e-1.keras")
+    assert trained(run, 2, dies="at the end")[-1] == "1"
+    if manifest == "claimed after":
+        hand_over(run, "e-2.keras")
+    assert trained(run, 3, dies="at the end")[-1] == "2"
+    lose_newest_state(run)
+    for _ in range(2):  # the first of these that is killed too knows only by what it found that a state is missing
+        assert trained(run, 4, dies="at once") == ["2"]
+    assert trained(run, 4) == ["2", "3"]
+    assert not (run / ".waypoint/state/keeping.json").exists()
     rows = (run / "log.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in rows] == ["epoch", "0", "1", "2", "3"]

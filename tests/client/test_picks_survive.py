@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,65 @@ def test_a_restart_before_the_first_save_is_the_pick_again_with_its_overrides(ru
     assert kept.is_original_there(run)
 
 
-def test_a_pick_that_was_replaced_by_something_else_is_not_restored_by_its_path(run: Path) -> None:
+def started(run: Path, caplog: pytest.LogCaptureFixture) -> tuple[Any, Model]:
+    """What a start restores, and its model; it gives the run back, as a killed job's process does."""
+    caplog.clear()
+    model = a_model(0.05)
+    with caplog.at_level(logging.INFO, "waypoint.resume"):
+        start = resume(run, model=model, steps_per_epoch=2)
+    assert start._decision.lease is not None
+    start._decision.lease.release()
+    return start, model
+
+
+def weights(model: Model) -> list[bytes]:
+    """Every value of a model and its optimizer."""
+    return [np.asarray(item).tobytes() for item in (*model.get_weights(), *model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("replaced", ["cut", "gone", "older"])
+def test_the_kept_copy_is_taken_where_the_pick_is_not_what_it_was(
+    run: Path, caplog: pytest.LogCaptureFixture, replaced: str
+) -> None:
+    identity = hand_over(run, overrides={"learning_rate": 0.01})
+    first, model = started(run, caplog)
+    picked, place = (run / "best.keras").read_bytes(), run / "best.keras"
+    if replaced == "cut":
+        place.write_bytes(picked[: len(picked) // 2])
+    elif replaced == "gone":
+        place.unlink()
+    else:
+        a_model(0.05).save(place)
+        os.utime(place, (1, 1))  # older than the claim: nothing that this job saved
+    there = place.read_bytes() if place.exists() else None
+    again, other = started(run, caplog)
+    assert (again.step, again.epoch, weights(other)) == (first.step, first.epoch, weights(model))
+    assert again.source == f".waypoint/kept/{identity}/files/best.keras"
+    assert again.receipt is not None
+    assert "which names best.keras: what lies there is another by now" in again.receipt.why
+    assert "best.keras was saved over or cut since it was handed over: the copy that was kept" in caplog.text
+    assert (place.read_bytes() if place.exists() else None) == there  # nothing is put back over it
+    assert (again.receipt.digest, again._decision.claim["checkpoint"]) == (first.receipt.digest, "best.keras")
+    assert float(other.optimizer.learning_rate) == pytest.approx(0.01)  # it is the pick, with its overrides
+
+
+def test_without_a_copy_the_refusal_names_the_way_out(run: Path, caplog: pytest.LogCaptureFixture) -> None:
     hand_over(run)
-    start = resume(run, model=a_model(0.05), steps_per_epoch=2)
-    start._decision.lease.release()  # type: ignore[union-attr]
-    a_model(0.05).save(run / "best.keras")
-    os.utime(run / "best.keras", (1, 1))  # older than the claim: nothing that this job saved
-    with pytest.raises(ResumeError, match=r"best\.keras is not what the manifest"):
-        resume(run, model=a_model(0.05), steps_per_epoch=2)
+    started(run, caplog)
+    shutil.rmtree(run / ".waypoint/kept")
+    (run / "best.keras").write_bytes(b"cut")
+    with pytest.raises(ResumeError, match=r"best\.keras is not what the manifest") as told:
+        started(run, caplog)
+    assert "python -m core resume a --checkpoint" in str(told.value)
+    assert "withdraw the manifest" in str(told.value)
+
+
+def test_what_the_job_saved_over_its_pick_goes_before_the_copy(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    hand_over(run)
+    _, model = started(run, caplog)
+    fit(model, 3, [best(run)], first=2)
+    again, _ = started(run, caplog)
+    assert (again.source, again.step) == ("best.keras", 6)
 
 
 def test_without_room_the_job_starts_and_says_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
