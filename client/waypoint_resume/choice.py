@@ -146,7 +146,8 @@ def _saved_since(
         return None
     found, others = of_this_fit(eligible_checkpoints(decision.run, live), decision, live.callbacks)
     later = [item for item in found if item.saved >= claimed]
-    least, passed = manifest["restore"]["initial_step"], []
+    passed: list[PassedOver] = []
+    least = manifest["restore"]["initial_step"]
     needs_optimizer = manifest["checkpoint"]["contents"] != "weights_only" and bool(live.optimizers)
 
     def follows(plan: LoadPlan) -> bool:
