@@ -130,6 +130,31 @@ def test_only_a_deep_pass_notices_a_file_rewritten_in_place_in_a_quiet_folder(di
     assert ("a/ckpts/ckpt-30", "newest-not-restorable") in disk.rules()
 
 
+def test_a_folder_whose_time_moved_is_listed_once_more_and_not_for_ever(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_runs(disk.root)
+    age(disk.root)
+    disk.look()
+    temp = disk.root / "a" / "ckpts" / "gone.tmp"
+    temp.touch()
+    temp.unlink()
+    os.utime(temp.parent, ns=(START_NS + MINUTE_NS, START_NS + MINUTE_NS))
+    listed: list[str] = []
+    members = disk.storage.members
+
+    def watched(folder: str) -> Members:
+        listed.append(folder)
+        return members(folder)
+
+    monkeypatch.setattr(disk.storage, "members", watched)
+    assert not disk.look(deep=False).changed
+    assert "a/ckpts" in listed
+    listed.clear()
+    disk.look(deep=False)
+    assert listed == []
+
+
 def test_a_light_pass_looks_into_folders_with_young_files(disk: Disk) -> None:
     three_runs(disk.root)
     disk.storage.now = START_NS + 40 * MINUTE_NS  # everything is within the window in which a run is live

@@ -217,10 +217,16 @@ class Reader:
 
     def _with_findings(self, rows: Sequence[Any]) -> tuple[Checkpoint, ...]:
         by_place: dict[tuple[str, str], list[Finding]] = {}
-        for start in range(0, len(rows), _LIST_LIMIT):
-            paths = [row["path"] for row in rows[start : start + _LIST_LIMIT]]
-            for row in self._rows(select(findings).where(findings.c.path.in_(paths))):
-                by_place.setdefault((row["root"], row["path"]), []).append(finding_from_row(row))
+        by_root: dict[str, list[str]] = {}
+        for row in rows:
+            by_root.setdefault(row["root"], []).append(row["path"])
+        for root, paths in by_root.items():
+            for start in range(0, len(paths), _LIST_LIMIT):
+                found = select(findings).where(
+                    findings.c.root == root, findings.c.path.in_(paths[start : start + _LIST_LIMIT])
+                )
+                for row in self._rows(found):
+                    by_place.setdefault((root, row["path"]), []).append(finding_from_row(row))
         return tuple(checkpoint_from_row(row, by_place.get((row["root"], row["path"]), ())) for row in rows)
 
 

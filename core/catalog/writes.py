@@ -82,7 +82,7 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
             "root": root,
             "path": to_text(item.path),
             "signature": item.signature,
-            "times": json.dumps([[to_text(name), time] for name, time in item.times]),
+            "times": _times_text(item),
             "subfolders": json.dumps([to_text(name) for name in item.subfolders]),
             "newest_ns": item.newest_ns,
             "has_units": item.has_units,
@@ -101,6 +101,17 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
     if rows:
         _delete_folder_rows(connection, root, [to_text(item.path) for item in items if item.path in known])
         connection.execute(insert(folders), rows)
+
+
+def store_times(connection: Connection, root: str, items: Iterable[KnownFolder]) -> None:
+    """New times of folders that are known."""
+    rows = [{"at": to_text(item.path), "new": _times_text(item)} for item in items]
+    place = update(folders).where(folders.c.root == root, folders.c.path == bindparam("at"))
+    connection.execute(place.values(times=bindparam("new")), rows)
+
+
+def _times_text(item: KnownFolder) -> str:
+    return json.dumps([[to_text(name), time] for name, time in item.times])
 
 
 def delete_folders(connection: Connection, root: str, paths: Iterable[str]) -> None:

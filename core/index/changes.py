@@ -17,12 +17,13 @@ _KEPT_FILES = 200_000  # listings of more files than this are not kept between w
 @dataclass(slots=True, kw_only=True)
 class Changes:
     """Every folder that is there; those to read, with their listing where kept; those of them whose units may be other
-    tools' files; and the folders that are gone.
+    tools' files; those whose times moved while what they list stayed; and the folders that are gone.
     """
 
     folders: dict[str, KnownFolder] = field(default_factory=dict)
     to_read: dict[str, Listing | None] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
+    retimed: list[str] = field(default_factory=list)
     gone: tuple[str, ...] = ()
 
 
@@ -65,6 +66,9 @@ def find_changes(
         mark = walk.signature(listing)
         if old is not None and _is_same(old, listing, mark):
             found.folders[path] = old
+            if old.times != listing.folder_times:  # else it would be listed again by every light pass
+                found.folders[path] = old._replace(times=listing.folder_times)
+                found.retimed.append(path)
             continue
         groups = group(listing)
         found.folders[path] = _noted(listing, mark, groups.has_units)

@@ -103,6 +103,9 @@ class _Pass:
         self._settle_doubts()
         by_run = self._dirty_runs()
         left = self._left_runs()
+        if self.changes.retimed:
+            with self.engine.begin() as connection:
+                writes.store_times(connection, self.root, (self.changes.folders[one] for one in self.changes.retimed))
         if not (by_run or left or self.changes.gone):
             return
         self.progress.changed = True
