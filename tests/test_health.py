@@ -1,6 +1,7 @@
 """Rules: facts in, findings out, as tables."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from core.health import files, runs, state
 from core.health.doc import document
 from core.health.rules import RULES, finding
 from core.health.state import Answer
-from core.model import Facts, Finding, Format, Health, ReadProblem, Severity, Shard, StateFile
+from core.model import Facts, FileStat, Finding, Format, Health, Leftover, ReadProblem, Severity, Shard, StateFile
 from core.scan.series import arrange
 from tests.trees import a_member
 
@@ -360,3 +361,23 @@ def test_severities_are_ordered() -> None:
 def test_a_range_that_is_none_matches_nothing(latest: str) -> None:
     """As TensorFlow answers: it takes the path for a pattern, and this one fits no file."""
     assert state.tensorflow_answer(a_state(latest), "/data", {"run/ckpts/ckpt-9"}) == Answer()
+
+
+def test_a_run_of_nothing_but_data_without_an_index_is_one_that_cannot_be_restored() -> None:
+    shard = FileStat("ckpt-7.data-00000-of-00001", 9, 1)
+    left = Leftover(path="run/ckpt-7", rule="orphan-shard", files=(shard,), reason="Shards.")
+    temp = replace(left, path="run/ckpt-8_temp", rule="interrupted-save")
+    state = Leftover(
+        path="run/checkpoint.tmp1f", rule="interrupted-save", files=(FileStat("checkpoint.tmp1f", 9, 1),), reason="x"
+    )
+    (found,) = runs.judge_run("run", [], [state, left, temp])
+    reason = "It has no checkpoint, only data without an index: run/ckpt-7 and 1 more save."
+    assert (found.rule, found.severity, found.path, found.reason) == (
+        "nothing-restorable",
+        Severity.ERROR,
+        "run",
+        reason,
+    )
+    assert list(runs.judge_run("run", [], [state])) == []
+    assert list(runs.judge_run("run", [], [left, replace(temp, writing=True)])) == []
+    assert list(runs.judge_run("run", [[WHOLE]], [left])) == []

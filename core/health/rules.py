@@ -131,7 +131,7 @@ _ROWS = (
         Severity.WARNING,
         "Data shards without an index: nothing can be restored from them.",
         "TensorFlow's rotation deletes the index first, its save names the shards first: a kill leaves them.",
-        "They can go, unless the index can be brought back.",
+        "Fetch the index, if it exists elsewhere. They can go once another checkpoint of their series can be restored.",
     ),
     (
         "interrupted-save",
@@ -139,7 +139,7 @@ _ROWS = (
         Severity.WARNING,
         "What a save left behind that never finished.",
         "The job was killed, or the disk was full, in the middle of a save.",
-        "It can go: no framework reads it.",
+        "No framework reads it: it can go once another checkpoint of its series can be restored.",
     ),
     (
         "untracked",

@@ -3,18 +3,26 @@
 from collections.abc import Iterable, Sequence
 
 from core.health.rules import finding, is_unjudged
-from core.model import Checkpoint, Contents, Finding, Health
+from core.model import Checkpoint, Contents, Finding, Health, Leftover
 from core.scan.name_numbers import content_step
 from core.scan.series import ordered
 from waypoint_resume.names import to_text
 
+_SHARD = ".data-"  # in the name of a file with values
 
-def judge_run(run: str, series: Sequence[Sequence[Checkpoint]]) -> Iterable[Finding]:
+
+def judge_run(
+    run: str, series: Sequence[Sequence[Checkpoint]], leftovers: Sequence[Leftover] = ()
+) -> Iterable[Finding]:
     """Findings about a run; each series is ordered, newest last."""
     members = [item for one in series for item in one]
     if not any(item.restorable for item in members):
-        if members and not any(item.health is Health.WRITING or is_unjudged(item.findings) for item in members):
+        if any(item.health is Health.WRITING or is_unjudged(item.findings) for item in members):
+            return
+        if members:
             yield finding("nothing-restorable", run, _none(len(members)))
+        elif not any(item.writing for item in leftovers):
+            yield from _only_shards(run, leftovers)
         return
     for every in series:
         one = [item for item in every if item.health is not Health.WRITING]
@@ -50,6 +58,18 @@ def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
     else:
         lost = _count(len(series) - 1 - list(series).index(best), "save")
     return f"The newest that can be restored is {to_text(best.path)}: {lost} would be lost."
+
+
+def _only_shards(run: str, leftovers: Iterable[Leftover]) -> Iterable[Finding]:
+    """Values without an index are all that the run has: what was copied without its index, or the first save."""
+    held = [item for item in leftovers if any(_SHARD in file.name for file in item.files)]
+    if held:
+        more = "" if len(held) == 1 else f" and {_count(len(held) - 1, 'more save')}"
+        yield finding(
+            "nothing-restorable",
+            run,
+            f"It has no checkpoint, only data without an index: {to_text(held[0].path)}{more}.",
+        )
 
 
 def _none(members: int) -> str:

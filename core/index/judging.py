@@ -76,7 +76,7 @@ def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timed
     for state in states:
         found += judge_state(state, facts.root_path, facts.existing)
     found += [finding(item.rule, item.path, item.reason) for item in leftovers if not item.writing]
-    found += judge_run(facts.run, facts.series)
+    found += judge_run(facts.run, facts.series, leftovers)
     found += judge_listing(facts.series, states, facts.root_path)
     if facts.changed is not None:
         found += judge_age(facts.run, facts.changed, now, stale_after)
