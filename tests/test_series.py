@@ -107,8 +107,11 @@ def test_a_copied_tree_is_ordered_by_step_or_else_by_name() -> None:
     known = [a_member(f"c-{n}", step=step, minute=-n / 1000) for n, step in ((1, 300), (2, 100), (10, 200))]
     assert paths(tuple(ordered(known))) == ["c-2", "c-10", "c-1"]
     assert {item.attempt for item in arrange(known)[0]} == {1}
+    # One that tells no step, as a damaged one, stays where its name puts it; the others still go by step.
     unknown = [*known, a_member("c-3", minute=0)]
-    assert paths(tuple(ordered(unknown))) == ["c-1", "c-2", "c-3", "c-10"]
+    assert paths(tuple(ordered(unknown))) == ["c-2", "c-10", "c-3", "c-1"]
+    named = [item._replace(facts=item.facts._replace(step=None)) for item in known]
+    assert paths(tuple(ordered(named))) == ["c-1", "c-2", "c-10"]
 
 
 def test_the_latest_restorable_is_the_newest_whole_one() -> None:

@@ -66,11 +66,31 @@ def _tells_apart(
     if is_last:
         is_alone = len({values(item)[:place] for item in members}) == 1
         return role is Role.COUNT and is_alone and _steps_start_again(groups)
-    return _starts_again([[values(item)[place + 1 :] for item in items] for items in groups]) and (
-        _starts_again(steps)
-        if len(steps := [known for items in groups if (known := _known_steps(items))]) > 1
-        else role is not Role.SAVE and not (is_epoch_and_batch(members, place) and _is_in_order(members, has_times))
-    )
+    if _were_apart(groups):
+        return True
+    after = [[values(item)[place + 1 :] for item in items] for items in groups]
+    return _starts_again(after) and not _goes_on(members, groups, place, has_times)
+
+
+def _goes_on(
+    members: Sequence[Checkpoint], groups: Sequence[Sequence[Checkpoint]], place: int, has_times: Times
+) -> bool:
+    """Whether it is one training although what follows a number starts again, as batches do with each epoch: times,
+    where they tell anything, agree with the names, and so do steps, which the first ones of each value must know.
+    """
+    steps = [known for items in groups if (known := _known_steps(items))]
+    if not _is_in_order(members, has_times) or (len(steps) > 1 and _starts_again(steps)):
+        return False
+    firsts = [min(items, key=values) for items in groups]
+    return all(content_step(item) for item in firsts) or is_epoch_and_batch(members, place)
+
+
+def _were_apart(groups: Sequence[Sequence[Checkpoint]]) -> bool:
+    """Whether a former look told trainings apart by more checkpoints than there are now: of two folds each of which has
+    lost its first epochs, nothing starts again any more.
+    """
+    known = [{item.series for item in items if item.series} for items in groups]
+    return all(known) and len(set().union(*known)) == sum(map(len, known))
 
 
 def _starts_again(groups: Sequence[Sequence[Any]]) -> bool:

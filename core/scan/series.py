@@ -1,9 +1,10 @@
 """Series, attempts and latest: how the checkpoints of one run belong together. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import pairwise
+from typing import Any
 
 from core.fs.names import natural_key
 from core.model import Checkpoint, SavedAtSource
@@ -130,7 +131,8 @@ def order_of(members: Sequence[Checkpoint]) -> Order:
         return Order.DATES
     if has_times:
         return Order.TIMES
-    return Order.STEPS if all(content_step(item) is not None for item in members) else Order.NAMES
+    known = sum(content_step(item) is not None for item in members)
+    return Order.STEPS if known > 1 or known == len(members) else Order.NAMES
 
 
 def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
@@ -143,9 +145,14 @@ def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
         dated = [(moment, item) for item in by_name if (moment := name_of(item).moment) is not None]
         turned = in_one_year(moment for moment, _ in dated)
         return [item for _, item in sorted(dated, key=lambda pair: (turned[pair[0]], pair[1].saved_at))]
-    if order is Order.STEPS:
-        return sorted(by_name, key=lambda item: content_step(item) or 0)
-    return by_name
+    known = _resorted(by_name, content_step) if order is Order.STEPS else by_name
+    return _resorted(known, lambda item: None if item.saved_at_source is SavedAtSource.MTIME else item.saved_at)
+
+
+def _resorted(members: Sequence[Checkpoint], key: Callable[[Checkpoint], Any]) -> list[Checkpoint]:
+    """Those of which a value is known in its order; whatever tells none, such as a damaged one, stays in its place."""
+    rising = iter(sorted((item for item in members if key(item) is not None), key=key))
+    return [item if key(item) is None else next(rising) for item in members]
 
 
 def _name_key(item: Checkpoint) -> tuple[object, ...]:

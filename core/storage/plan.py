@@ -5,26 +5,18 @@ what a manifest hands over to a job that has not finished, and all of a live run
 or damaged, go by a policy only; leftovers go when they are older than the grace.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, combinations
 
 from core.decisions.places import relative_to_run
 from core.health.rules import is_unjudged
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
+from core.storage.irreplaceable import irreplaceable, is_interrupted
 from core.storage.known import is_leftover
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.storage.policies import Point, Policy, is_past
-from waypoint_resume.file_names import read_name
-from waypoint_resume.names import join, to_text
-
-INTERRUPTED = "interrupted-save"
-_TOLD_APART = 4  # numbers of a name that are looked at
-# What TensorFlow and Orbax append to a save's name while it is being written.
-_UNFINISHED = re.compile(r"(_temp(_[0-9a-f]{32})?|\.orbax-checkpoint-tmp(-\d+)?)$")
+from waypoint_resume.names import to_text
 
 
 def make_plan(
@@ -39,16 +31,16 @@ def make_plan(
 
 def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     found: list[Item | Stay] = []
-    whole = {join(item.path.rpartition("/")[0], item.stem) for item in state.checkpoints if item.restorable}
-    saved = [item for item in state.checkpoints if not _is_interrupted(item)]
+    saved = [item for item in state.checkpoints if not is_interrupted(item)]
+    needed = irreplaceable(state.checkpoints, state.leftovers)
     for series in arrange(saved):
-        found += _series(state, series, policy, grace, whole)
+        found += _series(state, series, policy, grace, needed)
     for item in state.checkpoints:
-        if _is_interrupted(item):
-            why = [*_decided(state, item.path, item.format), *_irreplaceable(item.path, whole)]
+        if is_interrupted(item):
+            why = [*_decided(state, item.path, item.format), *_told(needed, item.path)]
             found.append(_leftover_row(state, item, why, policy, grace))
     for left in state.leftovers:
-        found.append(_leftover(state, left, policy, grace, whole))
+        found.append(_leftover(state, left, policy, grace, _told(needed, left.path)))
     return RunPlan(
         root=state.root,
         root_path=state.root_path,
@@ -60,7 +52,11 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
 
 
 def _series(
-    state: RunState, series: Sequence[Checkpoint], policy: Policy, grace: float, whole: AbstractSet[str]
+    state: RunState,
+    series: Sequence[Checkpoint],
+    policy: Policy,
+    grace: float,
+    needed: Mapping[str, str],
 ) -> Iterator[Item | Stay]:
     latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
     kept = _kept(state, series, policy)
@@ -71,7 +67,7 @@ def _series(
         if not item.restorable and is_unjudged(item.findings):
             why.append(f"nothing is known to be wrong with it ({item.findings[0].rule})")
         if is_leftover(item):
-            yield _leftover_row(state, item, [*why, *_irreplaceable(item.path, whole)], policy, grace)
+            yield _leftover_row(state, item, [*why, *_told(needed, item.path)], policy, grace)
             continue
         if item.health is Health.WRITING:
             why.append("being written")
@@ -149,10 +145,10 @@ def _leftover_row(state: RunState, item: Checkpoint, why: Sequence[str], policy:
     return _go(ItemKind.LEFTOVER, state, item, item.findings[0].reason)
 
 
-def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, whole: AbstractSet[str]) -> Item | Stay:
+def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, needed: Sequence[str]) -> Item | Stay:
     files = leftover_files(state.run, item)
     why = [*_decided(state, item.path, None), *_young(state, [file.mtime_ns for file in files], policy, grace)]
-    why += _irreplaceable(item.path, whole)
+    why += needed
     if item.writing:
         why.append("being written")
     path = relative_to_run(item.path, state.run)
@@ -162,26 +158,8 @@ def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, who
     return Item(kind=ItemKind.LEFTOVER, path=path, format=None, reason=item.reason, files=files)
 
 
-def _irreplaceable(path: str, whole: AbstractSet[str]) -> list[str]:
-    """Why what is left of a save may be all that there is: nothing of its series, or of the run, can be restored."""
-    if not whole:
-        return ["nothing in this run can be restored: its values may be brought back"]
-    series = _series_of(path)
-    if whole.isdisjoint(series):
-        name = to_text(series[0].rpartition("/")[2]).replace("#", "N")
-        return [f"nothing of {name} can be restored: its values may be brought back"]
-    return []
-
-
-def _series_of(path: str) -> list[str]:
-    """What series a save may belong to, also by what it leaves while it is not done: its path without its numbers, and
-    with some of them, for these may tell trainings apart.
-    """
-    folder, _, name = path.rpartition("/")
-    found = read_name(_UNFINISHED.sub("", name))
-    places = range(min(len(found.numbers), _TOLD_APART))
-    kept = chain.from_iterable(combinations(places, count) for count in range(len(places) + 1))
-    return [join(folder, found.stem_with(some)) for some in kept]
+def _told(needed: Mapping[str, str], path: str) -> list[str]:
+    return [needed[path]] if path in needed else []
 
 
 def _young(state: RunState, times: Sequence[int], policy: Policy, grace: float) -> list[str]:
@@ -205,10 +183,6 @@ def _stay(
 ) -> Stay:
     path = relative_to_run(item.path, state.run)
     return Stay(kind=kind, path=path, format=item.format, bytes=item.bytes, is_protected=is_protected, reasons=reasons)
-
-
-def _is_interrupted(item: Checkpoint) -> bool:
-    return is_leftover(item) and all(finding.rule == INTERRUPTED for finding in item.findings)
 
 
 def _text(state: RunState, path: str) -> str:
