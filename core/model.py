@@ -102,7 +102,8 @@ class Listing:
     """One folder as seen at one moment.
 
     `files` also holds those of absorbed subfolders (a SavedModel's variables, an Orbax step, TensorFlow's temp
-    folders), named 'sub/name'. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the
+    folders), named 'sub/name'. `confirmed` are formats of which the folder itself is a checkpoint, as far as only its
+    content tells that. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the
     absorbed ones: while they stay, no file came, went or was renamed. `listed_at` is of
     the monotonic clock, seconds.
     """
@@ -115,6 +116,7 @@ class Listing:
     is_named_run: bool = False
     problems: tuple[Problem, ...] = ()
     outside: frozenset[str] = frozenset()
+    confirmed: frozenset[Format] = frozenset()
     listed_at: float = field(default=0.0, compare=False)
 
 

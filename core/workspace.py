@@ -19,7 +19,8 @@ from core.choose import SeriesChoice, choose
 from core.decisions.places import decisions_folder, run_folder
 from core.errors import AmbiguousError, NotFoundError, PlaceError
 from core.formats.bundle import BundleCache
-from core.formats.reading import Unit, read_unit
+from core.formats.reading import read_unit
+from core.formats.spec import Unit
 from core.fs.local import LocalStorage
 from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from core.formats.bundle import BundleCache
-from core.formats.reading import Reading, Unit, read_unit
+from core.formats.reading import read_unit
+from core.formats.spec import Reading, Unit
 from core.fs.local import LocalStorage
 from core.index.folder import FolderTask, read_folder
 from core.model import Checkpoint

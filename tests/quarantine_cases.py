@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.decisions.pins import Pins, read_pins
+from core.formats.spec import Group
 from core.fs.local import LocalStorage
 from core.index.leftovers import leftovers
 from core.mend.records import Site
 from core.model import Checkpoint, Facts, Leftover, Root, SavedAtSource, Sourced
 from core.resume.history import Manifests
-from core.scan.group import Group, group
+from core.scan.group import group
 from core.scan.walk import look
 from core.storage.again import Afresh
 from core.storage.live import Ground

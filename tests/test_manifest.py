@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from core.errors import CoreError
+from core.formats.spec import RestoreApi
 from core.model import Contents, Format
 from core.resume.cautions import TEXTS
 from core.resume.errors import ManifestError
@@ -23,7 +24,6 @@ from core.resume.manifest import (
     MetricMode,
     Mode,
     OptimizerOutcome,
-    RestoreApi,
     json_schema,
     parse,
     to_json,

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.formats.spec import RestoreApi
 from core.model import Role, Variable
 from core.resume.cautions import TEXTS
-from core.resume.manifest import Mode, RestoreApi
+from core.resume.manifest import Mode
 from pages._shared import findings, frame, manifests, service
 from pages._shared.snippets import restore_code
 from pages._shared.tables import OPEN, PAGE_ROWS

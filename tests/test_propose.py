@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from core.formats.spec import RestoreApi
 from core.model import Checkpoint, Contents, FileStat, Finding, Format, Severity, Sourced
 from core.resume.cautions import TEXTS, newer
-from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore, RestoreApi
+from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore
 from core.resume.modes import outlooks
 from core.resume.propose import Proposal, propose
 from tests.resume_cases import NOW, a_checkpoint, a_run

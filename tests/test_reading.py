@@ -7,7 +7,8 @@ import h5py
 import pytest
 
 from core.formats.bundle import BundleCache
-from core.formats.reading import READERS, Reading, Unit, read_unit
+from core.formats.reading import read_unit
+from core.formats.spec import Reading, Unit
 from core.fs.local import LocalStorage
 from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Contents, FileStat, Format, Sourced
 from tests import builders, bundle_files, keras_files
@@ -38,10 +39,6 @@ def counterless(prefix: str) -> dict[str, bytes]:
     """A bundle of one weight without any counter."""
     graph = builders.graph([Node(children={"w": 1}), Node(keys={"w": "w"})])
     return builders.bundle([builders.text(GRAPH_KEY, graph), builders.floats("w", 3)], prefix)
-
-
-def test_every_format_has_a_reader() -> None:
-    assert set(READERS) == set(Format)
 
 
 @pytest.mark.parametrize(

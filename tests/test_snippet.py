@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from core.formats.spec import Framework
 from core.model import Format
 from core.resume.history import ManifestState
-from core.resume.snippet import Framework, framework, snippet
+from core.resume.snippet import framework, snippet
 from tests.test_client_training import opened
 
 JOB = Path(__file__).with_name("snippet_job.py")

@@ -8,8 +8,8 @@ import pytest
 
 from core.fs.local import LocalStorage
 from core.fs.storage import Members
-from core.model import Listing
-from core.scan.walk import folder_units, look, signature
+from core.model import Format, Listing
+from core.scan.walk import folder_formats, look, signature
 from tests.trees import START_NS, write
 from waypoint_resume.names import to_text
 
@@ -193,7 +193,7 @@ def test_an_orbax_step_absorbs_all_below_it(folder: str, mark: str, tmp_path: Pa
     listing = looked(tmp_path, folder)
     assert names(listing) == [mark, "pytree/_METADATA", "pytree/d/1"]
     assert listing.subfolders == ()
-    assert folder_units({mark}, folder)
+    assert folder_formats(listing) == {Format.ORBAX}
 
 
 def test_absorbing_ends_at_some_depth(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from waypoint_resume.file_names import Role as NameRole
 from waypoint_resume.file_names import read_name
 
 MODEL_CONFIG = "model_config"
+TREE_OF_KERAS = "pytree"
 NO_TREES = frozenset({MODEL_CONFIG, "assets"})  # what Keras keeps beside its variables
 UNRENAMED = "unrenamed"  # the kind of a save to which only its last rename is missing
 NO_STEP = "the tree counts no steps, and the folder's name has no number"
@@ -75,6 +76,14 @@ def tree_items(names: Collection[str]) -> list[str]:
     """The items of a step that hold variables, by their folders' names; '' for a step that is one itself."""
     found = [item for item in tree_names(names) if item not in NO_TREES]
     return found or ([""] if MSGPACK in names else [])
+
+
+def tree_to_restore(names: Collection[str]) -> str:
+    """The folder, relative to the step's, of the tree that a restore is given: Keras' own where there is one, else the
+    first. '' for a step that is a tree itself, and where no tree is known.
+    """
+    trees = tree_items(names)
+    return TREE_OF_KERAS if TREE_OF_KERAS in trees else next(iter(trees), "")
 
 
 def _readable_items(storage: Storage, folder: str, names: Collection[str]) -> list[Item]:

@@ -17,6 +17,7 @@ from core.model import Contents, Facts, RoleBytes, Variable
 
 BINARY = "saved_model.pb"
 TEXT = "saved_model.pbtxt"
+MARKS = (BINARY, TEXT)
 INDEX = "variables/variables.index"
 KERAS = "keras_metadata.pb"
 ASSETS = "assets"
@@ -176,3 +177,11 @@ def fields(file: BinaryIO, start: int, end: int, section: str) -> Iterator[Field
             yield Field(number, at + used, at + used + size)
         at += used + size
     raise TooLargeError(f"more than {MAX_FIELDS:,} fields", section=section, offset=at)
+
+
+def unread(names: Collection[str]) -> str:
+    """What of a SavedModel a verification does not look at, as a sentence."""
+    parts = [f"the graph in {name}" for name in MARKS if name in names]
+    parts += ["keras_metadata.pb, which only Keras' load_model reads"] if KERAS in names else []
+    parts += ["what its assets hold"] if any(name.startswith(f"{ASSETS}/") for name in names) else []
+    return f"Not told: {', '.join(parts)}."

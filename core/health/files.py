@@ -1,10 +1,10 @@
 """Rules over one checkpoint's own files: is all there, is it whole, does it belong together."""
 
+from core.formats.registry import spec_of
 from core.health.rules import finding
 from core.model import Facts, Finding, Format, Shard
 from waypoint_resume.names import to_text
 
-_INDEXED = (Format.TF_BUNDLE,)
 # Kinds of problems that have a rule of their own, which says the kind.
 _RULES = {
     "empty": "empty-file",
@@ -59,7 +59,7 @@ def _unreadable(path: str, form: Format, facts: Facts) -> Finding:
         return finding(rule, path, f"{problem.kind}: {reason}")
     if rule is not None:
         return finding(rule, path, reason)
-    return finding("unreadable-index" if form in _INDEXED else "unreadable-file", path, f"{problem.kind}: {reason}")
+    return finding(spec_of(form).unreadable_rule, path, f"{problem.kind}: {reason}")
 
 
 def _missing(path: str, missing: list[Shard], shards: tuple[Shard, ...]) -> Finding:

@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from core.formats.path_pattern import expression, is_pattern
+from core.formats.registry import formats_where
 from core.formats.state_file import base_of, is_foreign, is_misspelled
 from core.fs.names import real_path
 from core.health.rules import finding
-from core.model import Checkpoint, Finding, Format, StateFile
+from core.model import Checkpoint, Finding, StateFile
 
-NAMEABLE = (Format.TF_BUNDLE, Format.TF_V1)  # what a state file can name
+NAMEABLE = formats_where(lambda spec: spec.in_state_files)  # what a state file can name
 _INDEX = ".index"
 
 

@@ -109,7 +109,7 @@ def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
         subfolders=listing.subfolders,
         newest_ns=max((file.mtime_ns for file in listing.files if file.name not in walk.OWN_FILES), default=0),
         has_units=has_units,
-        has_folder_unit=walk.folder_units({file.name for file in listing.files}, listing.folder),
+        has_folder_unit=bool(walk.folder_formats(listing)),
         is_marker=listing.is_run_marker,
         is_named=listing.is_named_run,
         recheck=False,

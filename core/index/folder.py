@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 
 from core.formats import hdf5, state_file
 from core.formats.bundle import BundleCache
-from core.formats.reading import IN_WORKERS, Ahead, Unit, read_ahead, read_unit
+from core.formats.reading import Ahead, read_ahead, read_unit
+from core.formats.registry import spec_of
+from core.formats.spec import Group, Unit
 from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.index.leftovers import leftovers
@@ -16,7 +18,6 @@ from core.model import (
     Facts,
     FileStat,
     Finding,
-    Format,
     Health,
     Leftover,
     Listing,
@@ -24,7 +25,7 @@ from core.model import (
     Severity,
     StateFile,
 )
-from core.scan.group import Group, Groups, group
+from core.scan.group import Groups, group
 from core.scan.walk import look, signature
 from core.sweeps.reading import read_trial
 from core.sweeps.records import Trial
@@ -126,7 +127,7 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
     listing = task.listing
     groups = group(listing)
     states = tuple(state_file.read(storage, listing.folder, file) for file in groups.states)
-    if any(one.format in (Format.TF_BUNDLE, Format.TF_V1) for one in groups.checkpoints):
+    if any(spec_of(one.format).in_state_files for one in groups.checkpoints):
         states += tuple(state_file.others(storage, listing.folder, groups.others))
     named = {state_file.base_of(path) for state in states for path in (state.latest or "", *state.history)}
     times = {name: time for state in states for name, time in state_file.times_by_name(state).items()}
@@ -177,7 +178,7 @@ def _read_ahead(
     fresh = [
         path
         for one in groups.checkpoints
-        if one.format in IN_WORKERS and (path := join(folder, one.name), one.files) not in known
+        if spec_of(one.format).in_workers and (path := join(folder, one.name), one.files) not in known
     ]
     return read_ahead(storage, fresh) if len(fresh) > 1 else None
 

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from core.model import Checkpoint, Facts, Format, SavedAtSource
-from core.scan.group import Group
+from core.formats.registry import spec_of
+from core.formats.spec import Group
+from core.model import Checkpoint, Facts, SavedAtSource
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,14 +19,12 @@ def saved_at(one: Group, facts: Facts) -> tuple[datetime, SavedAtSource]:
     """The format's own word, else the time of the files."""
     if facts.saved_at is not None:
         return facts.saved_at, SavedAtSource.FORMAT
-    if one.format is Format.TF_BUNDLE:  # written last, renamed into place
-        return from_ns(one.files[0].mtime_ns), SavedAtSource.MTIME
-    return from_ns(max((file.mtime_ns for file in one.files), default=0)), SavedAtSource.MTIME
+    return from_ns(spec_of(one.format).dated_by(one.files)), SavedAtSource.MTIME
 
 
 def dated(item: Checkpoint, times: dict[str, float]) -> Checkpoint:
-    """A bundle's save time from the state file, where that tells it."""
-    seconds = times.get(item.path.rpartition("/")[2]) if item.format is Format.TF_BUNDLE else None
+    """The save time from the state file, where that can name the checkpoint and tells it."""
+    seconds = times.get(item.path.rpartition("/")[2]) if spec_of(item.format).in_state_files else None
     if seconds is None:
         return item
     return item._replace(saved_at=from_ns(int(seconds * 1e9)), saved_at_source=SavedAtSource.STATE_FILE)

@@ -6,8 +6,10 @@ Pure functions of what the catalog knows. A warning's id stays the same for ever
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from core.formats.registry import spec_of
+from core.formats.restore_calls import is_keras_2
 from core.fs.names import natural_key
-from core.model import Checkpoint, Contents, Format, Run, Severity
+from core.model import Checkpoint, Contents, Run, Severity
 from core.resume import restoring
 from core.resume.manifest import Mode, OptimizerOutcome
 from waypoint_resume.names import to_text
@@ -147,7 +149,7 @@ def _contents(checkpoint: Checkpoint) -> Found:
         doubts = _reasons(checkpoint, Severity.ERROR) + _reasons(checkpoint, Severity.WARNING)
         if doubts:
             yield "findings", {"reasons": "; ".join(doubts)}
-    if restoring.is_keras_2(checkpoint):
+    if is_keras_2(checkpoint):
         yield "written-by-keras-2", {"writer": facts.writer or "Keras 2"}
 
 
@@ -157,12 +159,8 @@ def _optimizer(checkpoint: Checkpoint) -> Found:
         yield "optimizer-restarts", {}
     elif not checkpoint.facts.has_optimizer or outcome is OptimizerOutcome.RESTORED:
         return
-    elif checkpoint.format in (Format.WEIGHTS_H5, Format.WEIGHTS_H5_SHARDED, Format.SAVED_MODEL):
-        yield "optimizer-needs-build", {}
-    elif checkpoint.format is Format.HDF5:
-        yield "legacy-hdf5", {}
-    else:
-        yield "optimizer-not-tried", {"api": restoring.api(checkpoint).value}
+    elif (restored := spec_of(checkpoint.format).restoring) is not None:
+        yield restored.caution, {"api": restoring.api(checkpoint).value}
 
 
 def _counters(checkpoint: Checkpoint) -> Found:

@@ -2,19 +2,18 @@
 
 import hashlib
 import os
-import re
 import stat as modes
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.decisions.places import blocks, inside, relative_to_run
+from core.formats.file_groups import is_shard
 from core.model import Checkpoint, FileStat
 from core.resume.errors import ChangedError
 from core.resume.manifest import ManifestFile
 from waypoint_resume.names import to_text
 
 SMALL = 4 * 1024 * 1024  # bytes: up to here a file is hashed
-_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 _LISTED = 5
 
 
@@ -50,7 +49,7 @@ def _files(checkpoint: Checkpoint) -> Iterator[tuple[str, FileStat]]:
 
 
 def _digest(folder: Path, path: str, file: FileStat) -> str | None:
-    if file.size > SMALL or _SHARD.search(path):
+    if file.size > SMALL or is_shard(path):
         return None
     digest = hashlib.sha256()
     for block in blocks(inside(folder, path), SMALL):

@@ -37,7 +37,6 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 # What rename answers where something came into the new run's place.
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
-_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +126,6 @@ def copy_files(
             watch(done)
         copied += 1
     return Copied(linked=linked, copied=copied, bytes=size)
-
-
-def is_shard(name: str) -> bool:
-    """Whether a file bears the name of a bundle's data shard: those of a tf-bundle may be linked."""
-    return _SHARD.search(name) is not None
 
 
 def _linked(source: Path, target: Path) -> bool:

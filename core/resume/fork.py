@@ -16,13 +16,14 @@ from pathlib import Path
 from core.decisions.desk import locked, log
 from core.decisions.places import decisions_folder, relative_to_run, run_folder, writable_home
 from core.errors import BusyError, CoreError, ReadOnlyError
+from core.formats.registry import spec_of
 from core.formats.state_file import NAME as STATE_NAME
 from core.health.state import is_nameable
 from core.mend.propose import state_text
 from core.mend.standing import Entry
-from core.model import Checkpoint, Format
+from core.model import Checkpoint
 from core.resume.content import listed_files, require_unchanged
-from core.resume.copies import copy_files, is_shard, new_run, require_name
+from core.resume.copies import copy_files, new_run, require_name
 from core.resume.errors import NoRoomError
 from core.resume.manifest import Check, Manifest, Mode, Scalar, to_json
 from core.resume.propose import Proposal
@@ -114,7 +115,7 @@ def _fill(
 
 def _may_link(checkpoint: Checkpoint) -> Callable[[str], bool]:
     """A SavedModel's variables are a bundle too, but whoever exports again may write in place: they are copied."""
-    return is_shard if checkpoint.format is Format.TF_BUNDLE else lambda _name: False
+    return spec_of(checkpoint.format).may_link
 
 
 def _write_state(temp: Path, checkpoint: Checkpoint) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from core.decisions.desk import hidden_folder, locked, log
 from core.errors import CoreError, NotFoundError
-from core.resume.copies import copy_files, free_name, is_shard
+from core.formats.file_groups import is_shard
+from core.resume.copies import copy_files, free_name
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.files import read_record
 from waypoint_resume.kept import FILES, KEPT, Kept, kept_in

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from core.formats.spec import RestoreApi
 from core.model import Contents, Format, Problem
 from core.resume.errors import ManifestError
 from waypoint_resume import spec
@@ -22,19 +23,6 @@ SCHEMA_ID = "resume_manifest.schema.json"
 
 Moment = Annotated[datetime, BeforeValidator(moment_of), PlainSerializer(moment_text, return_type=str)]
 Scalar = str | int | float | bool | None
-
-
-class RestoreApi(StrEnum):
-    """The call that restores a checkpoint of some format; docs/resume.md says which for what."""
-
-    TF_CHECKPOINT_RESTORE = "tf.train.Checkpoint.restore"
-    TF_CHECKPOINT_READ = "tf.train.Checkpoint.read"
-    TF_V1_SAVER = "tf.compat.v1.train.Saver.restore"
-    KERAS_LOAD_MODEL = "keras.saving.load_model"
-    KERAS_LOAD_WEIGHTS = "keras.Model.load_weights"
-    TF_KERAS_LOAD_MODEL = "tf_keras.models.load_model"
-    TF_KERAS_LOAD_WEIGHTS = "tf_keras.Model.load_weights"
-    ORBAX_RESTORE = "orbax.checkpoint.PyTreeCheckpointer.restore"
 
 
 class OptimizerOutcome(StrEnum):

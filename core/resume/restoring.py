@@ -5,12 +5,13 @@ docs/resume.md holds the outcomes. None means that it depends on the job, and a 
 
 import re
 
+from core.errors import NotRestorableError
+from core.formats.registry import spec_of
+from core.formats.spec import RestoreApi
 from core.formats.state_file import NAME as STATE_NAME
-from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Contents, Format
-from core.resume.manifest import OptimizerOutcome, RestoreApi
+from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Contents
+from core.resume.manifest import OptimizerOutcome
 
-# Readers write "Keras 3.15.1, optimizer Adam" or "TensorFlow 2.15.0, Keras 2".
-_KERAS_VERSION = re.compile(r"\bkeras (\d+)\b", re.IGNORECASE)
 # Sources of an epoch that say how it counts: the word epoch in a name, and BackupAndRestore's metadata. A bare number
 # in a name is shown as the epoch, but no job is told to go on from a guess.
 _TELLS_ITS_EPOCH = re.compile(rf"{EPOCH_IN_NAME}\b|training_metadata\.json|{re.escape(EPOCH_BY_STEPS)}")
@@ -18,36 +19,14 @@ _BACKUP_METADATA = ("training_metadata.json", "training_metadata.json.bkp")
 _BACKUP_WEIGHTS = ("latest.weights.h5", "latest.weights.h5.bkp", "latest.weights.json")
 
 
-_KERAS_3 = {
-    Format.KERAS: RestoreApi.KERAS_LOAD_MODEL,
-    Format.HDF5: RestoreApi.KERAS_LOAD_MODEL,
-    Format.WEIGHTS_H5: RestoreApi.KERAS_LOAD_WEIGHTS,
-    Format.WEIGHTS_H5_SHARDED: RestoreApi.KERAS_LOAD_WEIGHTS,
-}
-_KERAS_2 = {
-    RestoreApi.KERAS_LOAD_MODEL: RestoreApi.TF_KERAS_LOAD_MODEL,
-    RestoreApi.KERAS_LOAD_WEIGHTS: RestoreApi.TF_KERAS_LOAD_WEIGHTS,
-}
-_OTHERS = {
-    Format.TF_BUNDLE: RestoreApi.TF_CHECKPOINT_RESTORE,
-    Format.TF_V1: RestoreApi.TF_V1_SAVER,
-    # load_model drops the optimizer (Keras 2) or refuses (Keras 3); reading its variables does neither.
-    Format.SAVED_MODEL: RestoreApi.TF_CHECKPOINT_READ,
-    # Keras' load_model takes the folder above and always loads its newest step.
-    Format.ORBAX: RestoreApi.ORBAX_RESTORE,
-}
-
-
 def api(checkpoint: Checkpoint) -> RestoreApi:
-    """The call that restores this checkpoint exactly, as far as one does."""
-    if checkpoint.format is Format.TF_BUNDLE and _is_name_based(checkpoint):
-        return RestoreApi.TF_V1_SAVER
-    if checkpoint.format in _OTHERS:
-        return _OTHERS[checkpoint.format]
-    call = _KERAS_3[checkpoint.format]
-    if checkpoint.format is Format.HDF5 and checkpoint.facts.contents is not Contents.FULL_MODEL:
-        call = RestoreApi.KERAS_LOAD_WEIGHTS
-    return _KERAS_2[call] if is_keras_2(checkpoint) else call
+    """The call that restores this checkpoint exactly, as far as one does. NotRestorableError for a format that none
+    restores here.
+    """
+    spec = spec_of(checkpoint.format)
+    if spec.restoring is None:
+        raise NotRestorableError(spec.not_resumable)
+    return spec.restoring.call(checkpoint)
 
 
 def optimizer(checkpoint: Checkpoint) -> OptimizerOutcome | None:
@@ -55,8 +34,8 @@ def optimizer(checkpoint: Checkpoint) -> OptimizerOutcome | None:
     facts = checkpoint.facts
     if not facts.has_optimizer:
         return None if facts.contents is Contents.UNKNOWN else OptimizerOutcome.NOT_IN_FILE
-    exact = (RestoreApi.TF_CHECKPOINT_RESTORE, RestoreApi.KERAS_LOAD_MODEL)
-    if api(checkpoint) in exact and checkpoint.format is not Format.HDF5:
+    restored = spec_of(checkpoint.format).restoring
+    if restored is not None and api(checkpoint) is restored.exact:
         return OptimizerOutcome.RESTORED
     return None
 
@@ -79,12 +58,6 @@ def initial_step(checkpoint: Checkpoint) -> int | None:
     return None if step is None or step.source == NUMBER_IN_NAME else step.value
 
 
-def is_keras_2(checkpoint: Checkpoint) -> bool:
-    """Whether the file says that Keras 2 wrote it."""
-    found = _KERAS_VERSION.search(checkpoint.facts.writer or "")
-    return found is not None and int(found[1]) < 3
-
-
 def is_backup(checkpoint: Checkpoint) -> bool:
     """Whether this is the BackupAndRestore callback's own data, of Keras 3 or of Keras 2 (`chief/ckpt-N`)."""
     names = {file.name.rpartition("/")[2] for file in checkpoint.files}
@@ -105,8 +78,3 @@ def backup_names(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 def _is_backup_folder(folder: str) -> bool:
     return re.search(r"(^|/)(chief|workertemp_\d+)$", folder) is not None
-
-
-def _is_name_based(checkpoint: Checkpoint) -> bool:
-    """TF1's Saver writes its graph beside the bundle; nothing that writes object graphs does."""
-    return any(file.name.endswith(".meta") for file in checkpoint.files)

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from core.decisions.desk import hidden_folder
 from core.decisions.places import read_small, relative_to_run
 from core.errors import CoreError, PlaceError
+from core.formats.registry import spec_of
 from core.model import Checkpoint, Format
 from core.resume import restoring
 from core.resume.modes import Aside
-from core.scan.walk import ORBAX_MARK, SAVED_MODEL_FILES
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.names import join, to_text
@@ -28,8 +28,6 @@ from waypoint_resume.spec import read_document
 VERSION = 1
 _END = ".plan.json"
 _LIMIT = 1 << 28
-# Files without which no reader takes the rest for a whole checkpoint: they go first.
-_LEADING = (".index", ".weights.json", *SAVED_MODEL_FILES, ORBAX_MARK, "commit_success.txt")
 
 
 class _Part(BaseModel):
@@ -121,7 +119,8 @@ def plan_path(home: Path, manifest_id: str) -> Path:
 
 def _item(aside: Aside) -> PlanItem:
     checkpoint = aside.checkpoint
-    names = sorted((file.name for file in checkpoint.files), key=lambda name: (not name.endswith(_LEADING), name))
+    leads = spec_of(checkpoint.format).first_to_go
+    names = sorted((file.name for file in checkpoint.files), key=lambda name: (not leads(name), name))
     return PlanItem(
         kind="checkpoint",
         path=to_text(relative_to_run(checkpoint.path, checkpoint.run)),

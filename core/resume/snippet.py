@@ -6,11 +6,12 @@ What the job has already (its model, its data, how many epochs) stands in it by 
 import os
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 
-from core.formats.saved_model import KERAS
-from core.model import Format
-from core.resume.manifest import Manifest, Mode, RestoreApi
+from core.formats.registry import spec_of
+from core.formats.spec import Framework, RestoreApi, Restoring
+from core.model import Problem
+from core.resume.errors import ManifestError
+from core.resume.manifest import Manifest, Mode
 from waypoint_resume.names import from_text
 
 _FIT = """\
@@ -80,35 +81,23 @@ import orbax.checkpoint as ocp
 
 state = ocp.PyTreeCheckpointer().restore({path})
 """
-_TREE_OF_KERAS = "pytree/_METADATA"
+# The plain call of each API that the client may refuse to make.
+CODE = {
+    RestoreApi.TF_V1_SAVER: _SAVER,
+    RestoreApi.KERAS_LOAD_WEIGHTS: _LOAD_WEIGHTS,
+    RestoreApi.TF_KERAS_LOAD_WEIGHTS: _LOAD_WEIGHTS,
+    RestoreApi.TF_CHECKPOINT_READ: _SAVED_MODEL,
+    RestoreApi.ORBAX_RESTORE: _ORBAX,
+}
 _NUMBERED = re.compile(r"-\d+$")
-_SAVED_ITSELF = "layer_with_weights-"  # how Keras 2 names the layers of a model that is the root of a bundle
-
-
-class Framework(StrEnum):
-    """What goes on from a checkpoint: the Keras that wrote it, or a loop around a tf.train.Checkpoint."""
-
-    KERAS = "Keras"
-    TF_KERAS = "tf-keras"
-    TENSORFLOW = "TensorFlow"
 
 
 def framework(manifest: Manifest, variables: Iterable[str] = ()) -> Framework:
-    """Which framework's job goes on: by the call that restores, by files that only one writes, and for a bundle by the
-    names of its variables.
-
-    A `.weights.h5` does not tell which Keras wrote it, and needs no other code for either.
+    """Which framework's job goes on: by the call that restores, by files that only one writes, and for some formats by
+    the names of the variables.
     """
-    checkpoint, api = manifest.checkpoint, manifest.restore.api
-    if checkpoint.format is Format.TF_BUNDLE:
-        of_model = any(name.startswith(_SAVED_ITSELF) for name in variables)
-        return Framework.TF_KERAS if of_model else Framework.TENSORFLOW
-    if checkpoint.format is Format.SAVED_MODEL:
-        return Framework.TF_KERAS if _has(manifest, KERAS) else Framework.TENSORFLOW
-    if checkpoint.format is Format.ORBAX:
-        return Framework.KERAS if _has(manifest, _TREE_OF_KERAS) else Framework.TENSORFLOW
-    of_keras_2 = api in (RestoreApi.TF_KERAS_LOAD_MODEL, RestoreApi.TF_KERAS_LOAD_WEIGHTS)
-    return Framework.TF_KERAS if of_keras_2 else Framework.KERAS
+    names = [file.path for file in manifest.checkpoint.files]
+    return _restoring(manifest).framework(names, tuple(variables), manifest.restore.api)
 
 
 def snippet(manifest: Manifest, run_folder: str, framework: Framework) -> str:
@@ -144,32 +133,18 @@ def _obeying(manifest: Manifest, run_folder: str, framework: Framework) -> str:
 
 def _refused(manifest: Manifest, run_folder: str, framework: Framework) -> str | None:
     """The plain call for what the client does not restore; None where it does."""
-    checkpoint = manifest.checkpoint
-    path = os.path.normpath(os.path.join(run_folder, from_text(checkpoint.path)))
-    if manifest.restore.api is RestoreApi.TF_V1_SAVER:
-        reason, code = "waypoint_resume does not restore what TF1's Saver wrote", _SAVER
-    elif checkpoint.format is Format.WEIGHTS_H5_SHARDED:
-        reason, code = "waypoint_resume does not restore sharded .weights.h5 files", _LOAD_WEIGHTS
-    elif checkpoint.format is Format.SAVED_MODEL and framework is not Framework.TF_KERAS:
-        reason, code = "waypoint_resume restores a SavedModel only in tf-keras", _SAVED_MODEL
-        path = f"{path}/variables/variables"
-    elif checkpoint.format is Format.ORBAX and framework is not Framework.KERAS:
-        reason, code = "waypoint_resume restores of Orbax only what Keras 3 wrote", _ORBAX
-        path = _orbax_item(manifest, run_folder) or path
-    else:
+    restoring, checkpoint = _restoring(manifest), manifest.checkpoint
+    reason = restoring.refused(manifest.restore.api, framework)
+    if reason is None:
         return None
-    return _REFUSED.format(reason=reason) + "\n" + code.format(path=ascii(path))
+    before = "" if checkpoint.path == "." else f"{checkpoint.path}/"
+    inner = restoring.inner([file.path.removeprefix(before) for file in checkpoint.files])
+    path = os.path.normpath(os.path.join(run_folder, from_text(checkpoint.path), from_text(inner)))
+    return _REFUSED.format(reason=reason) + "\n" + CODE[manifest.restore.api].format(path=ascii(path))
 
 
-def _has(manifest: Manifest, name: str) -> bool:
-    """Whether a checkpoint that is a folder holds a file."""
-    return any(file.path.endswith(f"/{name}") for file in manifest.checkpoint.files)
-
-
-def _orbax_item(manifest: Manifest, run_folder: str) -> str | None:
-    """The folder in which the tree of an Orbax checkpoint lies: a CheckpointManager puts it below the step's own."""
-    for file in manifest.checkpoint.files:
-        folder, _, name = file.path.rpartition("/")
-        if name == "_METADATA":
-            return os.path.join(run_folder, from_text(folder))
-    return None
+def _restoring(manifest: Manifest) -> Restoring:
+    found = spec_of(manifest.checkpoint.format).restoring
+    if found is None:  # no manifest is written for such a format
+        raise ManifestError([Problem(path="checkpoint.format", problem=f"{manifest.checkpoint.format} is not resumed")])
+    return found

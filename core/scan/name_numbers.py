@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Format, Sourced
+from core.formats.registry import spec_of
+from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Sourced
 from waypoint_resume.file_names import FileName, Role, Value, read_name
 
-KERAS_FILES = frozenset({Format.KERAS, Format.HDF5, Format.WEIGHTS_H5, Format.WEIGHTS_H5_SHARDED})
 _COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
 _FEW_S = 2.0  # seconds: saves that are no further apart are in no order
 
@@ -198,7 +198,7 @@ def _by_name(members: Sequence[Checkpoint], place: int, has_times: Times, *, is_
         if role is Role.SIZE or is_one or not _is_in_order(members, has_times):
             return None
     is_epoch = is_epoch_and_batch(members, place) or all(name_of(item).by_metric for item in members)
-    is_epoch = is_epoch or members[0].format in KERAS_FILES
+    is_epoch = is_epoch or spec_of(members[0].format).names_epochs
     for item in rising:
         number, step = int(values(item)[place][1]), content_step(item)
         if step is None or step == number:
@@ -213,7 +213,7 @@ def _by_name(members: Sequence[Checkpoint], place: int, has_times: Times, *, is_
 def _with_number(item: Checkpoint, place: int, meaning: Role) -> Checkpoint:
     facts, name = item.facts, name_of(item)
     number = name.numbers[place].value
-    is_version = item.format is Format.SAVED_MODEL  # of serving
+    is_version = spec_of(item.format).names_version
     if not isinstance(number, int) or facts.save_counter is not None or facts.problem is not None or is_version:
         return item
     told = Sourced(value=number, source=NUMBER_IN_NAME)

@@ -8,30 +8,20 @@ import hashlib
 import marshal
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from operator import itemgetter
 
+from core.formats.registry import SPECS
+from core.formats.spec import FolderShape
 from core.fs.storage import Members, Storage
-from core.model import FileStat, Listing, Problem
+from core.model import FileStat, Format, Listing, Problem
 from core.scan.trial_names import is_trial
 from waypoint_resume.atomic import is_temp
 from waypoint_resume.names import join, to_text
 from waypoint_resume.places import HIDDEN, NAMED
 
 SKIPPED = frozenset({".git", ".venv", "node_modules", "site-packages", ".waypoint"})
-SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
-ORBAX_MARK = "_CHECKPOINT_METADATA"
-ORBAX_TEMP = ".orbax-checkpoint-tmp"
-ORBAX_TREE = "_METADATA"
-_ORBAX_OWN = frozenset({ORBAX_MARK, "commit_success.txt"})
-_ARRAY = ".zarray"
-_MSGPACK = "checkpoint"  # in which T5X and early Orbax keep a tree beside its arrays
-_NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)  # how a CheckpointManager names its steps
-NAMELESS_INDEX = ".index"  # of a bundle whose prefix ends in a slash
-_SAVE_WORDS = frozenset("checkpoint ckpt cp chkpt model weights step global epoch iter iteration batch save".split())  # noqa: SIM905
-_MOST_ITEMS = 64
 OWN_FILES = frozenset({"resume_manifest.json"})
-_SAVED_MODEL_FOLDERS = frozenset({"variables", "assets", "assets.extra", "debug"})
 _TEMP_FOLDER = re.compile(r".*_temp(?:_[0-9a-f]{32})?")
 _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _RUN_ID = re.compile(rb"^run_(?:id|uuid)[ \t]*:[ \t]*\S", re.MULTILINE)
@@ -48,13 +38,12 @@ def look(storage: Storage, folder: str) -> Listing:
     files, problems = list(members.files), list(members.problems)
     subfolders: list[str] = []
     names = {file[0] for file in files}
-    owner = _absorbs(folder.rpartition("/")[2], names)
-    if owner is not None and _is_unmarked_step(storage, folder, names, members.subfolders):
-        owner = None
+    shapes = [(spec.format, spec.as_folder) for spec in SPECS if spec.as_folder is not None]
+    own = {name for _, shape in shapes for name in shape.absorbed(storage, folder, names, members.subfolders)}
     for name in members.subfolders:
         if name in SKIPPED or is_temp(name):
             continue
-        if owner is None or name in owner or _is_temp(storage, join(folder, name), name):
+        if name in own or _is_temp(storage, join(folder, name), name):
             _absorb(storage, folder, name, files, times, problems, _DEEPEST)
         else:
             subfolders.append(name)
@@ -67,33 +56,27 @@ def look(storage: Storage, folder: str) -> Listing:
         is_named_run=_is_named(storage, folder, members),
         problems=tuple(problems),
         outside=frozenset(members.outside),
+        confirmed=frozenset(form for form, shape in shapes if _is_confirmed(storage, shape, names, folder)),
         listed_at=listed_at,
     )
 
 
-def folder_units(names: Collection[str], folder: str) -> bool:
-    """Whether the folder itself is a checkpoint: a SavedModel, an Orbax step, finished or not, or a bundle without a
-    name (its prefix ended in a slash) in a folder that is named as a save.
+def folder_formats(listing: Listing) -> frozenset[Format]:
+    """The formats of which the folder itself is a checkpoint: a SavedModel, an Orbax step, finished or not, or a bundle
+    without a name in a folder that is named as a save.
     """
-    if is_orbax(names, folder) or any(name in names for name in SAVED_MODEL_FILES):
-        return True
-    return NAMELESS_INDEX in names and is_named_as_save(folder.rpartition("/")[2])
+    names = {file.name for file in listing.files}
+    return frozenset(
+        spec.format
+        for spec in SPECS
+        if spec.as_folder is not None
+        and (spec.as_folder.confirm is None or spec.format in listing.confirmed)
+        and spec.as_folder.is_one(names, listing.folder)
+    )
 
 
-def is_named_as_save(name: str) -> bool:
-    """Whether a folder's name is that of one save of several, such as `ckpt-3` or `step_100`."""
-    words = frozenset(re.split(r"[^a-z]+", name.lower())) - {""}
-    return any(letter.isdigit() for letter in name) and words <= _SAVE_WORDS
-
-
-def is_orbax(names: Collection[str], folder: str) -> bool:
-    """Whether a folder is an Orbax step or a tree that Orbax saved, by its files and those that it absorbed."""
-    if ORBAX_MARK in names or ORBAX_TREE in names or ORBAX_TEMP in folder.rpartition("/")[2]:
-        return True
-    inside = [name for name in names if "/" in name]
-    if any(name.endswith(f"/{ORBAX_TREE}") and name.count("/") == 1 for name in inside):
-        return True
-    return _MSGPACK in names and any(name.endswith(f"/{_ARRAY}") for name in inside)
+def _is_confirmed(storage: Storage, shape: FolderShape, names: Collection[str], folder: str) -> bool:
+    return shape.confirm is not None and shape.is_one(names, folder) and shape.confirm(storage, folder)
 
 
 def signature(listing: Listing) -> str:
@@ -103,39 +86,6 @@ def signature(listing: Listing) -> str:
         columns = (*columns, tuple(sorted(listing.outside)))
     # marshal is the fastest way to bytes; its version 2 writes equal values as equal bytes
     return hashlib.blake2b(marshal.dumps(columns, 2), digest_size=16).hexdigest()
-
-
-def _absorbs(folder_name: str, names: set[str]) -> frozenset[str] | None:
-    """Names of the subfolders that belong to this folder; None means all."""
-    if ORBAX_MARK in names or ORBAX_TREE in names or ORBAX_TEMP in folder_name:
-        return None
-    if any(name in names for name in SAVED_MODEL_FILES):
-        return _SAVED_MODEL_FOLDERS
-    return frozenset()
-
-
-def _is_unmarked_step(storage: Storage, folder: str, names: set[str], subfolders: Sequence[str]) -> bool:
-    """Whether a folder is a step of early Orbax or T5X, which have no mark: its name ends with a number, and it holds
-    trees and nothing else, or arrays beside their tree.
-    """
-    if not subfolders or not _NUMBERED.fullmatch(folder.rpartition("/")[2]):
-        return False
-    inner = [join(folder, name) for name in subfolders[:_MOST_ITEMS]]
-    if _MSGPACK in names and names <= {_MSGPACK, *_ORBAX_OWN}:
-        return any(_has(storage, place, _ARRAY) for place in inner)
-    if not names <= _ORBAX_OWN:
-        return False
-    items = [place for place in inner if _has(storage, place, ORBAX_TREE)]
-    # What was saved by itself into a folder of this one bears its own mark: then this one is a run, not a step.
-    return bool(items) and not any(_has(storage, place, ORBAX_MARK) for place in items)
-
-
-def _has(storage: Storage, folder: str, name: str) -> bool:
-    try:
-        storage.stat(join(folder, name))
-    except OSError:
-        return False
-    return True
 
 
 def _is_temp(storage: Storage, place: str, name: str) -> bool:

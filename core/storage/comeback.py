@@ -11,13 +11,14 @@ from typing import NamedTuple
 from core.decisions.desk import log
 from core.decisions.places import read_small
 from core.errors import CoreError, ReadOnlyError
+from core.formats.registry import spec_of
 from core.formats.state_file import NAME as STATE_NAME
 from core.health.state import NAMEABLE
 from core.mend.propose import in_order, state_text
 from core.mend.records import Site
 from core.mend.standing import LIMIT, stand
-from core.model import Format, Problem
-from core.resume.copies import copy_files, free_name, is_shard, new_run
+from core.model import Problem
+from core.resume.copies import copy_files, free_name, new_run
 from core.storage.journal import FILES, Journal, JournalItem, short_id
 from core.storage.moves import is_same, lies
 from core.storage.returns import Returned
@@ -66,12 +67,12 @@ def come_as_run(site: Site, batch: Path, journal: Journal, *, actor: str, now: d
         raise CoreError(f"Nothing of batch {short_id(journal.id)} can come back: {next(iter(problems.values()), '')}.")
     states = dict(_states(site, batch, journal, items))
     names = [file.name for item in items for file in item.files if file.name not in states]
-    bundles = {file.name for item in items if item.format is Format.TF_BUNDLE for file in item.files}
+    linked = {file.name for item in items for file in item.files if _may_link(item, file.name)}
     about = {"batch": journal.id, "items": [item.path for item in items]}
     event = f"undo {journal.kind.value}"
     log(site.folder, actor=actor, event=event, now=now, about={**about, "as": to_text(run)})
     with new_run(parent, name) as folder:
-        copy_files(batch / FILES, folder, names, links=lambda one: one in bundles and is_shard(one))
+        copy_files(batch / FILES, folder, names, links=lambda one: one in linked)
         for path, state in states.items():
             make_folder((folder / path).parent)
             write_atomic(folder / path, state.data, mtime_ns=state.mtime_ns)
@@ -81,6 +82,10 @@ def come_as_run(site: Site, batch: Path, journal: Journal, *, actor: str, now: d
         log(folder, actor=actor, event=event, now=now, about={**about, "from": to_text(site.run)})
     told = tuple(Problem(path=path, problem=why) for path, why in problems.items())
     return Returned(journal=journal, files=sum(len(item.files) for item in items), problems=told, new_run=to_text(run))
+
+
+def _may_link(item: JournalItem, path: str) -> bool:
+    return item.format is not None and spec_of(item.format).may_link(path)
 
 
 def _why_not_whole(batch: Path, item: JournalItem) -> str | None:

@@ -1,22 +1,16 @@
 """What the catalog knows of files: which belong to a checkpoint or a leftover. The audit books every file by it."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from core.formats.registry import spec_of
 from core.model import Checkpoint, Contents, FileStat, Format, Leftover, RoleBytes
 from waypoint_resume.names import join
 
 # Checkpoints that are none: nothing can be restored from them, and no restore will miss them.
 LEFTOVER_RULES = frozenset({"orphan-index", "interrupted-save"})
-_ARCHITECTURE = {
-    Format.TF_BUNDLE: re.compile(r".+\.meta", re.DOTALL),
-    Format.TF_V1: re.compile(r".+\.meta", re.DOTALL),
-    Format.SAVED_MODEL: re.compile(r"saved_model\.pb(?:txt)?|keras_metadata\.pb"),
-    Format.ORBAX: re.compile(r"model_config/.+", re.DOTALL),
-}
 
 
 class Kind(StrEnum):
@@ -110,7 +104,7 @@ class _Books:
 
 def _book(books: _Books, item: Checkpoint) -> None:
     facts = item.facts
-    shape = _ARCHITECTURE.get(item.format)
+    shape = spec_of(item.format).architecture
     kind = Kind.LEFTOVERS if is_leftover(item) else None
     drawn = [
         file for file in item.files if kind is None and shape is not None and shape.fullmatch(file.name) is not None

@@ -1,6 +1,6 @@
 """A plan as a value: its files exactly, so that what changed since is seen, and what the disk gains when they go."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from core.decisions.pins import Pins
 from core.decisions.places import relative_to_run
+from core.formats.file_groups import is_index
+from core.formats.registry import spec_of
 from core.model import Checkpoint, FileStat, Format, Leftover
 from core.resume.history import Manifests
-from core.scan.walk import ORBAX_MARK, SAVED_MODEL_FILES
 from core.storage.known import leftover_folder
 from waypoint_resume.names import join
 
@@ -127,13 +128,13 @@ def checkpoint_files(item: Checkpoint) -> tuple[PlannedFile, ...]:
     """A checkpoint's files in the order in which they go: first the one without which no reader takes the rest for
     whole, so that a half-moved checkpoint is never taken for one.
     """
-    first = _FIRST.get(item.format, _never)
+    first = spec_of(item.format).first_to_go
     return _files(item.run, item.folder, sorted(item.files, key=lambda file: (not first(file.name), file.name)))
 
 
 def leftover_files(run: str, item: Leftover) -> tuple[PlannedFile, ...]:
     """A leftover's files, an index first."""
-    files = sorted(item.files, key=lambda file: (not _is_index(file.name), file.name))
+    files = sorted(item.files, key=lambda file: (not is_index(file.name), file.name))
     return _files(run, leftover_folder(item), files)
 
 
@@ -166,19 +167,3 @@ def difference(planned: PlannedFile, found: FileStat | None) -> str | None:
 
 def _files(run: str, folder: str, files: Iterable[FileStat]) -> tuple[PlannedFile, ...]:
     return tuple(planned_file(relative_to_run(join(folder, file.name), run), file) for file in files)
-
-
-def _is_index(name: str) -> bool:
-    return name.endswith(".index")
-
-
-def _never(name: str) -> bool:  # noqa: ARG001 - called as the others are
-    return False
-
-
-_FIRST: Mapping[Format, Callable[[str], bool]] = {
-    Format.TF_BUNDLE: _is_index,
-    Format.SAVED_MODEL: lambda name: name in SAVED_MODEL_FILES,
-    Format.WEIGHTS_H5_SHARDED: lambda name: name.endswith(".weights.json"),
-    Format.ORBAX: lambda name: name in (ORBAX_MARK, "commit_success.txt"),
-}

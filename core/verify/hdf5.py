@@ -6,7 +6,7 @@ never followed. Keras stores datasets in one piece and without filters, so that 
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -61,9 +61,14 @@ def _has_checksum(dataset: Any) -> bool:  # noqa: ANN401
     return any(plan.get_filter(number)[0] == h5z.FILTER_FLETCHER32 for number in range(plan.get_nfilters()))
 
 
-def verify_shards(job: Job, names: Iterable[str], tally: Tally) -> None:
+def verify_job(job: Job, tally: Tally) -> None:
+    """One HDF5 file."""
+    verify_file(f"{job.folder}/{job.name}", job, tally)
+
+
+def verify_sharded_job(job: Job, tally: Tally) -> None:
     """The files of a sharded `.weights.h5`."""
-    for name in names:
+    for name in sorted(name for name in job.files if name.endswith(".h5")):
         verify_file(f"{job.folder}/{name}", job, tally, f"{to_text(name)}: ")
 
 

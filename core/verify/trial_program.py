@@ -22,7 +22,10 @@ import numpy as np
 from core.formats.bundle import BundleCache
 from core.formats.keras_zip import is_needed
 from core.formats.orbax import tree_items
-from core.formats.reading import DAMAGE, Unit, read_unit
+from core.formats.readers import SAVED_MODEL_PREFIX
+from core.formats.reading import DAMAGE, read_unit
+from core.formats.registry import spec_of
+from core.formats.spec import Unit
 from core.fs.local import LocalStorage
 from core.model import Format
 from core.verify.keras_zip import opened_weights
@@ -64,7 +67,11 @@ def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -
     """[ok, library, values read, sentence]; progress goes to `send`."""
     counter = _Counter(send)
     try:
-        library, package, read = _READERS[request["format"]]
+        trial = spec_of(Format(request["format"])).trial
+        if trial is None:
+            return [False, "", 0, "There is no library here that restores it."]
+        library, package, name = trial
+        read: Callable[[dict[str, Any], _Counter], list[str]] = globals()[name.rpartition(":")[2]]
         shown = f"{library} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
         return [False, library, 0, f"{library} is not installed here: pip install {package}."]
@@ -100,18 +107,24 @@ def _tensors(count: int) -> str:
     return "1 tensor" if count == 1 else f"{count:,} tensors"
 
 
-def _tensorflow(request: dict[str, Any], counter: Count) -> list[str]:
-    """The bundle, the SavedModel's variables or the V1 file; returns what TensorFlow has no value for."""
+def with_tensorflow(request: dict[str, Any], counter: Count) -> list[str]:
+    """The bundle or the V1 file; returns what TensorFlow has no value for."""
+    return _bundle(f"{request['folder']}/{request['name']}", counter)
+
+
+def with_saved_model(request: dict[str, Any], counter: Count) -> list[str]:
+    """A SavedModel's variables, where it has any."""
+    loader = importlib.import_module("tensorflow.python.saved_model.loader_impl")
+    loader.parse_saved_model(request["folder"])  # its graph is not built, and nothing of it runs
+    if f"{SAVED_MODEL_PREFIX}.index" not in request["files"]:
+        return []
+    return _bundle(f"{request['folder']}/{SAVED_MODEL_PREFIX}", counter)
+
+
+def _bundle(prefix: str, counter: Count) -> list[str]:
     tf = importlib.import_module("tensorflow")
-    name = request["name"]
-    if request["format"] == "saved-model":
-        name = "variables/variables"
-        loader = importlib.import_module("tensorflow.python.saved_model.loader_impl")
-        loader.parse_saved_model(request["folder"])  # its graph is not built, and nothing of it runs
-        if f"{name}.index" not in request["files"]:
-            return []
     # Not load_checkpoint, which takes a prefix that ends in a slash for the folder of a state file.
-    reader = tf.compat.v1.train.NewCheckpointReader(f"{request['folder']}/{name}")
+    reader = tf.compat.v1.train.NewCheckpointReader(prefix)
     kinds = reader.get_variable_to_dtype_map()
     skipped = sorted(name for name, kind in kinds.items() if kind.name in _UNREADABLE)
     for name in sorted(kinds.keys() - set(skipped)):
@@ -124,7 +137,7 @@ def _tensorflow(request: dict[str, Any], counter: Count) -> list[str]:
     return skipped
 
 
-def _h5py(request: dict[str, Any], counter: Count) -> list[str]:
+def with_h5py(request: dict[str, Any], counter: Count) -> list[str]:
     """One file, the weights inside a zip, or every shard."""
     for name in request["files"]:
         path = f"{request['folder']}/{name}"
@@ -163,7 +176,7 @@ def _datasets(place: Any, counter: Count) -> None:  # noqa: ANN401 (a path or a 
             counter()
 
 
-def _orbax(request: dict[str, Any], counter: Count) -> list[str]:
+def with_orbax(request: dict[str, Any], counter: Count) -> list[str]:
     """Every tree, through the checkpointer that Orbax has for them; its arrays as NumPy's, on no device."""
     ocp = importlib.import_module("orbax.checkpoint")
     tree = importlib.import_module("jax.tree")
@@ -180,12 +193,6 @@ def _orbax(request: dict[str, Any], counter: Count) -> list[str]:
             counter()
     return []
 
-
-_READERS: dict[str, tuple[str, str, Callable[[dict[str, Any], _Counter], list[str]]]] = {
-    **dict.fromkeys(("tf-bundle", "tf-v1", "saved-model"), ("TensorFlow", "tensorflow", _tensorflow)),
-    **dict.fromkeys(("keras", "hdf5", "weights-h5", "weights-h5-sharded"), ("h5py", "h5py", _h5py)),
-    "orbax": ("Orbax", "orbax-checkpoint", _orbax),
-}
 
 if __name__ == "__main__":
     main()

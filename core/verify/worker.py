@@ -7,6 +7,7 @@ worker says after a hostile file must not run in the parent.
 """
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -17,19 +18,17 @@ from typing import Any
 
 from core.errors import FormatError
 from core.formats.bundle import MAX_INDEX, BundleCache
-from core.formats.reading import DAMAGE, Reading, Unit, read_unit
-from core.formats.saved_model import KERAS
+from core.formats.reading import DAMAGE, read_unit
+from core.formats.registry import spec_of
+from core.formats.spec import Reading, Unit
 from core.fs.local import LocalStorage
 from core.model import FileStat, Format, Role
-from core.scan.walk import SAVED_MODEL_FILES
-from core.verify import table
 from core.verify.bundle import BundleScan
 from core.verify.tally import Job, NotReadableError, Tally, untrained_weights
 from waypoint_resume.names import join, to_text
 
 NO_MEMORY = "reading it takes more memory than a checkpoint may cost"
 MEMORY = 130 << 20  # bytes that a checkpoint may cost beyond what the imports took
-SAVED_MODEL_PREFIX = "variables/variables"
 
 
 def main() -> None:
@@ -40,7 +39,7 @@ def main() -> None:
     gc.disable()  # one checkpoint, then the process ends
     request = json.loads(sys.stdin.buffer.readline())
     answers.write(b'{"ready": true}\n')
-    if request["format"] != Format.ORBAX:  # its library reserves more than it uses, for its threads
+    if spec_of(Format(request["format"])).limits_memory:
         _limit_memory()
     try:
         answer = answer_to(request, answers.write)
@@ -72,6 +71,7 @@ def answer_to(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[
 def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:
     tally = Tally(send)
     form = Format(request["format"])
+    spec = spec_of(form)
     files = {row[0]: FileStat(*row) for row in request["files"]}
     storage, cache = LocalStorage(request["root"]), BundleCache()
     unit = Unit(request["folder"], request["name"], request["path"], form, files)
@@ -79,7 +79,7 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
     scan = _bundle_scan(storage, unit, cache, tally)
     if scan is not None:
         _look_at_lengths(scan, files, tally)
-    if scan is None or form is Format.SAVED_MODEL or not scan.is_clean:
+    if scan is None or spec.unread is not None or not scan.is_clean:
         # The structure, as a scan reads it: it tells the variables' roles, and damage beyond single tensors.
         reading = read_unit(storage, unit, cache, is_named=True)
         assert reading is not None  # what is named is never taken for foreign
@@ -96,25 +96,18 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
         job = job._replace(format=reading.format, roles=roles, untrained=untrained_weights(reading.variables))
     if scan is not None:
         scan.tell(job, tally)
-    elif job.format in READERS:
-        READERS[job.format](job, tally)
-    if form is Format.SAVED_MODEL:
-        tally.notes.append(_unread(files))
+    elif (name := spec_of(job.format).verifier) is not None:
+        verify: Callable[[Job, Tally], None] = named(name)
+        verify(job, tally)
+    if spec.unread is not None:
+        tally.notes.append(spec.unread(files))
     return {"result": tally.result()}
-
-
-def _unread(files: Mapping[str, FileStat]) -> str:
-    """What of a SavedModel was not looked at."""
-    parts = [f"the graph in {name}" for name in SAVED_MODEL_FILES if name in files]
-    parts += ["keras_metadata.pb, which only Keras' load_model reads"] if KERAS in files else []
-    parts += ["what its assets hold"] if any(name.startswith("assets/") for name in files) else []
-    return f"Not told: {', '.join(parts)}."
 
 
 def _bundle_scan(storage: LocalStorage, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
     """A bundle's tensors, read; None for other formats, and for an index that `read_unit` refuses."""
-    prefix = {Format.TF_BUNDLE: unit.name, Format.SAVED_MODEL: SAVED_MODEL_PREFIX}.get(unit.format)
-    if prefix is None or f"{prefix}.index" not in unit.files:
+    bundle = spec_of(unit.format).bundle
+    if bundle is None or f"{(prefix := bundle(unit.name))}.index" not in unit.files:
         return None
     data = storage.read(join(unit.folder, f"{prefix}.index"), MAX_INDEX + 1)
     if len(data) > MAX_INDEX:
@@ -144,38 +137,10 @@ def _look_at_shards(reading: Reading, tally: Tally) -> None:
             tally.damage.append(f"{to_text(shard.name)} has {shard.actual:,} of {shard.expected:,} bytes.")
 
 
-def _keras(job: Job, tally: Tally) -> None:
-    from core.verify.keras_zip import verify_keras
-
-    verify_keras(job, tally)
-
-
-def _hdf5(job: Job, tally: Tally) -> None:
-    from core.verify.hdf5 import verify_file
-
-    verify_file(f"{job.folder}/{job.name}", job, tally)
-
-
-def _sharded(job: Job, tally: Tally) -> None:
-    from core.verify.hdf5 import verify_shards
-
-    verify_shards(job, sorted(name for name in job.files if name.endswith(".h5")), tally)
-
-
-def _orbax(job: Job, tally: Tally) -> None:
-    from core.verify.orbax import verify_orbax
-
-    verify_orbax(job, tally)
-
-
-READERS: dict[Format, Callable[[Job, Tally], None]] = {
-    Format.TF_V1: table.verify_table,
-    Format.KERAS: _keras,
-    Format.HDF5: _hdf5,
-    Format.WEIGHTS_H5: _hdf5,
-    Format.WEIGHTS_H5_SHARDED: _sharded,
-    Format.ORBAX: _orbax,
-}
+def named(name: str) -> Any:  # noqa: ANN401 - a function of any kind
+    """A function by its "module:function", imported now: a worker loads no library that it does not use."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def _limit_memory() -> None:

@@ -5,13 +5,12 @@ from datetime import datetime
 import streamlit as st
 
 from core.choose import SeriesChoice
-from core.model import Checkpoint, Format
+from core.formats.registry import spec_of
+from core.model import Checkpoint
 from pages._shared import facts, findings, frame, links, resume
 from pages._shared.text import md, shown
 
 _LISTED = 5
-# The formats whose checkpoints TensorFlow names in state files.
-_IN_STATE_FILES = (Format.TF_BUNDLE, Format.TF_V1)
 
 
 def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
@@ -26,7 +25,7 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
         _passed_over(choice)
         if choice.order_note:
             st.caption(f":material/info: {md(choice.order_note)}")
-        if choice.latest.format in _IN_STATE_FILES:
+        if spec_of(choice.latest.format).in_state_files:
             _tensorflow(choice)
 
 

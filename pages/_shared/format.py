@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from core.model import Contents, Format, Health, Role, SavedAtSource, Sourced
+from core.formats.registry import SPECS
+from core.model import Contents, Health, Role, SavedAtSource, Sourced
 from core.sizes import size_text
 
 NONE = "–"
@@ -13,16 +14,7 @@ CONTENTS = {
     Contents.EXPORT: "export",
     Contents.UNKNOWN: "unknown",
 }
-FORMATS = {
-    Format.TF_BUNDLE: "TensorFlow",
-    Format.TF_V1: "TF1 Saver",
-    Format.SAVED_MODEL: "SavedModel",
-    Format.KERAS: ".keras",
-    Format.HDF5: ".h5",
-    Format.WEIGHTS_H5: ".weights.h5",
-    Format.WEIGHTS_H5_SHARDED: ".weights.h5 in shards",
-    Format.ORBAX: "Orbax",
-}
+FORMATS = {spec.format: spec.label for spec in SPECS}
 HEALTH = {Health.OK: "ok", Health.WARNING: "warning", Health.ERROR: "error", Health.WRITING: "writing"}
 ROLES = {Role.WEIGHT: "weight", Role.OPTIMIZER: "optimizer", Role.OTHER: "other"}
 SAVED_AT = {

@@ -5,7 +5,7 @@ import posixpath
 import streamlit as st
 
 from core.errors import NotFoundError
-from core.model import Format
+from core.formats.registry import spec_of
 from core.resume.manifest import Manifest
 from core.resume.snippet import framework, snippet
 from pages._shared import install, reads, service
@@ -36,8 +36,11 @@ def where(path: str) -> None:
 
 
 def _variables(root: str, run: str, manifest: Manifest) -> list[str]:
-    """The names of a bundle's variables; none for other formats, and for one that the catalog does not know (yet)."""
-    if manifest.checkpoint.format is not Format.TF_BUNDLE:
+    """The names of the variables, where the format's code depends on them; none for others, and for a checkpoint that
+    the catalog does not know (yet).
+    """
+    restoring = spec_of(manifest.checkpoint.format).restoring
+    if restoring is None or not restoring.by_variables:
         return []
     path = posixpath.normpath(posixpath.join(run, from_text(manifest.checkpoint.path)))
     try:

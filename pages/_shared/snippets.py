@@ -3,8 +3,9 @@
 import keyword
 from collections.abc import Sequence
 
-from core.model import Checkpoint, Format, Role, Variable
-from core.resume.manifest import RestoreApi
+from core.formats.registry import spec_of
+from core.formats.spec import RestoreApi
+from core.model import Checkpoint, Role, Variable
 from pages._shared import format as fmt
 from pages._shared.lists import TF_ENDING
 from pages._shared.text import shown
@@ -22,7 +23,7 @@ _LINES: dict[RestoreApi, tuple[str, ...]] = {
         "",
         "# The variables of the SavedModel; it holds no call that continues training by itself.",
         "checkpoint = tf.train.Checkpoint(model)",
-        "checkpoint.read({path} + '/variables/variables').expect_partial()",
+        "checkpoint.read({path}).expect_partial()",
     ),
     RestoreApi.TF_V1_SAVER: (
         "import tensorflow as tf",
@@ -53,7 +54,6 @@ _LINES: dict[RestoreApi, tuple[str, ...]] = {
         "state = ocp.PyTreeCheckpointer().restore({path})",
     ),
 }
-_TREE, _OF_KERAS = "/_METADATA", "pytree"
 _BACKUP = ".weights.h5.bkp"
 _FROM_BACKUP = "shutil.copyfile({path}, 'restored.weights.h5')\nmodel.load_weights('restored.weights.h5')"
 
@@ -77,13 +77,12 @@ def restore_code(api: RestoreApi, path: str, *, has_optimizer: bool, variables: 
 
 
 def tree_of(checkpoint: Checkpoint) -> str:
-    """What a restore is pointed at, relative to the root: of Orbax the folder of the tree, which may lie below the
-    step's own (`pytree` of Keras 3, an item of a CheckpointManager).
+    """What a restore is pointed at, relative to the root: of some formats something inside the checkpoint, as the tree
+    in an Orbax step (`pytree` of Keras 3, an item of a CheckpointManager).
     """
-    trees = [file.name.removesuffix(_TREE) for file in checkpoint.files if file.name.endswith(_TREE)]
-    if checkpoint.format is not Format.ORBAX or not trees:
-        return checkpoint.path
-    return join(checkpoint.folder, _OF_KERAS if _OF_KERAS in trees else trees[0])
+    restoring = spec_of(checkpoint.format).restoring
+    inner = "" if restoring is None else restoring.inner([file.name for file in checkpoint.files])
+    return join(checkpoint.path, inner) if inner else checkpoint.path
 
 
 def _objects(variables: Sequence[Variable], has_optimizer: bool) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.formats.registry import spec_of
 from core.fs.names import natural_key
 from core.model import Format, Variable
 from pages._shared import format as fmt
@@ -16,7 +17,6 @@ _SORTS: dict[str, Callable[[Variable], Any]] = {
     "bytes": lambda item: (item.bytes, natural_key(item.name)),
     "role": lambda item: (item.role.value, natural_key(item.name)),
 }
-_IN_SHARDS = (Format.TF_BUNDLE, Format.SAVED_MODEL, Format.WEIGHTS_H5_SHARDED)
 
 
 def show(variables: tuple[Variable, ...], stored_as: Format) -> None:
@@ -29,4 +29,4 @@ def show(variables: tuple[Variable, ...], stored_as: Format) -> None:
     note = f" Each name ends in `{lists.TF_ENDING}`, which is left out." if ending else ""
     st.caption(f"{fmt.count(len(found), 'variable')}, {fmt.size(sum(item.bytes for item in found))}.{note}")
     offset = tables.pages(len(found))
-    lists.variables(found[offset : offset + tables.PAGE_ROWS], sort=sort, in_shards=stored_as in _IN_SHARDS)
+    lists.variables(found[offset : offset + tables.PAGE_ROWS], sort=sort, in_shards=spec_of(stored_as).has_shards)
