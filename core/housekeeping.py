@@ -16,7 +16,7 @@ from core.mend.records import Site
 from core.model import Checkpoint, Problem, Run
 from core.resume.history import read_manifests
 from core.resume.kept import bring_back, kept_checkpoints, take_away
-from core.storage.acting import find
+from core.storage.acting import ConfirmError, find
 from core.storage.again import Afresh
 from core.storage.batches import Batches, batches
 from core.storage.journal import FOLDERS, JournalFile
@@ -31,6 +31,7 @@ from core.storage.recover import Recovered, needs_recovery, recover
 from core.storage.retention import policy_for
 from core.storage.returns import Returned
 from core.storage.undo import OnConflict, undo
+from core.trials import TrialPlaces
 from core.workspace import Workspace
 from waypoint_resume.heartbeat import is_leased
 from waypoint_resume.kept import Kept
@@ -48,21 +49,26 @@ def plan(
     runs: Sequence[Run],
     policy: Policy | None = None,
     elsewhere: Mapping[str, Elsewhere] | None = None,
+    trials: TrialPlaces | None = None,
 ) -> Plan:
     """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing.
 
-    `elsewhere` is `named_elsewhere` of each root, for whoever plans many runs one by one.
+    `elsewhere` is `named_elsewhere` of each root, and `trials` are places read before, for whoever plans many runs one
+    by one.
     """
+    trials = trials or TrialPlaces(workspace)
     named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
 
     def policy_of(root_path: str, run: str) -> Policy:
         return policy_for(workspace.retention, root_path, run) if policy is None else policy
 
-    states = (run_state(workspace, run, named[run.root]) for run in runs)
+    states = (run_state(workspace, run, named[run.root], trials) for run in runs)
     return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
 
 
-def run_state(workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None) -> RunState:
+def run_state(
+    workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None, trials: TrialPlaces | None = None
+) -> RunState:
     """A run as the catalog and the decisions on disk have it now."""
     site = _site(workspace, run)
     now_ns = LocalStorage(site.root_path).now_ns()
@@ -79,6 +85,7 @@ def run_state(workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None
         manifests=read_manifests(site.folder, site.decisions),
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
         accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
+        trial=(trials or TrialPlaces(workspace)).of(run),
     )
 
 
@@ -93,12 +100,36 @@ def named_elsewhere(workspace: Workspace, root: str) -> dict[str, str]:
     }
 
 
+def confirmation_of(plan: Plan) -> str | None:
+    """What must be typed before a plan is carried out that leaves trials without a checkpoint: `7 trials`."""
+    count = plan.emptied
+    return None if not count else "1 trial" if count == 1 else f"{count} trials"
+
+
+def require_confirmation(plan: Plan, typed: str) -> None:
+    """ConfirmError where `confirmation_of` a plan was not typed."""
+    wanted = confirmation_of(plan)
+    if wanted is not None and typed.strip() != wanted:
+        raise ConfirmError(
+            f"All checkpoints of {wanted} would go: to confirm that, give {wanted!r}. Nothing was moved."
+        )
+
+
 def execute(
-    workspace: Workspace, run: Run, planned: RunPlan, *, policy: Policy, note: str = "", actor: str | None = None
+    workspace: Workspace,
+    run: Run,
+    planned: RunPlan,
+    *,
+    policy: Policy,
+    note: str = "",
+    actor: str | None = None,
+    empties: bool = False,
 ) -> Quarantined:
-    """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first."""
+    """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first. `empties`:
+    somebody typed `confirmation_of` the plan.
+    """
     afresh = Afresh(state=lambda: run_state(workspace, run), policy=policy, grace=workspace.settings.write_grace)
-    act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note)
+    act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
     return quarantine(ground(workspace, run), planned, afresh, act)
 
 

@@ -15,6 +15,7 @@ from core.storage.growth import Growths
 from core.storage.journal import FOLDERS
 from core.storage.planned import PlannedFile, freed
 from core.storage.tiles import RunKey, Tile
+from core.trials import TrialPlaces
 from core.workspace import Workspace
 from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text
@@ -74,11 +75,12 @@ def could_go(
     linked: list[tuple[str, PlannedFile]] = []  # files of several names: they may lie in several runs
     problems: list[Problem] = []
     alone = 0
+    trials = TrialPlaces(workspace)
     elsewhere = {root.id: housekeeping.named_elsewhere(workspace, root.id) for root in workspace.reader.roots()}
     for run in runs:
         check()
         try:
-            (planned,) = housekeeping.plan(workspace, [run], elsewhere=elsewhere).runs
+            (planned,) = housekeeping.plan(workspace, [run], elsewhere=elsewhere, trials=trials).runs
         except NotFoundError:
             continue
         except (CoreError, OSError) as error:

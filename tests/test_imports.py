@@ -32,6 +32,7 @@ LAYERS = (
     ("resume",),
     ("storage",),
     ("workspace",),
+    ("trials",),
     ("accounts", "care", "housekeeping", "pausing"),
     ("survey",),
     ("auditor",),

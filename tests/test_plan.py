@@ -395,7 +395,7 @@ def test_a_plan_as_json() -> None:
     going |= {"reason": "no rule of the policy keeps it", "files": [{**file, "inode": 0, "device": 0}]}
     staying = {"kind": "checkpoint", "path": "ckpts/ckpt-2", "format": "tf-bundle", "bytes": 10, "protected": True}
     staying["reasons"] = ["latest restorable", "the latest"]
-    run = {"root": "/data", "run": "run", "live": False, "goes": [going], "stays": [staying]}
+    run = {"root": "/data", "run": "run", "live": False, "emptied": None, "goes": [going], "stays": [staying]}
     assert plan_document(plan) == {
         "version": 1,
         "made_at": "2026-01-31T09:30:00Z",

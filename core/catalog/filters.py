@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from core.catalog.rows import to_us
-from core.catalog.tables import checkpoints, findings, runs
+from core.catalog.tables import checkpoints, findings, runs, trials
 from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs: `text` is in the path, `status` ⊆ live, idle, stale, `health` ⊆ ok, warning, error; empty: all."""
+    """Which runs: `text` is in the path, `status` ⊆ live, idle, stale, `health` ⊆ ok, warning, error; empty: all.
+    `sweep`: only the trials of the sweep with this path, in `root`.
+    """
 
     root: str | None = None
+    sweep: str | None = None
     text: str = ""
     status: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
@@ -62,6 +65,9 @@ def run_conditions(where: RunFilter, now_us: int) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if where.root is not None:
         conditions.append(runs.c.root == where.root)
+    if where.sweep is not None:
+        of_sweep = select(trials.c.path).where(trials.c.root == where.root, trials.c.sweep == to_text(where.sweep))
+        conditions.append(runs.c.path.in_(of_sweep))
     if where.text:
         conditions.append(_contains(runs.c.path, where.text))
     live = runs.c.live_until_us >= now_us

@@ -32,6 +32,7 @@ from core.cli.session import (
     say,
     stdout,
 )
+from core.cli.sweeps import sweeps_command
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
 from core.model import Checkpoint
@@ -58,6 +59,7 @@ app.command("health")(health_command)
 app.command("verify")(verify_command)
 app.command("mend")(mend_command)
 app.command("usage")(usage_command)
+app.command("sweeps")(sweeps_command)
 app.command("plan")(plan_command)
 app.command("quarantine")(quarantine_command)
 app.command("undo")(undo_command)

@@ -14,6 +14,13 @@ Mode = Annotated[str | None, typer.Option(metavar="min|max", help="Which values 
 EverySteps = Annotated[int | None, typer.Option(metavar="N", help="Keep one for each N steps.")]
 EveryHours = Annotated[float | None, typer.Option(metavar="H", help="Keep one for each H hours.")]
 NewerDays = Annotated[float | None, typer.Option(metavar="D", help="Keep what was saved within D days.")]
+BestTrials = Annotated[int | None, typer.Option(metavar="N", help="Keep the N best trials of each sweep.")]
+TrialsMetric = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The sweep's objective, where no file of the tuner tells it.")
+]
+TrialsMode = Annotated[
+    str | None, typer.Option(metavar="min|max", help="Which scores are better, where no file of the tuner tells it.")
+]
 
 
 def asked_policy(**keys: object) -> Policy | None:

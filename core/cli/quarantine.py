@@ -9,7 +9,7 @@ from core.cli import policy as options
 from core.cli.naming import checkpoint_named
 from core.cli.policy import asked_policy
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
-from core.cli.usage import RunNames, named_runs, print_plan
+from core.cli.usage import RunNames, SweepNames, named_runs, print_plan
 from core.errors import CoreError
 from core.model import Run
 from core.storage.document import plan_document
@@ -26,6 +26,7 @@ Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads 
 
 def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     runs: RunNames = None,
+    sweeps: SweepNames = None,
     every: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
     latest: options.Latest = None,
     best: options.Best = None,
@@ -34,14 +35,20 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
     every_steps: options.EverySteps = None,
     every_hours: options.EveryHours = None,
     newer_days: options.NewerDays = None,
+    best_trials: options.BestTrials = None,
+    trials_metric: options.TrialsMetric = None,
+    trials_mode: options.TrialsMode = None,
+    confirm: Annotated[
+        str, typer.Option(metavar="TEXT", help="'N trials': so many are left without a checkpoint.")
+    ] = "",
     note: Note = "",
     dry_run: DryRun = False,
     roots: Roots = None,
     as_json: AsJson = False,
 ) -> None:
     """Carry out what `plan` shows: move it into quarantine, from where `undo` brings it back."""
-    if bool(runs) == every:
-        raise typer.BadParameter("name the runs, or say --all", param_hint="RUN")
+    if bool(runs or sweeps) == every:
+        raise typer.BadParameter("name the runs or a --sweep, or say --all", param_hint="RUN")
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "quarantine", cached=False)
         policy = asked_policy(
@@ -52,8 +59,11 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             every_steps=every_steps,
             every_hours=every_hours,
             newer_days=newer_days,
+            best_trials=best_trials,
+            trials_metric=trials_metric,
+            trials_mode=trials_mode,
         )
-        found = named_runs(workspace, runs)
+        found = named_runs(workspace, runs, sweeps)
         recovered = [] if dry_run else [housekeeping.recover_run(workspace, run) for run in found]
         if any(recovered):
             workspace.refresh("quarantine")
@@ -64,6 +74,7 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             else:
                 print_plan(made)
             raise typer.Exit(code)
+        housekeeping.require_confirmation(made, confirm)
         documents = []
         for run, planned in zip(found, made.runs, strict=True):
             if planned.items:
@@ -79,11 +90,11 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
 
 
 def _execute(workspace: Workspace, run: Run, planned: RunPlan, policy: Policy | None, note: str) -> dict[str, object]:
-    """One run's part; what goes wrong in it does not keep the others from theirs."""
+    """One run's part of a plan that was confirmed; what goes wrong in it does not keep the others from theirs."""
     governing = policy or policy_for(workspace.retention, planned.root_path, run.path)
     document: dict[str, object] = {"root": to_text(planned.root_path), "run": to_text(run.path), "batch": None}
     try:
-        done = housekeeping.execute(workspace, run, planned, policy=governing, note=note)
+        done = housekeeping.execute(workspace, run, planned, policy=governing, note=note, empties=True)
     except (CoreError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         say(f"{to_text(run.path)}: {reason}")

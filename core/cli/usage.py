@@ -16,12 +16,16 @@ from core.storage.document import plan_document
 from core.storage.planned import Plan
 from core.storage.usage import Usage
 from core.storage.usage_document import usage_document
+from core.trials import find_sweep, runs_of
 from core.workspace import Workspace
 from waypoint_resume.names import to_text
 
 _SHOWN = 20
 
 RunNames = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Only these runs.")]
+SweepNames = Annotated[
+    list[str] | None, typer.Option("--sweep", metavar="SWEEP", help="The runs of this sweep's trials; may be repeated.")
+]
 
 
 def usage_command(roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
@@ -62,6 +66,7 @@ def _print_usage(usage: Usage) -> None:
 
 def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     runs: RunNames = None,
+    sweeps: SweepNames = None,
     latest: options.Latest = None,
     best: options.Best = None,
     metric: options.Metric = None,
@@ -69,6 +74,9 @@ def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     every_steps: options.EverySteps = None,
     every_hours: options.EveryHours = None,
     newer_days: options.NewerDays = None,
+    best_trials: options.BestTrials = None,
+    trials_metric: options.TrialsMetric = None,
+    trials_mode: options.TrialsMode = None,
     roots: Roots = None,
     as_json: AsJson = False,
     cached: Cached = False,
@@ -84,8 +92,11 @@ def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
             every_steps=every_steps,
             every_hours=every_hours,
             newer_days=newer_days,
+            best_trials=best_trials,
+            trials_metric=trials_metric,
+            trials_mode=trials_mode,
         )
-        made = housekeeping.plan(workspace, named_runs(workspace, runs), policy)
+        made = housekeeping.plan(workspace, named_runs(workspace, runs, sweeps), policy)
         if as_json:
             print_json(plan_document(made))
         else:
@@ -93,9 +104,15 @@ def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         raise typer.Exit(code)
 
 
-def named_runs(workspace: Workspace, names: list[str] | None) -> tuple[Run, ...]:
-    """The runs that were named, or all."""
-    return tuple(workspace.find_run(name) for name in names) if names else workspace.runs()
+def named_runs(workspace: Workspace, names: list[str] | None, sweeps: list[str] | None = None) -> tuple[Run, ...]:
+    """The runs that were named, and those of the trials of the sweeps that were; all where none was."""
+    if not names and not sweeps:
+        return workspace.runs()
+    found = [workspace.find_run(name) for name in names or ()]
+    for name in sweeps or ():
+        sweep = find_sweep(workspace, name)
+        found += runs_of(workspace, sweep.root, sweep.path).values()
+    return tuple({(run.root, run.path): run for run in found}.values())
 
 
 def print_plan(made: Plan) -> None:
@@ -104,7 +121,8 @@ def print_plan(made: Plan) -> None:
         if not run.items and not run.stays:
             continue
         live = " (live)" if run.is_live else ""
-        lines = [f"{to_text(run.run)}{live}"]
+        last = " (all of its checkpoints would go)" if run.emptied else ""
+        lines = [f"{to_text(run.run)}{live}{last}"]
         lines += [f"  goes   {to_text(item.path)}  {size_text(item.bytes)}: {item.reason}" for item in run.items]
         lines += [
             f"  stays  {to_text(item.path)}  {size_text(item.bytes)}: {'; '.join(item.reasons)}" for item in run.stays
@@ -113,3 +131,5 @@ def print_plan(made: Plan) -> None:
     number = sum(len(run.items) for run in made.runs)
     what = "Nothing would go." if not number else f"{number:,} would go, {size_text(made.freed_bytes)} would be freed."
     stdout.print(what, highlight=False)
+    if (typed := housekeeping.confirmation_of(made)) is not None:
+        stdout.print(f"Nothing would be left of {typed}: quarantine wants --confirm '{typed}'.", highlight=False)

@@ -23,6 +23,7 @@ def _run(run: RunPlan) -> dict[str, object]:
         "root": to_text(run.root_path),
         "run": to_text(run.run),
         "live": run.is_live,
+        "emptied": run.emptied,
         "goes": [_item(run, item) for item in run.items],
         "stays": [_stay(item) for item in run.stays],
     }

@@ -2,7 +2,8 @@
 
 Protection is no policy and cannot be switched off: the latest restorable of a series, its sole member, what is pinned,
 what a manifest hands over to a job that has not finished, and all of a live run but its leftovers. Checkpoints, whole
-or damaged, go by a policy only; leftovers go when they are older than the grace.
+or damaged, go by a policy only; leftovers go when they are older than the grace. A policy about whole trials of a sweep
+is the one that takes a latest restorable: of trials that are not among the best (`RunPlan.emptied`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from core.decisions.places import relative_to_run
 from core.health.rules import is_unjudged
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
+from core.storage.best_trials import rule_of
 from core.storage.irreplaceable import irreplaceable, is_interrupted
 from core.storage.known import is_leftover
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
@@ -31,10 +33,11 @@ def make_plan(
 
 def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     found: list[Item | Stay] = []
-    saved = [item for item in state.checkpoints if not is_interrupted(item)]
     needed = irreplaceable(state.checkpoints, state.leftovers)
-    for series in arrange(saved):
-        found += _series(state, series, policy, grace, needed)
+    arranged = arrange([item for item in state.checkpoints if not is_interrupted(item)])
+    emptied = _why_emptied(state, arranged, policy)
+    for series in arranged:
+        found += _series(state, series, policy, grace, needed, emptied)
     for item in state.checkpoints:
         if is_interrupted(item):
             why = [*_decided(state, item.path, item.format), *_told(needed, item.path)]
@@ -48,6 +51,7 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
         is_live=state.is_live,
         items=tuple(one for one in found if isinstance(one, Item)),
         stays=tuple(one for one in found if isinstance(one, Stay)),
+        emptied=emptied,
     )
 
 
@@ -57,12 +61,13 @@ def _series(
     policy: Policy,
     grace: float,
     needed: Mapping[str, str],
+    emptied: str | None = None,
 ) -> Iterator[Item | Stay]:
     latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
     kept = _kept(state, series, policy)
     for place, item in enumerate(series):
-        why = [*_placed(series, place, latest), *_decided(state, item.path, item.format)]
-        if not item.restorable and place > latest and item.health is not Health.WRITING:
+        why = [*(() if emptied else _placed(series, place, latest)), *_decided(state, item.path, item.format)]
+        if not item.restorable and place > latest and item.health is not Health.WRITING and not emptied:
             why.append("damaged, and nothing newer can be restored: its files may be brought back")
         if not item.restorable and is_unjudged(item.findings):
             why.append(f"nothing is known to be wrong with it ({item.findings[0].rule})")
@@ -82,7 +87,27 @@ def _series(
         elif by_policy:
             yield _stay(state, item, by_policy, is_protected=False)
         else:
-            yield _go(ItemKind.CHECKPOINT, state, item, "no rule of the policy keeps it")
+            yield _go(ItemKind.CHECKPOINT, state, item, emptied or "no rule of the policy keeps it")
+
+
+def _why_emptied(state: RunState, arranged: Sequence[Sequence[Checkpoint]], policy: Policy) -> str | None:
+    """Why all checkpoints of a sweep's trial go, the latest restorable too: it is not among the best, no rule keeps any
+    of them, and nothing else protects one. All or none: else what protects the latest of every series holds here too.
+    """
+    rule, place = rule_of(policy), state.trial
+    if rule is None or place is None or state.is_live or rule.why_stays(place) is not None:
+        return None
+    saved = [item for series in arranged for item in series if not is_leftover(item)]
+    if not saved or any(_kept(state, series, policy) for series in arranged):
+        return None
+    is_held = any(
+        _decided(state, item.path, item.format)
+        or item.health is Health.WRITING
+        or _is_linked(item)
+        or (not item.restorable and is_unjudged(item.findings))
+        for item in saved
+    )
+    return None if is_held else rule.why_goes(place)
 
 
 def _is_linked(item: Checkpoint) -> bool:
@@ -102,6 +127,7 @@ def _kept(state: RunState, series: Sequence[Checkpoint], policy: Policy) -> dict
             metric=item.metric,
             restorable=item.restorable,
             pinned=state.pins.why(_text(state, item.path), item.format) is not None,
+            trial=state.trial,
         )
         for item in members
     ]

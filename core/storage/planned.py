@@ -13,6 +13,7 @@ from core.formats.registry import spec_of
 from core.model import Checkpoint, FileStat, Format, Leftover
 from core.resume.history import Manifests
 from core.storage.known import leftover_folder
+from core.sweeps.places import TrialPlace
 from waypoint_resume.names import join
 
 
@@ -40,7 +41,7 @@ class RunState:
     """What is known of one run now: by the catalog, and by the decisions on disk, read for this. `run` is relative to
     the root, `now_ns` the time of the disk's clock, `is_live` also for a fresh lease. `named_by` tells of checkpoints
     (relative to the root) which state file in another folder names them, `accepted` gives the notes of those who said
-    that a thing is so on purpose.
+    that a thing is so on purpose. `trial` is the trial of a sweep that the run is.
     """
 
     root: str
@@ -54,6 +55,7 @@ class RunState:
     manifests: Manifests
     named_by: Mapping[str, str] = field(default_factory=dict)
     accepted: Mapping[str, str] = field(default_factory=dict)
+    trial: TrialPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,9 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """One run's part of a plan."""
+    """One run's part of a plan. `emptied` says why all checkpoints of a sweep's trial go: nothing of the run could be
+    restored any more, so that this wants a confirmation of its own.
+    """
 
     root: str
     root_path: str
@@ -94,6 +98,7 @@ class RunPlan:
     is_live: bool
     items: tuple[Item, ...]
     stays: tuple[Stay, ...]
+    emptied: str | None = None
 
     @property
     def folder(self) -> str:
@@ -117,6 +122,11 @@ class Plan:
     def freed_bytes(self) -> int:
         """The allocated bytes of the files whose last link would go."""
         return freed((run.folder, file) for run in self.runs for item in run.items for file in item.files)
+
+    @property
+    def emptied(self) -> int:
+        """How many trials of sweeps would be left without a checkpoint."""
+        return sum(run.emptied is not None for run in self.runs)
 
 
 def planned_file(path: str, file: FileStat) -> PlannedFile:

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from core.resume.manifest import MetricMode
+from core.sweeps.places import TrialPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One checkpoint of a series as rules see it. `time` is None where save times are not to be believed; `metric` is
-    the name and the value in the file's name.
+    the name and the value in the file's name; `trial` the sweep's trial that the series is of.
     """
 
     step: int | None = None
@@ -25,6 +26,7 @@ class Point:
     metric: tuple[str, float] | None = None
     restorable: bool = True
     pinned: bool = False
+    trial: TrialPlace | None = None
 
 
 Kept = Mapping[int, str]

@@ -19,7 +19,7 @@ from core.errors import CoreError
 from core.health.state import NAMEABLE
 from core.mend.records import Site
 from core.model import Checkpoint
-from core.storage.acting import acting
+from core.storage.acting import ConfirmError, acting
 from core.storage.again import LIVE, Afresh, leave, look_again
 from core.storage.folders import path_folders
 from core.storage.journal import FOLDER, VERSION, Journal, JournalItem, JournalKind, Stage, journal_file, printable
@@ -39,11 +39,12 @@ from waypoint_resume.names import join, to_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Who acts, when and why."""
+    """Who acts, when and why; `empties`: that a trial is left without a checkpoint was confirmed."""
 
     actor: str
     now: datetime
     note: str = ""
+    empties: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,12 @@ class Quarantined:
 
 
 def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quarantined:
-    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError; OSError where the disk is full."""
+    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError; OSError where the disk is full.
+
+    ConfirmError where it takes the last of a trial, and nobody has confirmed that.
+    """
+    if plan.emptied is not None and not act.empties:
+        raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
     with acting(ground.site):
         recover_all(ground, actor=act.actor, now=act.now)
         going = look_again(ground, plan, afresh, act.now)

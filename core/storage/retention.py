@@ -10,6 +10,7 @@ from core.errors import SettingsError
 from core.resume.manifest import MetricMode
 from core.scan.discover import glob_of
 from core.setting_values import shorten
+from core.storage.best_trials import KeepBestTrials
 from core.storage.policies import (
     EveryHours,
     EverySteps,
@@ -25,6 +26,7 @@ _MOST = 10**15  # a count or a number of steps
 _MOST_HOURS = 24 * 365 * 100
 _PLACES = ("root", "runs")
 _BEST = ("best", "metric", "mode")
+_TRIALS = ("best_trials", "trials_metric", "trials_mode")
 KEYS = (
     *_PLACES,
     "latest",
@@ -32,6 +34,7 @@ KEYS = (
     "every_steps",
     "every_hours",
     "newer_days",
+    *_TRIALS,
     "pinned",
     "leftovers_hours",
 )
@@ -124,6 +127,7 @@ class _Reader:
             EverySteps(steps) if (steps := self._whole("every_steps")) else None,
             EveryHours(hours) if (hours := self._number("every_hours", _MOST_HOURS)) else None,
             NewerThan(days) if (days := self._number("newer_days", _MOST_HOURS / 24)) else None,
+            self._best_trials(),
             Pinned() if self._pinned() else None,
         ]
         after = (self._number("leftovers_hours", _MOST_HOURS) or 0) * 3600
@@ -139,6 +143,19 @@ class _Reader:
             self.refuse("mode", "must be min or max: which values are better")
         elif count and metric and mode:
             return KeepBest(count, metric.lower(), MetricMode(mode))
+        return None
+
+    def _best_trials(self) -> Rule | None:
+        count, metric, mode = self._whole("best_trials"), self._text("trials_metric"), self._text("trials_mode")
+        for key in _TRIALS[1:]:
+            if key in self.item and "best_trials" not in self.item:
+                self.refuse(key, "stands in for what a sweep's files do not tell: best_trials is missing")
+        if metric is not None and mode is None and "trials_mode" not in self.item:
+            self.refuse("trials_mode", "is missing: which values of trials_metric are better")
+        if mode is not None and mode not in tuple(MetricMode):
+            self.refuse("trials_mode", "must be min or max: which scores are better")
+        elif count:
+            return KeepBestTrials(count, metric, None if mode is None else MetricMode(mode))
         return None
 
     def _pinned(self) -> bool:
