@@ -17,7 +17,12 @@ if sys.version_info < (3, 9):  # noqa: UP036 - an older one reads this file too,
         "with a newer one."
     )
 
-from waypoint_resume import best_part, saves_elsewhere, timeline_part  # noqa: F401 - take part in every watched fit()
+from waypoint_resume import (  # noqa: F401 - take part in every watched fit()
+    best_part,
+    saves_elsewhere,
+    saves_without_optimizers,
+    timeline_part,
+)
 from waypoint_resume.errors import MismatchError, ResumeError, RunIsBusy
 from waypoint_resume.resuming import resume
 from waypoint_resume.start import Start

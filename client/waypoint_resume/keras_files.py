@@ -7,14 +7,16 @@ import json
 import re
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from waypoint_resume.arrays import arrays_plan, datasets_of, quietly, require_generation
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
+from waypoint_resume.objects import as_if_built, is_optimizer
 
-_KERAS_COUNTER = re.compile(r"(^|/)(\w*optimizer)(/inner_optimizer)?/vars/0")
+_COUNTER = re.compile(r".*/vars/0")
 
 
 def keras_plan(path: Path, live: Live) -> LoadPlan:
@@ -26,7 +28,8 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
         with zipfile.ZipFile(path) as archive:
             written = int(json.loads(archive.read("metadata.json"))["keras_version"].partition(".")[0])
             compiled = json.loads(archive.read("config.json")).get("compile_config") or {}
-            kind = (compiled.get("optimizer") or {}).get("class_name") if isinstance(compiled, dict) else None
+            told = compiled.get("optimizer") if isinstance(compiled, dict) else None
+            kind = told.get("class_name") if isinstance(told, dict) else None  # a name alone: compile() was given none
             require_generation(model, written, path)
             with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
                 theirs = datasets_of(file)
@@ -34,11 +37,17 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
         require_generation(model, written, path)
         with h5py.File(path, "r") as file:
             theirs = datasets_of(file)
-    counters = [int(value) for name, value in theirs.items() if _KERAS_COUNTER.fullmatch(name) and not value.shape]
+
+    def is_of_optimizer(name: str) -> bool:
+        parts = name.split("/")
+        return parts[0].endswith("optimizer") or _leads_to_optimizer(model, parts)
+
+    counters = [int(value) for name, value in theirs.items() if _is_counter(name, value) and is_of_optimizer(name)]
 
     def write() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
-            model.save_weights(f"{folder}/own.weights.h5")
+            with as_if_built(model):
+                model.save_weights(f"{folder}/own.weights.h5")
             with h5py.File(f"{folder}/own.weights.h5", "r") as file:
                 return datasets_of(file)
 
@@ -48,15 +57,10 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
             if path.name.endswith(".bkp"):  # BackupAndRestore's second copy, a name that Keras does not take
                 own = Path(folder, "copy.weights.h5")
                 own.symlink_to(path.absolute())
-            quietly(lambda: model.load_weights(str(own)))
+            with as_if_built(model):
+                quietly(lambda: model.load_weights(str(own)))
 
-    plan = arrays_plan(
-        theirs,
-        write,
-        load,
-        max(counters, default=None),
-        lambda name: name.partition("/")[0].endswith("optimizer"),
-    )
+    plan = arrays_plan(theirs, write, load, max(counters, default=None), is_of_optimizer)
     # Under mixed precision Keras wraps the optimizer that was given, and writes the given one's name.
     optimizer = getattr(model, "optimizer", None)
     own_kind = type(optimizer).__name__ if optimizer is not None else None
@@ -64,3 +68,21 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
     if plan.has_optimizer and kind and own_kind and kind.rpartition(">")[2] not in own_kinds:
         plan.differences.append(f"slot: the optimizer is {own_kind} in the model, {kind} in the file")
     return plan
+
+
+def _is_counter(name: str, value: Any) -> bool:  # noqa: ANN401 - an array or a title
+    """Whether a value is what an optimizer of either Keras writes first: its count of steps."""
+    return bool(_COUNTER.fullmatch(name)) and not value.shape and value.dtype.kind in "iu"
+
+
+def _leads_to_optimizer(item: Any, parts: Sequence[str]) -> bool:  # noqa: ANN401
+    """Whether a path in a file leads to an optimizer, however the model's attribute is called; in a list or dictionary
+    Keras names the parts by their classes.
+    """
+    if is_optimizer(item) or not parts:
+        return is_optimizer(item)
+    if isinstance(item, (list, tuple, Mapping)):
+        named = re.sub(r"\d+$", "", parts[0].replace("_", ""))
+        held = item.values() if isinstance(item, Mapping) else item
+        return any(_leads_to_optimizer(one, parts[1:]) for one in held if type(one).__name__.lower() == named)
+    return _leads_to_optimizer(getattr(item, parts[0], None), parts[1:])

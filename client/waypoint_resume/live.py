@@ -10,10 +10,12 @@ from waypoint_resume.errors import ResumeError
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.objects import (
     children_of,
+    has_all_variables,
     is_model,
     is_optimizer,
     is_variable,
     keras_backend,
+    optimizers_in,
     sync_variables,
     walk_objects,
 )
@@ -50,14 +52,14 @@ class Live:
         objects = [item for _, item in walk_objects(self.root)] if self.root is not None else [model, optimizer]
         self.models = [item for item in objects if is_model(item)]
         for item in self.models:
-            if hasattr(item, "fit") and not item.built:
+            if hasattr(item, "fit") and not has_all_variables(item):
                 raise ResumeError(
                     f"The model {item.name} has no variables yet: call it on a batch, or model.build(input_shape), "
                     "before resume()."
                 )
         self.optimizers = [item for item in objects if is_optimizer(item)]
-        if model is not None and getattr(model, "optimizer", None) is not None:
-            self.optimizers += [model.optimizer] if all(model.optimizer is not o for o in self.optimizers) else []
+        held = optimizers_in(model) if model is not None else []
+        self.optimizers += [item for item in held if all(item is not other for other in self.optimizers)]
         inner = {id(getattr(item, "inner_optimizer", None)) for item in self.optimizers}
         self.optimizers = [item for item in self.optimizers if id(item) not in inner]
         self._built: set[int] = set()
@@ -102,13 +104,25 @@ class Live:
 
     def build_by_name(self, optimizer: Any) -> None:  # noqa: ANN401
         """Make an optimizer's slots for the model whose name it bears; ResumeError if that cannot be told."""
-        owner = owner_by_name(optimizer, self._place_of(optimizer)[1])
+        owner = self._owner(optimizer)
         if owner is None:
             raise ResumeError(
                 f"What the optimizer {getattr(optimizer, 'name', optimizer)} trains cannot be told: call "
                 "optimizer.build(variables) before resume(), or its state would be dropped without a word."
             )
         self.build(optimizer, owner.trainable_variables)
+
+    def _owner(self, optimizer: Any) -> Any:  # noqa: ANN401
+        return owner_by_name(optimizer, self._place_of(optimizer)[1])
+
+    @property
+    def unclear(self) -> list[str]:
+        """The optimizers whose state no later start can fill from a Keras file that this job saves, for nothing tells
+        what they train. A bundle tells it by itself.
+        """
+        if self.checkpoint is not None:
+            return []
+        return [str(getattr(item, "name", item)) for item in self.unbuilt if self._owner(item) is None]
 
     @property
     def unbuilt(self) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from waypoint_resume.fit_frame import RunningFit
+from waypoint_resume.traced_step import data_spec
 
 
 def build_metrics(model: Any, fit: RunningFit) -> None:  # noqa: ANN401
@@ -14,5 +15,4 @@ def build_metrics(model: Any, fit: RunningFit) -> None:  # noqa: ANN401
     """
     import tensorflow as tf
 
-    data = fit.data._distributed_dataset if fit.generation == 3 else fit.data._dataset  # noqa: SLF001 - no public name
-    tf.function(model.test_step).get_concrete_function(data.element_spec)
+    tf.function(model.test_step).get_concrete_function(data_spec(fit))

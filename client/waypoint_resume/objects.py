@@ -6,6 +6,7 @@ installed: only what walks along the edges of trackable objects imports it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 # Parts of a path under which metrics lie: every epoch resets them, so they are told, and never in the way.
 _PASSING = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "loss_tracker", "_loss_tracker"})
 _PASSING |= {"compiled_metrics", "compiled_loss", "metrics_variables"}
+_MOST_PARTS = 1_000  # of a list or dictionary in which parts of a model are looked for: longer ones hold data
 COUNTERS = ("_iterations", "iter", "iterations")
 
 
@@ -59,6 +61,59 @@ def is_model(item: object) -> bool:
     return not is_optimizer(item) and (
         hasattr(item, "fit") or (tensorflow is not None and isinstance(item, tensorflow.Module))
     )
+
+
+def has_all_variables(model: Any) -> bool:  # noqa: ANN401 - of either Keras
+    """Tell whether a Keras model has its variables: it was built, or all its parts were. One that only holds the models
+    which its train_step trains (a GAN) is never called, so that Keras itself never calls it built.
+    """
+    flatten = getattr(model, "_flatten_layers", None)
+    if flatten is None:
+        return bool(getattr(model, "built", True))
+    parts = [item for item in flatten() if item is not model]
+    return (bool(model.built) or bool(parts)) and all(item.built or is_never_called(item) for item in parts)
+
+
+@contextlib.contextmanager
+def as_if_built(model: Any) -> Iterator[None]:  # noqa: ANN401
+    """Let Keras 3 read and write the weights of a model that has its variables and is never called."""
+    is_built = getattr(model, "built", True)
+    if not is_built:
+        model.built = True
+    try:
+        yield
+    finally:
+        if not is_built:
+            model.built = False
+
+
+def is_never_called(layer: Any) -> bool:  # noqa: ANN401
+    """Tell whether a model has no call() of its own."""
+    base = next((kind for kind in type(layer).__mro__ if kind.__name__ == "Model"), None)
+    return base is not None and getattr(type(layer), "call", None) is getattr(base, "call", None)
+
+
+def optimizers_in(model: Any) -> list[Any]:  # noqa: ANN401
+    """The optimizers that a model holds as attributes, in lists and dictionaries too, and those of models in it."""
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+
+    def look(item: Any) -> None:  # noqa: ANN401
+        if id(item) in seen:
+            return
+        seen.add(id(item))
+        if is_optimizer(item):
+            found[id(item)] = item
+        elif isinstance(item, (list, tuple, Mapping)) and len(item) <= _MOST_PARTS:
+            for part in item.values() if isinstance(item, Mapping) else item:
+                look(part)
+        elif hasattr(item, "fit"):
+            for name, part in list(vars(item).items()):
+                if not name.startswith("__"):
+                    look(part)
+
+    look(model)
+    return list(found.values())
 
 
 def variable_name(variable: Any) -> str:  # noqa: ANN401

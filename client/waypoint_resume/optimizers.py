@@ -32,16 +32,23 @@ def build(optimizer: Any, variables: Sequence[Any]) -> None:  # noqa: ANN401
 def owner_by_name(optimizer: Any, siblings: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """The model among an optimizer's siblings whose name its name begins or shortens; None unless there is one.
 
-    `generator_optimizer` and `g_opt` train `generator`, if nothing else beside them begins so.
+    `generator_optimizer` and `g_opt` train `generator`, if nothing else beside them begins so; `gen_F_optimizer` trains
+    `gen_F` and not `gen_G`, for more of its words are the same.
     """
     names = [name for name, item in siblings.items() if item is optimizer]
+    likeness: dict[int, tuple[int, int]] = {}
     models = {name: item for name, item in siblings.items() if is_trained(item)}
-    fitting = {
-        id(item): item
-        for name, item in models.items()
-        if any(_mean_the_same(own, other) for one in names for own in _words(one) for other in _words(name))
-    }
-    return next(iter(fitting.values())) if len(fitting) == 1 else None
+    for name, item in models.items():
+        found = max((_likeness(_words(own), _words(name)) for own in names), default=(0, 0))
+        likeness[id(item)] = max(found, likeness.get(id(item), (0, 0)))
+    most = max(likeness.values(), default=(0, 0))
+    best = {id(item): item for item in models.values() if likeness[id(item)] == most}
+    return next(iter(best.values())) if most > (0, 0) and len(best) == 1 else None
+
+
+def _likeness(own: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
+    """How many words two names share, and how many mean the same."""
+    return len({*own} & {*other}), sum(any(_mean_the_same(one, word) for word in other) for one in own)
 
 
 def is_trained(item: Any) -> bool:  # noqa: ANN401

@@ -32,6 +32,12 @@ from waypoint_resume.start import Start
 from waypoint_resume.stopping import forget, heed_sigterm
 from waypoint_resume.workers import ask_chief, publish_choice
 
+UNCLEAR_OPTIMIZERS = (
+    "What these optimizers train cannot be told: {names}. Call optimizer.build(variables) for each before resume() or "
+    "fit(), here and whenever this job is started again, or save by a CheckpointManager and resume(manager=...): else "
+    "no later start goes on from what this one saves."
+)
+
 
 def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a name
     run_dir: str | os.PathLike[str],
@@ -149,6 +155,8 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
                 f"save over it. Is {decision.run} the run that holds it? {' '.join(start.warnings)}"
             )
         LOG.info("%s: %s, a fresh start.", decision.run, "as asked" if fresh else "no manifest and no checkpoint")
+        if names := ", ".join(live.unclear):
+            start.warnings.append(UNCLEAR_OPTIMIZERS.format(names=names))
         return start
     found, plan = chosen
     note_restored(decision, found.path, is_picked=is_picked)

@@ -2,7 +2,7 @@
 
 The parts of a state: position (epochs done, batches done of the next one, step, whether training is to stop), learning
 rates as they are when all callbacks ran, callbacks, random generators, in mid-epoch the metrics, counters of Keras 2,
-and what is known of the data.
+variables that no file of Keras holds, and what is known of the data.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypoint_resume.callback_memory import put_back_memory, read_memory
+from waypoint_resume.loose_variables import put_back_loose, read_loose
 from waypoint_resume.objects import sync_variables
 from waypoint_resume.random_state import put_back_random, read_random
 
@@ -48,6 +49,7 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
         sync_variables(model)
     callbacks, unkept = read_memory(trained.callbacks or ())
     generators, undrawn = read_random(trained.models)
+    variables, large = read_loose(trained.models)
     return {
         "position": {"epoch": epoch, "batch": batch, "step": step_of(trained.optimizers), "stop": _is_to_stop(trained)},
         "learning_rate": [_value(rate) for rate in _rates(trained.optimizers)],
@@ -55,9 +57,10 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
         "random": generators,
         "metrics": [_value(item) for item in metric_variables(trained.models)] if batch else [],
         "counters": [_value(item) for item in _counters(trained.models)],
+        "variables": variables,
         "data": data,
         "frameworks": versions(),
-        "not_kept": unkept + undrawn,
+        "not_kept": unkept + undrawn + large,
     }
 
 
@@ -81,6 +84,7 @@ def put_back_state(
         told = _assign("learning rates", _rates(trained.optimizers), state.get("learning_rate"), back.not_kept)
         back.learning_rate = [float(value) for value in told]
     _assign("Keras' counters", _counters(trained.models), state.get("counters"), back.not_kept)
+    back.not_kept += put_back_loose(trained.models, state.get("variables"))
     told = [text for text in state.get("not_kept") or () if isinstance(text, str) and text not in back.not_kept]
     back.not_kept += told
     return back
