@@ -1,11 +1,14 @@
 """Sweeps and trials as pages, shell and plans ask for them: each with its run, its size, and its place."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from core.catalog.filters import RunFilter
 from core.catalog.sweeps import parent_of
 from core.errors import AmbiguousError, NotFoundError
 from core.fs.local import LocalStorage
 from core.model import Run
-from core.sweeps.places import Peers, TrialPlace
+from core.sweeps.places import Peers, TrialPlace, ordinal, score_text
 from core.sweeps.reading import read_trial
 from core.sweeps.records import Sweep, SweepKind, Trial
 from core.workspace import Workspace, relative
@@ -77,3 +80,37 @@ def find_sweep(workspace: Workspace, text: str) -> Sweep:
         places = ", ".join(to_text(workspace.absolute(one.root, one.path)) for one in found)
         raise AmbiguousError(f"{to_text(text)!r} is a sweep in several roots: {places}. Give one of these paths.")
     return found[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A trial and its sweep."""
+
+    sweep: Sweep
+    trial: Trial
+
+    @property
+    def text(self) -> str:
+        """How it did, in short: `val_loss 0.31, 2nd of 12`, or why that is not known."""
+        trial, told = self.trial, self.trial.status.value
+        if trial.score is not None:
+            told = score_text(self.sweep.objective.name, trial.score)
+        if trial.rank is not None:
+            return f"{told}, {ordinal(trial.rank)} of {self.sweep.ranked:,}"
+        return f"{told}, {trial.status.value}" if trial.score is not None else told
+
+
+def standings(workspace: Workspace, runs: Iterable[Run]) -> dict[tuple[str, str], Standing]:
+    """How those of some runs did that are trials, by root and path."""
+    paths: dict[str, list[str]] = {}
+    for run in runs:
+        paths.setdefault(run.root, []).append(run.path)
+    found: dict[tuple[str, str], Standing] = {}
+    for root, here in paths.items():
+        trials = workspace.sweeps.trials_at(root, here)
+        sweeps = {path: workspace.sweeps.sweep(root, path) for path in {parent_of(trial) for trial in trials}}
+        for path, trial in trials.items():
+            sweep = sweeps[parent_of(path)]
+            if sweep is not None:
+                found[root, path] = Standing(sweep=sweep, trial=trial)
+    return found

@@ -10,6 +10,7 @@ PAGES = {
     "overview.py": ("Overview", ":material/dashboard:", "visible"),
     "runs.py": ("Runs", ":material/folder_open:", "visible"),
     "run.py": ("Run", ":material/folder:", "hidden"),
+    "sweep.py": ("Sweep", ":material/tune:", "hidden"),
     "checkpoints.py": ("Checkpoints", ":material/save:", "visible"),
     "checkpoint.py": ("Checkpoint", ":material/deployed_code:", "hidden"),
     "health.py": ("Health", ":material/health_and_safety:", "visible"),

@@ -21,6 +21,7 @@ from pages._shared import (
     run_health,
     service,
     storage_cards,
+    sweep_lists,
     tables,
 )
 from pages._shared import format as fmt
@@ -78,6 +79,7 @@ links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
 acting.begin(links.RUN)
 about(root, run, now)
+sweep_lists.trial_of(run)
 pausing.told(root.id, run.path, now)
 pending(run, now)
 choices = service.workspace().choices(root.id, run.path)

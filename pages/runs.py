@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.catalog.filters import RunFilter
 from core.catalog.queries import RUN_SORTS
+from core.trials import standings
 from pages._shared import format as fmt
-from pages._shared import frame, links, lists, service, tables
+from pages._shared import frame, links, lists, service, sweep_lists, tables
 
 STATUS = ("live", "idle", "stale")
 HEALTH = ("ok", "warning", "error")
@@ -25,13 +26,15 @@ total = reader.runs(where, now, limit=1)
 offset = tables.pages(total.total)
 page = reader.runs(where, now, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset)
 links.remember(links.RUNS)
+if not offset:
+    sweep_lists.sweeps(text or "")
 
 if page.items:
     st.caption(
         f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
         "Click a row to open its run, a column's head to sort by it."
     )
-    lists.runs(page.items, now, sort=sort)
+    lists.runs(page.items, now, sort=sort, trials=standings(service.workspace(), page.items))
 elif where == RunFilter():
     frame.empty(
         ":material/folder_open:",

@@ -63,7 +63,7 @@ else:
     storage_cards.draw(survey, now)
     storage_cards.problems(survey)
     # Who comes from a manifest wants its batch back; who comes from a run asks what could go of it.
-    order = [what, where, aside] if "run" in st.query_params else [where, what, aside]
+    order = [what, where, aside] if {"run", "sweep"} & set(st.query_params) else [where, what, aside]
     if links.BATCH in st.query_params:
         order = [aside, where, what]
     for section in order:

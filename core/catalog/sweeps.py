@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select
 
 from core.catalog.rows import bounded
-from core.catalog.tables import sweeps, trials
+from core.catalog.tables import runs, sweeps, trials
 from core.sweeps.records import Direction, Objective, Sweep, SweepKind, Trial, TrialMetric, TrialStatus
 from waypoint_resume.names import from_text, to_text
 
@@ -88,6 +88,18 @@ class SweepReader:
         with self._engine.connect() as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else _sweep_from_row(row)
+
+    def sizes(self) -> dict[tuple[str, str], int]:
+        """The bytes in the runs of each sweep's trials, by root and path."""
+        joined = trials.join(runs, (trials.c.root == runs.c.root) & (trials.c.path == runs.c.path))
+        query = (
+            select(trials.c.root, trials.c.sweep, func.sum(runs.c.bytes))
+            .select_from(joined)
+            .where(trials.c.root.in_(self._roots))
+            .group_by(trials.c.root, trials.c.sweep)
+        )
+        with self._engine.connect() as connection:
+            return {(root, from_text(path)): int(size) for root, path, size in connection.execute(query)}
 
     def trials(self, root: str, sweep: str) -> tuple[Trial, ...]:
         """The trials of a sweep, the best first, those without a rank last."""

@@ -1,5 +1,6 @@
 """`sweeps`: which sweeps there are, and the trials of one, the best first."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -28,15 +29,15 @@ def sweeps_command(
         if sweep is not None:
             _show_one(workspace, find_sweep(workspace, sweep), as_json=as_json)
         elif as_json:
-            print_json([sweep_document(workspace, one) for one in workspace.sweeps.sweeps()])
+            sizes = workspace.sweeps.sizes()
+            print_json([sweep_document(workspace, one, sizes) for one in workspace.sweeps.sweeps()])
         else:
             _print_sweeps(workspace, workspace.sweeps.sweeps())
         raise typer.Exit(code)
 
 
-def sweep_document(workspace: Workspace, sweep: Sweep) -> dict[str, object]:
+def sweep_document(workspace: Workspace, sweep: Sweep, sizes: Mapping[tuple[str, str], int]) -> dict[str, object]:
     """A sweep as JSON; sizes are bytes, paths relative to the root."""
-    runs = runs_of(workspace, sweep.root, sweep.path).values()
     return {
         "root": to_text(workspace.root(sweep.root).path),
         "sweep": to_text(sweep.path) or ".",
@@ -45,7 +46,7 @@ def sweep_document(workspace: Workspace, sweep: Sweep) -> dict[str, object]:
         "direction": sweep.objective.direction,
         "trials": sweep.trials,
         "ranked": sweep.ranked,
-        "bytes": sum(run.bytes for run in runs),
+        "bytes": sizes.get((sweep.root, sweep.path), 0),
         "best": None if sweep.best is None else {"run": to_text(sweep.best), "score": sweep.best_score},
         "problem": sweep.problem,
     }
@@ -74,7 +75,7 @@ def _show_one(workspace: Workspace, sweep: Sweep, *, as_json: bool) -> None:
     runs = runs_of(workspace, sweep.root, sweep.path)
     if as_json:
         members = [trial_document(trial, runs.get(trial.path)) for trial in trials]
-        print_json({**sweep_document(workspace, sweep), "members": members})
+        print_json({**sweep_document(workspace, sweep, workspace.sweeps.sizes()), "members": members})
         return
     for text in filter(None, (sweep.problem, _unranked(sweep))):
         say(text)
@@ -100,8 +101,8 @@ def _unranked(sweep: Sweep) -> str | None:
 
 def _print_sweeps(workspace: Workspace, found: tuple[Sweep, ...]) -> None:
     table = Table("sweep", "tuner", "trials", "best trial", "score", "size", box=None, pad_edge=False)
+    sizes = workspace.sweeps.sizes()
     for sweep in found:
-        runs = runs_of(workspace, sweep.root, sweep.path).values()
         score = sweep.best_score
         table.add_row(
             Text(to_text(sweep.path) or "."),
@@ -109,6 +110,6 @@ def _print_sweeps(workspace: Workspace, found: tuple[Sweep, ...]) -> None:
             f"{sweep.trials:,}",
             Text("" if sweep.best is None else to_text(sweep.best)),
             "" if score is None else score_text(sweep.objective.name, score),
-            size_text(sum(run.bytes for run in runs)),
+            size_text(sizes.get((sweep.root, sweep.path), 0)),
         )
     stdout.print(table if found else "No sweeps.")

@@ -13,7 +13,7 @@ from waypoint_resume.names import from_text, to_text
 
 OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
-HEALTH, STORAGE = "health.py", "storage.py"
+HEALTH, STORAGE, SWEEP = "health.py", "storage.py", "sweep.py"
 BATCH = "batch"  # in the query of STORAGE: the id of the batch that it begins with
 _TITLES = {
     RUNS: "All runs",
@@ -22,6 +22,7 @@ _TITLES = {
     HEALTH: "Health",
     RESUME: "Resume",
     STORAGE: "Storage",
+    SWEEP: "The sweep",
 }
 _BACK = "back_to"
 
@@ -29,6 +30,11 @@ _BACK = "back_to"
 def run_query(root: str, run: str) -> dict[str, str]:
     """The query of a run's page."""
     return {"root": root, "run": to_text(run)}
+
+
+def sweep_query(root: str, sweep: str) -> dict[str, str]:
+    """The query of a sweep's page."""
+    return {"root": root, "sweep": to_text(sweep) or "."}
 
 
 def checkpoint_query(checkpoint: Checkpoint) -> dict[str, str]:

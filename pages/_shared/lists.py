@@ -1,10 +1,11 @@
 """The tables of runs, checkpoints, variables and files: which columns they have."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS
 from core.model import Checkpoint, FileStat, Format, Run, Variable
+from core.trials import Standing
 from pages._shared import format as fmt
 from pages._shared import links
 from pages._shared.tables import Column, Sort, show
@@ -13,11 +14,23 @@ from pages._shared.text import shorten, shown
 TF_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-def runs(records: Sequence[Run], now: datetime, *, sort: Sort) -> None:
-    """The table of runs."""
+def runs(
+    records: Sequence[Run],
+    now: datetime,
+    *,
+    sort: Sort,
+    trials: Mapping[tuple[str, str], Standing],
+) -> None:
+    """The table of runs; `trials` tells how those did that are trials of sweeps, if any is."""
+    trial = Column[Run](
+        head="trial",
+        cell=lambda run: shown(trials[run.root, run.path].text) if (run.root, run.path) in trials else fmt.NONE,
+        help="Of a sweep's trial: its score and its rank among the completed ones.",
+    )
     columns = (
         Column[Run](head="run", cell=lambda run: shorten(shown(links.run_name(run.path))), sort="path", name=True),
         Column[Run](head="status", cell=lambda run: [run.status], colors=fmt.color, help=fmt.STATUS),
+        *((trial,) if trials else ()),
         Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
         Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),
         Column[Run](head="checkpoints", cell=lambda run: fmt.number(run.checkpoints), sort="checkpoints", right=True),

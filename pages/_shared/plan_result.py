@@ -74,8 +74,13 @@ def _numbers(plan: Plan) -> str:
     runs = fmt.count(sum(bool(run.items) for run in plan.runs), "run")
     return (
         f"{quarantining.what(items)} of {runs} would go, {fmt.size(plan.bytes)}; {fmt.size(plan.freed_bytes)} on disk "
-        f"would be free once they are purged. {stays[:1].upper()}{stays[1:]}."
+        f"would be free once they are purged. {stays[:1].upper()}{stays[1:]}.{_emptied(plan)}"
     )
+
+
+def _emptied(plan: Plan) -> str:
+    count = plan.emptied
+    return f" {fmt.count(count, 'trial')} would be left without a checkpoint." if count else ""
 
 
 def _goes(plan: Plan) -> Iterable[Row]:

@@ -14,13 +14,17 @@ from core.resume.manifest import MetricMode
 from core.storage.planned import Plan
 from core.storage.policies import Policy
 from core.storage.retention import parse_policy
+from core.sweeps.records import Sweep
+from core.trials import runs_of
 from pages._shared import format as fmt
-from pages._shared import links, reads, service
-from pages._shared.text import md_lines, shown
+from pages._shared import links, reads, service, sweep_lists
+from pages._shared.text import md, md_lines, shorten, shown
 from waypoint_resume.names import to_text
 
 SETTINGS, TRY = "of the settings", "to try"
 MOST_RUNS = 200  # that the choice of runs offers
+_BEST_TRIALS = 5
+_UNTOLD = "Only where no file of the tuner tells it, as with Ray Tune."
 _PLAN, _ASKED = "storage_plan", "storage_plan_of"
 
 
@@ -35,15 +39,16 @@ class Tried:
 def ask(now: datetime) -> Tried | None:
     """The form; the plan that was asked for last, until `forget`."""
     named = _named_run()
-    how = st.segmented_control("Policy", [SETTINGS, TRY], default=SETTINGS, key="policy")
+    sweep = _named_sweep()
+    how = st.segmented_control("Policy", [SETTINGS, TRY], default=TRY if sweep else SETTINGS, key="policy")
     with st.form("plan", border=True):
         if how == TRY:
             st.caption("Any rule that keeps a checkpoint is enough for it to stay. Empty fields are no rules.")
-            values = _rules()
+            values = _rules(sweep)
         else:
             st.markdown(_settings_text())
             values = {}
-        chosen = _choose_runs(now, named)
+        chosen = _choose_runs(now, named) if sweep is None else _runs_of(sweep)
         if st.form_submit_button("Show what would go", type="primary", icon=":material/rule:"):
             _plan(values if how == TRY else None, chosen())
     tried: Tried | None = st.session_state.get(_PLAN)
@@ -58,7 +63,8 @@ def forget() -> None:
 def _named_run() -> Run | None:
     """The run that the link names; its plan by the settings is made at once."""
     if not st.query_params.get("run"):
-        st.session_state.pop(_ASKED, None)
+        if not st.query_params.get("sweep"):
+            st.session_state.pop(_ASKED, None)
         return None
     _, run = reads.asked_run()
     if st.session_state.get(_ASKED) != (run.root, run.path):
@@ -67,8 +73,27 @@ def _named_run() -> Run | None:
     return run
 
 
-def _rules() -> dict[str, object]:
-    """The rules that were filled in, as the keys of `[[retention]]`."""
+def _named_sweep() -> Sweep | None:
+    """The sweep that the link names; a plan of another one is let go of."""
+    if not st.query_params.get("sweep"):
+        return None
+    sweep = reads.asked_sweep()
+    if st.session_state.get(_ASKED) != (sweep.root, sweep.path, "sweep"):
+        st.session_state[_ASKED] = (sweep.root, sweep.path, "sweep")
+        forget()
+    return sweep
+
+
+def _runs_of(sweep: Sweep) -> Callable[[], Sequence[Run]]:
+    """Gives the runs of a sweep's trials."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Of the trials of **{md(shorten(shown(sweep_lists.name_of(sweep))))}**", width="content")
+        st.page_link(links.STORAGE, label="Of all runs", icon=":material/close:")
+    return lambda: list(runs_of(service.workspace(), sweep.root, sweep.path).values())
+
+
+def _rules(sweep: Sweep | None) -> dict[str, object]:
+    """The rules that were filled in, as the keys of `[[retention]]`. Who comes from a sweep asks for its best."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         found: dict[str, object] = {
             "latest": st.number_input("Keep the latest", min_value=1, value=None, key="latest", width=150),
@@ -89,6 +114,21 @@ def _rules() -> dict[str, object]:
         )
         found["leftovers_hours"] = st.number_input(
             "Leftovers older than … hours", min_value=0.0, value=None, key="leftovers_hours", width=210
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        found["best_trials"] = st.number_input(
+            "Keep the best trials",
+            min_value=1,
+            value=None if sweep is None else _BEST_TRIALS,
+            key="best_trials" if sweep is None else "best_trials_of_sweep",
+            width=170,
+            help="All of the so many best trials of each sweep. Of the others every checkpoint goes.",
+        )
+        found["trials_metric"] = st.text_input(
+            "by the objective", placeholder="of the sweep", key="trials_metric", width=170, help=_UNTOLD
+        )
+        found["trials_mode"] = st.selectbox(
+            "the better being", modes, index=None, placeholder="as it tells", key="trials_mode", width=170, help=_UNTOLD
         )
     return {key: value for key, value in found.items() if value not in (None, "")}
 

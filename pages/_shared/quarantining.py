@@ -98,16 +98,29 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
     if days:
         lines.append(f"Waypoint purges by itself what has been in quarantine for {days:g} days.")
     st.markdown("\n".join(f"- {md(line)}" for line in lines))
+    wanted = housekeeping.confirmation_of(plan)
+    if wanted is not None:
+        st.warning(
+            f"Nothing will be left to resume from of {md(wanted)}: all of their checkpoints go, because better trials "
+            "of their sweep stay. Undo brings them back, until they are purged.",
+            icon=":material/warning:",
+        )
+        typed = st.text_input(f"Type {md(wanted)} to confirm", key="quarantine_typed", placeholder=wanted)
     note = st.text_area(
         "Note", max_chars=_NOTE_LENGTH, height=80, key="quarantine_note", placeholder="Why? Kept with it."
     )
     if st.button("Move", type="primary", icon=":material/check:", key="quarantine_confirm"):
+        try:
+            housekeeping.require_confirmation(plan, typed if wanted is not None else "")
+        except CoreError as error:
+            st.error(md(str(error)), icon=":material/error:")
+            return
         with st.spinner("Looking at the disk again, then moving…"):
             _move(parts, policy, note)
 
 
 def moved(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> Outcome:
-    """Carry out a plan, run by run; what goes wrong in one does not keep the others from theirs."""
+    """Carry out a plan that was confirmed, run by run; what goes wrong in one does not keep the others from theirs."""
     done = Outcome()
     for planned in parts:
         try:
@@ -139,7 +152,7 @@ def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: Outcome)
     workspace = service.workspace()
     run = workspace.reader.run(planned.root, planned.run, workspace.now())
     governing = policy or policy_for(workspace.retention, planned.root_path, planned.run)
-    result = housekeeping.execute(workspace, run, planned, policy=governing, note=note)
+    result = housekeeping.execute(workspace, run, planned, policy=governing, note=note, empties=True)
     done.left += [Left(_name(planned), to_text(one.path), "; ".join(one.reasons)) for one in result.left_out]
     if result.journal is not None:
         done.items += len(result.journal.items)

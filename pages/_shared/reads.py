@@ -10,6 +10,7 @@ from core.model import Checkpoint, Facts, Problem, Root, Run, Variable
 from core.resume.history import UNFINISHED, ManifestEntry, ManifestState
 from core.storage.tiles import RunKey
 from core.survey import PlacedBatch, Survey, batch_stamps, may_have_batches, newest_first, placed_batches
+from core.sweeps.records import Sweep
 from pages._shared import frame, links, service
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import short_id, to_text
@@ -38,6 +39,15 @@ def asked_run() -> tuple[Root, Run]:
         return root, workspace.reader.run(root_id, path, workspace.now())
     except NotFoundError:
         frame.not_found(f"No run {to_text(path)[:200]!r} was found below {to_text(root.path)}.")
+
+
+def asked_sweep() -> Sweep:
+    """The sweep that the URL names; otherwise the page says "not found" and stops."""
+    root, path = links.asked("root"), links.asked("sweep")
+    found = service.workspace().sweeps.sweep(root, "" if path == "." else path) if root and path else None
+    if found is None:
+        frame.not_found(f"No sweep {to_text(path)[:200]!r} was found.")
+    return found
 
 
 def asked_checkpoint(root: Root, run: Run) -> Checkpoint:
