@@ -1,5 +1,6 @@
 """What tests of several modules share: a clean environment, the sample runs as they were trained, a workspace."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,6 +27,15 @@ Opener = Callable[..., Workspace]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--soak`: tests of that mark do ten times as many rounds (make soak)."""
     parser.addoption("--soak", action="store_true", help="ten times as many rounds of the tests marked so")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take what the test modules imported out of Python's garbage collection.
+
+    With TensorFlow it is about a million objects, which Keras' many full collections would go through each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
