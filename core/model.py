@@ -89,6 +89,24 @@ class FileStat(NamedTuple):
     allocated: int = 0
 
 
+class OutwardLink(NamedTuple):
+    """A link that leads out of its root: its name (relative to a listing's folder, or to the root) and the absolute
+    path that it leads to. What lies there is not looked at.
+    """
+
+    name: str
+    target: str
+
+
+class Held(NamedTuple):
+    """What a folder without a checkpoint holds instead: how many files of each kind that is known and not read, and of
+    each ending among all others (`.png`; '' for names without one).
+    """
+
+    kinds: tuple[tuple[str, int], ...] = ()
+    endings: tuple[tuple[str, int], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something that could not be looked at: a place and a sentence; the scan went on."""
@@ -103,9 +121,10 @@ class Listing:
 
     `files` also holds those of absorbed subfolders (a SavedModel's variables, an Orbax step, TensorFlow's temp
     folders), named 'sub/name'. `confirmed` are formats of which the folder itself is a checkpoint, as far as only its
-    content tells that. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the
-    absorbed ones: while they stay, no file came, went or was renamed. `listed_at` is of
-    the monotonic clock, seconds.
+    content tells that. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the absorbed ones:
+    while they stay, no file came, went or was renamed. `outside` are its links, and those of absorbed folders, that
+    lead out of the root; `is_deleted_run`: MLflow marks the run as deleted. `listed_at` is of the monotonic clock,
+    seconds.
     """
 
     folder: str
@@ -115,9 +134,15 @@ class Listing:
     is_run_marker: bool = False
     is_named_run: bool = False
     problems: tuple[Problem, ...] = ()
-    outside: frozenset[str] = frozenset()
+    outside: tuple[OutwardLink, ...] = ()
+    is_deleted_run: bool = False
     confirmed: frozenset[Format] = frozenset()
     listed_at: float = field(default=0.0, compare=False)
+
+    @property
+    def outside_names(self) -> frozenset[str]:
+        """The names of the links that lead out of the root."""
+        return frozenset(link.name for link in self.outside)
 
 
 # Sources of what a word in a name tells (`epoch-03`), of a number without one, and of an epoch put right by steps.
@@ -172,7 +197,8 @@ class Shard(NamedTuple):
 class ReadProblem:
     """Why a file could not be read to the end: kind ∈ truncated, corrupt, unsupported, too-large, crashed, empty,
     lfs-pointer, unreadable; permission: the right to read it is missing; hung, unexpected: its reader did not end, or
-    failed. Or what is in the way although it could: pattern, unrenamed (docs/health.md).
+    failed; linked: a part lies behind a link out of the root. Or what is in the way although it could: pattern,
+    unrenamed, packed (docs/health.md).
     """
 
     kind: str
@@ -184,7 +210,8 @@ class Facts(NamedTuple):
     """What one checkpoint's files say, by content. A format's reader returns this and judges nothing.
 
     `mismatch` names a stored value whose bytes do not match the checksum that the index keeps for it; `committed` is
-    False where the format has a mark of completion and it is absent.
+    False where the format has a mark of completion and it is absent. `packed` are shards that are missing, each with
+    the compressed file in which it lies.
     """
 
     contents: Contents = Contents.UNKNOWN
@@ -205,6 +232,7 @@ class Facts(NamedTuple):
     problem: ReadProblem | None = None
     mismatch: str | None = None
     writer: str | None = None
+    packed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +305,9 @@ class Checkpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run's roll-up. `newest_step` is the largest step of its newest checkpoints; `status` ∈ live, idle, stale."""
+    """One run's roll-up. `newest_step` is the largest step of its newest checkpoints; `status` ∈ live, idle, stale;
+    `is_deleted`: MLflow marks it as deleted.
+    """
 
     root: str
     path: str
@@ -294,6 +324,7 @@ class Run:
     warnings: int
     infos: int
     states: tuple[StateFile, ...] = ()
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from core.resume.receipts import ReceiptEntry, has_state_beside, read_receipts
 from core.resume.write import write_manifest
 from core.settings import Settings
 from core.storage.retention import parse_retention
+from core.whereabouts import why_no_run
 from waypoint_resume.heartbeat import Heartbeat, heartbeat
 from waypoint_resume.names import from_text, to_text
 from waypoint_resume.places import MANIFEST, can_write
@@ -101,8 +102,9 @@ class Workspace:
             except NotFoundError:
                 continue
         if not found:
+            why = why_no_run(self.engine, self.reader.roots(), text)
             hint = "Other roots: --root PATH, or WAYPOINT_ROOTS."
-            raise NotFoundError(f"There is no run {to_text(text)!r} under {self._root_names()}. {hint}")
+            raise NotFoundError(f"There is no run {to_text(text)!r} under {self._root_names()}. {why} {hint}")
         if len({self.absolute(run.root, run.path) for run in found}) == 1:  # roots inside each other: the inner one's
             return max(found, key=lambda run: len(self.root(run.root).path))
         if len(found) > 1:

@@ -53,7 +53,15 @@ CHOICE = {
     "tensorflow_latest": (str, type(None)),
     "tensorflow_error": (str, type(None)),
 }
-INDEX = {"roots": list, "runs": int, "checkpoints": int, "parsed": int, "reused": int, "problems": list}
+INDEX = {
+    "roots": list,
+    "runs": int,
+    "checkpoints": int,
+    "parsed": int,
+    "reused": int,
+    "problems": list,
+    "passed_over": list,
+}
 
 
 def run(*arguments: object) -> Result:
@@ -97,6 +105,7 @@ def test_index(tmp_path: Path) -> None:
         "parsed": 3,
         "reused": 0,
         "problems": [],
+        "passed_over": [{"root": str(root), "links": [], "folders": []}],
     }
     assert answer("index", "--root", root)["parsed"] == 0
     assert run("index", "--root", root).stdout.startswith("2 runs, 3 checkpoints; 0 read, 0 known already")

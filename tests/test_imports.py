@@ -31,6 +31,8 @@ LAYERS = (
     ("mend",),
     ("resume",),
     ("storage",),
+    ("passed_over",),
+    ("whereabouts",),
     ("workspace",),
     ("trials",),
     ("accounts", "care", "housekeeping", "pausing"),

@@ -556,7 +556,7 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_pool, "_WORTHWHILE", 10)
     monkeypatch.setattr(reader_pool, "_CHUNK_FILES", 8)
     # where the other process finds the disk of these tests
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]]))
 
 
 def test_two_processes_make_the_same_catalog_as_one(

@@ -163,13 +163,13 @@ def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(
 ) -> None:
     write(tmp_path, {"a.h5": b"x"})
     (tmp_path / "link.h5").symlink_to("a.h5")
-    inside = LocalStorage._leads_inside
+    inside = LocalStorage._leads_out
 
     def gone(storage: LocalStorage, folder: str, name: str) -> bool:
         (tmp_path / "link.h5").unlink()
         return inside(storage, folder, "a.h5")
 
-    monkeypatch.setattr(LocalStorage, "_leads_inside", gone)
+    monkeypatch.setattr(LocalStorage, "_leads_out", gone)
     assert (names(looked(tmp_path)), looked(tmp_path).problems) == (["a.h5"], ())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from waypoint_resume.checkpoint_files import files_of
 from waypoint_resume.checkpoints import walk_run
 from waypoint_resume.claim import Decision
-from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer
+from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer, packed_part
 from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record
 from waypoint_resume.ids import uuid7
@@ -116,10 +116,18 @@ def _judged(path: Path, name: str, kind: str) -> PassedOver | None:
     try:
         if is_pointer(_index_of(path, kind)):
             return _whole(name, "it is a pointer of Git LFS: git lfs pull brings its content.")
+        if (packed := packed_part(_prefix_of(path, kind))) is not None:
+            return _whole(name, f"{packed}.")
         damage = None if kind == RENAMED_INDEX else damage_of(path, kind)
     except OSError as problem:
         return _whole(name, f"it cannot be read: {problem.strerror or problem}.")
     return None if damage is None else PassedOver(name, damage, None)
+
+
+def _prefix_of(path: Path, kind: str) -> str:
+    """The prefix of the bundle that a checkpoint of these formats is, or holds; else its own path."""
+    inner = path / "variables" / "variables" if kind == "saved-model" else path
+    return bundle_prefix(inner) if kind == "tf-bundle" else str(inner)
 
 
 def _whole(name: str, reason: str) -> PassedOver:

@@ -29,6 +29,8 @@ _ENDINGS = (
     (".h5", "hdf5"),
     (".hdf5", "hdf5"),
 )
+# Where workers that are not the chief save for TensorFlow's sake: nobody reads it, and the save's end deletes it.
+_WORKER_TEMP = re.compile(r"(?:^|/)(workertemp_\d+)(?:/|$)")
 USELESS_SPAN = 2.0  # seconds: checkpoints that were all saved within them were copied, and their times tell nothing
 
 
@@ -62,6 +64,12 @@ def find_checkpoints(run: Path) -> Iterator[Found]:
             if marks or ORBAX_MARK in names or _ORBAX_TEMP in name:
                 folders.remove(name)  # an Orbax save that was not finished is no checkpoint, whatever lies in it
         yield from _in_folder(run, here, files)
+
+
+def worker_temp(path: str) -> str | None:
+    """The name of the workers' temporary folder that a POSIX path is, or leads through; None without one."""
+    match = _WORKER_TEMP.search(path)
+    return None if match is None else match[1]
 
 
 def _unmarked_tree(folder: Path, names: set[str]) -> Path | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.files import names_in_folder
+from waypoint_resume.packed import unpack_told
 
 TABLE_MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # the last eight bytes of an SSTable: a bundle's index, a V1 file
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -53,6 +54,16 @@ def bundle_prefix(path: Path) -> str:
     """A bundle's prefix; that of a folder's bundle without a name ends in a slash."""
     is_nameless = (path / ".index").is_file() and not Path(f"{path}.index").is_file()
     return f"{path}/" if is_nameless else str(path)
+
+
+def packed_part(prefix: str) -> str | None:
+    """What to do with a part of a bundle that lies compressed in its own place, as a clause. OSError."""
+    folder, _, name = prefix.rpartition("/")
+    names = names_in_folder(Path(folder or "."))
+    told = (
+        unpack_told(other, names) for other in sorted(names) if other.startswith((f"{name}.data-", f"{name}.index."))
+    )
+    return next((text for text in told if text is not None), None)
 
 
 def is_pointer(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.checkpoints import USELESS_SPAN, Found, find_checkpoints, found_at
+from waypoint_resume.checkpoints import USELESS_SPAN, Found, find_checkpoints, found_at, worker_temp
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import names_in_folder
 from waypoint_resume.inventory import is_keras_hdf5
@@ -20,6 +20,7 @@ from waypoint_resume.objects import keras_generation
 def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
     """The run's checkpoints of the formats that this job can restore; a manager's are its own only."""
     found = list(find_checkpoints(run)) if live.manager is None else list(_of_manager(run, live.manager))
+    found = [item for item in found if worker_temp(item.path) is None]
     found = [item for item in found if item.format != "hdf5" or is_keras_hdf5(run / item.path)]
     if live.model is None:
         found = [item for item in found if item.format == "tf-bundle"]

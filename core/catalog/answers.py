@@ -70,4 +70,5 @@ def run_from_row(row: RowMapping, now: datetime, states: tuple[StateFile, ...] =
         warnings=row["warnings"],
         infos=row["infos"],
         states=states,
+        is_deleted=row["is_deleted"],
     )

@@ -77,12 +77,13 @@ def _facts_to_json(facts: Facts) -> list[object]:
         None if problem is None else (problem.kind, to_text(problem.file), problem.detail),
         facts.mismatch,
         facts.writer,
+        [(to_text(name), to_text(packed)) for name, packed in facts.packed],
     ]
 
 
 def _facts_from_json(contents: str, value: list[Any]) -> Facts:
     (reason, has_optimizer, has_architecture, step, step_reason, epoch, save_counter, saved_at, variables) = value[:9]
-    (parameters, role_bytes, fingerprint, shards, committed, problem, mismatch, writer) = value[9:]
+    (parameters, role_bytes, fingerprint, shards, committed, problem, mismatch, writer, packed) = value[9:]
     return Facts(
         contents=Contents(contents),
         contents_reason=reason,
@@ -104,6 +105,7 @@ def _facts_from_json(contents: str, value: list[Any]) -> Facts:
         else ReadProblem(kind=problem[0], file=from_text(problem[1]), detail=problem[2]),
         mismatch=mismatch,
         writer=writer,
+        packed=tuple((from_text(name), from_text(file)) for name, file in packed),
     )
 
 
@@ -170,12 +172,18 @@ def checkpoint_from_row(row: Mapping[str, Any], findings: Iterable[Finding] = ()
     )
 
 
+def folder_of(path: str, run: str) -> str:
+    """The folder in which a finding counts: the one that what it is about lies in; for a run itself, the run."""
+    return run if path == run else path.rpartition("/")[0] or "."
+
+
 def finding_to_row(root: str, run: str, item: Finding) -> dict[str, object]:
     """A row of `findings`, without its id."""
     return {
         "root": root,
         "run": to_text(run),
         "path": to_text(item.path),
+        "folder": to_text(folder_of(item.path, run)),
         "rule": item.rule,
         "severity": item.severity.value,
         "reason": item.reason,

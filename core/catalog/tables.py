@@ -38,6 +38,13 @@ folders = Table(
     Column("states", Text, nullable=False),
     Column("leftovers", Text, nullable=False),
     Column("problems", Text, nullable=False),
+    # JSON, '' for none, so that an index finds the few folders that have some.
+    Column("links", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("endings", Text, nullable=False),
+    Column("is_deleted", Boolean, nullable=False, server_default=false()),
+    Index("folders_by_links", "root", "links"),
+    Index("folders_by_kinds", "root", "kinds"),
 )
 
 checkpoints = Table(
@@ -100,6 +107,7 @@ runs = Table(
     Column("decided", Text, nullable=False),
     Column("outside", Text, nullable=False),
     Column("turns_us", BigInteger),
+    Column("is_deleted", Boolean, nullable=False, server_default=false()),
     Index("runs_by_last_saved", "last_saved_us"),
 )
 
@@ -110,6 +118,7 @@ findings = Table(
     Column("root", String(12), nullable=False),
     Column("run", Text, nullable=False),
     Column("path", Text, nullable=False),
+    Column("folder", Text, nullable=False),
     Column("rule", String(40), nullable=False),
     Column("severity", String(8), nullable=False),
     Column("reason", Text, nullable=False),
@@ -118,7 +127,7 @@ findings = Table(
     Index("findings_by_run", "root", "run"),
     Index("findings_by_path", "root", "path"),
     Index("findings_by_severity", "severity"),
-    Index("findings_by_rule", "rule", "root", "run", "path", "accepted"),
+    Index("findings_by_rule", "rule", "root", "run", "folder", "path", "accepted"),
 )
 
 # The last verification of each checkpoint. `identity` names the files that it was made for; `detail` is its JSON.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from core.catalog.passed_over import counts_from_json, counts_to_json, links_from_json, links_to_json
 from core.catalog.rows import (
     bounded,
     checkpoint_from_row,
@@ -19,14 +20,16 @@ from core.catalog.rows import (
     states_to_json,
 )
 from core.catalog.tables import checkpoints, findings, folders, roots, runs, sweeps, trials, verifications
-from core.model import Checkpoint, Finding, Leftover, Problem, Root, StateFile
+from core.model import Checkpoint, Finding, Leftover, OutwardLink, Problem, Root, StateFile
 from waypoint_resume.names import from_text, to_text
 
 _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 999
 
 
 class KnownFolder(NamedTuple):
-    """A folder as the last pass saw it; `run` is '.' for the root and None outside every run."""
+    """A folder as the last pass saw it; `run` is '.' for the root and None outside every run. `links`, `kinds` and
+    `endings` tell what was passed over in it (`Listing.outside`, `Held`), `is_deleted` that MLflow marks it so.
+    """
 
     path: str
     signature: str
@@ -42,6 +45,10 @@ class KnownFolder(NamedTuple):
     states: tuple[StateFile, ...]
     leftovers: tuple[Leftover, ...]
     problems: tuple[Problem, ...]
+    links: tuple[OutwardLink, ...] = ()
+    kinds: tuple[tuple[str, int], ...] = ()
+    endings: tuple[tuple[str, int], ...] = ()
+    is_deleted: bool = False
     run: str | None = None
 
 
@@ -54,7 +61,8 @@ def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
 
 def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: Any) -> KnownFolder:  # noqa: ANN401
     """A row, in the order of KnownFolder's fields. Most folders hold nothing of note: empty lists are not parsed."""
-    newest, units, folder_unit, marker, named, recheck, size, states, leftovers, problems, run = rest
+    newest, units, folder_unit, marker, named, recheck, size, states, leftovers, problems, *passed = rest
+    links, kinds, endings, is_deleted, run = passed
     return KnownFolder(
         from_text(path),
         signature,
@@ -70,6 +78,10 @@ def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: An
         () if states == "[]" else states_from_json(states),
         () if leftovers == "[]" else leftovers_from_json(leftovers),
         () if problems == "[]" else tuple(Problem(path=where, problem=text) for where, text in json.loads(problems)),
+        links_from_json(links) if links else (),
+        counts_from_json(kinds) if kinds else (),
+        counts_from_json(endings) if endings else (),
+        is_deleted,
         None if run is None else from_text(run),
     )
 
@@ -95,6 +107,10 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
             "states": states_to_json(item.states) if item.states else "[]",
             "leftovers": leftovers_to_json(item.leftovers) if item.leftovers else "[]",
             "problems": json.dumps([[problem.path, problem.problem] for problem in item.problems]),
+            "links": links_to_json(item.links),
+            "kinds": counts_to_json(item.kinds),
+            "endings": counts_to_json(item.endings),
+            "is_deleted": item.is_deleted,
         }
         for item in items
     ]

@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from core import passed_over
 from core.catalog.filters import CheckpointFilter
 from core.choose import SeriesChoice
 from core.cli import documents
@@ -30,11 +31,13 @@ from core.cli.session import (
     refreshed,
     report_problems,
     say,
+    say_passed_over,
     stdout,
 )
 from core.cli.sweeps import sweeps_command
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
+from core.health.rules import RULES
 from core.model import Checkpoint
 from waypoint_resume.names import to_text
 
@@ -77,8 +80,10 @@ def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
     with leaving(), opened(roots) as workspace:
         report = refresh(workspace, "index")
         code = report_problems(report)
+        say_passed_over(workspace)
         if as_json:
-            print_json(documents.index_document(report))
+            found = passed_over.look_up(workspace.engine, workspace.reader.roots())
+            print_json(documents.index_document(report, found))
         else:
             stdout.print(
                 f"{report.runs:,} runs, {report.checkpoints:,} checkpoints; {report.parsed:,} read, "
@@ -98,6 +103,7 @@ def ls_command(
     """List checkpoints, the newest first."""
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "ls", cached=cached)
+        say_passed_over(workspace)
         where = CheckpointFilter()
         if run is not None:
             found = workspace.find_run(run)
@@ -137,6 +143,8 @@ def latest_command(run: RunName, roots: Roots = None, as_json: AsJson = False, c
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "latest", cached=cached)
         found = workspace.find_run(run)
+        if found.is_deleted:
+            say(f"{RULES['deleted-run'].meaning} {RULES['deleted-run'].action}")
         choices = workspace.choices(found.root, found.path)
         if as_json:
             root_path = workspace.root(found.root).path

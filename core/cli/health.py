@@ -9,7 +9,19 @@ from rich.text import Text
 
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
-from core.cli.session import FAILED, AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.session import (
+    FAILED,
+    AsJson,
+    Cached,
+    Roots,
+    leaving,
+    opened,
+    print_json,
+    refreshed,
+    say,
+    say_passed_over,
+    stdout,
+)
 from core.model import Severity
 from waypoint_resume.names import to_text
 
@@ -36,6 +48,7 @@ def health_command(
     """What is broken, half-written, forgotten or left over. Findings that people accepted are left out."""
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "health", cached=cached)
+        say_passed_over(workspace)
         where = FindingFilter()
         if run is not None:
             found = workspace.find_run(run)

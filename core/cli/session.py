@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 
+from core import passed_over
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError, SettingsError
 from core.index.indexer import problem_texts
 from core.index.options import Progress
@@ -82,6 +83,13 @@ def opened(roots: list[str] | None) -> Iterator[Workspace]:
         yield workspace
     finally:
         workspace.close()
+
+
+def say_passed_over(workspace: Workspace) -> None:
+    """Say once for each root what the last look at it passed over."""
+    for passed in passed_over.look_up(workspace.engine, workspace.reader.roots()):
+        for text in passed_over.sentences(passed):
+            say(text)
 
 
 def refreshed(workspace: Workspace, purpose: str, *, cached: bool) -> int:

@@ -12,7 +12,7 @@ from core.formats.registry import spec_of
 from core.formats.spec import Reading, Unit
 from core.fs.local import told_permission
 from core.fs.storage import Storage
-from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Facts, Format, ReadProblem, Sourced
+from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Facts, FileStat, Format, ReadProblem, Sourced
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 _ZIP_MAGIC = b"PK\x03\x04"
 # Kinds of core.model.ReadProblem that are damage; the others tell that the file could not be judged.
 DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
+# Files of checkpoints in parts without which they are restored all the same (docs/formats.md).
+_UNNEEDED = frozenset({"fingerprint.pb", "keras_metadata.pb", "commit_success.txt", "_CHECKPOINT_METADATA"})
 
 Ahead = Mapping[str, Reading | FormatError | OSError]
 
@@ -85,24 +87,33 @@ def _taken(ahead: Ahead | None, unit: Unit) -> Reading | None:
 
 
 def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
-    """A single-file checkpoint that is empty, or a Git LFS pointer."""
+    """A single-file checkpoint that is empty, or a Git LFS pointer; one of several files with a pointer among them."""
+    if spec_of(unit.format).in_parts and len(unit.files) > 1:
+        name = next((name for name, file in unit.files.items() if _is_pointer(storage, unit, file)), None)
+        return None if name is None else _failed(unit, "lfs-pointer", lfs.DETAIL, name)
     if len(unit.files) != 1 or not spec_of(unit.format).one_file_tells:
         return None
     (file,) = unit.files.values()
     if file.size == 0:
         return _failed(unit, "empty", "the file has no bytes")
-    if file.size <= lfs.MOST_BYTES and lfs.is_pointer(_head(storage, unit, file.name, len(lfs.START))):
+    if _is_pointer(storage, unit, file):
         return _failed(unit, "lfs-pointer", lfs.DETAIL)
     return None
+
+
+def _is_pointer(storage: Storage, unit: Unit, file: FileStat) -> bool:
+    if not len(lfs.START) <= file.size <= lfs.MOST_BYTES or file.name.rpartition("/")[2] in _UNNEEDED:
+        return False
+    return lfs.is_pointer(_head(storage, unit, file.name, len(lfs.START)))
 
 
 def _head(storage: Storage, unit: Unit, name: str, length: int) -> bytes:
     return storage.read(join(unit.folder, name), length)
 
 
-def _failed(unit: Unit, kind: str, detail: str) -> Reading:
+def _failed(unit: Unit, kind: str, detail: str, file: str | None = None) -> Reading:
     detail = detail.encode("utf-8", "backslashreplace").decode()  # it may quote names from inside a file
-    shown = spec_of(unit.format).shown_file(unit.name) or unit.folder
+    shown = file or spec_of(unit.format).shown_file(unit.name) or unit.folder
     reason = f"{to_text(shown)}: {detail}"
     problem = ReadProblem(kind=kind, file=shown, detail=detail)
     return Reading(format=unit.format, facts=Facts(contents_reason=reason, step_reason=reason, problem=problem))

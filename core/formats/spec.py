@@ -169,6 +169,7 @@ class FormatSpec:
     in_workers: bool = False  # read by worker processes, several at once
     one_file_tells: bool = True  # where it is one file alone, that being empty or a Git LFS pointer tells all
     shown_file: Callable[[str], str] = str  # the file that a problem is about, by the checkpoint's name
+    in_parts: bool = False  # several files that are needed together: a pointer in the place of one tells, too
     has_shards: bool = False  # variables lie in numbered files
     unreadable_rule: str = "unreadable-file"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from core.fs.storage import Entries, Members
-from core.model import FileStat, Problem
+from core.model import FileStat, OutwardLink, Problem
 from waypoint_resume.clock import disk_now_ns
 from waypoint_resume.names import join, to_text
 
@@ -35,7 +35,7 @@ class LocalStorage:
         files: list[FileStat] = []
         subfolders: list[str] = []
         problems: list[Problem] = []
-        outside: list[str] = []
+        outside: list[OutwardLink] = []
         # Through a descriptor of the folder, so that the kernel resolves one name for each stat and not the whole path.
         descriptor = os.open(self.absolute(folder), _FOLDER)
         try:
@@ -47,8 +47,8 @@ class LocalStorage:
                             continue
                         found = entry.stat(follow_symlinks=False)
                         if is_link(found.st_mode):
-                            if not self._leads_inside(folder, entry.name):
-                                outside.append(entry.name)
+                            if (target := self._leads_out(folder, entry.name)) is not None:
+                                outside.append(OutwardLink(entry.name, target))
                                 continue
                             found = entry.stat()
                         if is_regular(found.st_mode):
@@ -62,9 +62,11 @@ class LocalStorage:
             os.close(descriptor)
         return Members(files, subfolders, problems, outside)
 
-    def _leads_inside(self, folder: str, name: str) -> bool:
-        target = os.path.realpath(os.path.join(self.root, folder, name))
-        return target.startswith(os.path.realpath(self.root).rstrip(os.sep) + os.sep)
+    def _leads_out(self, folder: str, name: str) -> str | None:
+        """Where a link leads, if that is not below the root or the root itself; its target is not looked at."""
+        target, root = os.path.realpath(os.path.join(self.root, folder, name)), os.path.realpath(self.root)
+        is_inside = target == root or target.startswith(root.rstrip(os.sep) + os.sep)
+        return None if is_inside else target
 
     def entries(self, folder: str) -> Entries:
         """Everything in a folder; see `Everything.entries`."""

@@ -4,18 +4,18 @@ import os
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
-from core.model import FileStat, Problem
+from core.model import FileStat, OutwardLink, Problem
 
 
 class Members(NamedTuple):
     """What a folder holds: regular files, real subfolders (never links to folders), what could not be looked at, and
-    the names of links that lead out of the root, which are not followed.
+    links that lead out of the root, which are not followed.
     """
 
     files: list[FileStat]
     subfolders: list[str]
     problems: list[Problem]
-    outside: Sequence[str] = ()
+    outside: Sequence[OutwardLink] = ()
 
 
 class Entries(NamedTuple):

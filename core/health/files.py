@@ -1,9 +1,12 @@
 """Rules over one checkpoint's own files: is all there, is it whole, does it belong together."""
 
+from collections.abc import Mapping, Sequence
+
 from core.formats.registry import spec_of
 from core.health.rules import finding
 from core.model import Facts, Finding, Format, Shard
 from waypoint_resume.names import to_text
+from waypoint_resume.packed import unpack_told
 
 # Kinds of problems that have a rule of their own, which says the kind.
 _RULES = {
@@ -16,6 +19,8 @@ _RULES = {
     "unexpected": "not-told",
     "hung": "not-told",
     "unrenamed": "unrenamed-save",
+    "packed": "packed-file",
+    "linked": "not-told",
 }
 
 
@@ -29,13 +34,13 @@ def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
         return (finding("interrupted-save", path, "It has no mark of completion."),)
     if facts.mismatch is None and all(shard.actual == shard.expected is not None for shard in facts.shards):
         return ()
-    return (*_judge_shards(path, facts.shards), *_judge_checksum(path, facts))[:1]
+    return (*_judge_shards(path, facts.shards, facts.packed), *_judge_checksum(path, facts))[:1]
 
 
-def _judge_shards(path: str, shards: tuple[Shard, ...]) -> tuple[Finding, ...]:
+def _judge_shards(path: str, shards: tuple[Shard, ...], packed: Sequence[tuple[str, str]]) -> tuple[Finding, ...]:
     missing = [shard for shard in shards if shard.actual is None and shard.expected != 0]
     if missing:
-        return (_missing(path, missing, shards),)
+        return (_missing(path, missing, shards, dict(packed)),)
     shorter = [shard for shard in shards if _length(shard) < _expected(shard)]
     if any(shard.actual == 0 for shard in shorter):
         return (finding("empty-file", path, f"{_names(shorter)} has no bytes, the index says {_sizes(shorter)}."),)
@@ -62,12 +67,17 @@ def _unreadable(path: str, form: Format, facts: Facts) -> Finding:
     return finding(spec_of(form).unreadable_rule, path, f"{problem.kind}: {reason}")
 
 
-def _missing(path: str, missing: list[Shard], shards: tuple[Shard, ...]) -> Finding:
+def _missing(path: str, missing: list[Shard], shards: tuple[Shard, ...], packed: Mapping[str, str]) -> Finding:
+    told = " ".join(f"{unpack_told(packed[shard.name], ())}." for shard in missing[:3] if shard.name in packed)
+    if all(shard.name in packed for shard in missing):
+        return finding("packed-file", path, f"{_names(missing)} is missing. {told}")
+    told = f" {told}" if told else ""
     if all(shard.actual is None for shard in shards):
         whole = "Its data shard is missing" if len(shards) == 1 else f"None of its {len(shards)} data shards is there"
-        return finding("orphan-index", path, f"{whole}: {_names(missing)}.")
+        return finding("orphan-index", path, f"{whole}: {_names(missing)}.{told}")
     verb = "is" if len(missing) == 1 else "are"
-    return finding("missing-shard", path, f"{len(missing)} of {len(shards)} shards {verb} missing: {_names(missing)}.")
+    few = f"{len(missing)} of {len(shards)} shards {verb} missing: {_names(missing)}.{told}"
+    return finding("missing-shard", path, few)
 
 
 def _length(shard: Shard) -> int:

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from core.formats.state_file import NAME, base_of
 from core.health.rules import finding
@@ -9,6 +10,8 @@ from core.health.state import is_nameable, target
 from core.model import Checkpoint, Finding, StateFile
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import to_text
+
+_VARIABLES = "/variables/variables"
 
 
 def judge_listing(
@@ -58,6 +61,19 @@ def _untracked(items: Iterable[Checkpoint], beside: Sequence[StateFile], root_pa
     for item in items:
         if item.path not in listed:
             yield finding("untracked", item.path, reason)
+
+
+def lone_variables(members: Iterable[Checkpoint], until: datetime) -> tuple[list[Finding], list[datetime]]:
+    """Findings about SavedModels' variables without a saved_model.pb beside their folder (with one they are a part of
+    the SavedModel and no checkpoint); and when younger ones were saved: TensorFlow writes the .pb last.
+    """
+    lone = [item for item in members if is_nameable(item) and f"/{item.path}".endswith(_VARIABLES)]
+    old = [item for item in lone if item.saved_at <= until]
+    reason = (
+        "It is the variables of a SavedModel, and there is no saved_model.pb or saved_model.pbtxt above its folder."
+    )
+    found = [finding("no-saved-model", item.path, reason) for item in old]
+    return found, [item.saved_at for item in lone if item.saved_at > until]
 
 
 def places(state: StateFile, root_path: str) -> Mapping[str, str]:

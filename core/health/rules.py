@@ -126,6 +126,22 @@ _ROWS = (
         "Rename the folder to its final name and it can be restored. No plan takes it.",
     ),
     (
+        "packed-file",
+        Family.FILES,
+        Severity.WARNING,
+        "A file of the checkpoint is there, but compressed.",
+        "Somebody compressed it to save space, or the archive was not unpacked to its end.",
+        "Unpack it beside the others: the reason names the file. No plan takes what is there.",
+    ),
+    (
+        "no-saved-model",
+        Family.FILES,
+        Severity.WARNING,
+        "A SavedModel's variables without its saved_model.pb.",
+        "The export was killed before it wrote the file, or the file was not copied.",
+        "TensorFlow loads no model from it. Bring the .pb back, or read the variables into a model built by code.",
+    ),
+    (
         "orphan-shard",
         Family.FILES,
         Severity.WARNING,
@@ -230,6 +246,14 @@ _ROWS = (
         "Training would go on with a fresh optimizer: resume from an earlier one if that matters.",
     ),
     (
+        "deleted-run",
+        Family.RUN,
+        Severity.INFO,
+        "MLflow marks this run, or its experiment, as deleted.",
+        "Somebody deleted it there; MLflow keeps the files until `mlflow gc`, which then deletes them for good.",
+        "Restore it in MLflow if it is still wanted: `mlflow runs restore --run-id`, `mlflow experiments restore`.",
+    ),
+    (
         "stale-run",
         Family.RUN,
         Severity.INFO,
@@ -276,7 +300,7 @@ RULES = {
 
 
 # After these a checkpoint may well be whole: it is passed over with the reason, but never taken for damaged.
-UNJUDGED = frozenset({"pattern-path", "no-permission", "not-told", "unrenamed-save"})
+UNJUDGED = frozenset({"pattern-path", "no-permission", "not-told", "unrenamed-save", "packed-file"})
 
 
 def is_unjudged(found: Iterable[Finding]) -> bool:

@@ -117,4 +117,6 @@ def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
         states=(),
         leftovers=(),
         problems=listing.problems,
+        links=listing.outside,
+        is_deleted=listing.is_deleted_run,
     )

@@ -3,22 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.formats import hdf5, state_file
+from core.formats import state_file
 from core.formats.bundle import BundleCache
 from core.formats.reading import Ahead, read_ahead, read_unit
 from core.formats.registry import spec_of
 from core.formats.spec import Group, Unit
 from core.fs.storage import Storage
 from core.health import files as file_rules
+from core.index.held import NOTHING_HELD, held_instead
 from core.index.leftovers import leftovers
 from core.index.save_times import dated, saved_at
+from core.index.surroundings import OF_SURROUNDINGS, with_surroundings
 from core.index.unsettled import Suspects, is_young, looks, suspects
 from core.model import (
     Checkpoint,
-    Facts,
     FileStat,
     Finding,
     Health,
+    Held,
     Leftover,
     Listing,
     Problem,
@@ -59,6 +61,7 @@ class FolderResult:
     reused: int
     recheck: bool
     trial: Trial | None = None
+    held: Held = NOTHING_HELD
 
 
 def read_folder(storage: Storage, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
@@ -135,28 +138,29 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
     problems = list(listing.problems)
     checkpoints: list[Checkpoint] = []
     reused = parsed = 0
-    beside = {file.name for file in listing.files}
     ahead = _read_ahead(storage, listing.folder, groups, known)
     for one in groups.checkpoints:
         path = join(listing.folder, one.name) if one.name else listing.folder
         old = known.get((path, one.files))
-        if old is not None and old.health is not Health.WRITING:
-            facts = _backup(storage, listing.folder, one.name, beside, old.facts)
+        if old is not None and old.health is not Health.WRITING and not _was_explained(old):
+            facts = with_surroundings(storage, listing, one, old.facts)
             moment, source = saved_at(one, facts)
             kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
             checkpoints.append(dated(kept._replace(findings=file_rules.judge(old.path, old.format, facts)), times))
             reused += 1
             continue
         try:
-            made = _checkpoint(storage, task, one, cache, named, beside, ahead)
+            made = _checkpoint(storage, task, one, cache, named, ahead)
         except FileNotFoundError:
             problems.append(Problem(path=to_text(path), problem="went away while it was read"))
             continue
         parsed += 1
         if made is not None:
             checkpoints.append(dated(made, times))
-    left = leftovers(listing.folder, groups, task.now_ns, task.grace_ns)
+    left = leftovers(listing, groups, task.now_ns, task.grace_ns)
     writing = any(item.health is Health.WRITING for item in checkpoints) or any(item.writing for item in left)
+    is_plain = not checkpoints and not left
+    held = held_instead(storage, listing.folder, listing.files) if is_plain else NOTHING_HELD
     return FolderResult(
         listing=listing,
         signature=signature(listing),
@@ -166,8 +170,9 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         problems=tuple(problems),
         parsed=parsed,
         reused=reused,
+        held=held,
         recheck=writing or len(problems) > len(listing.problems),
-        trial=read_trial(storage, listing.folder, beside),
+        trial=read_trial(storage, listing.folder, {file.name for file in listing.files}),
     )
 
 
@@ -189,7 +194,6 @@ def _checkpoint(
     one: Group,
     cache: BundleCache,
     named: set[str],
-    beside: set[str],
     ahead: Ahead | None,
 ) -> Checkpoint | None:
     folder = task.listing.folder
@@ -199,7 +203,7 @@ def _checkpoint(
     reading = read_unit(storage, unit, cache, is_named=one.name in named, ahead=ahead)
     if reading is None:
         return None
-    facts = _backup(storage, folder, one.name, beside, _linked(reading.facts, task.listing.outside))
+    facts = with_surroundings(storage, task.listing, one, reading.facts)
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     name = read_name(path.rpartition("/")[2])
     newest = max((file.mtime_ns for file in one.files), default=0)
@@ -224,21 +228,14 @@ def _checkpoint(
     )
 
 
+def _was_explained(item: Checkpoint) -> bool:
+    return item.facts.problem is not None and item.facts.problem.kind in OF_SURROUNDINGS
+
+
 def _metric(stored: Mapping[str, float]) -> tuple[str, float] | None:
     """The one of stored metrics that stands for a checkpoint: one of validation before another, then by name."""
     ranked = sorted(stored.items(), key=lambda item: (not item[0].startswith("val_"), item[0]))
     return ranked[0] if ranked else None
-
-
-def _linked(facts: Facts, outside: frozenset[str]) -> Facts:
-    """Shards behind links that lead out of the root are not looked at: they are taken to be as the index says."""
-    if not outside or not any(shard.name in outside for shard in facts.shards):
-        return facts
-    shards = (
-        shard._replace(actual=shard.expected) if shard.name in outside and shard.actual is None else shard
-        for shard in facts.shards
-    )
-    return facts._replace(shards=tuple(shards))
 
 
 def health_of(findings: Sequence[Finding]) -> Health:
@@ -247,15 +244,3 @@ def health_of(findings: Sequence[Finding]) -> Health:
         return Health.OK
     worst = max(finding.severity.rank for finding in findings)
     return {Severity.ERROR.rank: Health.ERROR, Severity.WARNING.rank: Health.WARNING}.get(worst, Health.OK)
-
-
-def _backup(storage: Storage, folder: str, name: str, beside: set[str], facts: Facts) -> Facts:
-    """The epoch that Keras 3's BackupAndRestore keeps beside its weights."""
-    metadata = hdf5.BACKUPS.get(name)
-    if metadata is None or metadata not in beside:
-        return facts
-    try:
-        with storage.open(join(folder, metadata)) as file:
-            return facts._replace(epoch=hdf5.backup_epoch(file.read(hdf5.MAX_METADATA), metadata))
-    except OSError:
-        return facts

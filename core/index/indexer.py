@@ -71,7 +71,7 @@ def refresh_all(
     options = Options(
         run_pattern=settings.run_pattern,
         write_grace=settings.write_grace,
-        ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after),
+        ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after, write_grace=settings.write_grace),
         deep=deep,
         decisions_dir=settings.decisions_dir,
     )

@@ -8,7 +8,7 @@ from core.catalog.rows import to_us
 from core.catalog.writes import KnownFolder
 from core.decisions.standing import Standing
 from core.health.aging import judge_age, judge_superseded, superseded
-from core.health.listing import judge_listing
+from core.health.listing import judge_listing, lone_variables
 from core.health.rules import finding
 from core.health.runs import judge_run
 from core.health.state import judge_state
@@ -18,7 +18,6 @@ from core.index.folder import health_of
 from core.model import Checkpoint, Finding, Health
 from waypoint_resume.names import to_text
 
-MICROSECOND = timedelta(microseconds=1)
 # TensorFlow raises DataLossError for the one, and of the other no training comes back.
 _REFUSED = frozenset({"checksum-mismatch", "non-finite"})
 
@@ -28,7 +27,8 @@ Series = Sequence[Sequence[Checkpoint]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """A run as its rules see it; `existing` holds at least those prefixes that its state files name and that exist.
-    `changed` is its last change, None where nothing in it has a time.
+    `changed` is its last change, None where nothing in it has a time; `is_deleted`: MLflow marks it so; within `grace`
+    a save may still be going on.
     """
 
     run: str
@@ -37,6 +37,8 @@ class RunFacts:
     series: Series
     existing: Collection[str]
     changed: datetime | None
+    is_deleted: bool = False
+    grace: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,10 @@ def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timed
     found += judge_listing(facts.series, states, facts.root_path)
     if facts.changed is not None:
         found += judge_age(facts.run, facts.changed, now, stale_after)
+    if facts.is_deleted:
+        found.append(finding("deleted-run", facts.run, "MLflow marks it, or its experiment, as deleted."))
+    lone, fresh = lone_variables(members, now - facts.grace)
+    found += lone
     spare = _spare(facts, standing)
     found += judge_superseded(spare, now, stale_after)
     every = own + found
@@ -87,7 +93,8 @@ def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timed
         every = list(_accepted(every, standing, facts.run, Subjects(members, leftovers, states).identity))
     moments = [item.saved_at for item in spare] + ([] if facts.changed is None else [facts.changed])
     ahead = [moment for moment in moments if moment > now - stale_after]
-    turns_us = to_us(min(ahead)) + int(stale_after / MICROSECOND) if ahead else None
+    turns = [moment + stale_after for moment in ahead] + [moment + facts.grace for moment in fresh]
+    turns_us = to_us(min(turns)) if turns else None
     return Judgement(findings=tuple(every), further=tuple(found), turns_us=turns_us)
 
 

@@ -1,25 +1,38 @@
 """Files of a folder that belong to no checkpoint, as records."""
 
 from core.index.unsettled import is_young
-from core.model import FileStat, Leftover
+from core.model import FileStat, Leftover, Listing
 from core.scan.group import Groups
 from core.sizes import size_text
+from waypoint_resume.checkpoints import worker_temp
 from waypoint_resume.names import join, to_text
+from waypoint_resume.packed import packed_name, unpack_told
 
 _SHOWN_FILES = 3
 
 
-def leftovers(folder: str, groups: Groups, now_ns: int, grace_ns: int) -> tuple[Leftover, ...]:
+def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> tuple[Leftover, ...]:
     """Shards without an index and what unfinished saves left; those within the grace are being written."""
     found: list[Leftover] = []
+    names, worker = {file.name for file in listing.files}, worker_temp(listing.folder)
     sources = (("orphan-shard", groups.shards_only, _without_index), ("interrupted-save", groups.temps, _unfinished))
     for rule, places, told in sources:
         for name, parts in places.items():
             young = is_young(max(file.mtime_ns for file in parts), now_ns, grace_ns)
-            reason = f"{told(parts)}: {size_text(sum(file.size for file in parts))}."
-            path = join(folder, name)
-            found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
+            what = told(parts) if worker is None else _of_worker(parts, worker)
+            reason = f"{what}: {size_text(sum(file.size for file in parts))}."
+            path = join(listing.folder, name) if name else listing.folder
+            packed = packed_name(f"{name}.index", names) if rule == "orphan-shard" else None
+            if packed is not None:  # it is no leftover: with its index it is a checkpoint
+                found.append(_packed(path, parts, packed, writing=young))
+            else:
+                found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
     return tuple(found)
+
+
+def _packed(path: str, files: list[FileStat], index: str, *, writing: bool) -> Leftover:
+    reason = f"Its index is compressed: {unpack_told(index, ())}."
+    return Leftover(path=path, rule="packed-file", files=tuple(files), reason=reason, writing=writing)
 
 
 def _without_index(files: list[FileStat]) -> str:
@@ -29,6 +42,12 @@ def _without_index(files: list[FileStat]) -> str:
 def _unfinished(files: list[FileStat]) -> str:
     """Their names are TensorFlow's own and tell nothing; the place is named after the save."""
     return f"{len(files):,} {'file' if len(files) == 1 else 'files'} of a save that did not finish"
+
+
+def _of_worker(files: list[FileStat], folder: str) -> str:
+    """A worker that is not the chief saves into a folder of its own and deletes it then."""
+    count = f"{len(files):,} {'file' if len(files) == 1 else 'files'}"
+    return f"{count} that a worker saved into its temporary folder {folder}; the chief's save is the one that counts"
 
 
 def _listed(files: list[FileStat]) -> str:

@@ -257,4 +257,7 @@ def _settled(folder: KnownFolder, result: FolderResult) -> KnownFolder:
         leftovers=result.leftovers,
         problems=result.problems,
         recheck=result.recheck,
+        links=result.listing.outside,
+        kinds=result.held.kinds,
+        endings=result.held.endings,
     )

@@ -20,10 +20,11 @@ SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ages:
-    """Settings that decide a run's status, seconds."""
+    """Settings that decide a run's status, seconds; within `write_grace` a save may still be going on."""
 
     live_window: float
     stale_after: float
+    write_grace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,8 @@ def roll_up(
         series=series,
         existing=existing,
         changed=None if changed_us is None else from_us(changed_us),
+        is_deleted=_is_deleted(run, folders),
+        grace=timedelta(seconds=ages.write_grace),
     )
     stale_after = timedelta(seconds=ages.stale_after)
     judgement = judge(facts, beside.standing, from_us(beside.now_us), stale_after)
@@ -106,10 +109,16 @@ def roll_up(
             "decided": beside.decided,
             "outside": outside_text(beside.outside),
             "turns_us": judgement.turns_us,
+            "is_deleted": facts.is_deleted,
         },
         checkpoints=members,
         findings=judgement.findings,
     )
+
+
+def _is_deleted(run: str, folders: Sequence[KnownFolder]) -> bool:
+    own = "" if run == "." else run
+    return any(folder.is_deleted for folder in folders if folder.path == own)
 
 
 def _sizes(folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> dict[str, object]:

@@ -4,9 +4,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from waypoint_resume.checkpoints import worker_temp
 from waypoint_resume.layout import is_inner
 
 __all__ = ["deepest_run", "find_runs", "glob_of", "is_inner"]
+
+
+_EXPORT = re.compile(r"(?P<exports>(?:.*/)?export)/[^/]+/(?:temp-)?\d+", re.DOTALL)
 
 
 def find_runs(
@@ -23,10 +27,18 @@ def find_runs(
     A named folder is a run, even before anything is saved; what lies below it belongs to it, whatever was decided
     there before it was named.
     """
-    starts = {*plain, *(folder.rpartition("/")[0] for folder in folder_units)}
+    starts = {*plain, *map(_place_of, folder_units)}
     marked, by_jobs = frozenset(markers), frozenset(named)
     root_may = _root_is_run(starts)
     return frozenset(_run_of(start, marked, patterns, root_may, by_jobs) for start in {*starts, *by_jobs})
+
+
+def _place_of(unit: str) -> str:
+    """Where the run of a folder that is a unit is looked for: in the folder above; for an Estimator's export
+    (`export/EXPORTER/TIMESTAMP`, whatever the exporter is called) in the one above its exporters.
+    """
+    match = _EXPORT.fullmatch(unit)
+    return unit.rpartition("/")[0] if match is None else match["exports"]
 
 
 def deepest_run(folder: str, runs: frozenset[str] | Mapping[str, object]) -> str | None:
@@ -44,6 +56,8 @@ def _root_is_run(starts: Collection[str]) -> bool:
 
 
 def _run_of(start: str, markers: frozenset[str], patterns: Sequence[str], root_may: bool, named: frozenset[str]) -> str:
+    if (worker := worker_temp(start)) is not None:  # a part of the run above, whatever lies in it
+        start = start[: f"/{start}/".index(f"/{worker}/")].rstrip("/")
     parts = start.split("/") if start else []
     above = ["/".join(parts[:count]) for count in range(len(parts) + 1)]  # '' first, the start last
     if patterns:

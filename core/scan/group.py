@@ -1,12 +1,14 @@
 """From a folder's listing to units: which files are saved and restored together. Each format takes its own."""
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 from core.formats.file_groups import EVENTS, STATE_FILE
 from core.formats.registry import SPECS, spec_of
 from core.formats.spec import FolderFiles, Group
 from core.model import FileStat, Format, Listing
 from core.scan.walk import OWN_FILES, folder_formats
+from waypoint_resume.checkpoints import worker_temp
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Groups:
 def group(listing: Listing) -> Groups:
     """The units of a listing."""
     files = {file.name: file for file in listing.files if file.name not in OWN_FILES}
-    folder = FolderFiles(files=files, units=folder_formats(listing), outside=listing.outside)
+    folder = FolderFiles(files=files, units=folder_formats(listing), outside=listing.outside_names)
     result = Groups(shards_only=folder.shards_only, temps=folder.temps, units=frozenset(folder.units))
     for spec in SPECS:
         result.checkpoints += spec.group(folder)
@@ -52,4 +54,16 @@ def group(listing: Listing) -> Groups:
         elif EVENTS in name:
             result.events.append(folder.take(name))
     result.others = list(files.values())
+    if worker_temp(listing.folder) is not None:
+        _nobodys(result)
     return result
+
+
+def _nobodys(result: Groups) -> None:
+    """What workers that are not the chief saved is no checkpoint: all of it is left over from one save."""
+    parts = [*result.states, *chain.from_iterable(one.files for one in result.checkpoints)]
+    parts += chain.from_iterable(chain(result.shards_only.values(), result.temps.values()))
+    result.checkpoints, result.states, result.shards_only, result.temps = [], [], {}, {}
+    result.units = frozenset()
+    if parts:
+        result.temps[min(part.name for part in parts)] = sorted(parts)

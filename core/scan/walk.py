@@ -10,11 +10,12 @@ import re
 import time
 from collections.abc import Collection
 from operator import itemgetter
+from typing import NamedTuple
 
 from core.formats.registry import SPECS
 from core.formats.spec import FolderShape
 from core.fs.storage import Members, Storage
-from core.model import FileStat, Format, Listing, Problem
+from core.model import FileStat, Format, Listing, OutwardLink, Problem
 from core.scan.trial_names import is_trial
 from waypoint_resume.atomic import is_temp
 from waypoint_resume.names import join, to_text
@@ -25,6 +26,9 @@ OWN_FILES = frozenset({"resume_manifest.json"})
 _TEMP_FOLDER = re.compile(r".*_temp(?:_[0-9a-f]{32})?")
 _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _RUN_ID = re.compile(rb"^run_(?:id|uuid)[ \t]*:[ \t]*\S", re.MULTILINE)
+_DELETED = re.compile(rb"^lifecycle_stage[ \t]*:[ \t]*['\"]?deleted['\"]?[ \t]*\r?$", re.MULTILINE)
+_TRASH = ".trash"  # where MLflow's store of files moves an experiment that was deleted
+_META = "meta.yaml"
 _META_LIMIT = 64 * 1024
 _DEEPEST = 64
 _by_name = itemgetter(0)
@@ -35,7 +39,7 @@ def look(storage: Storage, folder: str) -> Listing:
     """List a folder. OSError where the folder itself cannot be listed; problems of its members stand in the listing."""
     times, listed_at = [("", storage.folder_time(folder))], time.monotonic()
     members = storage.members(folder)
-    files, problems = list(members.files), list(members.problems)
+    files, problems, outside = list(members.files), list(members.problems), [*members.outside]
     subfolders: list[str] = []
     names = {file[0] for file in files}
     shapes = [(spec.format, spec.as_folder) for spec in SPECS if spec.as_folder is not None]
@@ -44,18 +48,20 @@ def look(storage: Storage, folder: str) -> Listing:
         if name in SKIPPED or is_temp(name):
             continue
         if name in own or _is_temp(storage, join(folder, name), name):
-            _absorb(storage, folder, name, files, times, problems, _DEEPEST)
+            _absorb(storage, folder, name, _Absorbed(files, times, problems, outside), _DEEPEST)
         else:
             subfolders.append(name)
+    mlflow = _mlflow_run(storage, folder, names)
     return Listing(
         folder=folder,
         files=tuple(sorted(files, key=_by_name)),
         subfolders=tuple(sorted(subfolders)),
         folder_times=tuple(times),
-        is_run_marker=_is_marker(storage, folder, members, names),
+        is_run_marker=mlflow is not None or _is_marker(folder, members, names),
         is_named_run=_is_named(storage, folder, members),
         problems=tuple(problems),
-        outside=frozenset(members.outside),
+        outside=tuple(sorted(link for link in outside if link.name not in SKIPPED)),
+        is_deleted_run=bool(mlflow),
         confirmed=frozenset(form for form, shape in shapes if _is_confirmed(storage, shape, names, folder)),
         listed_at=listed_at,
     )
@@ -83,7 +89,7 @@ def signature(listing: Listing) -> str:
     """Changes when a file comes, goes, is renamed, rewritten or replaced. 32 hexadecimal digits."""
     columns = tuple(zip(*listing.files, strict=True))[:_SIGNED]
     if listing.outside:
-        columns = (*columns, tuple(sorted(listing.outside)))
+        columns = (*columns, tuple(map(tuple, listing.outside)))
     # marshal is the fastest way to bytes; its version 2 writes equal values as equal bytes
     return hashlib.blake2b(marshal.dumps(columns, 2), digest_size=16).hexdigest()
 
@@ -99,31 +105,34 @@ def _is_temp(storage: Storage, place: str, name: str) -> bool:
     return not members.subfolders and all(_TEMP_PART.fullmatch(file.name) for file in members.files)
 
 
-def _absorb(
-    storage: Storage,
-    folder: str,
-    below: str,
-    files: list[FileStat],
-    times: list[tuple[str, int]],
-    problems: list[Problem],
-    depth: int,
-) -> None:
+class _Absorbed(NamedTuple):
+    """What a listing gathers from the folders that it absorbs."""
+
+    files: list[FileStat]
+    times: list[tuple[str, int]]
+    problems: list[Problem]
+    outside: list[OutwardLink]
+
+
+def _absorb(storage: Storage, folder: str, below: str, found: _Absorbed, depth: int) -> None:
     place = join(folder, below)
     try:
-        times.append((below, storage.folder_time(place)))
+        found.times.append((below, storage.folder_time(place)))
         members = storage.members(place)
     except FileNotFoundError:
         return
     except OSError as error:
-        problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
+        found.problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
         return
-    files.extend(file._replace(name=f"{below}/{file.name}") for file in members.files)
-    problems.extend(members.problems)
+    found.files.extend(file._replace(name=f"{below}/{file.name}") for file in members.files)
+    found.outside.extend(link._replace(name=f"{below}/{link.name}") for link in members.outside)
+    found.problems.extend(members.problems)
     if members.subfolders and depth == 0:
-        problems.append(Problem(path=to_text(place), problem=f"more than {_DEEPEST} folders deep: not read further"))
+        too_deep = f"more than {_DEEPEST} folders deep: not read further"
+        found.problems.append(Problem(path=to_text(place), problem=too_deep))
         return
     for name in members.subfolders:
-        _absorb(storage, folder, f"{below}/{name}", files, times, problems, depth - 1)
+        _absorb(storage, folder, f"{below}/{name}", found, depth - 1)
 
 
 def _is_named(storage: Storage, folder: str, members: Members) -> bool:
@@ -136,16 +145,23 @@ def _is_named(storage: Storage, folder: str, members: Members) -> bool:
         return False
 
 
-def _is_marker(storage: Storage, folder: str, members: Members, names: set[str]) -> bool:
-    """Whether this folder says of itself that it is a run (design.md, run discovery, rule 2)."""
+def _is_marker(folder: str, members: Members, names: set[str]) -> bool:
+    """Whether this folder says of itself that it is a run, beside MLflow's file."""
     if "resume_manifest.json" in names or any(name in (".waypoint", ".guild") for name in members.subfolders):
         return True
-    if is_trial(folder, names):
-        return True
-    if "meta.yaml" not in names:
-        return False
+    return is_trial(folder, names)
+
+
+def _mlflow_run(storage: Storage, folder: str, names: set[str]) -> bool | None:
+    """Whether MLflow marks the run that a folder is as deleted, itself or its experiment; None where it is no run of
+    MLflow's. Of its YAML two lines are looked at.
+    """
+    if _META not in names:
+        return None
     try:
-        with storage.open(join(folder, "meta.yaml")) as file:
-            return _RUN_ID.search(file.read(_META_LIMIT)) is not None
+        text = storage.read(join(folder, _META), _META_LIMIT)
     except OSError:
-        return False
+        return None
+    if _RUN_ID.search(text) is None:
+        return None
+    return _DELETED.search(text) is not None or _TRASH in folder.split("/")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from core.decisions.places import relative_to_run
-from core.health.rules import is_unjudged
+from core.health.rules import UNJUDGED, is_unjudged
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
 from core.storage.best_trials import rule_of
@@ -175,6 +175,8 @@ def _leftover(state: RunState, item: Leftover, policy: Policy, grace: float, nee
     files = leftover_files(state.run, item)
     why = [*_decided(state, item.path, None), *_young(state, [file.mtime_ns for file in files], policy, grace)]
     why += needed
+    if item.rule in UNJUDGED:
+        why.append(f"nothing is known to be wrong with it ({item.rule})")
     if item.writing:
         why.append("being written")
     path = relative_to_run(item.path, state.run)
