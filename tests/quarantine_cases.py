@@ -169,7 +169,7 @@ def _units(storage: LocalStorage, folder: str, run: str, now_ns: int) -> Iterato
     found = group(listing)
     for one in found.checkpoints:
         yield _checkpoint(one, folder, run)
-    yield from leftovers(folder, found, now_ns, GRACE_NS)
+    yield from leftovers(listing, found, now_ns, GRACE_NS)
     for below in listing.subfolders:
         yield from _units(storage, join(folder, below), run, now_ns)
 

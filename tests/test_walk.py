@@ -165,7 +165,7 @@ def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(
     (tmp_path / "link.h5").symlink_to("a.h5")
     inside = LocalStorage._leads_out
 
-    def gone(storage: LocalStorage, folder: str, name: str) -> bool:
+    def gone(storage: LocalStorage, folder: str, name: str) -> str | None:
         (tmp_path / "link.h5").unlink()
         return inside(storage, folder, "a.h5")
 
