@@ -1,21 +1,31 @@
 """Sweeps: what tuners wrote is found, read and ranked as KerasTuner itself ranks it."""
 
 import json
+import math
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from core.sweeps import keras_tuner, limits
+from core import housekeeping
+from core.errors import FormatError
+from core.storage.best_trials import KeepBestTrials
+from core.storage.policies import Policy
+from core.sweeps import keras_tuner, limits, ray_tune
+from core.sweeps.ranking import ranked
 from core.sweeps.reading import SOURCES
 from core.sweeps.records import Direction, Objective, Sweep, SweepKind, Trial, TrialStatus
+from core.trials import runs_of
 from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.sweep_trees import keras_tuner_sweep, put, ray_sweep, trial_json
-from tests.trees import save
+from tests.trees import START_NS, save
 
 
 class Tuned(NamedTuple):
@@ -40,6 +50,20 @@ def sweep_of(workspace: Workspace, path: str) -> tuple[Sweep, tuple[Trial, ...]]
     found = workspace.sweeps.sweep(root.id, path)
     assert found is not None, [sweep.path for sweep in workspace.sweeps.sweeps()]
     return found, workspace.sweeps.trials(root.id, path)
+
+
+def best_kept(opened: Workspace, sweep: str, count: int) -> list[str]:
+    """Let go of all but the best trials of a sweep; gives those whose checkpoints went."""
+    (root,) = opened.reader.roots()
+    policy = Policy(rules=(KeepBestTrials(count),))
+    runs = runs_of(opened, root.id, sweep)
+    plan = housekeeping.plan(opened, list(runs.values()), policy)
+    going = [one for one in plan.runs if one.items]
+    for one in going:
+        done = housekeeping.execute(opened, runs[one.run], one, policy=policy, empties=True)
+        assert done.journal is not None
+        assert done.left_out == ()
+    return sorted(one.run.rpartition("_")[2] for one in going)
 
 
 def scores(trials: tuple[Trial, ...]) -> list[tuple[str, float | None, int | None]]:
@@ -217,3 +241,64 @@ def test_the_docs_have_a_row_for_each_tuner_and_the_limits() -> None:
     assert f"| {limits.MOST_BYTES >> 20} MiB |" in text
     assert f"| {limits.MOST_STATE_BYTES >> 20} MiB |" in text
     assert f"| {limits.MOST_PARAMS}, {limits.MOST_METRICS}; " in text
+
+
+def test_the_tuner_goes_on_when_the_others_have_gone(tuned: Tuned, tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "tuned"
+    shutil.copytree(tuned.root, root)
+    for path in root.rglob("*"):
+        if path.is_file():
+            os.utime(path, ns=(START_NS, START_NS))  # else the runs are live
+    opened = workspace(root)
+    opened.refresh()
+    assert best_kept(opened, "max", 2) == ["0", "2"]
+    assert best_kept(opened, "killed", 1) == ["0"]
+    # The rank alone would let three go: what others are loaded with, and the open bracket, stay.
+    _, trials = sweep_of(opened, "hyperband")
+    assert best_kept(opened, "hyperband", 2) == sorted(one.name for one in trials[2:] if not one.needed)
+    program = Path(__file__).with_name("tuner_job.py")
+    done = subprocess.run(
+        [sys.executable, program, root, "go-on"], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    went_on = json.loads((root / "went_on.json").read_text())
+    assert went_on["loaded"] == {"max": 3, "hyperband": 2}
+    # Trial 2 was killed; KerasTuner runs it again. All scores are those of an unbroken search.
+    assert went_on["killed"] == tuned.told["max"]
+    opened.refresh()
+    assert [list(one[:2]) for one in scores(sweep_of(opened, "killed")[1])] == went_on["killed"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+KEYS = ("trial_id", "hyperparameters", "metrics", "score", "best_step", "status", "values", "val_loss", "observations")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_any_json_is_a_trial_or_none_and_never_an_error(data: st.DataObject) -> None:
+    document = json.loads(trial_json("0", 0.5))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place: Any = document
+        while isinstance(place, dict) and place and data.draw(st.booleans()):
+            place = place[data.draw(st.sampled_from(sorted(place)))]
+        if isinstance(place, dict):
+            place[data.draw(st.sampled_from(sorted({*place, *KEYS})))] = data.draw(json_values)
+    text = json.dumps(document).encode("utf-8", "surrogatepass")
+    cut = text[: data.draw(st.integers(0, len(text)))]
+    for content in (text, cut):
+        trial = keras_tuner.read_trial(content, "s/trial_0")
+        other = ray_tune.read_trial(content, content, "s/t")
+        found = [one for one in (trial, other) if one is not None]
+        sweep, trials = ranked("root", "s", found)
+        assert (sweep.trials, len(trials)) == (len(found), len(found))
+        assert all(one.score is None or math.isfinite(one.score) for one in found)
+        assert json.dumps(trials, allow_nan=False)
+    try:
+        keras_tuner.trials_in_brackets(cut)
+        ray_tune.read_state(cut)
+    except FormatError:
+        pass

@@ -1,4 +1,5 @@
-"""Real sweeps of KerasTuner below a folder, and what its oracle says of them: `tuner_job.py FOLDER`.
+"""Real sweeps of KerasTuner below a folder, and what its oracle says of them: `tuner_job.py FOLDER`. With `go-on` it
+loads the best models of the sweeps that are there, and goes on with the killed one.
 
 `min` trains models, `max` reports chosen scores (two of them equal), `hyperband` begins trials with the weights of
 others, `killed` ends this process with SIGKILL in its third trial.
@@ -50,28 +51,38 @@ def told(tuner: keras_tuner.Tuner) -> list[tuple[str, float | None]]:
     return [(trial.trial_id, None if trial.score is None else float(trial.score)) for trial in best]
 
 
-def main(folder: str) -> None:
-    """All of them."""
+def tuners(folder: str) -> dict[str, keras_tuner.Tuner]:
+    """The tuners, by the name of their project; one that is there already is read again."""
+    common = {"directory": folder, "seed": 1}
+    band = {"max_epochs": 2, "factor": 2}
+    return {
+        "min": keras_tuner.RandomSearch(build, objective="val_loss", max_trials=3, project_name="min", **common),
+        "max": Chosen(build, objective="val_accuracy", max_trials=len(SCORES), project_name="max", **common),
+        "hyperband": keras_tuner.Hyperband(build, objective="val_loss", project_name="hyperband", **band, **common),
+        "killed": Chosen(build, objective="val_accuracy", max_trials=5, project_name="killed", **common),
+    }
+
+
+def search(folder: str) -> None:
+    """All sweeps; the last one kills this process."""
     keras.utils.set_random_seed(1)
     fit = {"x": X, "y": Y, "validation_data": (X, Y), "epochs": 1, "verbose": 0}
-    said = {}
-    common = {"directory": folder, "seed": 1}
-    small = keras_tuner.RandomSearch(build, objective="val_loss", max_trials=3, project_name="min", **common)
-    small.search(**fit)
-    said["min"] = told(small)
-    best = Chosen(build, objective="val_accuracy", max_trials=len(SCORES), project_name="max", **common)
-    best.search()
-    said["max"] = told(best)
-    band = keras_tuner.Hyperband(
-        build, objective="val_loss", max_epochs=2, factor=2, project_name="hyperband", **common
-    )
-    band.search(**fit)
-    said["hyperband"] = told(band)
-    Path(folder, "told.json").write_text(json.dumps(said))
-    killed = Chosen(build, objective="val_accuracy", max_trials=5, project_name="killed", **common)
-    killed.kill_in = 2
-    killed.search()
+    made = tuners(folder)
+    made["min"].search(**fit)
+    made["max"].search()
+    made["hyperband"].search(**fit)
+    Path(folder, "told.json").write_text(json.dumps({name: told(made[name]) for name in ("min", "max", "hyperband")}))
+    made["killed"].kill_in = 2
+    made["killed"].search()
+
+
+def go_on(folder: str) -> None:
+    """Load the best models, and end the search that was killed."""
+    made = tuners(folder)
+    loaded = {name: len(made[name].get_best_models(count)) for name, count in (("max", 3), ("hyperband", 2))}
+    made["killed"].search()
+    Path(folder, "went_on.json").write_text(json.dumps({"loaded": loaded, "killed": told(made["killed"])}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    go_on(sys.argv[1]) if "go-on" in sys.argv else search(sys.argv[1])
