@@ -100,11 +100,11 @@ class Standing:
         return f"{told}, {trial.status.value}" if trial.score is not None else told
 
 
-def standings(workspace: Workspace, runs: Iterable[Run]) -> dict[tuple[str, str], Standing]:
-    """How those of some runs did that are trials, by root and path."""
+def standings(workspace: Workspace, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+    """How those of some runs (root and path) did that are trials."""
     paths: dict[str, list[str]] = {}
-    for run in runs:
-        paths.setdefault(run.root, []).append(run.path)
+    for root, path in runs:
+        paths.setdefault(root, []).append(path)
     found: dict[tuple[str, str], Standing] = {}
     for root, here in paths.items():
         trials = workspace.sweeps.trials_at(root, here)

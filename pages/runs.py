@@ -34,7 +34,9 @@ if page.items:
         f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
         "Click a row to open its run, a column's head to sort by it."
     )
-    lists.runs(page.items, now, sort=sort, trials=standings(service.workspace(), page.items))
+    lists.runs(
+        page.items, now, sort=sort, trials=standings(service.workspace(), [(run.root, run.path) for run in page.items])
+    )
 elif where == RunFilter():
     frame.empty(
         ":material/folder_open:",

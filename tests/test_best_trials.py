@@ -213,6 +213,15 @@ def test_a_sweep_is_thinned_by_the_shell_and_comes_back(root: Path) -> None:
     assert listed["bytes"] > 0
     (line,) = answer("sweeps")
     assert line == {key: value for key, value in listed.items() if key != "members"}
+    assert {one["run"]: one["trial"] and (one["trial"]["rank"], one["trial"]["sweep"]) for one in answer("ls")} == {
+        "other": None,
+        "sweep/trial_3": (1, "sweep"),
+        "sweep/trial_1": (2, "sweep"),
+        "sweep/trial_0": (3, "sweep"),
+        "sweep/trial_4": (4, "sweep"),
+        "sweep/trial_2": (5, "sweep"),
+    }
+    assert "val_loss 0.25, 2nd of 5" in run("ls").stdout
     plan = answer("plan", "--best-trials", "2")
     gone = {one["run"]: one["emptied"] for one in plan["runs"] if one["goes"]}
     assert gone == {

@@ -115,7 +115,7 @@ def test_ls_of_every_sample_run_has_the_contracts_keys_and_values(samples: Path)
     documents = answer("ls", "--root", samples)
     assert len(documents) > 50
     for document in documents:
-        has_the_keys(document, ROW)
+        has_the_keys(document, ROW | {"trial": (dict, type(None))})
         assert document["root"] == str(samples)
         assert document["format"] in {each.value for each in Format}
         assert document["contents"] in {each.value for each in Contents}

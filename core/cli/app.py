@@ -1,5 +1,6 @@
 """The commands."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
 from core.health.rules import RULES
 from core.model import Checkpoint
+from core.trials import Standing, standings
 from waypoint_resume.names import to_text
 
 app = typer.Typer(
@@ -110,16 +112,18 @@ def ls_command(
             where = CheckpointFilter(root=found.root, run=found.path)
         items = workspace.reader.checkpoints(where, limit=None).items
         paths = {root.id: root.path for root in workspace.reader.roots()}
+        trials = standings(workspace, {(item.root, item.run) for item in items})
         if as_json:
-            print_json([documents.checkpoint_document(item, paths[item.root]) for item in items])
+            print_json([documents.listed_document(item, paths[item.root], trials) for item in items])
         else:
-            _print_checkpoints(items)
+            _print_checkpoints(items, trials)
         raise typer.Exit(code)
 
 
-def _print_checkpoints(items: tuple[Checkpoint, ...]) -> None:
+def _print_checkpoints(items: tuple[Checkpoint, ...], trials: Mapping[tuple[str, str], Standing]) -> None:
     is_wide = not stdout.is_terminal or stdout.width >= _WIDE
     names = (*(("format", "contents") if is_wide else ()), "step", "saved (UTC)", "bytes", "health")
+    names += ("trial",) if trials else ()
     table = Table("checkpoint", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
     for name in names:
@@ -133,6 +137,7 @@ def _print_checkpoints(items: tuple[Checkpoint, ...]) -> None:
             f"{item.saved_at:%Y-%m-%d %H:%M:%S}",
             f"{item.bytes:,}",
             item.health.value,
+            *((Text(trials[item.root, item.run].text if (item.root, item.run) in trials else ""),) if trials else ()),
         )
     stdout.print(table if items else "No checkpoints.")
 

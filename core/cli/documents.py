@@ -1,10 +1,11 @@
 """Records as the JSON documents of the shell's contract (docs/cli.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from core.choose import SeriesChoice
 from core.model import Checkpoint, IndexReport, Sourced
 from core.passed_over import PassedOver
+from core.trials import Standing
 from waypoint_resume.names import to_text
 
 
@@ -33,7 +34,7 @@ def _passed_document(item: PassedOver) -> dict[str, object]:
 
 
 def checkpoint_document(item: Checkpoint, root_path: str) -> dict[str, object]:
-    """One element of the answer of `ls`."""
+    """A checkpoint."""
     facts = item.facts
     return {
         "root": to_text(root_path),
@@ -57,6 +58,24 @@ def checkpoint_document(item: Checkpoint, root_path: str) -> dict[str, object]:
         "restorable": item.restorable,
         "health": item.health.value,
         "findings": sorted({finding.rule for finding in item.findings}),
+    }
+
+
+def listed_document(item: Checkpoint, root_path: str, trials: Mapping[tuple[str, str], Standing]) -> dict[str, object]:
+    """One element of the answer of `ls`, with the sweep's trial that the run is; null where it is none."""
+    found = trials.get((item.root, item.run))
+    trial = None if found is None else _standing(found)
+    return {**checkpoint_document(item, root_path), "trial": trial}
+
+
+def _standing(found: Standing) -> dict[str, object]:
+    trial = found.trial
+    return {
+        "sweep": to_text(found.sweep.path) or ".",
+        "trial": trial.name,
+        "status": trial.status.value,
+        "score": trial.score,
+        "rank": trial.rank,
     }
 
 

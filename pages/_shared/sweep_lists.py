@@ -51,7 +51,7 @@ def sweeps(text: str) -> None:
 
 def trial_of(run: Run) -> None:
     """What a run is of a sweep, on its page; nothing where it is no trial."""
-    found = standings(service.workspace(), [run]).get((run.root, run.path))
+    found = standings(service.workspace(), [(run.root, run.path)]).get((run.root, run.path))
     if found is None:
         return
     trial, sweep = found.trial, found.sweep
