@@ -1,6 +1,7 @@
 """The policy about whole trials: the best of a sweep stay, the rest goes with its checkpoints, and comes back."""
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.quarantine_cases import tree
 from tests.sweep_trees import keras_tuner_sweep, put, ray_sweep, trial_json
 from tests.test_cli import answer, run
 from tests.test_plan import a_pin, a_state, damaged, goes, members, plan_of, why
-from tests.trees import START_NS, save
+from tests.trees import START_NS, save, state
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SCORES = {"0": 0.5, "1": 0.25, "2": 0.75, "3": 0.125, "4": 0.625}
@@ -308,3 +309,70 @@ def test_ray_needs_a_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         "trial a1 of exp: loss 0.5, 2nd of 3; the best one stays",
         "trial c3 of exp: loss 0.75, 3rd of 3; the best one stays",
     ]
+
+
+def test_a_state_file_that_would_name_nothing_goes_too(tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "root"
+    folder = keras_tuner_sweep(root / "sweep", {"0": 0.5, "1": 0.25})
+    for name in "01":  # as KerasTuner with Keras 2 saves: a prefix `checkpoint` beside the state file `checkpoint`
+        for saved in (folder / f"trial_{name}").glob("saved.*"):
+            saved.unlink()
+        save(folder / f"trial_{name}", 1, name="checkpoint")
+        state(folder / f"trial_{name}", "checkpoint")
+    before = tree(root)
+    opened = workspace(root)
+    opened.refresh()
+    (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
+    policy = Policy(rules=(KeepBestTrials(1),))
+    (planned,) = housekeeping.plan(opened, [loser], policy).runs
+    done = housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+    assert done.left_out == ()
+    assert done.journal is not None
+    assert sorted(before.keys() - tree(root).keys()) == [
+        "sweep/trial_0/checkpoint",
+        "sweep/trial_0/checkpoint.data-00000-of-00001",
+        "sweep/trial_0/checkpoint.index",
+    ]
+    opened.refresh()
+    assert [one.errors for one in opened.runs() if one.path.startswith("sweep")] == [0]
+    back = housekeeping.undo_batch(
+        opened, housekeeping.quarantined_run(opened, loser.root, loser.path), done.journal.id
+    )
+    assert back.problems == ()
+    assert tree(root) == before
+
+
+def test_another_state_file_in_the_place_of_one_that_went_is_left_alone(tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "root"
+    folder = keras_tuner_sweep(root / "sweep", {"0": 0.5, "1": 0.25})
+    state(folder / "trial_0", "saved")
+    opened = workspace(root)
+    opened.refresh()
+    (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
+    policy = Policy(rules=(KeepBestTrials(1),))
+    (planned,) = housekeeping.plan(opened, [loser], policy).runs
+    done = housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+    assert done.journal is not None
+    state(folder / "trial_0", "new")
+    back = housekeeping.undo_batch(opened, loser, done.journal.id)
+    assert [problem.problem for problem in back.problems] == ["was left as it is: somebody wrote it since"]
+    assert b"new" in (folder / "trial_0" / "checkpoint").read_bytes()
+    assert (folder / "trial_0" / "saved.index").exists()
+
+
+def test_a_kill_after_the_state_file_went_is_taken_back(tmp_path: Path, workspace: Opener) -> None:
+    root = tmp_path / "root"
+    folder = keras_tuner_sweep(root / "sweep", {"0": 0.5, "1": 0.25})
+    state(folder / "trial_0", "saved")
+    before = tree(root)
+    opened = workspace(root)
+    opened.refresh()
+    (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
+    policy = Policy(rules=(KeepBestTrials(1),))
+    (planned,) = housekeeping.plan(opened, [loser], policy).runs
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("core.storage.quarantine.take", lambda *_: sys.exit(9))  # nothing after it is done
+        housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+    assert sorted(before.keys() - tree(root).keys()) == ["sweep/trial_0/checkpoint"]
+    assert housekeeping.recover_run(opened, loser)
+    assert tree(root) == before

@@ -10,7 +10,7 @@ import errno
 import os
 import stat as modes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -62,6 +62,7 @@ def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quara
     """
     if plan.emptied is not None and not act.empties:
         raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
+    act = replace(act, empties=plan.emptied is not None)
     with acting(ground.site):
         recover_all(ground, actor=act.actor, now=act.now)
         going = look_again(ground, plan, afresh, act.now)
@@ -97,7 +98,7 @@ def _attempt(
     """Move all of the items, or none, saying which (by their places) must stay."""
     site = ground.site
     prefixes = {place: _from_root(site, item) for place, item in enumerate(items) if item.format in NAMEABLE}
-    said = rewrites(site, members, set(prefixes.values()))
+    said = rewrites(site, members, set(prefixes.values()), may_empty=act.empties)
     stay = {place: said.refused[prefix] for place, prefix in prefixes.items() if prefix in said.refused}
     if stay:
         return None, stay

@@ -1,15 +1,19 @@
 """State files that name what goes: rewritten under the safety rules before it goes, put back after it is back.
 
 What is written is what mending would write (`core.mend.propose`): nothing is listed that the old file did not list.
+Where all checkpoints of a sweep's trial go, a state file that would name nothing goes too: TensorFlow raises at an
+empty one, and one that names what is gone is a fault that somebody would have to look into.
 """
 
 import os
+import posixpath
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from core.decisions.places import relative_to_run
 from core.errors import CoreError
+from core.formats.state_file import NAME
 from core.health.state import NAMEABLE
 from core.index.rollup import prefixes, wanted_prefixes
 from core.mend.propose import propose
@@ -17,9 +21,10 @@ from core.mend.records import Site
 from core.mend.standing import on_disk, parse, read, stand, state_files_in
 from core.model import Checkpoint
 from core.storage.journal import StateRewrite
-from waypoint_resume.atomic import remove_stale, write_atomic
+from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.names import from_text, to_text
 
+_GONE = ""  # what a state file says that went too: nothing that TensorFlow takes for one
 _LATER_NS = 1000  # so that a look at the folder sees the change, and the run does not look live
 
 
@@ -38,14 +43,16 @@ class Rewrites:
     refused: dict[str, str]
 
 
-def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str]) -> Rewrites:
-    """What the state files of a run must say when some prefixes are gone; `members` are all of its checkpoints."""
+def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool = False) -> Rewrites:
+    """What the state files of a run must say when some prefixes are gone; `members` are all of its checkpoints.
+    `may_empty`: a file of which nothing stays goes too.
+    """
     states: list[StateRewrite] = []
     refused: dict[str, str] = {}
     for folder in sorted({item.folder for item in members if item.format in NAMEABLE}):
         for path in state_files_in(site.root_path, folder):
             try:
-                found = _rewrite(site, path, members, gone)
+                found = _rewrite(site, path, members, gone, may_empty=may_empty)
             except (CoreError, OSError) as error:
                 reason = f"the state file that names it cannot be rewritten: {error}"
                 refused |= dict.fromkeys((prefix for prefix in gone if prefix.rpartition("/")[0] == folder), reason)
@@ -54,7 +61,9 @@ def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str]) -
     return Rewrites(states=tuple(states), refused=refused)
 
 
-def _rewrite(site: Site, path: str, members: Sequence[Checkpoint], gone: Collection[str]) -> list[StateRewrite]:
+def _rewrite(
+    site: Site, path: str, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool
+) -> list[StateRewrite]:
     target = site.state_file(relative_to_run(path, site.run))
     data = read(target)
     if data is None:
@@ -66,12 +75,17 @@ def _rewrite(site: Site, path: str, members: Sequence[Checkpoint], gone: Collect
     if not any(entry.prefix in gone for entry in entries):
         return []
     staying = [item for item in members if item.path not in gone]
-    proposal = propose(path, data, site.root_path, staying, existing - frozenset(gone))
-    assert proposal is not None  # the file names what is gone then
+    is_last = existing <= frozenset(gone) and not any(item.format in NAMEABLE for item in staying)
+    if may_empty and is_last and posixpath.basename(path) == NAME:
+        new = _GONE
+    else:
+        proposal = propose(path, data, site.root_path, staying, existing - frozenset(gone))
+        assert proposal is not None  # the file names what is gone then
+        new = proposal.new.decode()
     rewrite = StateRewrite(
         path=to_text(relative_to_run(path, site.run)),
         old=data.decode(),
-        new=proposal.new.decode(),
+        new=new,
         mtime_ns=os.lstat(target).st_mtime_ns,
     )
     return [rewrite]
@@ -84,7 +98,11 @@ def write_states(site: Site, states: Iterable[StateRewrite]) -> None:
         if read(target) != state.old.encode():
             raise CoreError(f"{state.path} was written since: nothing was moved. Look at the plan again.")
         remove_stale(target)
-        write_atomic(target, state.new.encode(), mtime_ns=state.mtime_ns + _LATER_NS)
+        if state.new == _GONE:
+            target.unlink()
+            sync_folder(target.parent)
+        else:
+            write_atomic(target, state.new.encode(), mtime_ns=state.mtime_ns + _LATER_NS)
 
 
 def restore_state(site: Site, state: StateRewrite) -> Restored:
@@ -93,7 +111,7 @@ def restore_state(site: Site, state: StateRewrite) -> Restored:
     now = read(target)
     if now == state.old.encode():
         return Restored.DONE
-    if now != state.new.encode():
+    if (now or b"") != state.new.encode():
         return Restored.WRITTEN_SINCE
     write_atomic(target, state.old.encode(), mtime_ns=state.mtime_ns)
     return Restored.DONE
