@@ -370,9 +370,10 @@ def test_a_kill_after_the_state_file_went_is_taken_back(tmp_path: Path, workspac
     (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
     policy = Policy(rules=(KeepBestTrials(1),))
     (planned,) = housekeeping.plan(opened, [loser], policy).runs
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.storage.quarantine.take", lambda *_: sys.exit(9))  # nothing after it is done
-        housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+        with pytest.raises(SystemExit):
+            housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
     assert sorted(before.keys() - tree(root).keys()) == ["sweep/trial_0/checkpoint"]
     assert housekeeping.recover_run(opened, loser)
     assert tree(root) == before
