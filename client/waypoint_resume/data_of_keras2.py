@@ -109,7 +109,8 @@ class HandlerPosition(DataPosition):
                 for _ in range(to_skip):
                     next(self._iterator)
             when_skipped(self.first_batch)
-            if self.first_batch and self.first_batch == data.inferred_steps:
+            if self.first_batch and self.first_batch == (data.inferred_steps or self.batches):
+                data._inferred_steps = self.first_batch  # noqa: SLF001 - as the end of the data told the loop
                 yield from self._only_its_end(model)
             else:
                 yield from enumerate_steps()

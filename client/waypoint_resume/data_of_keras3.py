@@ -88,6 +88,11 @@ class IteratorPosition(DataPosition):
                     if is_readable and not _can_read(iterator, end - begin + 1):
                         break
                     continue
+                if self.first_batch and self.first_batch == self.batches:
+                    # The step that finds no data was made too, and it advances random generators. By it Keras counts.
+                    data._num_batches = data.num_batches or data._steps_seen  # noqa: SLF001
+                    data._current_iterator = None  # noqa: SLF001 - as catch_stop_iteration() does
+                    break
                 if not is_told:
                     is_told = True
                     when_skipped(self.first_batch)

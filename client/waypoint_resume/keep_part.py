@@ -30,6 +30,7 @@ class StateKeeping(WatchPart):
         self._state: dict[str, Any] | None = None
         self._back = PutBack()
         self._at_epoch: dict[str, Any] = {}
+        self._trained_to: tuple[tuple[int, int], dict[str, Any]] | None = None  # epoch and batch, and the state there
 
     def after_restore(self, watch: TrainingWatch) -> None:
         """Put back what every callback's on_train_begin has reset, and begin to keep."""
@@ -60,16 +61,22 @@ class StateKeeping(WatchPart):
 
     def batches_skipped(self, watch: TrainingWatch, batches: int) -> None:
         """Random generators go on where they were at the save."""
-        del watch
         state, self._state = self._state, None
         if state is not None and batches:
             put_back_random(self._trained.models, mapping_in(state, "random"))
+        self._note_last_batch(watch)
 
     def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
         """Keep the state if something was saved."""
         del batch, logs
         if self._training is not None and self._training.may_have_saved():
             self._training.look(self._read(watch))
+        self._note_last_batch(watch)
+
+    def validation_begin(self, watch: TrainingWatch) -> None:
+        """Where no steps told which batch is the last one, it is known now."""
+        if self._training is not None and not self._is_noted(watch):
+            self._trained_to = ((watch.epoch, watch.batch), self._read(watch)())
 
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
         """Keep the state if something was saved."""
@@ -86,8 +93,20 @@ class StateKeeping(WatchPart):
 
     def saved(self, watch: TrainingWatch, path: str) -> None:
         """Keep the state as it is now for a checkpoint that another part has just saved."""
-        if self._training is not None:
+        if self._training is None:
+            return
+        if watch.is_validating and self._is_noted(watch) and self._trained_to is not None:
+            self._training.keeper.keep(path, self._trained_to[1])
+        else:
             self._training.keeper.keep(path, self._read(watch)())
+
+    def _note_last_batch(self, watch: TrainingWatch) -> None:
+        """Read the state at the end of an epoch's last batch: its validation resets metrics, and may draw numbers."""
+        if self._training is not None and watch.fit is not None and watch.fit.steps == watch.batch:
+            self._trained_to = ((watch.epoch, watch.batch), self._read(watch)())
+
+    def _is_noted(self, watch: TrainingWatch) -> bool:
+        return self._trained_to is not None and self._trained_to[0] == (watch.epoch, watch.batch)
 
     def _read(self, watch: TrainingWatch) -> Callable[[], dict[str, Any]]:
         """What reads the state as it is now."""

@@ -9,6 +9,7 @@ from waypoint_resume.keeping import Keeper
 from waypoint_resume.restored import trained_without_fit
 from waypoint_resume.stop import Stop
 from waypoint_resume.training_state import read_state
+from waypoint_resume.validation_hooks import checksum, may_change_weights
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 
 
 class StopPart(WatchPart):
-    """Ends a `fit()` at the end of a batch, or of its epoch where that was the epoch's last batch."""
+    """Ends a `fit()` at the end of a batch, or of its epoch where that was the epoch's last batch; if its validation
+    takes long, at the end of a batch of that.
+    """
 
     def __init__(self) -> None:
         self._stop: Stop | None = None
+        self._logs: Any = None  # of the last batch that was trained
+        self._weights: int | None = (
+            None  # a checksum at the end of the epoch's last batch, where callbacks may change them
+        )
 
     def after_restore(self, watch: TrainingWatch) -> None:
         """Hold the run again if an earlier fit() with this start gave it back."""
@@ -31,8 +38,22 @@ class StopPart(WatchPart):
     def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
         """Stop here, unless the epoch ends too: its validation and what it saves come first."""
         is_last = watch.fit is not None and watch.fit.steps == batch + 1
+        self._logs = logs
+        self._note_weights(watch)
         if self._stop is not None and self._stop.is_due() and not is_last:
             self._end(watch, watch.epoch, batch, logs)
+
+    def batches_skipped(self, watch: TrainingWatch, batches: int) -> None:
+        """What was restored may stand at the end of its epoch's last batch."""
+        del batches
+        self._note_weights(watch)
+
+    def validation_batch_end(self, watch: TrainingWatch) -> None:
+        """Stop here, where the weights are those of the epoch's last batch: the next start repeats the validation."""
+        if self._stop is None or not self._stop.is_due():
+            return
+        if not may_change_weights(watch.callbacks) or self._weights == checksum(watch.model):
+            self._end(watch, watch.epoch, watch.batch - 1, self._logs)
 
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
         """Stop here, unless fit() ends by itself."""
@@ -46,6 +67,10 @@ class StopPart(WatchPart):
         del watch
         if self._stop is not None:
             self._stop.close()
+
+    def _note_weights(self, watch: TrainingWatch) -> None:
+        is_last = watch.fit is not None and watch.fit.steps == watch.batch
+        self._weights = checksum(watch.model) if is_last and may_change_weights(watch.callbacks) else None
 
     def _end(self, watch: TrainingWatch, epoch: int, batch: int, logs: Any) -> None:  # noqa: ANN401
         stop = self._stop

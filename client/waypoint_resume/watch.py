@@ -1,7 +1,4 @@
-"""The callback that watches over a training: one class for Keras 3 on any backend, tf-keras and Keras 2.
-
-It has no base class of Keras, for it serves all of them; it has every hook that either of them calls.
-"""
+"""The callback that watches over a training: one class for Keras 3 on any backend, tf-keras and Keras 2."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from waypoint_resume.backup import leave_restoring
 from waypoint_resume.csv_history import begin_history, keep_history, tell_history
 from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
+from waypoint_resume.idle_callback import IdleCallback
 from waypoint_resume.log import LOG
 from waypoint_resume.other_fits import note_trained
 from waypoint_resume.restored import was_ended
@@ -24,58 +22,6 @@ if TYPE_CHECKING:
     from waypoint_resume.start import Start
 
 
-class IdleCallback:
-    """A callback of either Keras that does nothing: every hook that their loops call, and what Keras 2 asks first."""
-
-    _supports_tf_logs = True  # so that Keras 2 does not fetch the logs for its sake
-    model: Any = None
-
-    def __init__(self) -> None:
-        self.params: dict[str, Any] = {}
-
-    def set_params(self, params: dict[str, Any] | None) -> None:
-        """Keras tells fit's arguments: verbose, epochs, steps."""
-        self.params = params or {}
-
-    def set_model(self, model: Any) -> None:  # noqa: ANN401
-        """Keras tells the model, before any other hook."""
-        self.model = model
-
-    def _implements_train_batch_hooks(self) -> bool:
-        return True
-
-    def _implements_test_batch_hooks(self) -> bool:
-        return False
-
-    def _implements_predict_batch_hooks(self) -> bool:
-        return False
-
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ANN401
-        """Before the loop."""
-
-    def on_train_end(self, logs: Any = None) -> None:  # noqa: ANN401
-        """After the loop, if nothing was raised."""
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
-        """Before an epoch, counted from 0."""
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
-        """After an epoch and its validation."""
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
-        """Before a batch, counted from 0 within the epoch."""
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
-        """After a batch."""
-
-    def _other_hook(self, *_args: object, **_named: object) -> None:
-        """Of the older names of the batch hooks, of evaluate() and of predict()."""
-
-    on_batch_begin = on_batch_end = _other_hook
-    on_test_begin = on_test_end = on_test_batch_begin = on_test_batch_end = _other_hook
-    on_predict_begin = on_predict_end = on_predict_batch_begin = on_predict_batch_end = _other_hook
-
-
 class TrainingWatch(IdleCallback):
     """What `Waypoint` and `start.guard` share: last of all callbacks, it sees to where the loop begins, and tells the
     parts (see WatchPart) of each moment.
@@ -83,7 +29,7 @@ class TrainingWatch(IdleCallback):
     `start` is what was restored (None before on_train_begin), `epoch` the running epoch and `batch` how many of its
     batches are done, `callbacks` the other callbacks of the running fit(). A part that ends the training before its
     time sets `is_interrupted`: the claim then stays open for the job that goes on. `is_later` tells a later fit() of
-    the same model, for which nothing was restored.
+    the same model, for which nothing was restored; `is_validating` that an epoch is being validated.
     """
 
     def __init__(self, parts: Sequence[Callable[[], WatchPart]] | None = None) -> None:
@@ -93,7 +39,7 @@ class TrainingWatch(IdleCallback):
         self.fit: RunningFit | None = None
         self.callbacks: list[Any] = []
         self.epoch = self.batch = 0
-        self.is_interrupted = self.is_later = False
+        self.is_interrupted = self.is_later = self.is_validating = self._is_in_epoch = False
         self.data: DataPosition | None = None
         self._batches_of_an_epoch: int | None = None
         self._forget_first_epoch: Callable[[], None] | None = None
@@ -193,6 +139,7 @@ class TrainingWatch(IdleCallback):
             return
         self._take_back_first_epoch()
         is_first, self._is_begun = not self._is_begun, True
+        self._is_in_epoch, self.is_validating = True, False
         self.epoch, self.batch = epoch, self.batch if is_first else 0
         for part in self.parts:
             part.epoch_begin(self, epoch)
@@ -205,6 +152,28 @@ class TrainingWatch(IdleCallback):
         for part in self.parts:
             part.batch_end(self, batch, logs)
 
+    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ANN401
+        """Tell the parts of an epoch's validation; an evaluate() outside of fit() is none."""
+        del logs
+        if self._is_idle or not self._is_in_epoch:
+            return
+        self.is_validating = True
+        self._batches_of_an_epoch = self._batches_of_an_epoch or self.batch or None
+        for part in self.parts:
+            part.validation_begin(self)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
+        """Tell the parts."""
+        del batch, logs
+        if self.is_validating:
+            for part in self.parts:
+                part.validation_batch_end(self)
+
+    def on_test_end(self, logs: Any = None) -> None:  # noqa: ANN401
+        """The validation is over."""
+        del logs
+        self.is_validating = False
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
         if self._is_idle:
@@ -212,6 +181,7 @@ class TrainingWatch(IdleCallback):
         if self._batches_of_an_epoch is None and not self.model.stop_training:
             self._batches_of_an_epoch = self.batch or None
         self.epoch, self.batch = epoch + 1, 0
+        self._is_in_epoch = self.is_validating = False
         for part in self.parts:
             part.epoch_end(self, epoch, logs)
 

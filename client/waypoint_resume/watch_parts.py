@@ -34,12 +34,19 @@ class WatchPart:
     def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
         """A batch (the index within the epoch of the last one that ran) is done, and whatever it saved is written."""
 
+    def validation_begin(self, watch: TrainingWatch) -> None:
+        """All batches of an epoch are done, and its validation begins; metrics still hold the sums of the training."""
+
+    def validation_batch_end(self, watch: TrainingWatch) -> None:
+        """A batch of an epoch's validation is done; `watch.epoch` and `watch.batch` stand where its training ended."""
+
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
         """An epoch (counted from 0) is done, with its validation and whatever it saved."""
 
     def saved(self, watch: TrainingWatch, checkpoint: str) -> None:
         """Between the hooks of a batch or an epoch a checkpoint (relative to the run) was saved where the training
-        stands, which is to end now: what is kept beside a checkpoint has to be on the disk when this returns.
+        stands, which is to end now: what is kept beside a checkpoint has to be on the disk when this returns. Within a
+        validation that is where the epoch's last batch ended: the next start validates from the beginning.
         """
 
     def train_end(self, watch: TrainingWatch) -> None:
