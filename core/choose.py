@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from core.formats.registry import spec_of
 from core.formats.state_file import NAME
 from core.health.state import Answer, tensorflow_answer
 from core.model import Checkpoint, Health, StateFile
@@ -39,7 +40,8 @@ class SeriesChoice:
 def choose(
     checkpoints: Sequence[Checkpoint], states: Sequence[StateFile], root_path: str, existing: Collection[str]
 ) -> tuple[SeriesChoice, ...]:
-    """The choice of each series of one run, the series with the newest save first. `existing` are the prefixes of the
+    """The choice of each series of one run: those from which training can go on by their format, the newest save first,
+    then the others. `existing` are the prefixes of the
     root that have an index (or are V1 files).
     """
     by_folder = {state.path.rpartition("/")[0]: state for state in states if state.path.rpartition("/")[2] == NAME}
@@ -48,7 +50,12 @@ def choose(
         state = by_folder.get(members[0].path.rpartition("/")[0])
         answer = Answer() if state is None else tensorflow_answer(state, root_path, existing)
         choices.append(_choice(tuple(reversed(members)), answer))
-    return tuple(sorted(choices, key=lambda choice: (-choice.latest.saved_at.timestamp(), choice.name)))
+    return tuple(sorted(choices, key=_place))
+
+
+def _place(choice: SeriesChoice) -> tuple[object, ...]:
+    latest = choice.latest
+    return (not spec_of(latest.format).is_resumable, -latest.saved_at.timestamp(), choice.name)
 
 
 def _choice(members: tuple[Checkpoint, ...], answer: Answer) -> SeriesChoice:
@@ -96,10 +103,15 @@ def reasons(item: Checkpoint) -> tuple[str, ...]:
     if item.health is Health.WRITING:
         return ("It is being written.",)
     own = tuple(f"{found.rule}: {found.reason}" for found in item.findings if found.rule != "newest-not-restorable")
+    spec = spec_of(item.format)
+    if not spec.is_resumable:
+        return (*own, spec.not_resumable)
     return own or ("Its files are not whole.",)
 
 
 def _why(members: Sequence[Checkpoint], chosen: Checkpoint | None, newer: int) -> str:
+    if chosen is None and not (spec := spec_of(members[0].format)).is_resumable:
+        return spec.not_resumable
     if chosen is None:
         return f"None of {len(members)} can be restored." if len(members) > 1 else "It cannot be restored."
     if newer:

@@ -27,6 +27,9 @@ class Format(StrEnum):
     WEIGHTS_H5 = "weights-h5"
     WEIGHTS_H5_SHARDED = "weights-h5-sharded"
     ORBAX = "orbax"
+    KERAS_FOLDER = "keras-folder"
+    SAFETENSORS = "safetensors"
+    FLAX_MSGPACK = "flax-msgpack"
 
 
 class Contents(StrEnum):

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.formats.registry import spec_of
 from core.model import Checkpoint, Root
-from core.resume import restoring
 from pages._shared import (
     acting,
     charts,
@@ -31,8 +31,10 @@ def verdict(checkpoint: Checkpoint) -> None:
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             if checkpoint.restorable:
                 frame.badge("restorable", "green", icon=fmt.ICONS["ok"])
-            else:
+            elif spec_of(checkpoint.format).is_resumable:
                 frame.badge("not restorable", "red", icon=fmt.ICONS["error"])
+            else:
+                frame.badge("listed, not resumable here", "gray", icon=fmt.ICONS["info"])
             frame.health_badge(checkpoint.health)
             if checkpoint.is_latest_restorable:
                 frame.badge("latest restorable of its series", "blue", icon=":material/star:")
@@ -67,11 +69,7 @@ def details(root: Root, checkpoint: Checkpoint, read: reads.Inspection, now: dat
         st.text(shown(f"In {root.path}/{checkpoint.folder}"))
         lists.files(checkpoint.files, now)
     with code:
-        path = f"{root.path}/{snippets.tree_of(checkpoint)}"
-        api = restoring.api(checkpoint)
-        optimizer = checkpoint.facts.has_optimizer
-        text = snippets.restore_code(api, path, has_optimizer=optimizer, variables=read.variables)
-        st.code(text, language="python")
+        snippets.show(root, checkpoint, read.variables)
 
 
 root, run = reads.asked_run()

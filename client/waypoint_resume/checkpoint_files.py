@@ -12,9 +12,11 @@ from pathlib import Path
 from waypoint_resume.checkpoints import ORBAX_MARK, SAVED_MODEL_FILES, Found
 from waypoint_resume.damage import bundle_prefix
 from waypoint_resume.files import names_in_folder
+from waypoint_resume.keras_folder import CONFIG, is_part
+from waypoint_resume.keras_folder import FORMAT as KERAS_FOLDER
 
 _BACKUP_FILES = ("latest.weights.h5", "training_metadata.json")
-_MARKS = (*SAVED_MODEL_FILES, ORBAX_MARK)
+_MARKS = (*SAVED_MODEL_FILES, ORBAX_MARK, CONFIG)
 _SAVED_MODEL_PARTS = re.compile(r"saved_model\.pb(txt)?|fingerprint\.pb|keras_metadata\.pb|variables|assets(\.extra)?")
 
 
@@ -25,6 +27,8 @@ def files_of(run: Path, found: Found) -> list[str]:
         top = [path / name for name in names_in_folder(path)]
         if found.format == "saved-model":
             top = [item for item in top if _SAVED_MODEL_PARTS.fullmatch(item.name)]
+        if found.format == KERAS_FOLDER:
+            top = [item for item in top if is_part(item.name)]
         files = sorted(_all_below(top), key=lambda file: (file.name not in _MARKS, str(file)))
     elif found.format == "tf-bundle":
         prefix = Path(f"{bundle_prefix(path)}.index")

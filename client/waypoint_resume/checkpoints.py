@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waypoint_resume.files import names_in_folder
+from waypoint_resume.keras_folder import FORMAT as KERAS_FOLDER
+from waypoint_resume.keras_folder import WEIGHTS, is_keras_folder
 from waypoint_resume.places import HIDDEN, is_named_run
 
 SKIPPED_FOLDERS = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-packages", "__pycache__"})
@@ -60,6 +62,9 @@ def find_checkpoints(run: Path) -> Iterator[Found]:
                 yield found_at(run, here / name, "orbax", here / name / ORBAX_MARK)
             elif _ORBAX_TEMP not in name and (tree := _unmarked_tree(here / name, names)) is not None:
                 yield found_at(run, here / name, "orbax", tree)
+                folders.remove(name)
+            elif is_keras_folder(here / name, names):
+                yield found_at(run, here / name, KERAS_FOLDER, here / name / WEIGHTS)
                 folders.remove(name)
             if marks or ORBAX_MARK in names or _ORBAX_TEMP in name:
                 folders.remove(name)  # an Orbax save that was not finished is no checkpoint, whatever lies in it

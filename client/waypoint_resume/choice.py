@@ -32,6 +32,13 @@ _REFUSED = {
     "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
     "weights-h5-sharded": "is sharded, which this client does not restore: use model.load_weights",
 }
+_PLANS: dict[str, Callable[[Path, Live], LoadPlan]] = {
+    "keras": keras_plan,
+    "keras-folder": keras_plan,
+    "weights-h5": keras_plan,
+    "hdf5": hdf5_plan,
+    "orbax": orbax_plan,
+}
 
 
 def require_restorable(name: str, kind: str, live: Live) -> None:
@@ -60,7 +67,7 @@ def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
 
         return Bundle(str(path / "variables" / "variables"), live, tf.train.Checkpoint(live.model)).plan()
     live.build_by_names()  # no other format tells what an optimizer trains
-    return {"keras": keras_plan, "weights-h5": keras_plan, "hdf5": hdf5_plan, "orbax": orbax_plan}[kind](path, live)
+    return _PLANS[kind](path, live)
 
 
 def _first_that_fits(

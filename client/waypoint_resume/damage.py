@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.files import names_in_folder
+from waypoint_resume.keras_folder import CONFIG, WEIGHTS
+from waypoint_resume.keras_folder import FORMAT as KERAS_FOLDER
 from waypoint_resume.packed import unpack_told
 
 TABLE_MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # the last eight bytes of an SSTable: a bundle's index, a V1 file
@@ -193,7 +195,22 @@ def _orbax_damage(path: Path) -> str | None:
     return None if any(item.name in _ORBAX_PARTS for item in path.rglob("*")) else "none of its arrays is there"
 
 
+def _folder_damage(path: Path) -> str | None:
+    """What of a Keras model's folder cannot be whole."""
+    for name in (CONFIG, WEIGHTS):
+        if not (path / name).is_file():
+            return f"its {name} is missing"
+    if is_pointer(path / WEIGHTS):
+        return None
+    try:
+        json.loads((path / CONFIG).read_bytes())
+    except (ValueError, RecursionError) as error:
+        return f"its {CONFIG} is no JSON: {error}"
+    return _hdf5_damage(path / WEIGHTS)
+
+
 _BY_FORMAT: dict[str, Callable[[Path], str | None]] = {
+    KERAS_FOLDER: _folder_damage,
     "tf-bundle": lambda path: _bundle_damage(bundle_prefix(path)),
     "saved-model": _saved_model_damage,
     "orbax": _orbax_damage,

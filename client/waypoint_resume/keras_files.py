@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.arrays import arrays_plan, datasets_of, quietly, require_generation
+from waypoint_resume.keras_folder import CONFIG, METADATA, WEIGHTS
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.objects import as_if_built, is_optimizer
@@ -19,19 +20,27 @@ from waypoint_resume.objects import as_if_built, is_optimizer
 _COUNTER = re.compile(r".*/vars/0")
 
 
+def _said(metadata: bytes, config: bytes) -> tuple[int, str | None]:
+    """Keras' generation, and the kind of the optimizer that the model was compiled with."""
+    compiled = json.loads(config).get("compile_config") or {}
+    told = compiled.get("optimizer") if isinstance(compiled, dict) else None
+    kind = told.get("class_name") if isinstance(told, dict) else None  # a name alone: compile() was given none
+    return int(json.loads(metadata)["keras_version"].partition(".")[0]), kind
+
+
 def keras_plan(path: Path, live: Live) -> LoadPlan:
-    """A `.keras` file's weights or a `.weights.h5`, by what the model itself would write."""
+    """The weights of a `.keras` file, of a model's folder, or a `.weights.h5`, by what the model itself would write."""
     import h5py
 
     model, written, kind = live.model, 0, None
+    if path.is_dir():
+        written, kind = _said((path / METADATA).read_bytes(), (path / CONFIG).read_bytes())
+        path = path / WEIGHTS
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
-            written = int(json.loads(archive.read("metadata.json"))["keras_version"].partition(".")[0])
-            compiled = json.loads(archive.read("config.json")).get("compile_config") or {}
-            told = compiled.get("optimizer") if isinstance(compiled, dict) else None
-            kind = told.get("class_name") if isinstance(told, dict) else None  # a name alone: compile() was given none
+            written, kind = _said(archive.read(METADATA), archive.read(CONFIG))
             require_generation(model, written, path)
-            with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
+            with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as file:
                 theirs = datasets_of(file)
     else:
         require_generation(model, written, path)

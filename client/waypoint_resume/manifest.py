@@ -33,7 +33,10 @@ from waypoint_resume.spec import AnyNames, Fields, Problem, Several, find_proble
 
 VERSION = 1
 LIMIT = 16 * 1024 * 1024  # bytes of a manifest: a sharded checkpoint of 10,000 files needs about 2 MB
-FORMATS = ("tf-bundle", "tf-v1", "saved-model", "keras", "hdf5", "weights-h5", "weights-h5-sharded", "orbax")
+FORMATS = (
+    *("tf-bundle", "tf-v1", "saved-model", "keras", "hdf5", "weights-h5", "weights-h5-sharded", "orbax"),
+    "keras-folder",
+)
 CONTENTS = ("weights_only", "weights_and_optimizer", "full_model", "export", "unknown")
 APIS = (
     "tf.train.Checkpoint.restore",

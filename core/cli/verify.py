@@ -25,7 +25,7 @@ from core.cli.session import (
 )
 from core.errors import NotFoundError, NotRestorableError
 from core.model import Checkpoint
-from core.verify.results import Verification
+from core.verify.results import Outcome, Verification
 from core.verify.run import Progress, verify
 from core.workspace import Workspace
 from waypoint_resume.names import from_text, to_text
@@ -108,7 +108,8 @@ def _print(checkpoint: Checkpoint, found: Verification) -> None:
     """A sentence on stdout; what is wrong with single tensors, and what could not be verified, on stderr."""
     path = to_text(checkpoint.path)
     answer = "" if found.restore is None else f" {found.restore.detail}"
-    stdout.print(f"{path}: {found.outcome.value}. {found.detail}{answer}", markup=False, highlight=False)
+    mark = ":" if found.outcome is Outcome.NOT_TOLD else "."
+    stdout.print(f"{path}: {found.outcome.value}{mark} {found.detail}{answer}", markup=False, highlight=False)
     for problem in found.problems:
         say(f"  {problem.name}: {problem.rule.value}: {problem.detail}")
     if found.problem_count > len(found.problems):

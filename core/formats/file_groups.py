@@ -8,6 +8,7 @@ from core.formats.spec import FolderFiles, FolderShape, Group
 from core.fs.storage import Storage
 from core.model import Format
 
+LEFT_BY = Format.TF_BUNDLE  # whose saves leave shards without an index and temporary folders
 STATE_FILE = "checkpoint"
 EVENTS = ".tfevents."
 _SHARD = re.compile(r"(?P<prefix>.*)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)

@@ -31,8 +31,8 @@ MAX_UNPACKED = 64 << 20  # bytes of weights that are unpacked because somebody d
 Result = tuple[Facts, tuple[Variable, ...]]
 
 
-class _Outside(NamedTuple):
-    """What the zip says beside its weights."""
+class Outside(NamedTuple):
+    """What a saved model says beside its weights."""
 
     weights: Place | None
     has_architecture: bool
@@ -50,13 +50,13 @@ def read(storage: Storage, path: str) -> Result:
 
 def read_many(storage: Storage, paths: Sequence[str]) -> Iterator[Result | FormatError | OSError]:
     """Each file's facts or what was wrong with it, in their order; one round through the worker for all."""
-    outsides: list[_Outside | FormatError | OSError] = []
+    outsides: list[Outside | FormatError | OSError] = []
     for path in paths:
         try:
             outsides.append(_outside(storage, path))
         except (FormatError, OSError) as error:
             outsides.append(error)
-    places = [outside.weights for outside in outsides if isinstance(outside, _Outside) and outside.weights]
+    places = [outside.weights for outside in outsides if isinstance(outside, Outside) and outside.weights]
     trees = h5_tree.read_many(storage, places)
     for path, outside in zip(paths, outsides, strict=True):
         if isinstance(outside, Exception):
@@ -64,12 +64,12 @@ def read_many(storage: Storage, paths: Sequence[str]) -> Iterator[Result | Forma
             continue
         try:
             tree = next(trees) if outside.weights else _unpacked(storage, path)
-            yield tree if isinstance(tree, Exception) else _joined(outside, tree)
+            yield tree if isinstance(tree, Exception) else joined(outside, tree)
         except (FormatError, OSError) as error:
             yield error
 
 
-def _joined(outside: _Outside, tree: h5_tree.Tree) -> Result:
+def joined(outside: Outside, tree: h5_tree.Tree) -> Result:
     """The weights' facts, as those of a model with its architecture."""
     try:
         _, facts, variables = hdf5.found_in(tree, has_architecture=outside.has_architecture)
@@ -83,10 +83,10 @@ def _joined(outside: _Outside, tree: h5_tree.Tree) -> Result:
     return facts._replace(step=Sourced(facts.step.value // outside.accumulation, source)), variables
 
 
-def _outside(storage: Storage, path: str) -> _Outside:
+def _outside(storage: Storage, path: str) -> Outside:
     with storage.open(path) as file:
         if h5_tree.is_hdf5(file.read(len(h5_tree.SIGNATURE))):
-            return _Outside(Place(path=path), has_architecture=False, writer=None)
+            return Outside(Place(path=path), has_architecture=False, writer=None)
         archive = Archive(file)
         weights = archive.member(WEIGHTS)
         if weights is None:
@@ -98,13 +98,8 @@ def _outside(storage: Storage, path: str) -> _Outside:
             raise CorruptError(NO_CONFIG, section="members")
         for error in [error for name, error in archive.broken.items() if is_needed(name)]:
             raise error
-        optimizer = _optimizer(archive)
-        return _Outside(
-            None if weights.is_deflated else Place(path=path, offset=weights.offset, length=weights.size),
-            has_architecture=True,
-            writer=hdf5.writer(_version(archive), hdf5.optimizer_name(optimizer)),
-            accumulation=_accumulation(optimizer),
-        )
+        place = None if weights.is_deflated else Place(path=path, offset=weights.offset, length=weights.size)
+        return described(_config(archive), archive.members[CONFIG].offset, _version(archive), place)
 
 
 def is_needed(member: str) -> bool:
@@ -112,13 +107,38 @@ def is_needed(member: str) -> bool:
     return member in (CONFIG, WEIGHTS) or member.startswith("assets/")
 
 
+def described(config: bytes | None, offset: int, version: str | None, weights: Place | None) -> Outside:
+    """What a model's config says, None for one that is too long to be searched. CorruptError where it describes no
+    model; `offset` is where it begins.
+    """
+    optimizer: object = None
+    if config is not None:
+        found = parse(config, CONFIG)
+        if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
+            raise CorruptError("it describes no model", section=CONFIG, offset=offset)
+        compiled = found.get("compile_config")
+        optimizer = compiled.get("optimizer") if isinstance(compiled, dict) else None
+    return Outside(
+        weights,
+        has_architecture=True,
+        writer=hdf5.writer(version, hdf5.optimizer_name(optimizer)),
+        accumulation=_accumulation(optimizer),
+    )
+
+
+def version_in(metadata: bytes) -> str | None:
+    """Keras' version by a metadata.json; None where that cannot be read, for no restore needs it."""
+    with suppress(FormatError):
+        found = parse(metadata, METADATA)
+        version = found.get("keras_version") if isinstance(found, dict) else None
+        return version if isinstance(version, str) else None
+    return None
+
+
 def _version(archive: Archive) -> str | None:
-    """Keras' version; None where that cannot be read, for no restore needs it."""
     with suppress(FormatError):
         if archive.member(METADATA) is not None:
-            found = parse(archive.read(METADATA, MAX_METADATA), METADATA)
-            version = found.get("keras_version") if isinstance(found, dict) else None
-            return version if isinstance(version, str) else None
+            return version_in(archive.read(METADATA, MAX_METADATA))
     return None
 
 
@@ -133,15 +153,10 @@ def _accumulation(optimizer: object) -> int:
     return _accumulation(config.get(h5_roles.INNER))
 
 
-def _optimizer(archive: Archive) -> object:
-    """The optimizer's config, from the compile config. CorruptError for a config that describes no model."""
+def _config(archive: Archive) -> bytes | None:
     if MAX_PARSED < archive.members[CONFIG].size <= MAX_CONFIG:
         return None
-    found = parse(archive.read(CONFIG, MAX_CONFIG), CONFIG)
-    if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
-        raise CorruptError("it describes no model", section=CONFIG, offset=archive.members[CONFIG].offset)
-    compiled = found.get("compile_config")
-    return compiled.get("optimizer") if isinstance(compiled, dict) else None
+    return archive.read(CONFIG, MAX_CONFIG)
 
 
 def _unpacked(storage: Storage, path: str) -> h5_tree.Tree:

@@ -3,12 +3,15 @@
 Format: https://github.com/msgpack/msgpack/blob/master/spec.md. Nothing is made of what an extension holds.
 """
 
-from typing import NamedTuple
+import io
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
 
-from core.errors import CorruptError, TooLargeError, TruncatedError
+from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
 
 MAX_VALUES = 500_000
 MAX_DEPTH = 64
+MAX_TEXT = 64 << 20  # bytes of all texts together
 _INTEGERS = {0xCC: (1, False), 0xCD: (2, False), 0xCE: (4, False), 0xCF: (8, False)}
 _INTEGERS |= {0xD0: (1, True), 0xD1: (2, True), 0xD2: (4, True), 0xD3: (8, True)}
 _FLOATS = {0xCA: 4, 0xCB: 8}
@@ -34,26 +37,53 @@ Value = None | bool | int | float | str | Bytes | list["Value"] | dict[str, "Val
 
 def parse(data: bytes, section: str) -> Value:
     """The document's value. TruncatedError where it ends too early, CorruptError where it is none."""
-    reader = _Reader(data, section)
-    found = reader.value(0)
-    if reader.at != len(data):
-        raise CorruptError("bytes stand behind its end", section=section, offset=reader.at)
+    return parse_file(io.BytesIO(data), len(data), section)
+
+
+def parse_file(file: BinaryIO, size: int, section: str, is_known: Callable[[Bytes], bool] | None = None) -> Value:
+    """The same for a file of `size` bytes, of which only the structure is read. It may be nobody's: with `is_known` an
+    error before the first value that it knows, or a file that is no map, is an UnsupportedError of the section "tree".
+    """
+    reader = _Reader(file, size, section, is_known)
+    try:
+        if is_known is not None and not _begins_a_map(file):
+            raise CorruptError("it is no map", section=section, offset=0)
+        found = reader.value(0)
+        if reader.at != size:
+            raise CorruptError("bytes stand behind its end", section=section, offset=reader.at)
+    except FormatError as error:
+        if is_known is None or reader.is_known:
+            raise
+        raise UnsupportedError(f"no such tree: {error}", section="tree") from error
     return found
 
 
-class _Reader:
-    """Reads one value after another."""
+def _begins_a_map(file: BinaryIO) -> bool:
+    first = file.read(1)
+    file.seek(0)
+    return bool(first) and (0x80 < first[0] < 0x90 or first[0] in _MAPS)  # an empty one says nothing
 
-    def __init__(self, data: bytes, section: str) -> None:
-        self.data, self.section, self.at, self.left = data, section, 0, MAX_VALUES
+
+class _Reader:
+    """Reads one value after another; `is_known` once it met one that its maker knows."""
+
+    def __init__(self, file: BinaryIO, size: int, section: str, known: Callable[[Bytes], bool] | None) -> None:
+        self.file, self.size, self.section, self.known = file, size, section, known
+        self.at, self.left, self.letters, self.is_known = 0, MAX_VALUES, MAX_TEXT, False
 
     def take(self, count: int) -> bytes:
         """The next bytes."""
-        part = self.data[self.at : self.at + count]
+        self.check(count)
+        part = self.file.read(count)
         if len(part) < count:
             raise TruncatedError("it ends in the middle", section=self.section, offset=self.at)
         self.at += count
         return part
+
+    def check(self, count: int) -> None:
+        """TruncatedError unless so many bytes are left."""
+        if self.at + count > self.size:
+            raise TruncatedError("it ends in the middle", section=self.section, offset=self.at)
 
     def number(self, size: int) -> int:
         """An unsigned number of so many bytes."""
@@ -95,12 +125,17 @@ class _Reader:
         raise CorruptError(f"code {code:#x}, which means nothing", section=self.section, offset=self.at - 1)
 
     def _skipped(self, kind: int | None, length: int) -> Bytes:
-        start = self.at
-        self.take(length)
-        return Bytes(kind, start, length)
+        found = Bytes(kind, self.at, length)
+        self.is_known = self.is_known or (self.known is not None and self.known(found))
+        self.check(length)
+        self.at += length
+        self.file.seek(self.at)
+        return found
 
     def _text(self, length: int) -> str:
-        start = self.at
+        start, self.letters = self.at, self.letters - length
+        if self.letters < 0:
+            raise TooLargeError(f"more than {MAX_TEXT:,} bytes of text", section=self.section, offset=start)
         try:
             return self.take(length).decode()
         except UnicodeDecodeError as error:

@@ -6,24 +6,42 @@ In this order they take their files out of a folder: the first that knows a file
 import re
 from collections.abc import Callable, Sequence
 
-from core.formats import file_groups, orbax, orbax_folder, readers, restore_calls, saved_model
-from core.formats.spec import FormatSpec, RestoreApi, Restoring, Trial
-from core.model import FileStat, Format, Role
+from core.formats import (
+    file_groups,
+    flax_msgpack,
+    keras_folder,
+    orbax,
+    orbax_folder,
+    readers,
+    restore_calls,
+    safetensors,
+    saved_model,
+)
+from core.formats.spec import FormatSpec, Framework, RestoreApi, Restoring, Trial
+from core.model import Checkpoint, FileStat, Format, Role
 
 _ALL = frozenset(Role)
+_NEEDS_BUILD = "optimizer-needs-build"
 _GRAPH_OF_TF1 = re.compile(r".+\.meta", re.DOTALL)
 _H5PY = Trial("h5py", "h5py", "core.verify.trial_program:with_h5py")
 _TENSORFLOW = Trial("TensorFlow", "tensorflow", "core.verify.trial_program:with_tensorflow")
 
 
-def newest_file(files: Sequence[FileStat]) -> int:
-    """A checkpoint is as old as the newest of its files."""
-    return max((file.mtime_ns for file in files), default=0)
-
-
 def first_file(files: Sequence[FileStat]) -> int:
     """A bundle's index is written last and renamed into place."""
     return files[0].mtime_ns
+
+
+def _of_keras(
+    call: Callable[[Checkpoint], RestoreApi],
+    *,
+    refused: Callable[[RestoreApi, Framework], str | None] = restore_calls.by_client,
+    exact: RestoreApi | None = None,
+    caution: str = "optimizer-not-tried",
+) -> Restoring:
+    """How training goes on from what Keras wrote into files."""
+    framework = restore_calls.framework_of_keras
+    return Restoring(call=call, framework=framework, refused=refused, exact=exact, caution=caution)
 
 
 SPECS: tuple[FormatSpec, ...] = (
@@ -39,7 +57,6 @@ SPECS: tuple[FormatSpec, ...] = (
         read=readers.read_orbax,
         in_parts=True,
         is_foreign=readers.is_other_tree,
-        dated_by=newest_file,
         verifier="core.verify.orbax:verify_orbax",
         trial=Trial("Orbax", "orbax-checkpoint", "core.verify.trial_program:with_orbax"),
         limits_memory=False,  # its library reserves more than it uses, for its threads
@@ -65,7 +82,6 @@ SPECS: tuple[FormatSpec, ...] = (
         has_shards=True,
         found_by_pattern=True,
         names_version=True,
-        dated_by=newest_file,
         verifier=None,
         trial=Trial("TensorFlow", "tensorflow", "core.verify.trial_program:with_saved_model"),
         bundle=lambda _name: readers.SAVED_MODEL_PREFIX,
@@ -75,9 +91,26 @@ SPECS: tuple[FormatSpec, ...] = (
             call=restore_calls.always(RestoreApi.TF_CHECKPOINT_READ),
             framework=restore_calls.framework_of_saved_model,
             refused=restore_calls.saved_model_by_client,
-            caution="optimizer-needs-build",
+            caution=_NEEDS_BUILD,
             inner=lambda _files: readers.SAVED_MODEL_PREFIX,
         ),
+    ),
+    FormatSpec(
+        format=Format.KERAS_FOLDER,
+        label="Keras folder",
+        files_told="a folder with `config.json`, Keras' `metadata.json`, `model.weights.h5`, `assets/`",
+        roles=_ALL,
+        group=keras_folder.group,
+        as_folder=keras_folder.SHAPE,
+        first_to_go=keras_folder.is_first,
+        architecture=re.compile(r"[^/]+\.json"),
+        read=keras_folder.read,
+        in_parts=True,
+        one_file_tells=False,
+        names_epochs=True,
+        verifier="core.verify.keras_folder:verify_folder",
+        trial=_H5PY,
+        restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
     ),
     FormatSpec(
         format=Format.TF_BUNDLE,
@@ -121,15 +154,9 @@ SPECS: tuple[FormatSpec, ...] = (
         in_parts=True,
         has_shards=True,
         names_epochs=True,
-        dated_by=newest_file,
         verifier="core.verify.hdf5:verify_sharded_job",
         trial=_H5PY,
-        restoring=Restoring(
-            call=restore_calls.of_weights,
-            framework=restore_calls.framework_of_keras,
-            refused=restore_calls.sharded_by_client,
-            caution="optimizer-needs-build",
-        ),
+        restoring=_of_keras(restore_calls.of_weights, refused=restore_calls.sharded_by_client, caution=_NEEDS_BUILD),
     ),
     FormatSpec(
         format=Format.KERAS,
@@ -140,15 +167,9 @@ SPECS: tuple[FormatSpec, ...] = (
         read=readers.read_keras,
         in_workers=True,
         names_epochs=True,
-        dated_by=newest_file,
         verifier="core.verify.keras_zip:verify_keras",
         trial=_H5PY,
-        restoring=Restoring(
-            call=restore_calls.of_model,
-            framework=restore_calls.framework_of_keras,
-            refused=restore_calls.by_client,
-            exact=RestoreApi.KERAS_LOAD_MODEL,
-        ),
+        restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
     ),
     FormatSpec(
         format=Format.WEIGHTS_H5,
@@ -159,15 +180,9 @@ SPECS: tuple[FormatSpec, ...] = (
         read=readers.read_hdf5,
         in_workers=True,
         names_epochs=True,
-        dated_by=newest_file,
         verifier="core.verify.hdf5:verify_job",
         trial=_H5PY,
-        restoring=Restoring(
-            call=restore_calls.of_weights,
-            framework=restore_calls.framework_of_keras,
-            refused=restore_calls.by_client,
-            caution="optimizer-needs-build",
-        ),
+        restoring=_of_keras(restore_calls.of_weights, caution=_NEEDS_BUILD),
     ),
     FormatSpec(
         format=Format.HDF5,
@@ -180,15 +195,23 @@ SPECS: tuple[FormatSpec, ...] = (
         lookalike_files=1,
         in_workers=True,
         names_epochs=True,
-        dated_by=newest_file,
         verifier="core.verify.hdf5:verify_job",
         trial=_H5PY,
-        restoring=Restoring(
-            call=restore_calls.of_hdf5,
-            framework=restore_calls.framework_of_keras,
-            refused=restore_calls.by_client,
-            caution="legacy-hdf5",
-        ),
+        restoring=_of_keras(restore_calls.of_hdf5, caution="legacy-hdf5"),
+    ),
+    FormatSpec(
+        format=Format.SAFETENSORS,
+        label="safetensors",
+        files_told="one file `NAME.safetensors`, or `NAME.safetensors.index.json` and the files that it names",
+        roles=frozenset({Role.OTHER}),
+        group=safetensors.group,
+        first_to_go=safetensors.is_index,
+        read=safetensors.read,
+        in_parts=True,
+        has_shards=True,
+        verifier=None,
+        trial=None,
+        restoring=None,
     ),
     FormatSpec(
         format=Format.TF_V1,
@@ -202,7 +225,6 @@ SPECS: tuple[FormatSpec, ...] = (
         lookalike_files=2,
         in_state_files=True,
         found_by_pattern=True,
-        dated_by=newest_file,
         verifier="core.verify.table:verify_table",
         trial=_TENSORFLOW,
         restoring=Restoring(
@@ -210,6 +232,19 @@ SPECS: tuple[FormatSpec, ...] = (
             framework=restore_calls.framework_of_v1,
             refused=restore_calls.by_client,
         ),
+    ),
+    FormatSpec(
+        format=Format.FLAX_MSGPACK,
+        label="Flax msgpack",
+        files_told="one file `NAME.msgpack` or `checkpoint_N` that holds a tree of arrays",
+        roles=_ALL,
+        group=flax_msgpack.group,
+        read=flax_msgpack.read,
+        is_foreign=flax_msgpack.is_foreign,
+        lookalike_files=1,
+        verifier=None,
+        trial=None,
+        restoring=None,
     ),
 )
 _BY_FORMAT = {spec.format: spec for spec in SPECS}

@@ -117,6 +117,11 @@ class Trial(NamedTuple):
     function: str
 
 
+def newest_file(files: Sequence[FileStat]) -> int:
+    """A checkpoint is as old as the newest of its files."""
+    return max((file.mtime_ns for file in files), default=0)
+
+
 def never(_name: str) -> bool:
     """No file."""
     return False
@@ -178,7 +183,7 @@ class FormatSpec:
     found_by_pattern: bool = False  # TensorFlow takes its path for a glob pattern
     names_epochs: bool = False  # the number in its name is Keras' epoch, where it is not the step
     names_version: bool = False  # the number in its name is the version that serving uses
-    dated_by: Callable[[Sequence[FileStat]], int]  # when it was saved, by its files: nanoseconds
+    dated_by: Callable[[Sequence[FileStat]], int] = newest_file  # when it was saved, by its files: nanoseconds
 
     # Verifying: "module:function" of `core.verify`, in whose process it runs. None: as its bundle, or not at all.
     verifier: str | None

@@ -15,7 +15,7 @@ from waypoint_resume.names import join
 from waypoint_resume.packed import UNPACKERS
 
 PYTORCH, PICKLE, FROZEN = "PyTorch", "pickle", "frozen TensorFlow graph"
-TFLITE, MSGPACK = "TFLite", "Flax msgpack"
+TFLITE = "TFLite"
 META_ONLY = "TensorFlow 1 graph (.meta) without its checkpoint"
 NO_SAVED_MODEL = "SavedModel without its saved_model.pb"
 
@@ -23,8 +23,6 @@ _BY_ENDING = {
     ".pt": PYTORCH,
     ".pth": PYTORCH,
     ".pth.tar": PYTORCH,
-    ".safetensors": "safetensors",
-    ".msgpack": MSGPACK,
     ".tflite": TFLITE,
     ".onnx": "ONNX",
     ".pkl": PICKLE,
@@ -48,7 +46,6 @@ _TORCH_ZIP = re.compile(
 )
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a pickle of torch's magic number
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")
-_FLAX = re.compile(rb"[\x81-\x8f][\xa1-\xbf]\w|\xde..[\xa1-\xbf]\w")  # a map whose first key is text
 _OPERATION = re.compile(rb"[A-Z][A-Za-z0-9_>]*")
 
 
@@ -132,7 +129,5 @@ _MARKS: tuple[tuple[str, Callable[[bytes, str], bool]], ...] = (
     (TFLITE, lambda head, _: head[4:8] == b"TFL3"),
     (FROZEN, _has_ending(".pb", is_graph)),
     (META_ONLY, _has_ending(".meta", is_meta_graph)),
-    # as flax.training.checkpoints names its files
-    (MSGPACK, lambda head, name: name.startswith("checkpoint_") and _FLAX.match(head) is not None),
     (PICKLE, lambda head, name: not name.endswith((".pb", ".meta")) and _PICKLE.match(head) is not None),
 )

@@ -1,6 +1,6 @@
 """Rules over one checkpoint's own files: is all there, is it whole, does it belong together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from core.formats.registry import spec_of
 from core.health.rules import finding
@@ -25,7 +25,7 @@ _RULES = {
 
 
 def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
-    """Findings about one checkpoint's files, worst first. None of them: restorable, as far as structure tells."""
+    """Findings about one checkpoint's files, worst first. None of them: whole, as far as structure tells."""
     if facts.problem is not None and facts.problem.kind == "pattern":  # said of complete files only: damage goes first
         return judge(path, form, facts._replace(problem=None)) or (_unreadable(path, form, facts),)
     if facts.problem is not None:
@@ -35,6 +35,11 @@ def judge(path: str, form: Format, facts: Facts) -> tuple[Finding, ...]:
     if facts.mismatch is None and all(shard.actual == shard.expected is not None for shard in facts.shards):
         return ()
     return (*_judge_shards(path, facts.shards, facts.packed), *_judge_checksum(path, facts))[:1]
+
+
+def is_restorable(form: Format, findings: Collection[Finding]) -> bool:
+    """Whether training can go on from a checkpoint, by its format and the findings about its own files."""
+    return not findings and spec_of(form).is_resumable
 
 
 def _judge_shards(path: str, shards: tuple[Shard, ...], packed: Sequence[tuple[str, str]]) -> tuple[Finding, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from core.formats.registry import spec_of
 from core.health.rules import finding, is_unjudged
 from core.model import Checkpoint, Contents, Finding, Health, Leftover
 from core.scan.name_numbers import content_step
@@ -15,6 +16,7 @@ def judge_run(
     run: str, series: Sequence[Sequence[Checkpoint]], leftovers: Sequence[Leftover] = ()
 ) -> Iterable[Finding]:
     """Findings about a run; each series is ordered, newest last."""
+    series = [one for one in series if one and spec_of(one[0].format).is_resumable]  # nobody waits for the others
     members = [item for one in series for item in one]
     if not any(item.restorable for item in members):
         if any(item.health is Health.WRITING or is_unjudged(item.findings) for item in members):

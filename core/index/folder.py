@@ -221,7 +221,7 @@ def _checkpoint(
         bytes=sum(file.size for file in one.files),
         facts=facts,
         findings=() if writing else findings,
-        restorable=not findings,
+        restorable=file_rules.is_restorable(reading.format, findings),
         health=Health.WRITING if writing else health_of(findings),
         stem=name.stem,
         metric=_metric(reading.metrics) or name.metric,

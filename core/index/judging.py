@@ -8,6 +8,7 @@ from core.catalog.rows import to_us
 from core.catalog.writes import KnownFolder
 from core.decisions.standing import Standing
 from core.health.aging import judge_age, judge_superseded, superseded
+from core.health.files import is_restorable
 from core.health.listing import judge_listing, lone_variables
 from core.health.rules import finding
 from core.health.runs import judge_run
@@ -62,7 +63,7 @@ def with_verification(item: Checkpoint, verified: Mapping[tuple[str, str], Verif
         return item
     result = verified.get((item.path, item.format.value)) if verified else None
     bad = judge_verified(item.path, result) if result is not None and result.identity == identity(item.files) else ()
-    restorable = not item.findings and not any(one.rule in _REFUSED for one in bad)
+    restorable = is_restorable(item.format, item.findings) and not any(one.rule in _REFUSED for one in bad)
     if not bad and restorable == item.restorable:
         return item
     return item._replace(findings=(*item.findings, *bad), restorable=restorable)

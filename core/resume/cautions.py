@@ -124,6 +124,9 @@ def newer(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Checkp
 def reasons(checkpoint: Checkpoint) -> str:
     """Why a checkpoint cannot be restored, in one line."""
     errors = _reasons(checkpoint, Severity.ERROR) or _reasons(checkpoint, Severity.WARNING)
+    spec = spec_of(checkpoint.format)
+    if not spec.is_resumable:
+        errors.append(spec.not_resumable.removesuffix("."))
     if not errors and checkpoint.facts.problem is not None:
         errors = [checkpoint.facts.problem.detail]
     return "; ".join(errors) or "not everything that the restore reads is there"
@@ -181,6 +184,7 @@ def _surroundings(checkpoint: Checkpoint, members: Sequence[Checkpoint], run: Ru
     if run.status == "live" and mode is not Mode.FORK:
         at = run.changed_at
         yield "run-is-live", {"changed": "just now" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"}
+    members = [item for item in members if spec_of(item.format).is_resumable]
     by_time = sorted(members, key=lambda item: (item.is_latest, item.saved_at))
     if others := {item.series: item for item in by_time if item.series != checkpoint.series}:
         yield "other-series", {"names": named(tuple(others.values()))}

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core.formats.registry import spec_of
 from core.model import Checkpoint, Run
 from core.resume import restoring
 from core.resume.cautions import name, named, newer, reasons
@@ -88,13 +89,14 @@ def proposed(looks: Sequence[Outlook], asides: Sequence[Aside], run: Run) -> Mod
 
 def set_aside(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Aside, ...]:
     """What a rewind to a checkpoint sets aside: what comes after it, and BackupAndRestore's data, which would override
-    it whatever their age. What other callbacks saved at the same time as the pick belongs to it and stays.
+    it whatever their age. What other callbacks saved at the same time as the pick belongs to it and stays, and so does
+    what is only listed: no job goes on from it.
     """
     later = newer(checkpoint, members)
     found = [Aside(checkpoint=item, reason=f"newer than {name(checkpoint)}") for item in later]
     useless = times_are_useless(members)
     for item in members:
-        if item.path == checkpoint.path or item in later:
+        if item.path == checkpoint.path or item in later or not spec_of(item.format).is_resumable:
             continue
         if restoring.is_backup(item):
             if not restoring.is_backup(checkpoint):

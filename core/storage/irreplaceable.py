@@ -7,8 +7,9 @@ evidence as all others. A fold of which only shards are left is no part of the f
 import re
 from collections.abc import Mapping, Sequence
 
+from core.formats.file_groups import LEFT_BY
 from core.index.save_times import from_ns
-from core.model import Checkpoint, Facts, Format, Leftover, SavedAtSource
+from core.model import Checkpoint, Facts, Leftover, SavedAtSource
 from core.scan.series import arrange
 from core.storage.known import is_leftover, leftover_folder
 from waypoint_resume.names import to_text
@@ -59,7 +60,7 @@ def _as_checkpoint(item: Leftover) -> Checkpoint:
         run="",
         path=path,
         folder=leftover_folder(item),
-        format=Format.TF_BUNDLE,
+        format=LEFT_BY,
         files=item.files,
         saved_at=from_ns(max((file.mtime_ns for file in item.files), default=0)),
         saved_at_source=SavedAtSource.MTIME,

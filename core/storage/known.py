@@ -128,7 +128,8 @@ def _share(roles: RoleBytes, files: Sequence[FileStat]) -> Share:
 
 def is_leftover(item: Checkpoint) -> bool:
     """Whether a checkpoint is only what a save or a deletion left behind."""
-    return not item.restorable and any(finding.rule in LEFTOVER_RULES for finding in item.findings)
+    may_be = not item.restorable and spec_of(item.format).is_resumable  # what is only listed is not ours to judge
+    return may_be and any(finding.rule in LEFTOVER_RULES for finding in item.findings)
 
 
 def leftover_folder(item: Leftover) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from core.decisions.places import relative_to_run
+from core.formats.registry import spec_of
 from core.health.rules import UNJUDGED, is_unjudged
 from core.model import Checkpoint, Format, Health, Leftover
 from core.scan.series import arrange, why_times_are_useless
@@ -67,7 +68,11 @@ def _series(
     kept = _kept(state, series, policy)
     for place, item in enumerate(series):
         why = [*(() if emptied else _placed(series, place, latest)), *_decided(state, item.path, item.format)]
-        if not item.restorable and place > latest and item.health is not Health.WRITING and not emptied:
+        is_resumable = spec_of(item.format).is_resumable
+        if not is_resumable:
+            why.append("listed, not resumable here: no policy takes it")
+        needs_files = is_resumable and not item.restorable and item.health is not Health.WRITING
+        if needs_files and place > latest and not emptied:
             why.append("damaged, and nothing newer can be restored: its files may be brought back")
         if not item.restorable and is_unjudged(item.findings):
             why.append(f"nothing is known to be wrong with it ({item.findings[0].rule})")

@@ -12,13 +12,14 @@ LISTED = 1_000  # problems, and tensors that cannot be verified, that are kept b
 
 
 class Outcome(StrEnum):
-    """How a verification ended."""
+    """How a verification ended; not told: nothing here verifies the format."""
 
     VERIFIED = "verified"
     DAMAGED = "damaged"
     CHANGED = "changed"
     CANCELLED = "cancelled"
     FAILED = "failed"
+    NOT_TOLD = "not told"
 
 
 class BadRule(StrEnum):

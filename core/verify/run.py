@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from core.formats.registry import spec_of
 from core.fs.local import LocalStorage
 from core.model import Checkpoint, FileStat
 from core.verify.process import Ended, Ending, converse
@@ -46,6 +47,9 @@ def verify(
     """
     storage = LocalStorage(root_path)
     before, gone = _stats(storage, checkpoint)
+    spec = spec_of(checkpoint.format)
+    if not spec.is_verified:
+        return _ended(Outcome.NOT_TOLD, f"{spec.not_verified}.", before)
     if gone:
         return _ended(Outcome.CHANGED, f"{gone} is gone since the last look at the disk.", before)
     follower = _Follower(watch)

@@ -22,7 +22,8 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
             _nothing(choice)
         else:
             _recommended(choice.chosen, choice, now)
-        _passed_over(choice)
+        if spec_of(choice.latest.format).is_resumable:
+            _passed_over(choice)
         if choice.order_note:
             st.caption(f":material/info: {md(choice.order_note)}")
         if spec_of(choice.latest.format).in_state_files:
@@ -44,6 +45,10 @@ def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) ->
 
 
 def _nothing(choice: SeriesChoice) -> None:
+    if not spec_of(choice.latest.format).is_resumable:
+        st.subheader(":material/inventory_2: Only listed", anchor=False)
+        st.markdown(md(choice.why))
+        return
     st.subheader(":red[:material/error:] Nothing to resume from", anchor=False)
     st.markdown(md(choice.why))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.errors import CoreError
+from core.formats.registry import spec_of
 from core.model import Checkpoint, Severity
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
@@ -56,6 +57,9 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
 
 def why_not(checkpoint: Checkpoint) -> str:
     """Why a checkpoint cannot be resumed from."""
+    spec = spec_of(checkpoint.format)
+    if not spec.is_resumable:
+        return spec.not_resumable
     found = [finding.reason for finding in checkpoint.findings if finding.severity is Severity.ERROR]
     return " ".join(["It cannot be restored.", *(found or ["Its files are not whole."])])
 

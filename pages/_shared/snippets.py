@@ -3,10 +3,14 @@
 import keyword
 from collections.abc import Sequence
 
+import streamlit as st
+
 from core.formats.registry import spec_of
 from core.formats.spec import RestoreApi
-from core.model import Checkpoint, Role, Variable
+from core.model import Checkpoint, Role, Root, Variable
+from core.resume import restoring
 from pages._shared import format as fmt
+from pages._shared import frame
 from pages._shared.lists import TF_ENDING
 from pages._shared.text import shown
 from waypoint_resume.names import join
@@ -62,6 +66,18 @@ _USUAL = ("model", "optimizer")
 _OWN = "save_counter"  # tf.train.Checkpoint adds it by itself
 
 
+def show(root: Root, checkpoint: Checkpoint, variables: Sequence[Variable]) -> None:
+    """The call that restores a checkpoint; for what is only listed, that."""
+    spec = spec_of(checkpoint.format)
+    if not spec.is_resumable:
+        frame.empty(":material/code_off:", spec.not_resumable)
+        return
+    path, optimizer = f"{root.path}/{tree_of(checkpoint)}", checkpoint.facts.has_optimizer
+    st.code(
+        restore_code(restoring.api(checkpoint), path, has_optimizer=optimizer, variables=variables), language="python"
+    )
+
+
 def restore_code(api: RestoreApi, path: str, *, has_optimizer: bool, variables: Sequence[Variable] = ()) -> str:
     """Python that restores the checkpoint at an absolute path; without optimizer state none is asked for."""
     text = "\n".join(_LINES[api]).replace("{objects}", "\n".join(_objects(variables, has_optimizer)))
@@ -80,8 +96,8 @@ def tree_of(checkpoint: Checkpoint) -> str:
     """What a restore is pointed at, relative to the root: of some formats something inside the checkpoint, as the tree
     in an Orbax step (`pytree` of Keras 3, an item of a CheckpointManager).
     """
-    restoring = spec_of(checkpoint.format).restoring
-    inner = "" if restoring is None else restoring.inner([file.name for file in checkpoint.files])
+    how = spec_of(checkpoint.format).restoring
+    inner = "" if how is None else how.inner([file.name for file in checkpoint.files])
     return join(checkpoint.path, inner) if inner else checkpoint.path
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core import care
+from core.formats.registry import spec_of
 from core.model import Checkpoint, Root
 from core.verify.queue import State, VerifyJob
 from core.verify.results import Outcome, Verification
@@ -24,7 +25,11 @@ _KEPT = (Outcome.VERIFIED, Outcome.DAMAGED)
 
 def of_checkpoint(root: Root, checkpoint: Checkpoint, now: datetime) -> None:
     """The last result of a checkpoint, and the button or the progress."""
+    spec = spec_of(checkpoint.format)
     with frame.section("Verify"), st.container(border=True):
+        if not spec.is_verified:
+            st.markdown(f":material/help: Not told: {md(spec.not_verified)}.")
+            return
         job = next(iter(_jobs(root, [checkpoint])), None)
         if job is not None and job.state is not State.DONE:
             _watched(root, (checkpoint,))

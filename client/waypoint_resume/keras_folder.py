@@ -1,0 +1,31 @@
+"""Models that Keras 3 saved into a folder (`model.save(folder, zipped=False)`, KerasHub's presets)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+FORMAT = "keras-folder"
+CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
+_LONGEST = 1 << 20  # bytes of a metadata.json
+# What KerasHub keeps beside the model.
+_BESIDE = frozenset(("task.json", "task.weights.h5", "preprocessor.json", "tokenizer.json"))
+_CONVERTER = "_converter.json"
+
+
+def is_keras_folder(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder with these names is such a model: its metadata are those that Keras writes."""
+    if not {CONFIG, METADATA, WEIGHTS}.issubset(names):
+        return False
+    try:
+        with (folder / METADATA).open("rb") as file:
+            found = json.loads(file.read(_LONGEST))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("keras_version"), str)
+
+
+def is_part(name: str) -> bool:
+    """Whether a name in such a folder belongs to the model."""
+    return name in (CONFIG, METADATA, WEIGHTS, ASSETS) or name in _BESIDE or name.endswith(_CONVERTER)

@@ -1,0 +1,81 @@
+"""A model that Keras 3 saved into a folder: `model.save(folder, zipped=False)`, and the presets of KerasHub.
+
+What stands in a `.keras` file lies there by itself: config.json, metadata.json, model.weights.h5, assets/. Keras'
+load_model takes the folder by its config.json, unless its name ends in `.keras`; it never looks at metadata.json. Only
+that one tells a model of Keras from any folder with a config, so that its content is asked before names are believed.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from core.errors import CorruptError, TooLargeError, UnsupportedError
+from core.formats import h5_tree, keras_zip
+from core.formats.bundle import BundleCache
+from core.formats.h5_tree import Place
+from core.formats.keras_zip import CONFIG, MAX_CONFIG, MAX_METADATA, MAX_PARSED, METADATA, WEIGHTS
+from core.formats.spec import FolderFiles, FolderShape, Group, Reading, Unit
+from core.fs.storage import Storage
+from core.model import Format
+from waypoint_resume.names import join
+
+ASSETS = "assets"
+# What KerasHub keeps beside the model that it saved.
+_BESIDE = frozenset(
+    {"task.json", "task.weights.h5", "preprocessor.json", "tokenizer.json"}
+    | {f"{kind}_converter.json" for kind in ("image", "audio", "video")}
+)
+_OTHER_WEIGHTS = "model.weights.npz"
+_SHARDED = "model.weights.json"  # KerasHub's own: Keras alone loads no such folder
+_ENDING = ".keras"
+
+
+def group(folder: FolderFiles) -> Iterator[Group]:
+    """The folder's model, whatever else lies beside it."""
+    if Format.KERAS_FOLDER not in folder.units:
+        return
+    own = {CONFIG, METADATA, WEIGHTS, _OTHER_WEIGHTS, *_BESIDE}
+    names = [name for name in folder.files if name in own or name.startswith(f"{ASSETS}/")]
+    yield Group(name="", format=Format.KERAS_FOLDER, files=tuple(folder.take(name) for name in names))
+
+
+def is_first(name: str) -> bool:
+    """Whether a file is the one by which Keras knows the folder."""
+    return name == CONFIG
+
+
+def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+    """The model's facts: its weights', as those of a model with its architecture."""
+    if WEIGHTS not in unit.files:
+        if _OTHER_WEIGHTS in unit.files:
+            raise UnsupportedError(f"its weights are {_OTHER_WEIGHTS}, which is not read", section=WEIGHTS)
+        raise CorruptError("it is missing", section=WEIGHTS)
+    if unit.folder.endswith(_ENDING):
+        why = f"a folder whose name ends in {_ENDING} is taken for a file by load_model: rename it"
+        raise UnsupportedError(why, section="name")
+    size = unit.files[CONFIG].size
+    if size > MAX_CONFIG:
+        raise TooLargeError(f"{size:,} bytes, more than {MAX_CONFIG:,}", section=CONFIG)
+    config = storage.read(join(unit.folder, CONFIG), MAX_PARSED) if size <= MAX_PARSED else None
+    version = keras_zip.version_in(storage.read(join(unit.folder, METADATA), MAX_METADATA))
+    place = Place(path=join(unit.folder, WEIGHTS))
+    outside = keras_zip.described(config, 0, version, place)
+    facts, variables = keras_zip.joined(outside, h5_tree.read(storage, place))
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+def _is_one(names: Collection[str], _folder: str) -> bool:
+    return CONFIG in names and METADATA in names and _SHARDED not in names
+
+
+def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
+    return (ASSETS,) if ASSETS in subfolders and _is_one(names, folder) and _is_of_keras(storage, folder) else ()
+
+
+def _is_of_keras(storage: Storage, folder: str) -> bool:
+    """Whether the metadata are those that Keras writes."""
+    try:
+        return keras_zip.version_in(storage.read(join(folder, METADATA), MAX_METADATA)) is not None
+    except OSError:
+        return False
+
+
+SHAPE = FolderShape(is_one=_is_one, absorbed=_absorbed, confirm=_is_of_keras)

@@ -1,0 +1,159 @@
+"""A model that Keras saved into a folder: read, verified, handed over and restored; damage is what Keras says."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.model import Checkpoint, Contents, Format
+from core.verify.results import Outcome
+from core.verify.run import verify
+from tests.disk import Disk
+from tests.test_client_training import opened
+
+JOB = """
+import json, os, sys
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", KERAS_BACKEND="tensorflow")
+import keras, numpy as np
+from waypoint_resume import resume
+
+def made():
+    keras.utils.set_random_seed(7)
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+what, place = sys.argv[1:]
+if what == "save":
+    model = made()
+    x, y = np.ones((8, 3)), np.zeros((8, 2))
+    model.fit(x, y, epochs=2, batch_size=4, verbose=0)
+    model.save(f"{place}/runs/run/model", zipped=False)
+    model.save(f"{place}/same.keras")
+    print(json.dumps([value.tolist() for value in model.get_weights()]))
+elif what == "loads":
+    said = {}
+    for name in sorted(os.listdir(place)):
+        try:
+            keras.saving.load_model(f"{place}/{name}")
+            said[name] = True
+        except Exception as error:
+            said[name] = False
+    print(json.dumps(said))
+else:
+    model = made()
+    start = resume(f"{place}/runs/run", model=model, steps_per_epoch=2)
+    weights = [value.tolist() for value in model.get_weights()]
+    print(json.dumps([start.source, int(model.optimizer.iterations.numpy()), weights]))
+    start.finish()
+"""
+NAME = "run/model"
+
+
+def job(what: str, place: Path) -> object:
+    """Run the program; what it printed last."""
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, what, str(place)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, object]:
+    """A folder with a run that holds a saved model, and the model's weights."""
+    place = tmp_path_factory.mktemp("keras-folder")
+    return place, job("save", place)
+
+
+def looked(root: Path, home: Path) -> dict[str, Checkpoint]:
+    disk = Disk(root, home)
+    disk.look()
+    return disk.items()
+
+
+def test_the_folder_is_one_model_with_the_facts_of_its_zip(saved: tuple[Path, object], tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    shutil.copytree(saved[0] / "runs", root)
+    shutil.copy(saved[0] / "same.keras", root / "run" / "same.keras")
+    found = looked(root, tmp_path / "home")
+    folder, zipped = found[NAME], found["run/same.keras"]
+    assert sorted(found) == [NAME, "run/same.keras"]
+    assert (folder.format, folder.restorable, folder.findings) == (Format.KERAS_FOLDER, True, ())
+    assert folder.facts.contents is Contents.FULL_MODEL
+    assert folder.facts == zipped.facts
+    assert {file.name for file in folder.files} == {"config.json", "metadata.json", "model.weights.h5"}
+    result = verify(str(root), folder)
+    assert (result.outcome, result.tensors) == (Outcome.VERIFIED, folder.facts.variables)
+
+
+def test_the_model_is_handed_over_and_goes_on_with_its_optimizer(saved: tuple[Path, object], tmp_path: Path) -> None:
+    shutil.copytree(saved[0] / "runs", tmp_path / "runs")
+    workspace = opened(tmp_path)
+    (picked,) = workspace.members(workspace.runs()[0].root, "run")
+    proposal = workspace.propose(picked)
+    manifest, _ = workspace.resume(picked, proposal, note="", accepted=[one.id for one in proposal.warnings])
+    workspace.close()
+    assert (manifest.checkpoint.path, manifest.checkpoint.format) == ("model", Format.KERAS_FOLDER)
+    assert (manifest.restore.api, manifest.restore.optimizer) == ("keras.saving.load_model", "restored")
+    assert job("resume", tmp_path) == ["model", 4, saved[1]]
+
+
+def test_without_a_manifest_the_job_finds_it_too(saved: tuple[Path, object], tmp_path: Path) -> None:
+    shutil.copytree(saved[0] / "runs", tmp_path / "runs")
+    assert job("resume", tmp_path) == ["model", 4, saved[1]]
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+# What happens to a copy of the folder; and whether it is still that model to a scan, by the format's name.
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "whole": Path.exists,
+    "notes": lambda folder: (folder / "notes.txt").write_text("x"),
+    "metadata-gone": lambda folder: (folder / "metadata.json").unlink(),
+    "metadata-cut": lambda folder: cut(folder / "metadata.json"),
+    "config-cut": lambda folder: cut(folder / "config.json"),
+    "config-of-others": lambda folder: (folder / "config.json").write_text('{"lr": 1}'),
+    "weights-gone": lambda folder: (folder / "model.weights.h5").unlink(),
+    "weights-cut": lambda folder: cut(folder / "model.weights.h5"),
+    "weights-empty": lambda folder: os.truncate(folder / "model.weights.h5", 0),
+    "name.keras": Path.exists,
+}
+
+
+def test_what_is_restorable_is_what_keras_loads(saved: tuple[Path, object], tmp_path: Path) -> None:
+    for name, damage in DAMAGE.items():
+        shutil.copytree(saved[0] / "runs" / "run" / "model", tmp_path / "runs" / name)
+        damage(tmp_path / "runs" / name)
+    loads = job("loads", tmp_path / "runs")
+    found = looked(tmp_path / "runs", tmp_path / "home")
+    told = {path.partition("/")[0]: item.restorable for path, item in found.items()}
+    # Without Keras' metadata its folder is not known, and the weights in it are restored as weights.
+    assert told == loads
+    assert found["metadata-gone/model.weights.h5"].format is Format.WEIGHTS_H5
+    assert found["name.keras"].findings[0].rule == "not-told"
+    assert "rename it" in found["name.keras"].findings[0].reason
+
+
+def test_a_run_that_keeps_files_of_these_names_is_no_model(saved: tuple[Path, object], tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "run"
+    shutil.copytree(saved[0] / "runs" / "run" / "model", run)
+    (run / "metadata.json").write_text('{"author": "ada"}')
+    (run / "config.json").write_text('{"lr": 0.1}')
+    (found,) = looked(tmp_path / "runs", tmp_path / "home").values()
+    assert (found.run, found.path, found.format) == ("run", "run/model.weights.h5", Format.WEIGHTS_H5)
+
+
+def test_a_zip_that_was_unpacked_is_a_model_too(saved: tuple[Path, object], tmp_path: Path) -> None:
+    with zipfile.ZipFile(saved[0] / "same.keras") as archive:
+        archive.extractall(tmp_path / "runs" / "run" / "unpacked")
+    (found,) = looked(tmp_path / "runs", tmp_path / "home").values()
+    assert (found.path, found.format, found.restorable) == ("run/unpacked", Format.KERAS_FOLDER, True)
