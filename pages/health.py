@@ -69,4 +69,5 @@ else:
         health_rules.draw(group, where)
     if not groups:
         nothing_fits(where)
+frame.passed_over(reader.roots())
 acting.dialog()

@@ -9,12 +9,12 @@ from core.catalog.answers import Overview
 from core.catalog.filters import CheckpointFilter, FindingFilter
 from pages._shared import format as fmt
 from pages._shared import frame, links, lists, reads, service, storage_cards
-from pages._shared.findings import by_place, line
+from pages._shared.findings import by_folder, folder_line
 from pages._shared.text import md
 
 ATTENTION = 8
 LAST_SAVES = 6
-MOST = 500  # findings that the catalog gives at a time
+MOST = 500  # groups of findings that are looked through
 
 
 def cards(numbers: Overview) -> None:
@@ -45,17 +45,17 @@ def ways_on(waiting: int) -> None:
 
 def attention(numbers: Overview) -> None:
     """The worst findings, each a link."""
-    places = by_place(service.workspace().reader.findings(FindingFilter(severities=("error", "warning"))))
-    are_all = numbers.errors + numbers.warnings <= MOST
+    groups = service.workspace().reader.finding_groups(FindingFilter(severities=("error", "warning")), limit=MOST)
+    places, are_all = by_folder(groups), len(groups) < MOST
     found = " and ".join(fmt.findings(numbers.errors, numbers.warnings))
-    note = f"{found} in {fmt.count(len(places), 'place')}, one a line."
+    note = f"{found} in {fmt.count(len(places), 'folder')}, one a line."
     with frame.section("Needs attention", note=note if places and are_all else None), st.container(border=True):
         if not places:
             st.markdown(":green[:material/check_circle:] Nothing: no errors and no warnings in any run.")
         for place in places[:ATTENTION]:
-            line(place)
+            folder_line(place)
         if len(places) > ATTENTION:
-            more = fmt.count(len(places) - ATTENTION, "more place") if are_all else "more places"
+            more = fmt.count(len(places) - ATTENTION, "more folder") if are_all else "more folders"
             st.caption(f"and {more}")
         if places:
             query = [("severity", "error"), ("severity", "warning")]
@@ -86,8 +86,10 @@ frame.root_problems(reader.roots())
 numbers = reader.overview(now)
 if numbers.runs == 0:
     nothing_yet()
+    frame.passed_over(reader.roots())
 else:
     cards(numbers)
     ways_on(reads.pending_count(tuple(root.id for root in reader.roots())))
     attention(numbers)
     last_saves(now)
+    frame.passed_over(reader.roots())

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.catalog.filters import CheckpointFilter
 from core.catalog.queries import CHECKPOINT_SORTS
+from core.health.rules import RULES
 from core.model import Root, Run
 from pages._shared import (
     acting,
@@ -31,6 +32,8 @@ from pages._shared.text import md, shown
 def about(root: Root, run: Run, now: datetime) -> None:
     """The run in one line: status, what it holds, where it lies."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if run.is_deleted:
+            frame.badge("deleted in MLflow", "gray", icon=":material/delete:", tip=RULES["deleted-run"].why)
         frame.badge(run.status, tip=f"Last change: {fmt.ago(run.changed_at, now)}." if run.changed_at else None)
         for word in fmt.findings(run.errors, run.warnings):
             frame.badge(word)

@@ -485,3 +485,17 @@ def test_health_says_all_clear(tmp_path: Path) -> None:
         os.utime(path)
     assert run("health", "--root", tmp_path / "runs").stdout == "All clear.\n"
     assert answer("health", "--root", tmp_path / "runs") == []
+
+
+def test_health_has_one_line_for_findings_that_repeat_in_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for step in (5, 10, 95):
+        shard_of(save(root / "a" / "ckpts", step)).unlink()
+    save(root / "a" / "ckpts", 100)
+    lines = run("health", "--root", root).stdout.splitlines()
+    (line,) = [line for line in lines if "orphan-index" in line]
+    assert "a/ckpts/ckpt-5 … ckpt-95" in line
+    assert "3 × The index is there, none of its data shards is." in line
+    each = run("health", "--root", root, "--each").stdout.splitlines()
+    assert sum("orphan-index" in line for line in each) == 3
+    assert sum(item["rule"] == "orphan-index" for item in answer("health", "--root", root)) == 3

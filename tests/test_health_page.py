@@ -13,6 +13,7 @@ from core import care
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.health.rules import RULES
+from core.index.indexer import root_id
 from core.mend.propose import Proposal
 from core.verify.queue import State
 from pages._shared import health_rules, service, tables
@@ -49,7 +50,8 @@ def empty(prefix: Path) -> None:
 
 def groups(app: AppTest) -> list[str]:
     """The rules on the page: how many findings each has, and its meaning."""
-    return [plain(box.label).partition("[")[2].partition(": ")[2].replace("] ", ": ") for box in app.expander]
+    labels = [plain(box.label) for box in app.expander]
+    return [label.partition("[")[2].partition(": ")[2].replace("] ", ": ") for label in labels if "badge[" in label]
 
 
 def group(rule: str, count: str) -> str:
@@ -204,18 +206,50 @@ def test_filters_that_hide_everything_say_so_and_can_be_cleared(runs: Path, monk
 
 def test_a_rule_with_many_findings_shows_some_and_then_pages(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = tables.PAGE_ROWS + 5
-    orphans(runs / "a", count)
+    for number in range(count):
+        orphans(runs / f"a{number}", 1 + number % 2)  # of two in one folder a row is one too
     app = show(open_on(monkeypatch, runs), "health.py", severity="warning")
-    shown = [text for text in values(app, "text") if "without an index" in text]
+    shown = [link for link in links(app) if "/ckpts" in link]
     assert len(shown) == health_rules.SHOWN
     app.button(key="all-orphan-shard").click().run()
     assert app.selectbox(key="rule").value == "orphan-shard"
-    assert sum("without an index" in text for text in values(app, "text")) == tables.PAGE_ROWS
+    assert sum("/ckpts" in link for link in links(app)) == tables.PAGE_ROWS
     app.session_state["page"] = 2
     app.run()
-    rest = [text for text in values(app, "text") if "without an index" in text]
+    rest = [link for link in links(app) if "/ckpts" in link]
     assert len(rest) == 5
     assert not set(rest) & set(shown)
+
+
+@pytest.mark.parametrize("page", ["health.py", "run.py"])
+def test_findings_that_repeat_in_a_folder_are_one_row_and_each_is_within(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    orphans(runs / "a", 13)
+    app = open_on(monkeypatch, runs)
+    query = {"root": root_id(str(runs)), "run": "a"} if page == "run.py" else {"severity": "warning"}
+    show(app, page, **query)
+    said = plain(texts(app))
+    assert ("13 × orphan shard: ckpt-1 … ckpt-13" if page == "health.py" else "13 × ckpts/ckpt-1 … ckpt-13") in said
+    assert "ckpt-7.data-00000-of-00001 without an index" not in said
+    assert "Each of the 13" in [box.label for box in app.expander]
+    place = ("a", "a/ckpts") if page == "health.py" else ("a/ckpts/ckpt-1",)
+    app.session_state[f"each-{short_id(root_id(str(runs)), *place, 'orphan-shard')}"] = True
+    app.run()
+    found = [text for text in values(app, "text") if "-of-00001 without an index" in text]
+    assert len(found) == 13
+    assert found[6].startswith("ckpt-7.data")
+    assert sum(button.label == "Accept…" for button in app.button) >= 13
+
+
+def test_the_overview_has_one_line_for_a_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orphans(runs / "a", 13)
+    (runs / "elsewhere").symlink_to(runs.parent)
+    app = show(open_on(monkeypatch, runs), "overview.py")
+    said = plain(texts(app))
+    assert "13 warnings in 1 folder, one a line." in said
+    assert "13 × orphan shard: ckpt-1 … ckpt-13." in said
+    assert f"1 link leads out of the root {runs} (add its target as a root): elsewhere → {runs.parent}." in said
 
 
 def test_an_accepted_finding_is_listed_apart_with_its_note_and_can_be_taken_back(

@@ -127,7 +127,7 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     assert numbers["Checkpoints"] == ("90", "84 restorable")  # all but 2 that are damaged, and those of BRACKETED
     assert numbers["On disk"][0].endswith("MiB")
     assert numbers["Findings"] == ("8 errors", "4 warnings and 5 infos")
-    assert "8 errors and 4 warnings in 10 places, one a line." in texts(app)
+    assert "8 errors and 4 warnings in 6 folders, one a line." in texts(app)
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     assert "ckpt-6.data-00001-of-00003" in texts(app)
     assert len(app.dataframe[0].value) == 6

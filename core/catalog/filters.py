@@ -44,13 +44,14 @@ class CheckpointFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingFilter:
-    """Which findings; empty tuples mean all. `text` is looked for in the path. `accepted`: only those that people
-    accepted, only the others, or (None) both.
+    """Which findings; empty tuples mean all. `folder`: those that count in it. `text` is looked for in the path.
+    `accepted`: only those that people accepted, only the others, or (None) both.
     """
 
     root: str | None = None
     run: str | None = None
     rule: str | None = None
+    folder: str | None = None
     text: str = ""
     severities: tuple[str, ...] = ()
     accepted: bool | None = False
@@ -111,6 +112,7 @@ def finding_conditions(where: FindingFilter) -> list[ColumnElement[bool]]:
         (where.root, table.root == where.root),
         (where.run, table.run == to_text(where.run or "")),
         (where.rule, table.rule == where.rule),
+        (where.folder, table.folder == to_text(where.folder or "")),
         (where.text or None, or_(_contains(table.path, where.text), _contains(table.run, where.text))),
         (where.severities or None, table.severity.in_(where.severities)),
         (where.accepted, table.accepted.is_not(None) if where.accepted else table.accepted.is_(None)),

@@ -15,6 +15,7 @@ from core.catalog.filters import (
     finding_conditions,
     run_conditions,
 )
+from core.catalog.finding_groups import FindingGroup, count_groups, read_groups
 from core.catalog.rows import (
     checkpoint_from_row,
     finding_from_row,
@@ -201,6 +202,23 @@ class Reader:
             for row in self._rows(query)
         )
 
+    def finding_groups(
+        self, where: FindingFilter, *, limit: int | None = _LIST_LIMIT, offset: int = 0
+    ) -> tuple[FindingGroup, ...]:
+        """Findings with those of the same rule in the same folder as one, worst first."""
+        places = findings.c.root, findings.c.run, findings.c.folder, findings.c.rule
+        order = places if where.rule is not None else (_WORST_FIRST, *places)
+        with self._engine.connect() as connection:
+            return read_groups(connection, self._of_findings(where), order, limit, offset)
+
+    def group_count(self, where: FindingFilter) -> int:
+        """How many groups `finding_groups` gives in all."""
+        with self._engine.connect() as connection:
+            return count_groups(connection, self._of_findings(where))
+
+    def _of_findings(self, where: FindingFilter) -> list[ColumnElement[bool]]:
+        return [self._mine(findings), *finding_conditions(where)]
+
     def finding_counts(self, where: FindingFilter) -> dict[str, int]:
         """How many findings each rule has, by its id."""
         query = (
@@ -232,7 +250,7 @@ class Reader:
 
 def _finding_order(where: FindingFilter) -> tuple[ColumnElement[Any], ...]:
     """Worst first; findings of one rule are equally bad, and an index has them in this order."""
-    places = findings.c.root, findings.c.run, findings.c.path, findings.c.rule
+    places = findings.c.root, findings.c.run, findings.c.folder, findings.c.path, findings.c.rule
     return places if where.rule is not None else (_WORST_FIRST, *places)
 
 

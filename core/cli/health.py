@@ -1,5 +1,6 @@
 """`health`: every finding, worst first."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
+from core.catalog.finding_groups import grouped
 from core.cli.session import (
     FAILED,
     AsJson,
@@ -22,7 +24,8 @@ from core.cli.session import (
     say_passed_over,
     stdout,
 )
-from core.model import Severity
+from core.health.rules import RULES
+from core.model import Finding, Severity
 from waypoint_resume.names import to_text
 
 _WIDE = 120  # columns of a terminal that has room for reasons beside names
@@ -41,6 +44,9 @@ def health_command(
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="Exit with 1 if there is a finding this bad, or worse.")
     ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="A line for each finding, also where one repeats in a folder.")
+    ] = False,
     roots: Roots = None,
     as_json: AsJson = False,
     cached: Cached = False,
@@ -58,7 +64,7 @@ def health_command(
         if as_json:
             print_json([_document(item, paths[item.root]) for item in placed])
         else:
-            _print(placed)
+            _print(placed, each=each)
         if fail_on is not None and any(_fails(item, fail_on) for item in placed):
             code = FAILED
         raise typer.Exit(code)
@@ -81,21 +87,40 @@ def _document(item: PlacedFinding, root_path: str) -> dict[str, object]:
     }
 
 
-def _print(placed: tuple[PlacedFinding, ...]) -> None:
+def _print(placed: tuple[PlacedFinding, ...], *, each: bool) -> None:
     if not placed:
         stdout.print("All clear.")
         return
+    rows = list(_rows(placed, each=each))
     if stdout.is_terminal and stdout.width < _WIDE:
-        for item in placed:
-            found = item.finding
-            line = f"{found.severity.value}: {found.rule}: {to_text(found.path)}\n  {found.reason}\n  {found.action}"
+        for found, path, reason in rows:
+            line = f"{found.severity.value}: {found.rule}: {path}\n  {reason}\n  {found.action}"
             stdout.print(line, markup=False, highlight=False)
     else:
         table = Table("severity", "rule", "path", "reason", box=None, pad_edge=False)
-        for item in placed:
-            found = item.finding
-            table.add_row(found.severity.value, found.rule, Text(to_text(found.path)), Text(found.reason))
+        for found, path, reason in rows:
+            table.add_row(found.severity.value, found.rule, Text(path), Text(reason))
         stdout.print(table)
     counts = {severity: sum(item.finding.severity is severity for item in placed) for severity in reversed(Severity)}
     shown = [f"{number:,} {severity.value}{'s' if number > 1 else ''}" for severity, number in counts.items() if number]
-    say(", ".join(shown))
+    hint = "" if len(rows) == len(placed) else f", in {len(rows):,} lines; --each has a line for each"
+    say(", ".join(shown) + hint)
+
+
+def _rows(placed: tuple[PlacedFinding, ...], *, each: bool) -> Iterator[tuple[Finding, str, str]]:
+    """A line's finding (of several the first), path and reason; those of one rule in one folder are one line."""
+    if each:
+        yield from ((item.finding, to_text(item.finding.path), item.finding.reason) for item in placed)
+        return
+    for group, members in grouped(placed):
+        found = members[0].finding
+        if group.number == 1:
+            yield found, to_text(found.path), found.reason
+            continue
+        reasons = {item.finding.reason for item in members}
+        folder = "" if group.folder == "." else f"{to_text(group.folder)}/"
+        yield (
+            found,
+            f"{folder}{group.span}",
+            f"{group.number:,} × {RULES[group.rule].meaning if len(reasons) > 1 else found.reason}",
+        )

@@ -1,16 +1,20 @@
 """Findings, put together by the place they are about: how bad, where, what, and what to do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from core.catalog.answers import PlacedFinding
+from core.catalog.filters import FindingFilter
+from core.catalog.finding_groups import FindingGroup
+from core.catalog.rows import folder_of
+from core.fs.names import natural_key
 from core.health.rules import RULES
 from core.model import Finding, Severity
-from pages._shared import frame, links
+from pages._shared import frame, links, service
 from pages._shared.text import md, shorten, shown
-from waypoint_resume.names import to_text
+from waypoint_resume.names import short_id, to_text
 
 # It follows from another finding about the same checkpoint, which is named first.
 _FOLLOWS = "newest-not-restorable"
@@ -54,24 +58,53 @@ def by_place(placed: Iterable[PlacedFinding]) -> list[Place]:
     return sorted(places, key=lambda place: -place.severity.rank)
 
 
-def line(place: Place) -> None:
-    """A place as one entry of a list: its severity, a link to it, and what was found."""
+def alike(places: Iterable[Place]) -> list[tuple[Place, ...]]:
+    """Places of one folder about which the same was found, together, in natural order."""
+    groups: dict[tuple[object, ...], list[Place]] = {}
+    for place in places:
+        rules = tuple(finding.rule for finding in place.findings)
+        groups.setdefault((place.root, place.run, folder_of(place.path, place.run), rules), []).append(place)
+    return [tuple(sorted(items, key=lambda place: natural_key(place.path))) for items in groups.values()]
+
+
+def by_folder(groups: Iterable[FindingGroup]) -> list[tuple[FindingGroup, ...]]:
+    """Groups of findings put together by their folder, the worst first."""
+    folders: dict[tuple[str, str, str], list[FindingGroup]] = {}
+    for group in groups:
+        folders.setdefault((group.root, group.run, group.folder), []).append(group)
+    return [tuple(sorted(items, key=lambda group: group.rule == _FOLLOWS)) for items in folders.values()]
+
+
+def folder_line(groups: Sequence[FindingGroup]) -> None:
+    """A folder as one entry of a list: its severity, a link, and what was found: a single finding's reason, of those
+    that repeat how many there are.
+    """
+    single = [_single(group) for group in groups]
+    paths = {group.first for group in groups} | {group.last for group in groups}
+    known = next((item for item in single if item is not None and item.is_checkpoint), None)
     badge, where, what = st.columns([2, 6, 9], vertical_alignment="center", gap="small")
     with badge:
-        frame.badge(place.severity.value)
+        frame.badge(max((group.severity for group in groups), key=lambda severity: severity.rank).value)
     with where:
-        link(place)
+        if known is not None and len(paths) == 1:
+            query = {**links.run_query(known.root, known.run), "path": to_text(known.finding.path)}
+            st.page_link(links.CHECKPOINT, label=md(shorten(shown(known.finding.path))), query_params=query)
+        else:
+            links.run_link(groups[0].root, groups[0].run)
     with what:
-        st.text(shown(" ".join(finding.reason for finding in place.findings)))
+        told = (
+            f"{group.label}." if item is None else item.finding.reason
+            for group, item in zip(groups, single, strict=True)
+        )
+        st.text(shown(" ".join(told)))
 
 
-def link(place: Place) -> None:
-    """A link to the checkpoint that a place is, else to its run."""
-    if place.is_checkpoint:
-        query = {**links.run_query(place.root, place.run), "path": to_text(place.path)}
-        st.page_link(links.CHECKPOINT, label=md(shorten(shown(place.path))), query_params=query)
-    else:
-        links.run_link(place.root, place.run)
+def _single(group: FindingGroup) -> PlacedFinding | None:
+    """The finding of a group of one."""
+    if group.number > 1:
+        return None
+    where = FindingFilter(root=group.root, run=group.run, folder=group.folder, rule=group.rule)
+    return next(iter(service.workspace().reader.findings(where, limit=1)), None)
 
 
 def card(place: Place, actions: Callable[[PlacedFinding], None]) -> None:
@@ -87,6 +120,27 @@ def card(place: Place, actions: Callable[[PlacedFinding], None]) -> None:
                     st.caption(f"What to do: {md(finding.action)}")
                 with st.container(horizontal=True, width="content", gap="small"):
                     actions(place.placed(finding))
+
+
+def repeated_card(places: Sequence[Place], actions: Callable[[PlacedFinding], None]) -> None:
+    """Places of one folder about which the same was found, as one: what it means, what to do; each of them within."""
+    first, last = places[0], places[-1]
+    names = links.local(first.path, first.run), last.path.rpartition("/")[2]
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            frame.badge(first.severity.value)
+            st.markdown(f"**{len(places):,} × {md(names[0])} … {md(names[1])}**")
+        for finding in first.findings:
+            with st.container(gap=None):
+                st.text(RULES[finding.rule].meaning)
+                st.caption(f"What to do: {md(finding.action)}")
+        rules = (finding.rule for finding in first.findings)
+        key = f"each-{short_id(first.root, first.path, *rules)}"
+        each = st.expander(f"Each of the {len(places):,}", on_change="rerun", key=key)
+        if each.open:
+            with each:
+                for place in places:
+                    card(place, actions)
 
 
 def without_rule(reason: str) -> str:

@@ -31,6 +31,7 @@ COLORS = {
     "live": "blue",
     "idle": "gray",
     "stale": "orange",
+    "deleted": "gray",
     "pending": "blue",
     "claimed": "violet",
     "withdrawn": "gray",

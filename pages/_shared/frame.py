@@ -8,14 +8,18 @@ from typing import NoReturn
 
 import streamlit as st
 
+from core import passed_over as passed_over_texts
 from core.errors import CoreError, NotFoundError
 from core.index.indexer import IndexerStatus
 from core.model import Health, Root
 from pages._shared import format as fmt
 from pages._shared import links, service
+from pages._shared.text import lines as shown_lines
 from pages._shared.text import md, md_lines, shown
+from waypoint_resume.names import to_text
 
 REFRESH_SECONDS = 5
+FEW = 1  # things that were passed over, which their sentence names all
 SET_ROOTS = (
     "Point Waypoint at the folders where training jobs write, with `make run ROOTS=/data/runs` or the setting "
     "`WAYPOINT_ROOTS` (several separated by `:`)."
@@ -109,6 +113,23 @@ def root_problems(roots: tuple[Root, ...]) -> None:
     for root in roots:
         if root.problem:
             st.error(f"A root could not be looked at. {md(root.problem)}", icon=":material/folder_off:")
+
+
+def passed_over(roots: tuple[Root, ...]) -> None:
+    """What the last look passed over, once for each root, with all of it behind a click."""
+    for passed in passed_over_texts.look_up(service.workspace().engine, roots):
+        for text in passed_over_texts.sentences(passed):
+            st.caption(f":material/visibility_off: {md(text)}")
+        count = len(passed.links) + len(passed.folders)
+        if count > FEW:
+            box = st.expander(
+                f"All {count:,} links and folders", on_change="rerun", key=f"passed-over-{passed.root.id}"
+            )
+            if box.open:
+                with box:
+                    lines = [f"{to_text(link.name)} → {to_text(link.target)}" for link in passed.links]
+                    lines += [f"{to_text(one.path)}: {passed_over_texts.counted(one.kinds)}" for one in passed.folders]
+                    st.code(shown_lines("\n".join(lines)), language=None, height=300)
 
 
 def fact(label: str, value: str, source: str | None = None) -> None:

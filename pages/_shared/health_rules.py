@@ -7,12 +7,14 @@ import streamlit as st
 
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
+from core.catalog.finding_groups import FindingGroup
+from core.fs.names import natural_key
 from core.health.rules import Rule
 from core.model import Severity
 from pages._shared import accepting, health_filters, links, mending, service, tables
 from pages._shared import format as fmt
 from pages._shared.text import md, shorten, shown
-from waypoint_resume.names import to_text
+from waypoint_resume.names import short_id, to_text
 
 SHOWN = 20  # findings of a rule, as long as others are shown beside it
 
@@ -56,10 +58,15 @@ def draw(group: Group, where: FindingFilter) -> None:
 
 
 def _places(group: Group, where: FindingFilter, *, is_alone: bool) -> None:
-    limit, offset = (tables.PAGE_ROWS, tables.pages(group.number)) if is_alone else (SHOWN, 0)
-    for placed in service.workspace().reader.findings(where, limit=limit, offset=offset):
-        line(placed)
-    if group.number > SHOWN and not is_alone:
+    reader = service.workspace().reader
+    total = reader.group_count(where)
+    limit, offset = (tables.PAGE_ROWS, tables.pages(total)) if is_alone else (SHOWN, 0)
+    for found in reader.finding_groups(where, limit=limit, offset=offset):
+        if found.number > 1:
+            repeated(found, where)
+        for placed in reader.findings(_within(found, where), limit=1) if found.number == 1 else ():
+            line(placed)
+    if total > SHOWN and not is_alone:
         st.button(
             f"Show all {group.number:,}",
             key=f"all-{group.rule.id}",
@@ -67,6 +74,28 @@ def _places(group: Group, where: FindingFilter, *, is_alone: bool) -> None:
             on_click=health_filters.show_only,
             args=(group.rule.id,),
         )
+
+
+def _within(found: FindingGroup, where: FindingFilter) -> FindingFilter:
+    return replace(where, root=found.root, run=found.run, folder=found.folder)
+
+
+def repeated(found: FindingGroup, where: FindingFilter) -> None:
+    """Findings that repeat in a folder: how many, from where to where, a link to their run; each of them within."""
+    with st.container(gap=None):
+        query = links.run_query(found.root, found.run)
+        label = md(shorten(shown(links.run_name(found.folder))))
+        st.page_link(links.RUN, label=label, icon=":material/folder:", query_params=query)
+        st.text(shown(found.label))
+    key = short_id(found.root, found.run, found.folder, found.rule)
+    each = st.expander(f"Each of the {found.number:,}", on_change="rerun", key=f"each-{key}")
+    if not each.open:
+        return
+    with each:
+        offset = tables.pages(found.number, key=f"page_{key}")
+        members = service.workspace().reader.findings(_within(found, where), limit=tables.PAGE_ROWS, offset=offset)
+        for placed in sorted(members, key=lambda item: natural_key(item.finding.path)):
+            line(placed)
 
 
 def line(placed: PlacedFinding) -> None:

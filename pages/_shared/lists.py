@@ -29,7 +29,12 @@ def runs(
     )
     columns = (
         Column[Run](head="run", cell=lambda run: shorten(shown(links.run_name(run.path))), sort="path", name=True),
-        Column[Run](head="status", cell=lambda run: [run.status], colors=fmt.color, help=fmt.STATUS),
+        Column[Run](
+            head="status",
+            cell=lambda run: [run.status, *(["deleted"] if run.is_deleted else [])],
+            colors=fmt.color,
+            help=fmt.STATUS,
+        ),
         *((trial,) if trials else ()),
         Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
         Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),

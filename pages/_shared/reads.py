@@ -11,6 +11,7 @@ from core.resume.history import UNFINISHED, ManifestEntry, ManifestState
 from core.storage.tiles import RunKey
 from core.survey import PlacedBatch, Survey, batch_stamps, may_have_batches, newest_first, placed_batches
 from core.sweeps.records import Sweep
+from core.whereabouts import why_no_run
 from pages._shared import frame, links, service
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import short_id, to_text
@@ -38,7 +39,8 @@ def asked_run() -> tuple[Root, Run]:
     try:
         return root, workspace.reader.run(root_id, path, workspace.now())
     except NotFoundError:
-        frame.not_found(f"No run {to_text(path)[:200]!r} was found below {to_text(root.path)}.")
+        why = why_no_run(workspace.engine, [root], path)
+        frame.not_found(f"No run {to_text(path)[:200]!r} was found below {to_text(root.path)}. {why}")
 
 
 def asked_sweep() -> Sweep:

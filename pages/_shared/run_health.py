@@ -25,9 +25,13 @@ def _found(root: Root, run: Run) -> None:
         places = findings.by_place(service.workspace().reader.findings(FindingFilter(root=root.id, run=run.path)))
         if not places:
             st.markdown(":green[:material/check_circle:] None.")
-        for place in places[:SHOWN]:
-            findings.card(place, health_rules.actions)
-        if len(places) > SHOWN:
+        groups = findings.alike(places)
+        for alike in groups[:SHOWN]:
+            if len(alike) == 1:
+                findings.card(alike[0], health_rules.actions)
+            else:
+                findings.repeated_card(alike, health_rules.actions)
+        if len(groups) > SHOWN:
             st.caption(f"The worst {SHOWN} places. Health lists all of them.")
         query = {health_filters.RUN: health_filters.run_name(run)}
         st.page_link(links.HEALTH, label="This run on Health", icon=":material/health_and_safety:", query_params=query)
