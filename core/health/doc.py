@@ -12,7 +12,7 @@ be restored or that TensorFlow would go wrong, `warning` that something is left 
 something is worth knowing. The Health page and `python -m core health` list what was found; `python -m core verify`
 reads every byte for the last two rules; `python -m core mend` puts state files right ([mend.md](mend.md)).
 
-Findings of one rule in one folder are one row, `13 × missing shard: ckpt-5 … ckpt-95`. Each single one stands within, in
+Findings of one rule in one folder are one row, `13 × missing shard: ckpt-5 … ckpt-95`. Each one stands within, in
 `python -m core health --each` and in the JSON.
 
 A finding that is so on purpose can be accepted with a note, on the Health page. It counts no more until the files that
