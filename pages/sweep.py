@@ -40,7 +40,7 @@ def members(sweep: Sweep, trials: tuple[Trial, ...], runs: dict[str, Run]) -> No
     first = "The best first. " if sweep.ranked else ""
     with frame.section("Trials", note=f"{first}Click a row to open its run."):
         if equal:
-            st.caption(f"The same in all: {md(', '.join(f'{name} = {value}' for name, value in equal.items()))}")
+            st.caption(f"The same in all: {md(sweep_lists.in_a_line(list(equal.items())))}")
         listed = [trial for trial in trials if trial.path in runs]
         offset = tables.pages(len(listed))
         sweep_lists.trials(sweep, listed[offset : offset + tables.PAGE_ROWS], runs, key="trials")

@@ -78,11 +78,14 @@ def test_equal_scores_at_the_border_all_stay() -> None:
             a_trial("9", None)._replace(problem="its score is nan"),
             "the score of trial 9 is not known: its score is nan",
         ),
-        (a_trial("9", 0.9, TrialStatus.RUNNING), "trial 9 is running: only completed ones are compared"),
-        (a_trial("9", 0.9, TrialStatus.FAILED), "trial 9 is failed: only completed ones are compared"),
+        (
+            a_trial("9", 0.9, TrialStatus.RUNNING),
+            "only completed trials are compared: the status of trial 9 is running",
+        ),
+        (a_trial("9", 0.9, TrialStatus.FAILED), "only completed trials are compared: the status of trial 9 is failed"),
         (
             a_trial("9", None, TrialStatus.UNKNOWN)._replace(problem="cut"),
-            "trial 9 is of unknown status (cut): only completed ones are compared",
+            "only completed trials are compared: the status of trial 9 is unknown (cut)",
         ),
         (a_trial("9", 0.9)._replace(needed="Hyperband goes on"), "Hyperband goes on"),
     ],

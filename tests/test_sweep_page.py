@@ -92,6 +92,18 @@ def test_what_could_go_of_a_sweep_is_planned_for_its_trials(app: AppTest, runs: 
     assert "3 trials would be left without a checkpoint." in told(page)
 
 
+def test_a_hyperparameter_may_be_called_anything(app: AppTest, runs: Path) -> None:
+    odd = {"open": 1, "rank": "![x](http://x)", "**b** :material": 2, "": 3} | {f"p{n}": n for n in range(100)}
+    put(runs / "sweep" / "trial_0" / "trial.json", trial_json("0", 0.5, params=odd))
+    service.current().look_now()
+    page = opened(app, runs, "sweep.py", sweep="sweep")
+    assert column(page, "trial") == [f"trial_{name}" for name in "31042"]
+    assert {"open (parameter)", "rank (parameter)", "**b** :material"} <= set(page.dataframe[0].value.columns)
+    page = opened(app, runs, "run.py", run="sweep/trial_0")
+    assert "open = 1, rank = ![x](http://x)" in told(page)
+    assert "and 73 more" in told(page)
+
+
 @needs_chromium
 def test_the_number_of_trials_is_typed_before_they_go_and_undo_brings_them_back(tmp_path: Path) -> None:
     runs = tmp_path / "runs"

@@ -73,9 +73,8 @@ def _why_unsure(place: TrialPlace, score: float | None, direction: Direction | N
     """Why a trial cannot be let go whatever its rank."""
     trial = place.trial
     if trial.status is not TrialStatus.COMPLETED:
-        word = "of unknown status" if trial.status is TrialStatus.UNKNOWN else trial.status.value
         problem = f" ({trial.problem})" if trial.problem else ""
-        return f"trial {trial.name} is {word}{problem}: only completed ones are compared"
+        return f"only completed trials are compared: the status of trial {trial.name} is {trial.status.value}{problem}"
     if (unsure := place.changed or trial.needed) is not None:
         return unsure
     if score is None:

@@ -14,7 +14,7 @@ from core.sweeps.records import Direction, Sweep, SweepKind, Trial
 from core.trials import standings
 from pages._shared import format as fmt
 from pages._shared import frame, links, service
-from pages._shared.tables import PAGE_ROWS, Column, pages, show
+from pages._shared.tables import OPEN, PAGE_ROWS, Column, pages, show
 from pages._shared.text import md, shorten, shown
 
 KINDS = {source.kind: source.label for source in SOURCES}
@@ -22,6 +22,7 @@ BETTER = {Direction.MIN: "lower is better", Direction.MAX: "higher is better", N
 STATUS_COLORS = {"completed": "green", "running": "blue", "waiting": "gray", "stopped": "gray", "unknown": "orange"}
 _FEW = 8  # sweeps that are shown at once
 _MOST_PARAMS = 6  # columns
+_MOST_TOLD = 30  # hyperparameters in a line
 
 
 def name_of(sweep: Sweep) -> str:
@@ -63,7 +64,7 @@ def trial_of(run: Run) -> None:
             query = links.sweep_query(run.root, sweep.path)
             st.page_link(links.SWEEP, label=label, icon=":material/tune:", query_params=query)
         if trial.params:
-            st.text(shown(", ".join(f"{name} = {value}" for name, value in trial.params)))
+            st.text(in_a_line(trial.params))
         for note in filter(None, (trial.problem, trial.needed)):
             st.caption(md(note))
 
@@ -95,13 +96,20 @@ def params_of(found: Sequence[Trial]) -> tuple[dict[str, str], dict[str, str]]:
         for name, value in trial.params:
             values.setdefault(name, Counter())[value] += 1
     equal = {name: next(iter(seen)) for name, seen in values.items() if len(seen) == 1 and seen.total() == len(found)}
-    own = {"trial", "rank", "score", "status", "size", "note"}
+    own = {OPEN, "trial", "rank", "score", "status", "size", "note"}
     varied = {
         name: f"{shown(name)} (parameter)" if shown(name) in own else shown(name)
         for name in values
         if name not in equal
     }
     return dict(list(varied.items())[:_MOST_PARAMS]), {name: value or "" for name, value in equal.items()}
+
+
+def in_a_line(params: Sequence[tuple[str, str]]) -> str:
+    """Hyperparameters with their values, as many as one reads."""
+    told = [f"{name} = {value}" for name, value in params[:_MOST_TOLD]]
+    more = [f"and {len(params) - _MOST_TOLD:,} more"] if len(params) > _MOST_TOLD else []
+    return shown(", ".join([*told, *more]))
 
 
 def status_color(word: str) -> str:
