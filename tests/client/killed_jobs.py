@@ -1,8 +1,9 @@
 """Jobs that people write, killed with -9 again and again: `killed_jobs.py FOLDER SEED KILLS JOB:WAY[:manifest]…`.
 
-For each case a training runs once unbroken (`FOLDER/JOB/unbroken`) and once killed at random moments, each time started
-again (`FOLDER/JOB/CASE`); the cases of a job share KILLS kills. The tests compare what each training wrote: the loss of
-every step that it ever made, and at its end every weight, optimizer variable, rate and callback's memory.
+A job's training runs once unbroken (`FOLDER/JOB/unbroken`), and for each case it is killed KILLS times at random
+moments and started again each time (`FOLDER/JOB/CASE-1`); should it be done before, another one is (`CASE-2`…). The
+tests compare what each training wrote: the loss of every step that it ever made, and at its end every weight, optimizer
+variable, rate and callback's memory.
 
 TensorFlow is imported here once; each life of a job is a forked process, which is what keeps a life to about a second.
 """
@@ -10,6 +11,7 @@ TensorFlow is imported here once; each life of a job is a forked process, which 
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import json
 import os
@@ -31,6 +33,15 @@ os.environ.update(
     JAX_PLATFORMS="cpu",
     TF_ENABLE_ONEDNN_OPTS="0",
 )
+if JAX:
+    # As where TensorFlow is not installed: Keras would import it in each life, to seed it.
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    # What one life compiled the next one takes.
+    os.environ.update(
+        JAX_COMPILATION_CACHE_DIR=f"{sys.argv[1]}/compiled",
+        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
+        JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES="-1",
+    )
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -409,25 +420,28 @@ def hand_over(run: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run the cases; what became of each as JSON."""
+    """Run the cases; of each its trainings as JSON: the folder, how many steps each life made, what was handed over."""
     folder, seed, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    gc.collect()
+    gc.freeze()  # a life that goes through all that was imported, again and again, costs twice as much
     said: dict[str, Any] = {}
-    cases = [name for name in sys.argv[4:] if not name.startswith("--")]
-    for case in cases:
+    for case in (name for name in sys.argv[4:] if not name.startswith("--")):
         job, way, has_manifest = (*case.split(":"), "")[:3]
         chance = random.Random(f"{seed} {case}")
-        unbroken = folder / job / "unbroken"
-        if not unbroken.exists():
+        if not (unbroken := folder / job / "unbroken").exists():
             killed(job, "", unbroken, 0, chance, lambda _number, _run: None)
-        picked: dict[str, str] = {}
+        trainings: list[dict[str, Any]] = []
+        while (left := kills - sum(len(one["lives"]) for one in trainings)) > 0:
+            place = folder / job / f"{case.replace(':', '-')}-{len(trainings) + 1}"
+            picked: dict[str, str] = {}
 
-        def before(number: int, run: Path, picked: dict[str, str] = picked, wanted: str = has_manifest) -> None:
-            if wanted and number >= 2 and not picked:
-                picked.update(hand_over(run))
+            def before(number: int, run: Path, picked: dict[str, str] = picked, wanted: str = has_manifest) -> None:
+                if wanted and number >= 2 and not picked:
+                    picked.update(hand_over(run))
 
-        share = -(-kills // sum(other.split(":")[0] == job for other in cases))
-        moments = killed(job, way, folder / job / case.replace(":", "-"), share, chance, before)
-        said[case] = {"lives": moments, "picked": picked}
+            lives = killed(job, way, place, left, chance, before)
+            trainings.append({"folder": str(place), "lives": lives, "picked": picked})
+        said[case] = trainings
     sys.stdout.write(json.dumps(said))
 
 

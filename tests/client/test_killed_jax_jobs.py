@@ -1,24 +1,22 @@
-"""Keras on JAX killed with -9 at random moments: as tests/client/test_killed_jobs.py has it on TensorFlow."""
+"""A fit() of Keras on JAX, killed as tests/client/test_killed_jobs.py has it on TensorFlow."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.client.test_killed_jobs import WAYS, ran, require_equal
-
-JAX = [f"fit:{way}{manifest}" for way in WAYS["fit"] for manifest in ("", ":manifest")]
+from tests.client.test_killed_jobs import FIT, Trainings, ran, require_equal
 
 
 @pytest.fixture(scope="module")
-def jax(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> tuple[Path, dict[str, Any]]:
-    """The same on JAX."""
+def killed(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> tuple[Path, dict[str, Trainings]]:
+    """The folder of the trainings, and what became of them."""
     folder = tmp_path_factory.mktemp("jax")
-    more = 10 if request.config.getoption("--soak") else 1
-    return folder, ran(folder, more, JAX, "--jax")
+    return folder, ran(folder, request.config, FIT, "--jax")
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("case", JAX)
-def test_a_killed_job_ends_as_an_unbroken_one_on_jax(jax: tuple[Path, dict[str, Any]], case: str) -> None:
-    require_equal(jax[0], case, jax[1])
+@pytest.mark.parametrize("case", FIT)
+def test_a_killed_fit_on_jax_ends_as_an_unbroken_one(killed: tuple[Path, dict[str, Trainings]], case: str) -> None:
+    require_equal(killed[0], case, killed[1][case])
