@@ -76,7 +76,7 @@ def test_equal_scores_at_the_border_all_stay() -> None:
         (a_trial("9", None), "the score of trial 9 is not known"),
         (
             a_trial("9", None)._replace(problem="its score is nan"),
-            "the score of trial 9 is not known: its score is nan",
+            "the score of trial 9 is not known (its score is nan)",
         ),
         (
             a_trial("9", 0.9, TrialStatus.RUNNING),
@@ -100,6 +100,8 @@ def test_what_cannot_be_restored_takes_no_place() -> None:
     trials = [a_trial(name, score) for name, score in SCORES.items()]
     found = places(*trials, restorable=frozenset({"s/trial_2", "s/trial_4"}))
     assert kept(KeepBestTrials(1), found) == ["0", "1", "3", "4"]
+    assert KeepBestTrials(1).why_stays(found[4]) == "no better trial of s can be restored: val_loss 0.625, 4th of 5"
+    assert KeepBestTrials(1).why_stays(found[3]) == "the best trial of s: val_loss 0.125, 1st of 5"
 
 
 def test_without_a_direction_all_stay_until_it_is_said() -> None:

@@ -36,11 +36,14 @@ class KeepBestTrials:
             return "no trial of a sweep"
         objective = self._objective(place)
         score = place.peers.score(place.trial, objective.name)
-        if (unsure := _why_unsure(place, score, objective.direction)) is not None:
-            return unsure
-        if score is not None and place.peers.better(score, objective, restorable=True) >= self.count:
+        if score is None or (unsure := _why_unsure(place, objective.direction)) is not None:
+            return _why_no_score(place) if score is None else unsure
+        if place.peers.better(score, objective, restorable=True) >= self.count:
             return None
         among = f"one of the best {self.count:,} trials" if self.count > 1 else "the best trial"
+        if place.peers.better(score, objective, restorable=False) >= self.count:
+            among = f"fewer than {self.count:,} better trials" if self.count > 1 else "no better trial"
+            return f"{among} of {_sweep(place)} can be restored: {self.standing(place)}"
         return f"{among} of {_sweep(place)}: {self.standing(place)}"
 
     def why_goes(self, place: TrialPlace) -> str:
@@ -69,16 +72,19 @@ def rule_of(policy: Policy) -> KeepBestTrials | None:
     return next((rule for rule in policy.rules if isinstance(rule, KeepBestTrials)), None)
 
 
-def _why_unsure(place: TrialPlace, score: float | None, direction: Direction | None) -> str | None:
-    """Why a trial cannot be let go whatever its rank."""
+def _why_no_score(place: TrialPlace) -> str:
+    """Why a trial stays that nothing can be compared by."""
     trial = place.trial
+    problem = f" ({trial.problem})" if trial.problem else ""
     if trial.status is not TrialStatus.COMPLETED:
-        problem = f" ({trial.problem})" if trial.problem else ""
         return f"only completed trials are compared: the status of trial {trial.name} is {trial.status.value}{problem}"
-    if (unsure := place.changed or trial.needed) is not None:
+    return f"the score of trial {trial.name} is not known{problem}"
+
+
+def _why_unsure(place: TrialPlace, direction: Direction | None) -> str | None:
+    """Why a trial with a score cannot be let go whatever its rank."""
+    if (unsure := place.changed or place.trial.needed) is not None:
         return unsure
-    if score is None:
-        return f"the score of trial {trial.name} is not known" + (f": {trial.problem}" if trial.problem else "")
     return "no file tells which scores of the sweep are better (trials_mode)" if direction is None else None
 
 
