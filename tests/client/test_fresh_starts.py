@@ -1,5 +1,6 @@
 """A fresh start: only where nothing lies that training could go on from, or all of it is proven damaged."""
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -261,3 +262,24 @@ def test_a_legacy_optimizer_is_named(run: Path) -> None:
     model.save_weights(str(run / "cp-0001.ckpt"))
     with pytest.raises(ResumeError, match=r"compile with tf_keras\.optimizers\.legacy\.Adam"):
         resume(run, model=a_legacy_model(tf_keras.optimizers.Adam()))
+
+
+def test_a_shard_that_was_compressed_is_no_damage(run: Path) -> None:
+    bundle(str(run / "ckpt-1"))
+    shard = run / "ckpt-1.data-00000-of-00001"
+    (run / f"{shard.name}.gz").write_bytes(gzip.compress(shard.read_bytes()))
+    shard.unlink()
+    before = content(run)
+    model = a_model()
+    with pytest.raises(ResumeError, match=r"ckpt-1\.data-00000-of-00001\.gz is there: gunzip it"):
+        resume(run, checkpoint=tf.train.Checkpoint(model=model, optimizer=model.optimizer))
+    assert content(run) == before
+
+
+def test_what_a_worker_saved_for_itself_is_not_gone_on_from(run: Path) -> None:
+    bundle(str(run / "ckpt-1"))
+    (run / "workertemp_1").mkdir()
+    bundle(str(run / "workertemp_1" / "ckpt-9"))
+    model = a_model()
+    start = resume(run, checkpoint=tf.train.Checkpoint(model=model, optimizer=model.optimizer))
+    assert start.source == "ckpt-1"
