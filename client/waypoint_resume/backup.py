@@ -21,3 +21,20 @@ def leave_restoring(callback: Any, run: Path) -> None:  # noqa: ANN401 - of eith
 
 def _nothing(logs: Any = None) -> None:  # noqa: ANN401
     """In the place of a hook."""
+
+
+def spare_backup(callback: Any) -> None:  # noqa: ANN401 - of either Keras
+    """Let a BackupAndRestore delete nothing at the end of a fit() that is passed over: its data are a later one's."""
+    if getattr(callback, "backup_dir", None) is None or not getattr(callback, "delete_checkpoint", False):
+        return
+    own = callback.on_train_end
+
+    def keeping(logs: Any = None) -> None:  # noqa: ANN401
+        callback.delete_checkpoint = False
+        try:
+            own(logs)
+        finally:
+            callback.delete_checkpoint = True
+            callback.on_train_end = own
+
+    callback.on_train_end = keeping

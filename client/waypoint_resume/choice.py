@@ -18,6 +18,7 @@ from waypoint_resume.errors import MismatchError, ResumeError
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import read_record
 from waypoint_resume.finite import told_non_finite
+from waypoint_resume.fit_order import FitMark
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.kill_window import kept_states, prefer_kept
 from waypoint_resume.legacy_hdf5 import hdf5_plan
@@ -25,7 +26,7 @@ from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.objects import keras_generation
 from waypoint_resume.orbax_step import orbax_plan
-from waypoint_resume.other_fits import of_this_fit
+from waypoint_resume.other_fits import is_done, of_this_fit
 from waypoint_resume.pick import picked_path, place_of_pick
 
 _REFUSED = {
@@ -114,8 +115,10 @@ def _no_way_back(path: str, names: list[str]) -> str:
     return f"{path} {told_non_finite(names)}: training diverged before it was saved. Go on from an earlier one."
 
 
-def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | None:
-    """What the job restores; None for a fresh start. `told` gets what is to be said of it."""
+def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | FitMark | None:
+    """What the job restores; None for a fresh start; or the later fit() in which that was saved, where the running one
+    was done before. `told` gets what is to be said of it.
+    """
     if decision.manifest is None:
         return _newest(decision, live, told)
     if decision.is_restart:
@@ -125,11 +128,18 @@ def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[
     return _pick(decision, decision.manifest, live, told)
 
 
-def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | None:
+def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | FitMark | None:
     """Where nobody handed anything over: the newest that fits."""
     passed: list[PassedOver] = []
-    found, others = of_this_fit(eligible_checkpoints(decision.run, live), decision, live.callbacks)
+    found, others, later = of_this_fit(eligible_checkpoints(decision.run, live), decision, live)
+    if later is not None:
+        return later
+    if live.order is not None and live.order.is_later:
+        told += others
+        return None
     found, why = prefer_kept(found, *kept_states(decision))
+    if found and (done := is_done(decision, live, found[0].path)) is not None:
+        return done
     told += [*others, *why]
     chosen = _first_that_fits(decision, found, live, passed)
     told += [str(item) for item in passed if chosen is not None or item.error is None]
@@ -140,7 +150,7 @@ def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, Loa
 
 def _saved_since(
     decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str]
-) -> tuple[Found, LoadPlan] | None:
+) -> tuple[Found, LoadPlan] | FitMark | None:
     """After a restart: the newest that was saved since the claim and follows the pick; None where the pick counts.
 
     A rewind that was claimed and not carried out has saved nothing yet. What a kill left without a state goes behind
@@ -151,8 +161,7 @@ def _saved_since(
     claimed = seconds_of(begun)
     if claimed is None:
         return None
-    found, others = of_this_fit(eligible_checkpoints(decision.run, live), decision, live.callbacks)
-    later = [item for item in found if item.saved >= claimed]
+    later = [item for item in eligible_checkpoints(decision.run, live) if item.saved >= claimed]
     passed: list[PassedOver] = []
     least = manifest["restore"]["initial_step"]
     needs_optimizer = manifest["checkpoint"]["contents"] != "weights_only" and bool(live.optimizers)
@@ -165,17 +174,26 @@ def _saved_since(
     with contextlib.suppress(ResumeError):  # one that is gone stands behind nothing
         picks = [Found(place_of_pick(decision)[0], manifest["checkpoint"]["format"], 0.0)]
     later = [item for item in later if item.path != picks[0].path] if picks else later
-    later, why = prefer_kept([*later, *picks], *kept_states(decision))
-    told += why
-    later = later[: later.index(picks[0])] if picks else later
+    later, others, other_fit = of_this_fit([*later, *picks], decision, live)
+    if other_fit is not None:
+        return other_fit
+    later, why = prefer_kept(later, *kept_states(decision))
+    later = later[: later.index(picks[0])] if picks and picks[0] in later else later
     newest = _first_that_fits(decision, later, live, passed, follows)
-    told += [*others, *map(str, passed)]
+    told += [*why, *others, *map(str, passed)]
     return newest
 
 
-def _pick(decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str]) -> tuple[Found, LoadPlan]:
+def _pick(
+    decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str]
+) -> tuple[Found, LoadPlan] | FitMark:
     """What the manifest names. ResumeError where that is not there any more, or does not fit."""
     (path, why), picked = place_of_pick(decision), manifest["checkpoint"]
+    own, others, other_fit = of_this_fit([Found(path, picked["format"], 0.0)], decision, live)
+    if other_fit is not None:
+        return other_fit
+    if not own:
+        raise ResumeError(f"{' '.join(others)} Hand over one that this one saved, or withdraw the manifest.")
     told += [why] if why is not None else []
     plan = _plan_of_pick(decision.readable / path, picked_path(manifest), picked["format"], live)
     if plan.differences:

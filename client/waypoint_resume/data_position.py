@@ -84,6 +84,11 @@ class DataPosition:
         else:
             self.told = f"{self._where()}." if need is not None else self._repeats()
 
+    def is_cheap(self, *, draws_go_on: bool) -> bool:
+        """Whether `replay` reads no more than a batch of each epoch."""
+        need = self.need(draws_go_on=draws_go_on)
+        return need is None or need <= Replay.ONE_BATCH
+
     def _where(self) -> str:
         skipped = f"; the {self.first_batch} batches of it that are done are skipped" if self.first_batch else ""
         return f"The data go on in epoch {self.epoch} (counted from 0){skipped}"

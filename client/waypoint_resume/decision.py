@@ -38,10 +38,12 @@ def decide(
     fresh: bool = False,
     wait: float | None = None,
     require: Callable[[Mapping[str, Any]], None] = lambda _manifest: None,
+    follows: bool = True,
 ) -> Decision:
     """Take the run's lease and claim its manifest. Imports no TensorFlow, loads nothing.
 
-    `fresh`: the job begins anew, so that a manifest that hands it a checkpoint is refused instead of claimed.
+    `fresh`: the job begins anew, so that a manifest that hands it a checkpoint is refused instead of claimed. Without
+    `follows` only the lease is taken: a manifest is for the job's next start.
     While another job holds the run it waits up to `wait` seconds (WAYPOINT_WAIT if None), and says so; then RunIsBusy.
     ResumeError for a manifest that cannot be followed, which is then not claimed: nor is one about which `require`
     raises it.
@@ -49,13 +51,15 @@ def decide(
     decision = undecided(run_dir)
     with os_errors_as_resume_errors(decision.run):
         wait_for_run(
-            lambda: _decide_now(decision, require, take_over=take_over, fresh=fresh), decision.run, wait_seconds(wait)
+            lambda: _decide_now(decision, require if follows else None, take_over=take_over, fresh=fresh),
+            decision.run,
+            wait_seconds(wait),
         )
     return decision
 
 
 def _decide_now(
-    decision: Decision, require: Callable[[Mapping[str, Any]], None], *, take_over: bool, fresh: bool
+    decision: Decision, require: Callable[[Mapping[str, Any]], None] | None, *, take_over: bool, fresh: bool
 ) -> None:
     with decisions_lock(decision.home):
         lease = Lease(decision.home)
@@ -64,7 +68,8 @@ def _decide_now(
         try:
             _name_run(decision)
             decision.requests.refuse_older()
-            _follow(decision, require, fresh=fresh)
+            if require is not None:
+                _follow(decision, require, fresh=fresh)
         except BaseException:
             lease.release()
             decision.lease = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from waypoint_resume.ended_fits import ended_mark
 from waypoint_resume.fit_frame import RunningFit
 from waypoint_resume.watch import TrainingWatch
 
@@ -22,8 +23,22 @@ class Guard(TrainingWatch):
         self._given = start
 
     def _begin(self) -> Start:
-        self._given.check()
-        return self._given
+        given, order = self._given, self.order
+        if order.target is None:
+            given.check()
+            if given.mark is None or not order.passes(
+                given.mark,
+                ended_mark(given._decision, order.mark.number),  # noqa: SLF001 - this is a part of it
+                is_ended=False,  # the job itself has asked for what was restored
+            ):
+                order.target = order.mark.number
+                return given
+            given.use.is_watched = True
+        from waypoint_resume.resuming import begin  # which imports this
+
+        # What resume() restored belongs to a later fit() than this one, or this one has another model.
+        steps = given._steps_per_epoch  # noqa: SLF001
+        return begin(self._run, model=self.model, steps_per_epoch=steps, callbacks=self.callbacks, order=order)
 
     @property
     def _run(self) -> Path:

@@ -44,8 +44,8 @@ class StateKeeping(WatchPart):
         if not watch.is_later:
             tell_fit(start, self._back, watch)
         self._at_epoch, _ = read_random(self._trained.models)
-        decision = keeping_decision(start)
-        if decision is not None:
+        decision, self._training = keeping_decision(start), None
+        if decision is not None and not start.passes:
             self._training = TrainingKeeper(decision, self._trained)
             self._training.begin()
 
@@ -114,6 +114,7 @@ class StateKeeping(WatchPart):
         def read() -> dict[str, Any]:
             data = watch.data_record()
             state = read_state(self._trained, epoch=watch.epoch, batch=watch.batch, data=data)
+            state["fit"] = watch.order.mark.record()
             return {**state, "random_at_epoch": self._at_epoch} if watch.batch else state
 
         return read

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.fit_order import FitOrder
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.objects import (
     children_of,
@@ -38,8 +39,9 @@ class Live:
         manager: Any,  # noqa: ANN401
         optimizer: Any,  # noqa: ANN401
         callbacks: Sequence[Any] = (),
+        order: FitOrder | None = None,
     ) -> None:
-        self.model, self.manager, self.callbacks = model, manager, callbacks
+        self.model, self.manager, self.callbacks, self.order = model, manager, callbacks, order
         self.checkpoint = manager.checkpoint if manager is not None else checkpoint
         if model is None and self.checkpoint is None:
             raise ResumeError("Nothing to restore into: pass model=, checkpoint= or manager= to resume().")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from waypoint_resume.callback_memory import match_callbacks
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.claim import Decision
+from waypoint_resume.fit_order import mark_in
 from waypoint_resume.kept_state import find_state, mapping_in
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
 from waypoint_resume.log import LOG
@@ -31,7 +32,7 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
     start.has_own_rate = is_picked and "learning_rate" in start.overrides
     back = PutBack()
     if kept.state is not None:
-        start._exact = kept.position  # noqa: SLF001
+        start._exact, start.mark = kept.position, mark_in(kept.state)  # noqa: SLF001
         start.kept_data = dict(mapping_in(kept.state, "data"))
         # A job whose fit() is still to come makes its data first, with the seeds with which an unbroken one made them.
         is_loop = live.manager is not None or live.checkpoint is not None

@@ -16,6 +16,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
 from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.fit_order import FitMark, FitOrder
 from waypoint_resume.jobs import cluster_task, is_chief_task
 from waypoint_resume.journal import REWOUND
 from waypoint_resume.kept import keep_pick, release_kept
@@ -24,6 +25,7 @@ from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG, speak
 from waypoint_resume.loop_state import require_own_state
 from waypoint_resume.overrides import check_overrides
+from waypoint_resume.passing import pass_over
 from waypoint_resume.pick import is_pick, note_restored, picked_path
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.restored import begin_keeping, restore_state, tell_restored
@@ -92,27 +94,41 @@ def begin(  # noqa: PLR0913 - as `resume`
     wait: float | None = None,
     keep: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
+    order: FitOrder | None = None,
 ) -> Start:
-    """`resume()` for a fit() whose callbacks are known: what another training saved in the run is passed over."""
+    """`resume()` for a fit() whose callbacks and place in the `order` of this process' are known: what another training
+    saved in the run is passed over, and so is a fit() that was done before.
+    """
     speak()
     require_own_state(keep)
     decision = undecided(run_dir)
     is_chief = is_chief_task() if chief is None else chief
     try:
         # Before anything is claimed: it refuses what it cannot fill.
-        live = Live(model, checkpoint, manager, optimizer, callbacks)
+        live = Live(model, checkpoint, manager, optimizer, callbacks, order)
+        is_later = order is not None and order.is_later
 
         def require(manifest: Mapping[str, Any]) -> None:
             require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)
 
         if is_chief:
-            decision = decide(run_dir, take_over=take_over, fresh=fresh, wait=wait, require=require)
+            decision = decide(
+                run_dir,
+                take_over=take_over,
+                fresh=fresh and not is_later,
+                wait=wait,
+                require=require,
+                follows=not is_later,
+            )
         decision.has_workers = cluster_task()[3] > 1 or chief is not None
         heed_sigterm(decision)
-        said = {} if is_chief else ask_chief(decision, wait)
+        said = {} if is_chief or is_later else ask_chief(decision, wait)
         start = Start(decision, live, steps_per_epoch)
         start.kept_objects = list(keep)
-        start = _start(start, optimizer, said, fresh=fresh)
+        if order is not None and is_later:
+            LOG.info("%s: fit() number %s goes on with its model as it is.", decision.run, order.mark.number + 1)
+        else:
+            start = _start(start, optimizer, said, fresh=fresh)
         begin_keeping(start)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
@@ -140,6 +156,8 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
         check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
     if is_chief:
         chosen = None if fresh else choose_checkpoint(decision, live, start.warnings)
+        if isinstance(chosen, FitMark):
+            return pass_over(start, chosen)
         _clear_way(start, live, clear_the_way(decision) if fresh else set_aside(decision))
         is_picked = chosen is not None and is_pick(decision, chosen[0].path)
         told = {"checkpoint": chosen[0].path, "format": chosen[0].format} if chosen else {"checkpoint": None}
@@ -147,6 +165,8 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
         decision.was_told = True
     else:
         chosen, is_picked = _told(decision, said, live), bool(said.get("is_pick"))
+    if live.order is not None and live.order.target is None:
+        live.order.target = live.order.mark.number
     if chosen is None:
         latest = live.manager.latest_checkpoint if live.manager is not None else None
         if latest is not None and os.path.exists(f"{latest}.index"):

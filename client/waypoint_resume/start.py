@@ -10,6 +10,7 @@ from typing import Any
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.fit_order import FitMark
 from waypoint_resume.guard import Guard
 from waypoint_resume.kept import release_kept
 from waypoint_resume.kept_state import KeptState
@@ -44,6 +45,8 @@ class Start:
         self.receipt: Receipt | None = None  # what was restored; None for a fresh start
         self.is_handed_over = False  # whether somebody picked this checkpoint, and this is the first start since
         self.has_own_rate = False  # whether the manifest's learning rate stands, not the one of the save
+        self.mark: FitMark | None = None  # the fit() that saved what was restored, where its state tells
+        self.passes = False  # whether the fit() that this was made for was done before, and trains nothing
         self.source: str | None = None
         self.step: int | None = 0
         self.overrides: dict[str, Any] = {}
@@ -118,6 +121,13 @@ class Start:
             self._loop_stop.close()
         forget(self._decision)
 
+    def give_back(self) -> None:
+        """Give the lease back, with the manifest left open: a later fit() of this process goes on."""
+        self.use.is_finished = True
+        if self._decision.lease is not None:
+            self._decision.lease.release()
+        forget(self._decision)
+
     def hold(self, is_training: Callable[[], bool] = lambda: True) -> None:
         """Hold the run while a training of this start runs: take the lease again if it was given back.
 
@@ -149,7 +159,7 @@ class Start:
         """Cut CSVLogger's files and TensorBoard's where `epoch` epochs are done, once and before anything is logged."""
         decision = self._decision
         is_fresh = self.source is None and decision.batch is None
-        if self._has_cut or is_fresh or decision.lease is None:
+        if self._has_cut or self.passes or is_fresh or decision.lease is None:
             return
         self._has_cut = True
         cut = cut_timeline(

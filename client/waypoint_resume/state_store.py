@@ -27,7 +27,7 @@ from waypoint_resume.version import __version__
 STATE = "state"
 VERSION = 1
 LONGEST = 16 << 20  # bytes of a state's JSON
-_BACK_FROM = ("quarantine", "rewound", "kept")  # folders from which a checkpoint can come back
+_BACK_FROM = ("quarantine", "rewound", "kept", "fits")  # folders from which a checkpoint can come back
 _PLACES = 20  # places of one content that are remembered
 _FORGOTTEN = 30 * 86_400.0  # seconds after which the state of a checkpoint that nobody brought back is removed
 

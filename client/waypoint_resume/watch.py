@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import waypoint_resume.keep_part  # noqa: F401 - joins PARTS
-from waypoint_resume.backup import leave_restoring
+import waypoint_resume.ended_fits
+import waypoint_resume.keep_part  # noqa: F401 - both join PARTS
+from waypoint_resume.backup import leave_restoring, spare_backup
 from waypoint_resume.csv_history import begin_history, keep_history, tell_history
 from waypoint_resume.data_position import DataPosition, data_position, data_record
 from waypoint_resume.fit_frame import RunningFit, begin_at, list_around, running_fit
+from waypoint_resume.fit_order import FitOrder, call_site, order_of, savers_of
 from waypoint_resume.idle_callback import IdleCallback
 from waypoint_resume.log import LOG
 from waypoint_resume.other_fits import note_trained
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from waypoint_resume.start import Start
 
 
+UNREAD = (
+    "The data of the fit() that was done were not read again: where this one trains on the same dataset object, they "
+    "come in another order than in an unbroken training."
+)
+
+
 class TrainingWatch(IdleCallback):
     """What `Waypoint` and `start.guard` share: last of all callbacks, it sees to where the loop begins, and tells the
     parts (see WatchPart) of each moment.
@@ -29,8 +37,11 @@ class TrainingWatch(IdleCallback):
     `start` is what was restored (None before on_train_begin), `epoch` the running epoch and `batch` how many of its
     batches are done, `callbacks` the other callbacks of the running fit(). A part that ends the training before its
     time sets `is_interrupted`: the claim then stays open for the job that goes on. `is_later` tells a later fit() of
-    the same model, for which nothing was restored; `is_validating` that an epoch is being validated.
+    the same model, for which nothing was restored; `is_validating` that an epoch is being validated, and `order` which
+    fit() of the script this is.
     """
+
+    fit_number: int | None = None  # which fit() of the script this is, from 0, where the job says so
 
     def __init__(self, parts: Sequence[Callable[[], WatchPart]] | None = None) -> None:
         super().__init__()
@@ -43,7 +54,8 @@ class TrainingWatch(IdleCallback):
         self.data: DataPosition | None = None
         self._batches_of_an_epoch: int | None = None
         self._forget_first_epoch: Callable[[], None] | None = None
-        self._is_begun = self._is_idle = self._is_ahead = False
+        self._is_begun = self._is_ahead = False
+        self.order = FitOrder()
         self._model: Any = None  # of the fit() that was resumed
 
     # What the two faces differ in.
@@ -92,51 +104,59 @@ class TrainingWatch(IdleCallback):
         self.fit = running_fit(self.model)
         self.is_interrupted = self._is_begun = False
         self.epoch, self.batch, self.data = self.fit.initial_epoch if self.fit else 0, 0, None
-        self._is_idle = self.start is not None and self.model is not self._model
-        if self._is_idle:
-            LOG.warning("fit() of the model %s is not resumed: an earlier fit() was, of another one.", self.model.name)
-            return
-        self.is_later = self.start is not None and not self._is_ahead
+        self.order = order_of(self._run)
+        savers, epochs = savers_of(self.callbacks, self._run), self.fit.epochs if self.fit else None
+        self.order.enter(self.model, savers, call_site(), epochs=epochs, number=self.fit_number)
+        is_known = self.start is not None and self.model is self._model and not self.start.passes
+        self.is_later = is_known and not self._is_ahead
         if not self.is_later:
-            self._resume()
+            self._resume(is_known=is_known)
+        if self.order.is_unread and self.order.is_later:
+            self.order.is_unread = False
+            LOG.warning("%s", UNREAD)
         for part in self.parts:
             part.after_restore(self)
 
-    def _resume(self) -> None:
-        """Restore, and let the loop begin where that was saved."""
+    def _resume(self, *, is_known: bool) -> None:
+        """Restore, and let the loop begin where that was saved. `is_known`: by the start of an earlier fit()."""
         self._model = self.model
         if self.fit is not None:
             build_model(self.model, self.fit)
-        self.start = self.start or self._begin()
-        self.start.use.is_watched = True
-        self.epoch, self.batch = self.start.locate(*((self.fit.steps, self.fit.initial_epoch) if self.fit else (None,)))
-        is_ended = self.fit is not None and was_ended(self.start, self.callbacks)
-        if self.fit is not None and is_ended:
-            self.epoch, self.batch = self.fit.epochs, 0
-        if self.fit is not None and self.start.source is not None:
-            self._go_on(self.fit, self.start)
-            self._is_ahead = self._is_ahead and not is_ended
+        self.start = start = self.start if is_known and self.start is not None else self._begin()
+        start.use.is_watched = True
+        self.epoch, self.batch = start.locate(*((self.fit.steps, self.fit.initial_epoch) if self.fit else (None,)))
+        if self.fit is not None and start.source is not None:
+            self._go_on(self.fit, start)
         for item in self.callbacks:
-            (begin_history if self.start.source is None else tell_history)(item)
+            (begin_history if start.source is None else tell_history)(item)
+            if start.passes:
+                spare_backup(item)
 
     def _go_on(self, fit: RunningFit, start: Start) -> None:
         """Let the loop, and its data, begin where the restored training was."""
-        batch, self._is_ahead = 0, self.epoch >= fit.epochs  # then a later fit() may go on from here
+        batch, is_over = 0, start.passes or was_ended(start, self.callbacks)
+        # Then a later fit() may go on from here, where the state does not tell which one that was saved in.
+        self._is_ahead = self.epoch >= fit.epochs and not is_over and start.mark is None
         self._tell_first_epoch(fit)
-        if not self._is_ahead:
+        is_to_train = self.epoch < fit.epochs and not is_over
+        if is_to_train or start.mark is not None:
             kept = {"begun_at": self._begun_at(fit, self.epoch), **(start.kept_data or {})}
             self.data = data_position(fit, self.epoch, self.batch, kept)
-            self.data.replay(draws_go_on=start.draws_go_on)
+            if is_to_train or start.passes or self.data.is_cheap(draws_go_on=start.draws_go_on):
+                self.data.replay(draws_go_on=start.draws_go_on)
+            else:
+                self.order.is_unread = True
+        if is_to_train and self.data is not None:
             self.data.arm(self.model, self._batches_skipped)
             batch, self._batches_of_an_epoch = self.data.first_batch, self.data.batches
+        if is_over:
+            self.epoch, batch = max(self.epoch, fit.epochs), 0
         self.batch = batch
         self._forget_first_epoch = begin_at(self.model, fit, self.epoch, batch)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
         del logs
-        if self._is_idle:
-            return
         self._take_back_first_epoch()
         is_first, self._is_begun = not self._is_begun, True
         self._is_in_epoch, self.is_validating = True, False
@@ -146,8 +166,6 @@ class TrainingWatch(IdleCallback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
-        if self._is_idle:
-            return
         self.batch = batch + 1
         for part in self.parts:
             part.batch_end(self, batch, logs)
@@ -155,7 +173,7 @@ class TrainingWatch(IdleCallback):
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ANN401
         """Tell the parts of an epoch's validation; an evaluate() outside of fit() is none."""
         del logs
-        if self._is_idle or not self._is_in_epoch:
+        if not self._is_in_epoch:
             return
         self.is_validating = True
         self._batches_of_an_epoch = self._batches_of_an_epoch or self.batch or None
@@ -176,8 +194,6 @@ class TrainingWatch(IdleCallback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ANN401
         """Count, and tell the parts."""
-        if self._is_idle:
-            return
         if self._batches_of_an_epoch is None and not self.model.stop_training:
             self._batches_of_an_epoch = self.batch or None
         self.epoch, self.batch = epoch + 1, 0
@@ -188,14 +204,17 @@ class TrainingWatch(IdleCallback):
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ANN401
         """Finish the claim and give the lease back."""
         del logs
-        if self._is_idle:
-            return
         self._take_back_first_epoch()
         for part in self.parts:
             part.train_end(self)
-        if self.start is not None and not self.is_interrupted:
-            note_trained(self.start._decision)  # noqa: SLF001 - a part of the start
-            self.start.finish()
+        if self.start is None or self.is_interrupted:
+            return
+        self.order.is_over = True
+        if self.start.passes:
+            self.start.give_back()
+            return
+        note_trained(self.start._decision)  # noqa: SLF001 - a part of the start
+        self.start.finish()
 
     # Own.
 

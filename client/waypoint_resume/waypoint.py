@@ -20,8 +20,8 @@ class Waypoint(TrainingWatch):
 
     It does what `resume()` does, after every other callback's on_train_begin, and sets the epoch and the batch to go
     on with: fit() needs neither initial_epoch nor steps_per_epoch. At the end of fit() the manifest is finished and
-    the lease given back. A later fit() of the same model goes on without being resumed again, one of another model is
-    left alone.
+    the lease given back. Where a script calls fit() several times, each with a Waypoint of this run (the same one or
+    its own), a restart passes those over that were done, and goes on within the one that was not.
 
     Args:
         run_dir: the run's folder, as for `resume()`; it is made where it is missing.
@@ -29,6 +29,7 @@ class Waypoint(TrainingWatch):
         chief: whether this worker decides; by TF_CONFIG if not given.
         wait: seconds to wait for a run that another job holds; WAYPOINT_WAIT if not given, else none.
         fresh: begin anew beside checkpoints: they are set aside first, and undo brings them back.
+        fit: which fit() of the training this is, counted from 1, for a script that leaves the others out by itself.
 
     Raises (in `fit()`): what `resume()` raises. Then nothing was changed.
     """
@@ -41,11 +42,12 @@ class Waypoint(TrainingWatch):
         chief: bool | None = None,
         wait: float | None = None,
         fresh: bool = False,
+        fit: int | None = None,
     ) -> None:
         super().__init__()
         tell_if_unused(self, run_dir)
         self.run_dir, self.take_over, self.chief, self.wait = run_dir, take_over, chief, wait
-        self.fresh = fresh
+        self.fresh, self.fit_number = fresh, None if fit is None else fit - 1
 
     def _begin(self) -> Start:
         return begin(
@@ -56,6 +58,7 @@ class Waypoint(TrainingWatch):
             chief=self.chief,
             wait=self.wait,
             fresh=self.fresh,
+            order=self.order,
         )
 
     @property

@@ -52,10 +52,12 @@ def _watch_for(model: Any, callbacks: Any) -> TrainingWatch | None:  # noqa: ANN
     if own:
         _govern(model, own[0])
         return None
-    if known is model:
+    if known is model or (_Governed.watch is not None and _saves_into_run(callbacks)):
         return _Governed.watch
     if _Governed.watch is not None:
-        LOG.warning("fit() of the model %s is not resumed: this process' first fit() is, of another one.", model.name)
+        LOG.warning(
+            "fit() of the model %s is not resumed: it saves nothing into the run of the first fit().", model.name
+        )
         return None
     run = _run_for(callbacks)
     if run is None:
@@ -71,6 +73,16 @@ def _watch_for(model: Any, callbacks: Any) -> TrainingWatch | None:  # noqa: ANN
 def _govern(model: Any, watch: TrainingWatch) -> None:  # noqa: ANN401
     _Governed.model, _Governed.watch = weakref.ref(model), watch
     leave_children_alone()
+
+
+def _saves_into_run(callbacks: Any) -> bool:  # noqa: ANN401
+    """Whether a fit() of another model than the first is of the same run: a start must not take the one's for the
+    other's.
+    """
+    run = os.path.realpath(_Governed.watch._run) if _Governed.watch is not None else None  # noqa: SLF001 - our own
+    return run is not None and any(
+        Path(os.path.realpath(folder)).is_relative_to(run) for folder in folders_saved_to(callbacks)
+    )
 
 
 def _run_for(callbacks: Any) -> Path | None:  # noqa: ANN401
