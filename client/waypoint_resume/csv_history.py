@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from waypoint_resume.log import LOG
@@ -11,6 +14,11 @@ _MARK = "_waypoint_appends"
 
 def _is_csv_logger(callback: Any) -> bool:  # noqa: ANN401 - of either Keras
     return any(kind.__name__ == "CSVLogger" for kind in type(callback).__mro__) and hasattr(callback, "append_header")
+
+
+def csv_files(callbacks: Iterable[Any]) -> frozenset[Path]:
+    """The files that CSVLoggers write."""
+    return frozenset(Path(os.path.realpath(item.filename)) for item in callbacks if _is_csv_logger(item))
 
 
 def keep_history(callback: Any) -> None:  # noqa: ANN401

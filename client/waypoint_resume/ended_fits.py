@@ -27,11 +27,10 @@ from waypoint_resume.kept_state import find_state, position_in
 from waypoint_resume.log import LOG
 from waypoint_resume.manifest import FORMATS
 from waypoint_resume.names import from_text, to_text
-from waypoint_resume.objects import sync_variables
+from waypoint_resume.objects import optimizers_in, sync_variables
 from waypoint_resume.places import HIDDEN, hidden_folder
 from waypoint_resume.rules import count_value, one_of, path_value, text_value, version_value
 from waypoint_resume.spec import problems_of
-from waypoint_resume.training_state import optimizer_of
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
@@ -205,15 +204,15 @@ def _told(what: str) -> Any:  # noqa: ANN401
 
 
 def _checksum(model: Any) -> int:  # noqa: ANN401
-    """Of every value of a model and its optimizer."""
+    """Of every value of a model and its optimizers."""
     import numpy as np
 
     sync_variables(model)
-    own = optimizer_of(model)
-    variables = getattr(own, "variables", ())
     found = 0
-    for item in (*model.weights, *(variables() if callable(variables) else variables)):
-        found = zlib.crc32(np.asarray(item.numpy() if hasattr(item, "numpy") else item).tobytes(), found)
+    for owner in (model, *optimizers_in(model)):
+        own = owner.variables
+        for item in own() if callable(own) else own:
+            found = zlib.crc32(np.asarray(item.numpy() if hasattr(item, "numpy") else item).tobytes(), found)
     return found
 
 

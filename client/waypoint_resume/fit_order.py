@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.log import LOG
-from waypoint_resume.training_state import optimizer_of, step_of
+from waypoint_resume.objects import optimizers_in
+from waypoint_resume.training_state import step_of
 
 _FRAMEWORKS = ("keras", "tf_keras", "tensorflow", "waypoint_resume")
 _SAVES_TO = ("filepath", "directory", "backup_dir")
@@ -35,6 +36,10 @@ class FitMark:
     site: str
     nth: int
     savers: tuple[str, ...]
+
+    def is_apart_from(self, other: FitMark) -> bool:
+        """Whether two fits save under names of their own."""
+        return bool(self.savers and other.savers) and set(self.savers).isdisjoint(other.savers)
 
     def record(self) -> dict[str, Any]:
         """The mark as plain data."""
@@ -86,9 +91,11 @@ class FitOrder:
         """A fit() of so many epochs begins; `number` is its own, where the script tells it."""
         self.epochs = epochs
         former, is_same = self.mark, self._model is not None and self._model() is model
-        # Called again after an interruption (a notebook's cell), or anew for a model that begins where the last began.
-        is_again = not self.is_over and is_same and site == former.site
-        is_again = is_again or (not is_same and savers == former.savers and not _steps(model))
+        # Called again after an interruption (a notebook's cell), or anew for a model that begins where the last began:
+        # a script that has trained one to its end means another with the next.
+        is_open = not self.is_over or _is_interactive()
+        is_anew = not is_same and savers == former.savers and not step_of(optimizers_in(model))
+        is_again = (is_open and is_anew) or (not self.is_over and is_same and site == former.site)
         if former.number < 0 or not is_again:
             nth = self._sites[site]
             self._sites[site] += 1
@@ -110,7 +117,7 @@ class FitOrder:
             is_own = is_own or own.savers == saved_in.savers
             is_unknown = not is_own
         else:
-            is_unknown = is_ended and own.number <= saved_in.number and _are_others(own, saved_in)
+            is_unknown = is_ended and own.number <= saved_in.number and own.is_apart_from(saved_in)
             is_unknown = is_unknown and (done is None or done.savers != own.savers)
         if is_unknown:
             self.mark = replace(own, number=saved_in.number + 1)
@@ -134,14 +141,9 @@ class FitOrder:
             )
 
 
-def _are_others(own: FitMark, other: FitMark) -> bool:
-    """Whether two fits save under names of their own."""
-    return bool(own.savers and other.savers) and set(own.savers).isdisjoint(other.savers)
-
-
-def _steps(model: Any) -> int:  # noqa: ANN401
-    own = optimizer_of(model)
-    return (step_of([own]) or 0) if own is not None else 0
+def _is_interactive() -> bool:
+    """Whether people call one thing after the other, as in a notebook; a script has a file."""
+    return getattr(sys.modules.get("__main__"), "__file__", None) is None
 
 
 _ORDERS: dict[str, FitOrder] = {}
@@ -152,9 +154,12 @@ def order_of(run: Path) -> FitOrder:
     return _ORDERS.setdefault(os.path.realpath(run), FitOrder())
 
 
-def forget_order() -> None:
-    """Count anew, as a new process does."""
-    _ORDERS.clear()
+def forget_order(run: Path | None = None) -> None:
+    """Count a run's fits anew (all runs' without one), as a new process does."""
+    if run is None:
+        _ORDERS.clear()
+    else:
+        _ORDERS.pop(os.path.realpath(run), None)
 
 
 def savers_of(callbacks: Sequence[Any], run: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waypoint_resume.callback_memory import settings_of
-from waypoint_resume.checkpoints import Found
+from waypoint_resume.checkpoints import USELESS_SPAN, Found
 from waypoint_resume.claim import Decision
 from waypoint_resume.ended_fits import ended_fit, ended_mark, ends_at
 from waypoint_resume.errors import ResumeError
@@ -20,6 +20,7 @@ from waypoint_resume.live import Live
 
 _MOST = 50  # checkpoints, the newest first, whose states are looked at
 _NAMES = ("filepath", "directory", "backup_dir")
+_OTHERS = "saved by another training in this run, whose callbacks save under other names."
 _trained: set[str] = set()  # runs in which a training of this process has ended
 
 
@@ -42,13 +43,15 @@ def of_this_fit(
     told: list[str] = []
     if live.order is not None:
         marks = {item.path: mark_in(state) for item in found if (state := states.get(item.path)) is not None}
-        first = next((mark for mark in marks.values() if mark is not None), None)
+        rest, told = _without_strangers(rest, marks, live.order.mark)
+        first = _latest_mark(rest, marks)
         if first is not None:
             state = next(states[path] for path, mark in marks.items() if mark == first)
             own, is_over = live.order.mark.number, _is_ended(first, state, decision, live.order)
             if live.order.passes(first, ended_mark(decision, own), is_ended=is_over):
                 return rest, [], first
-            rest, told = _of_this_number(rest, marks, decision, live.order)
+            rest, more = _of_this_number(rest, marks, decision, live.order)
+            told += more
     rest, named = _of_these_names(rest, states, decision, live)
     return rest, [*told, *named], None
 
@@ -60,6 +63,26 @@ def is_done(decision: Decision, live: Live, path: str) -> FitMark | None:
     mark = mark_in(find_state(decision, path, None).state)
     is_own = live.order is not None and mark is not None and mark.number == live.order.mark.number
     return mark if is_own and mark is not None and ended_fit(decision, mark.number) is not None else None
+
+
+def _without_strangers(
+    found: list[Found], marks: Mapping[str, FitMark | None], own: FitMark
+) -> tuple[list[Found], list[str]]:
+    """The checkpoints without those of other scripts' fits at the same place, if this one has saved some of its own."""
+    known = {path: mark for path, mark in marks.items() if mark is not None and mark.number == own.number}
+    if not any(mark.savers == own.savers for mark in known.values()):
+        return found, []
+    others = [item for item in found if item.path in known and known[item.path].is_apart_from(own)]
+    told = [f"{_listed([item.path for item in others])}: {_OTHERS}"] if others else []
+    return [item for item in found if item not in others], told
+
+
+def _latest_mark(found: Sequence[Found], marks: Mapping[str, FitMark | None]) -> FitMark | None:
+    """The fit() that saved last; of those that saved so close to each other that times tell nothing, the last one."""
+    marked = [(item, mark) for item in found if (mark := marks.get(item.path)) is not None]
+    newest = max((item.saved for item, _ in marked), default=0.0)
+    close = [mark for item, mark in marked if item.saved >= newest - USELESS_SPAN]
+    return max(close, key=lambda mark: mark.number, default=None)
 
 
 def _is_ended(mark: FitMark, state: Mapping[str, Any], decision: Decision, order: FitOrder) -> bool:
@@ -100,7 +123,7 @@ def _of_these_names(
         return found, []
     if rest:
         names = _listed([item.path for item in others])
-        return rest, [f"{names}: saved by another training in this run, whose callbacks save under other names."]
+        return rest, [f"{names}: {_OTHERS}"]
     if str(decision.run) in _trained:
         raise ResumeError(
             f"{others[0].path} was saved by another training of this process, and this fit() saves under other names: "

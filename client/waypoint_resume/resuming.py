@@ -16,7 +16,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
 from waypoint_resume.errors import MismatchError, ResumeError
-from waypoint_resume.fit_order import FitMark, FitOrder
+from waypoint_resume.fit_order import FitMark, FitOrder, forget_order
 from waypoint_resume.jobs import cluster_task, is_chief_task
 from waypoint_resume.journal import REWOUND
 from waypoint_resume.kept import keep_pick, release_kept
@@ -102,6 +102,8 @@ def begin(  # noqa: PLR0913 - as `resume`
     speak()
     require_own_state(keep)
     decision = undecided(run_dir)
+    if order is None:
+        forget_order(decision.run)  # what the job's own resume() restores is where its next fit() begins
     is_chief = is_chief_task() if chief is None else chief
     try:
         # Before anything is claimed: it refuses what it cannot fill.

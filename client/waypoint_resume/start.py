@@ -9,6 +9,7 @@ from typing import Any
 
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
+from waypoint_resume.csv_history import csv_files
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.fit_order import FitMark
 from waypoint_resume.guard import Guard
@@ -162,8 +163,9 @@ class Start:
         if self._has_cut or self.passes or is_fresh or decision.lease is None:
             return
         self._has_cut = True
+        own = csv_files(self._live.callbacks) if self.mark is not None and self.mark.number > 0 else None
         cut = cut_timeline(
-            decision.run, decision.home, epoch=epoch, step=self.step, batch=decision.batch, job=decision.job
+            decision.run, decision.home, epoch=epoch, step=self.step, batch=decision.batch, job=decision.job, own=own
         )
         for text in cut.lines():
             LOG.info("%s", text)

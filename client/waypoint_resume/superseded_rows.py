@@ -14,9 +14,12 @@ _SEPARATORS = frozenset({b",", b";", b"\t", b"|"})
 _LONGEST = 64 << 20  # bytes
 
 
-def superseded_rows(run: Path, here: Path, names: list[str], epoch: int) -> Iterator[dict[str, Any]]:
+def superseded_rows(
+    run: Path, here: Path, names: list[str], epoch: int, *, is_last_alone: bool = False
+) -> Iterator[dict[str, Any]]:
     """For each file of a folder that has such rows: path in the run, offset of the first, all from there on (`tail`),
-    what of that `stays`, and how many rows go.
+    what of that `stays`, and how many rows go. `is_last_alone`: epochs begin anew in the file, and only what came
+    after the last beginning is looked at.
     """
     for name in names:
         path = here / name
@@ -24,26 +27,29 @@ def superseded_rows(run: Path, here: Path, names: list[str], epoch: int) -> Iter
             continue
         if path.stat().st_size > _LONGEST:
             continue
-        found = _superseded(path.read_bytes(), epoch)
+        found = _superseded(path.read_bytes(), epoch, is_last_alone=is_last_alone)
         if found is not None:
             offset, tail, stays, rows = found
             texts = {"tail": _text(tail), "stays": _text(stays)}
             yield {"path": to_text(path.relative_to(run).as_posix()), "offset": offset, "rows": rows, **texts}
 
 
-def _superseded(data: bytes, epoch: int) -> tuple[int, bytes, bytes, int] | None:
+def _superseded(data: bytes, epoch: int, *, is_last_alone: bool) -> tuple[int, bytes, bytes, int] | None:
     """Where the first superseded row begins, all from there on, what of that stays, and how many rows go; None for a
     file that is not CSVLogger's (its first column is `epoch`), or without such rows.
     """
     lines = data.splitlines(keepends=True)
     if not lines or not lines[0].startswith(b"epoch") or lines[0][5:6] not in _SEPARATORS:
         return None
-    offset, first, rows = len(lines[0]), None, 0
-    stays = []
+    offset, first, rows, former = len(lines[0]), None, 0, -1
+    stays: list[bytes] = []
     for line in lines[1:]:
         number = line.split(lines[0][5:6], 1)[0].strip()
         if line.strip() and not number.isdigit():
             return None
+        if is_last_alone and number and int(number) <= former:
+            first, rows, stays = None, 0, []
+        former = int(number) if number else former
         goes = bool(number) and int(number) >= epoch
         rows += goes
         if goes and first is None:

@@ -43,28 +43,36 @@ class Cut:
         return told + self.problems
 
 
-def cut_timeline(run: Path, home: Path, *, epoch: int, step: int | None, batch: str | None, job: str) -> Cut:
+def cut_timeline(
+    run: Path,
+    home: Path,
+    *,
+    epoch: int,
+    step: int | None,
+    batch: str | None,
+    job: str,
+    own: frozenset[Path] | None = None,
+) -> Cut:
     """Cut the logs of a run where `epoch` epochs and `step` steps are done (None where steps are not known).
 
     Call it before anything of the new attempt is logged. `batch` is the id of the rewind that it belongs to, whose undo
-    takes it back. Nothing is raised: what cannot be cut is told.
+    takes it back. `own`: in a later fit() of a script, the files of its CSVLoggers: nothing else is cut then, for that
+    is of one that was done. Nothing is raised: what cannot be cut is told.
     """
     made = Cut()
-    record: dict[str, Any] = {
-        "version": 1,
-        "id": str(uuid7()),
-        "batch": batch,
-        "job": job,
-        "epoch": epoch,
-        "step": step,
-    }
-    record |= {"at": moment_text(time.time()), "tables": [], "events": []}
+    record: dict[str, Any] = {"version": 1, "id": str(uuid7()), "batch": batch, "job": job, "epoch": epoch}
+    record |= {"step": step, "at": moment_text(time.time()), "tables": [], "events": []}
     try:
         place = hidden_folder(home, SUPERSEDED) / f"{record['id']}.json"
-        tables = [table for here, _, names in walk_run(run) for table in superseded_rows(run, here, names, epoch)]
-        new_files = []
+        tables: list[dict[str, Any]] = []
+        new_files: list[tuple[Path, bytes]] = []
         for here, _, names in walk_run(run):
-            new_files += cutting_file(here, names, epoch, step, made.problems)
+            if own is None:
+                tables += superseded_rows(run, here, names, epoch)
+                new_files += cutting_file(here, names, epoch, step, made.problems)
+            else:
+                names = [name for name in names if here / name in own]
+                tables += superseded_rows(run, here, names, epoch, is_last_alone=True)
         if not tables and not new_files:
             return made
         record["tables"] = tables

@@ -122,11 +122,6 @@ def step_of(optimizers: Sequence[Any]) -> int | None:
     return max(steps, default=None)
 
 
-def optimizer_of(model: Any) -> Any:  # noqa: ANN401
-    """The optimizer of a compiled model; None where it has none."""
-    return getattr(model, "optimizer", None)
-
-
 def learning_rates(optimizers: Sequence[Any]) -> list[float]:
     """The learning rates as they are now; none of an optimizer that follows a schedule."""
     return [float(_value(rate)) for rate in _rates(optimizers)]

@@ -82,10 +82,11 @@ def saver(life: Life, name: str = "e-{epoch}.keras", **more: Any) -> Any:  # noq
 def one_waypoint(life: Life) -> None:
     """One model, one Waypoint, one saver, epochs from 0 in each fit(); a rate that the script lowers in between."""
     model, watch, saves = a_model(), Waypoint(life.run), saver(life)
+    log = keras.callbacks.CSVLogger(life.run / "log.csv", append=True)
     for phase in range(3):
-        model.fit(X, Y, batch_size=BATCH, epochs=3, verbose=0, callbacks=[saves, life.noted(str(phase)), watch])
+        model.fit(X, Y, batch_size=BATCH, epochs=3, verbose=0, callbacks=[saves, log, life.noted(str(phase)), watch])
         model.optimizer.learning_rate = float(model.optimizer.learning_rate) * 0.5
-    life.end(model)
+    life.end(model, log=(life.run / "log.csv").read_text())
 
 
 def own_waypoints(life: Life) -> None:
@@ -116,7 +117,8 @@ def fine_tuning(life: Life) -> None:
     epochs = len(history.history["loss"])
     second = [saver(life, "all-{epoch}.weights.h5", save_weights_only=True)]
     model.fit(X, Y, epochs=epochs + 1, **given, callbacks=[*second, life.noted("all"), Waypoint(life.run)])
-    life.end(model, history=history.history, epochs=epochs, wait=stopping.wait)
+    log = (life.run / "log.csv").read_text()
+    life.end(model, history=history.history, epochs=epochs, wait=stopping.wait, log=log)
 
 
 def two_models(life: Life) -> None:
@@ -162,6 +164,15 @@ def folds_left_out(life: Life) -> None:
     life.end(*models)
 
 
+def folds_of_one_name(life: Life) -> None:
+    """A model for each fold, all saved under the same names."""
+    models = [a_model() for _ in range(2)]
+    for fold, model in enumerate(models):
+        callbacks = [saver(life), life.noted(str(fold)), Waypoint(life.run)]
+        model.fit(X + fold, Y, batch_size=BATCH, epochs=3, verbose=0, callbacks=callbacks)
+    life.end(*models)
+
+
 def launched(life: Life) -> None:
     """No line of ours: two models that one saver each saves into one run."""
     from waypoint_resume.wrapped_fit import wrap_fit
@@ -175,10 +186,8 @@ def launched(life: Life) -> None:
     life.end(*models)
 
 
-SCRIPTS: dict[str, Callable[[Life], None]] = {
-    item.__name__: item
-    for item in (one_waypoint, own_waypoints, fine_tuning, two_models, with_a_guard, folds_left_out, launched)
-}
+_ALL = (one_waypoint, own_waypoints, fine_tuning, two_models, with_a_guard, folds_left_out, folds_of_one_name, launched)
+SCRIPTS: dict[str, Callable[[Life], None]] = {item.__name__: item for item in _ALL}
 
 
 def lived(script: str, folder: Path, kill_after: int) -> int:
@@ -211,7 +220,7 @@ def main() -> None:
             place.mkdir(parents=True)
             kills: list[int] = []
             while True:
-                kill_after = chance.randrange(5, 11) if kind == "killed" else 0
+                kill_after = chance.randrange(4, 9) if kind == "killed" else 0
                 status = lived(script, place, kill_after)
                 if not os.WIFSIGNALED(status):
                     break

@@ -9,6 +9,7 @@ import pytest
 
 from tests.test_client_restore import X, Y, a_model, values
 from waypoint_resume import ResumeError, Waypoint, resume
+from waypoint_resume.fit_order import forget_order
 
 
 def fit(model: Any, run: Path, name: str, epochs: int, stop: int | None = None) -> None:  # noqa: ANN401 - Keras
@@ -26,10 +27,14 @@ def fit(model: Any, run: Path, name: str, epochs: int, stop: int | None = None) 
 
 
 def test_a_second_training_of_a_process_never_goes_on_from_what_the_first_saved(tmp_path: Path) -> None:
-    fit(a_model(), tmp_path, "fold0.keras", 2)
-    with pytest.raises(ResumeError, match="give each its own folder"):
-        fit(a_model(), tmp_path, "fold1.keras", 2)
-    assert not (tmp_path / "fold1.keras").exists()
+    first, alone, second = a_model(), a_model(), a_model()
+    second.set_weights(alone.get_weights())
+    fit(first, tmp_path / "both", "fold0.keras", 2)
+    kept = (tmp_path / "both/fold0.keras").read_bytes()
+    fit(alone, tmp_path / "alone", "fold1.keras", 2)
+    fit(second, tmp_path / "both", "fold1.keras", 2)
+    assert values(second) == values(alone)
+    assert (tmp_path / "both/fold0.keras").read_bytes() == kept
 
 
 def test_a_training_goes_on_from_its_own_checkpoint_where_another_saved_later(tmp_path: Path) -> None:
@@ -46,6 +51,7 @@ def test_a_training_goes_on_from_its_own_checkpoint_where_another_saved_later(tm
             if not target.exists():
                 path.rename(target)
     fresh = a_model()
+    forget_order()  # as a process of its own
     fit(fresh, tmp_path, "fold0.keras", 2)
     assert values(fresh) == values(first)
     assert (tmp_path / "fold0.keras").read_bytes() == kept
