@@ -60,14 +60,19 @@ class EndedFit:
 
 def ended_fit(decision: Decision, number: int) -> EndedFit | None:
     """What is kept of a fit(); None where nothing is, or it cannot be understood."""
-    folder = decision.home / HIDDEN / FITS / str(number)
+    return ended_in(decision.run, decision.home, number)
+
+
+def ended_in(run: Path, home: Path, number: int) -> EndedFit | None:
+    """The same of a run whose decisions lie in a home."""
+    folder = home / HIDDEN / FITS / str(number)
     found = read_record(folder / RECORD) or {}
     mark = mark_in(found)
     if mark is None or list(problems_of(found, _SPEC)):
         return None
     place = folder / FILES / from_text(found["checkpoint"])
-    inside = place.is_relative_to(decision.run)
-    return EndedFit(os.path.relpath(place, decision.run) if inside else str(place), found["format"], mark)
+    inside = place.is_relative_to(run)
+    return EndedFit(os.path.relpath(place, run) if inside else str(place), found["format"], mark)
 
 
 def ended_mark(decision: Decision, number: int) -> FitMark | None:

@@ -6,10 +6,10 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from waypoint_resume.afresh import clear_the_way
+from waypoint_resume.cautions import cautions
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.choice import choose_checkpoint, plan_for, recorded_epoch, require_restorable
 from waypoint_resume.claim import Decision
@@ -198,7 +198,7 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
             why += f", which names {named}: what lies there is another by now"
     start.is_handed_over = is_picked and not decision.is_restart
     start.receipt = restore_state(start, found, plan, why, is_picked=is_picked)
-    start.warnings += _cautions(start, live, decision.run)
+    start.warnings += cautions(start, live, decision.run)
     start._remember()  # noqa: SLF001
     tell_restored(start, start.receipt)
     return start
@@ -233,27 +233,3 @@ def _told(decision: Decision, said: Mapping[str, Any], live: Live) -> tuple[Foun
     if plan.differences:
         raise MismatchError(said["checkpoint"], plan.differences)
     return Found(said["checkpoint"], said["format"], 0.0), plan
-
-
-def _cautions(start: Start, live: Live, run: Path) -> Iterator[str]:
-    epoch, steps = start._epoch, start._steps_per_epoch  # noqa: SLF001
-    if epoch is not None and start.step is not None and steps and start.step // steps != epoch:
-        yield (
-            f"{start.source}: {epoch} epochs are done by its record, and {start.step // steps} by its step "
-            f"({start.step} ÷ {steps}): start.epoch follows the record."
-        )
-    if start.batch:
-        where = f"{start.source} was saved in mid-epoch, after {start.batch} batches"
-        if live.manager is not None or live.checkpoint is not None:
-            yield f"{where}: a loop goes on with batch {start.batch} of epoch {start.epoch} (start.batch, start.epoch)."
-        else:
-            yield (
-                f"{where}: Waypoint and start.guard let fit() go on there, and without one "
-                f"fit(initial_epoch={start.epoch}) begins that epoch again at batch 0."
-            )
-    latest = live.manager.latest_checkpoint if live.manager is not None else None
-    if latest is not None and os.path.realpath(latest) != os.path.realpath(run / str(start.source)):
-        yield (
-            f"manager.latest_checkpoint is {latest}, not {start.source}: this job must not restore from it, and the "
-            "manager's next save goes on from its own numbers."
-        )

@@ -1,4 +1,6 @@
-"""The state of a checkpoint brought over to another run that got a copy of the checkpoint."""
+"""What is kept about a checkpoint brought over to another run that got a copy of the checkpoint: its state, and what
+the fits ended with that a script called before the one that saved it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,13 @@ import shutil
 from pathlib import Path
 
 from waypoint_resume.atomic import make_folder, replacing, write_atomic
+from waypoint_resume.ended_fits import FITS, RECORD, ended_in
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import open_plain, read_file
+from waypoint_resume.fit_order import mark_in
 from waypoint_resume.identity import identity_of
 from waypoint_resume.places import HIDDEN
-from waypoint_resume.state_store import LONGEST, STATE
+from waypoint_resume.state_store import LONGEST, STATE, StateStore
 from waypoint_resume.values import files_of
 
 
@@ -42,3 +46,26 @@ def copy_state(home: Path, target: Path, path: str) -> bool:
             shutil.copyfileobj(old, new, 1 << 20)
     write_atomic(folder / name, json.dumps(record, separators=(",", ":")).encode() + b"\n")
     return True
+
+
+def copy_ended_fits(home: Path, target: Path, path: str) -> list[int]:
+    """Bring what `home` keeps of the fits before the one that saved the checkpoint at a path relative to the run
+    `target` into that run; their numbers. It needs the checkpoint's state there. OSError where it cannot be written.
+    """
+    try:
+        mark = mark_in(StateStore(target, target).find(identity_of(target, path)).state)
+    except OSError:
+        return []
+    copied = []
+    for number in range(mark.number if mark is not None else 0):
+        source, folder = home / HIDDEN / FITS / str(number), target / HIDDEN / FITS / str(number)
+        names = [Path(here, name).relative_to(source) for here, _, files in os.walk(source) for name in files]
+        for name in sorted(names, key=lambda item: item.name == RECORD):  # the record last: it makes the copy count
+            make_folder((folder / name).parent)
+            with os.fdopen(open_plain(source / name), "rb") as old, replacing(folder / name) as new:
+                shutil.copyfileobj(old, new, 1 << 20)
+        ended = ended_in(target, target, number)
+        if ended is not None:
+            copy_state(home, target, ended.path)
+            copied.append(number)
+    return copied

@@ -32,7 +32,7 @@ from core.sizes import size_text
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.names import from_text, join, to_text
 from waypoint_resume.places import MANIFEST
-from waypoint_resume.state_copy import copy_state
+from waypoint_resume.state_copy import copy_ended_fits, copy_state
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -76,7 +76,10 @@ def fork(  # noqa: PLR0913 - all that is handed over has a name
             if is_nameable(checkpoint):
                 _write_state(temp, checkpoint)
             path = relative_to_run(checkpoint.path, checkpoint.run)
-            any(copy_state(place, temp, path) for place in (folder, decisions) if place is not None)
+            for place in (folder, decisions):
+                if place is not None and copy_state(place, temp, path):
+                    copy_ended_fits(place, temp, path)
+                    break
             origin = {"manifest": manifest.id, "from": to_text(checkpoint.run), "checkpoint": about["checkpoint"]}
             log(temp, actor=manifest.created_by, event="forked", now=now, about=origin)
             write_atomic(temp / MANIFEST, to_json(manifest).encode())

@@ -12,6 +12,9 @@ import keras
 import numpy as np
 import pytest
 
+from core.resume.manifest import Mode
+from core.settings import Settings
+from core.workspace import Workspace
 from waypoint_resume import ResumeError, Waypoint
 from waypoint_resume.fit_order import forget_order
 
@@ -100,6 +103,28 @@ def test_without_the_end_of_the_fit_before_it_is_refused_and_the_way_out_works(
     assert fit(again, tmp_path, fit=2) == [2]
     assert int(again.optimizer.iterations) == 12
     assert "Restored e-2.keras, step 10" in caplog.text
+
+
+def test_a_fork_of_a_later_fits_checkpoint_goes_on_in_its_place(tmp_path: Path) -> None:
+    forget_order()
+    run, fork = tmp_path / "runs/a", tmp_path / "runs/b"
+    run.mkdir(parents=True)
+    model = a_model()
+    assert fit(model, run) == [0, 1, 2]
+    assert fit(model, run, dies_at=2) == [0, 1, 2]
+    workspace = Workspace.open(Settings(roots=(str(run.parent),), home=tmp_path / "home", actor="ada"))
+    workspace.refresh()
+    found = workspace.find_run(run.name)
+    [picked] = [item for item in workspace.members(found.root, found.path) if item.path.endswith("e-1.keras")]
+    proposal = workspace.propose(picked, Mode.FORK)
+    accepted = [warning.id for warning in proposal.warnings]
+    workspace.resume(picked, proposal, note="", accepted=accepted, fork_name=fork.name)
+    workspace.close()
+    again = a_model()
+    assert fit(again, fork) == []
+    assert int(again.optimizer.iterations) == 6
+    assert fit(again, fork) == [1, 2]
+    assert int(again.optimizer.iterations) == 12
 
 
 def test_a_state_of_a_former_version_counts_as_the_first_fits(tmp_path: Path) -> None:
