@@ -7,9 +7,11 @@ no checkpoint holds what the fit() ended with (EarlyStopping has put its best we
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
+import sys
 import uuid
 import zlib
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from waypoint_resume.atomic import make_folder, sync_folder
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.claim import Decision
 from waypoint_resume.files import read_record, write_record
-from waypoint_resume.fit_order import FitMark, mark_in
+from waypoint_resume.fit_order import FitMark, FitOrder, mark_in
 from waypoint_resume.identity import checkpoint_files, identity_of
 from waypoint_resume.kept import FILES, copy_file
 from waypoint_resume.kept_state import find_state, position_in
@@ -156,6 +158,8 @@ class EndOfFit(WatchPart):
                 place = _keep(decision, watch.order.mark, _OWN, "weights-h5", fill)
                 for part in watch.parts:
                     part.saved(watch, place)
+                folder, number = decision.home / HIDDEN / FITS, watch.order.mark.number
+                atexit.register(_drop_if_last, watch.order, folder, number, os.getpid())
 
 
 def _last_checkpoint(watch: TrainingWatch, decision: Decision) -> _Last | None:
@@ -208,17 +212,26 @@ def _told(what: str) -> Any:  # noqa: ANN401
         )
 
 
-def _checksum(model: Any) -> int:  # noqa: ANN401
-    """Of every value of a model and its optimizers."""
+def _checksum(model: Any) -> int | None:  # noqa: ANN401
+    """Of every value of a model and its optimizers; None where they cannot be read."""
     import numpy as np
 
-    sync_variables(model)
     found = 0
-    for owner in (model, *optimizers_in(model)):
-        own = owner.variables
-        for item in own() if callable(own) else own:
-            found = zlib.crc32(np.asarray(item.numpy() if hasattr(item, "numpy") else item).tobytes(), found)
-    return found
+    with contextlib.suppress(Exception):
+        sync_variables(model)
+        for owner in (model, *optimizers_in(model)):
+            own = owner.variables
+            for item in own() if callable(own) else own:
+                found = zlib.crc32(np.asarray(item.numpy() if hasattr(item, "numpy") else item).tobytes(), found)
+        return found
+    return None
+
+
+def _drop_if_last(order: FitOrder, folder: Path, number: int, process: int) -> None:
+    """At the end of a process: a file of ours for the last fit() is of no use, for its checkpoints are there."""
+    is_last = order.is_over and order.mark.number == number
+    if is_last and os.getpid() == process and getattr(sys, "last_value", None) is None:
+        shutil.rmtree(folder / str(number), ignore_errors=True)
 
 
 PARTS.append(EndOfFit)

@@ -38,6 +38,8 @@ def of_this_fit(
     ResumeError where all are another one's that this process has trained to its end: a fresh start would be refused
     beside them, and going on from them would be a mistake.
     """
+    if live.order is None and not live.callbacks:
+        return list(found), [], None
     states = {item.path: find_state(decision, item.path, None).state or {} for item in found[:_MOST]}
     rest = list(found)
     told: list[str] = []
