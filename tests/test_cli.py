@@ -499,3 +499,9 @@ def test_health_has_one_line_for_findings_that_repeat_in_a_folder(tmp_path: Path
     each = run("health", "--root", root, "--each").stdout.splitlines()
     assert sum("orphan-index" in line for line in each) == 3
     assert sum(item["rule"] == "orphan-index" for item in answer("health", "--root", root)) == 3
+
+
+def test_before_the_first_look_nothing_is_called_clear(tmp_path: Path) -> None:
+    done = run("health", "--cached", "--root", a_root(tmp_path))
+    assert "All clear" not in done.stdout
+    assert "Nothing was looked at yet" in done.stderr

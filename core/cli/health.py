@@ -63,6 +63,8 @@ def health_command(
         paths = {root.id: root.path for root in workspace.reader.roots()}
         if as_json:
             print_json([_document(item, paths[item.root]) for item in placed])
+        elif not paths:
+            say("Nothing was looked at yet, so that nothing is known: leave --cached away.")
         else:
             _print(placed, each=each)
         if fail_on is not None and any(_fails(item, fail_on) for item in placed):
