@@ -1,6 +1,7 @@
 """The lease that a job holds of its run, as others see it: `.waypoint/lease.json`, touched every 30 s while it lives.
 
-A lease whose process has surely ended counts for nothing: `process` in it is what `waypoint_resume.process` tells.
+A lease whose process has surely ended counts for nothing: `process` in it is what `waypoint_resume.process` tells. One
+that is given back becomes `.waypoint/lease-ended.json`, whose time tells until when its job wrote.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from waypoint_resume.places import HIDDEN
 from waypoint_resume.process import process_lives
 
 NAME = "lease.json"
+ENDED = "lease-ended.json"
 SECONDS = 120  # after which a lease that nobody touched is void
 _NS = 1_000_000_000
+_AFTER_NS = 60 * _NS  # between the last touch and the last write of a job: it touches every 30 s
+_TICK_NS = 2 * _NS  # the coarsest times of file systems
 _AHEAD_NS = 86_400 * _NS
 _LIMIT = 1024 * 1024
 
@@ -55,6 +59,31 @@ def heartbeat(homes: Sequence[Path], clock: Callable[[], int]) -> Heartbeat | No
     )
 
 
+def ended_ns(homes: Sequence[Path], clock: Callable[[], int]) -> int | None:
+    """Until when whatever was written into a run is that of jobs that have ended, in nanoseconds since 1970; None where
+    a job may live, or none told that it ended. `clock` is the disk's.
+    """
+    found: list[int] = []
+    for home in homes:
+        touched, returned = touched_ns(home), _time_ns(ended_path(home))
+        if touched is not None:
+            lives = process_lives(_record(home))
+            if lives or (lives is None and is_young(touched, clock())):
+                return None
+            found.append(touched + _AFTER_NS)
+        if returned is not None:
+            # The process goes on after its training: what it writes then is known for its own once it is gone.
+            is_gone = process_lives(read_record(ended_path(home), _LIMIT) or {}) is False
+            found.append(returned + (_AFTER_NS if is_gone else _TICK_NS))
+    known = [time for time in found if time < clock() + _AHEAD_NS]
+    return max(known, default=None)
+
+
+def ended_path(home: Path) -> Path:
+    """Where the last lease lies that was given back."""
+    return home / HIDDEN / ENDED
+
+
 def lease_path(home: Path) -> Path:
     """Where the lease of a run lies."""
     return home / HIDDEN / NAME
@@ -62,10 +91,7 @@ def lease_path(home: Path) -> Path:
 
 def touched_ns(home: Path) -> int | None:
     """When a lease was touched last, in nanoseconds since 1970; None where there is none."""
-    try:
-        return os.lstat(lease_path(home)).st_mtime_ns
-    except OSError:
-        return None
+    return _time_ns(lease_path(home))
 
 
 def is_young(touched: int, now_ns: int) -> bool:
@@ -80,3 +106,10 @@ def _is_fresh(touched: int, now_ns: int, record: Mapping[str, Any]) -> bool:
 def _record(home: Path) -> dict[str, Any]:
     """What a lease says; {} for one that cannot be read."""
     return read_record(lease_path(home), _LIMIT) or {}
+
+
+def _time_ns(path: Path) -> int | None:
+    try:
+        return os.lstat(path).st_mtime_ns
+    except OSError:
+        return None

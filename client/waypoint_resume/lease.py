@@ -14,7 +14,7 @@ from typing import Any
 from waypoint_resume.clock import disk_now_ns
 from waypoint_resume.errors import ResumeError, RunIsBusy
 from waypoint_resume.files import read_record, unlink_quietly, write_record
-from waypoint_resume.heartbeat import SECONDS, is_young, lease_path, touched_ns
+from waypoint_resume.heartbeat import SECONDS, ended_path, is_young, lease_path, touched_ns
 from waypoint_resume.jobs import job_id, whose
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.log import LOG
@@ -91,7 +91,16 @@ class Lease:
         # Without the lock another start could take it between the look and the removal.
         with contextlib.suppress(OSError, ResumeError), decisions_lock(self.home, RELEASE_WAIT):
             if (read_record(self.path) or {}).get("token") == self._token:
-                unlink_quietly(self.path)
+                self._keep_ended()
+
+    def _keep_ended(self) -> None:
+        """Say until when the job wrote: a rename, for a full disk takes no new file."""
+        ended = ended_path(self.home)
+        try:
+            os.replace(self.path, ended)
+            os.utime(ended)
+        except OSError:
+            unlink_quietly(self.path)
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(HEARTBEAT):

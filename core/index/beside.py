@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -10,12 +11,14 @@ from core.catalog import verified, writes
 from core.catalog.verified import VerifiedRow
 from core.catalog.writes import KnownFolder, RunMark
 from core.decisions import standing as decisions
+from core.decisions.places import decisions_folder
 from core.fs.storage import Storage
 from core.health.verified import BadTensor, Verified
 from core.index.options import Options
 from core.index.outside import standing
 from core.index.rollup import Beside, turning_points
 from core.model import Problem
+from waypoint_resume.heartbeat import ended_ns
 from waypoint_resume.names import to_text
 
 
@@ -45,7 +48,7 @@ class Bearings:
         return {run for run, mark in self.marks.items() if self._is_settled(run, mark, folders, storage)}
 
     def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder], storage: Storage) -> bool:
-        if mark.turning_points != turning_points(mark.changed_us, mark.interval, self.options.ages):
+        if not self._is_as_live(run, mark, folders):
             return False
         if mark.turns_us is not None and mark.turns_us <= self.now_us:
             return False
@@ -53,11 +56,32 @@ class Bearings:
             return False
         return mark.decided == self._stamp(run, folders)
 
+    def _is_as_live(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder]) -> bool:
+        """Whether the row tells until when the run is live, and from when it is stale, as it would be told now."""
+        live, stale = turning_points(mark.changed_us, mark.interval, self.options.ages)
+        if live >= self.now_us:
+            live, stale = turning_points(mark.changed_us, mark.interval, self.options.ages, self._ended(run, folders))
+        is_over = max(live, mark.turning_points[0]) < self.now_us
+        return (mark.turning_points[1] == stale) and (is_over or mark.turning_points[0] == live)
+
+    def _ended(self, run: str, folders: Mapping[str, KnownFolder]) -> int | None:
+        """Until when the jobs of a run wrote that are known to have ended (µs since the epoch)."""
+        if not self._may_be_decided(run, folders):
+            return None
+        base = self.options.decisions_dir
+        homes = [Path(self.root_path) if run == "." else Path(self.root_path, run)]
+        homes += [] if base is None else [decisions_folder(base, self.root, run)]
+        ended = ended_ns(homes, lambda: self.now_us * 1000)
+        return None if ended is None else ended // 1000
+
+    def _may_be_decided(self, run: str, folders: Mapping[str, KnownFolder]) -> bool:
+        folder = folders.get("" if run == "." else run)
+        return self.options.decisions_dir is not None or (folder is not None and folder.is_marker)
+
     def _stamp(self, run: str, folders: Mapping[str, KnownFolder]) -> str:
         """Of the decisions about a run; not looked for where its folder has no `.waypoint`."""
         if run not in self.stamps:
-            folder = folders.get("" if run == "." else run)
-            may_be = self.options.decisions_dir is not None or (folder is not None and folder.is_marker)
+            may_be = self._may_be_decided(run, folders)
             self.stamps[run] = (
                 decisions.stamp(self.root_path, self.root, run, self.options.decisions_dir) if may_be else ""
             )
@@ -65,13 +89,13 @@ class Bearings:
 
     def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> Beside:
         """What bears on one run. Decisions that cannot be read become a problem."""
-        decided = self._stamp(run, folders)
+        decided, ended = self._stamp(run, folders), self._ended(run, folders)
         if not decided:
-            return Beside(now_us=self.now_us, verified=self.results)
+            return Beside(now_us=self.now_us, verified=self.results, ended_us=ended)
         found = decisions.standing(self.root_path, self.root, run, self.options.decisions_dir)
         if found.problem is not None:
             problems.append(Problem(path=to_text(run), problem=found.problem))
-        return Beside(now_us=self.now_us, decided=decided, standing=found, verified=self.results)
+        return Beside(now_us=self.now_us, decided=decided, standing=found, verified=self.results, ended_us=ended)
 
 
 def _verified(row: VerifiedRow) -> Verified:

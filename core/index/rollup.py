@@ -30,8 +30,8 @@ class Ages:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What bears on a run's row beside its files: the time (µs since the epoch), what people decided and the state of
-    those files, verifications by (path, format), and which checkpoints that are none of its own its state files name,
-    with whether they are there.
+    those files, verifications by (path, format), which checkpoints that are none of its own its state files name, with
+    whether they are there, and until when its jobs wrote that are known to have ended (µs since the epoch).
     """
 
     now_us: int
@@ -39,6 +39,7 @@ class Beside:
     standing: Standing = field(default_factory=Standing)
     verified: Mapping[tuple[str, str], Verified] = field(default_factory=dict)
     outside: Mapping[str, bool] = field(default_factory=dict)
+    ended_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +67,17 @@ def wanted_prefixes(states: Sequence[StateFile], root_path: str) -> frozenset[st
     return frozenset(found)
 
 
-def turning_points(changed_us: int | None, interval: float | None, ages: Ages) -> tuple[int, int]:
-    """Until when a run is live and from when it is stale, by its last change and its median save interval (seconds)."""
+def turning_points(
+    changed_us: int | None, interval: float | None, ages: Ages, ended_us: int | None = None
+) -> tuple[int, int]:
+    """Until when a run is live and from when it is stale, by its last change and its median save interval (seconds).
+
+    It is not live any more where all was written by jobs that are known to have ended (`ended_us`: until then).
+    """
+    changed = changed_us or 0
     alive_us = int(max(ages.live_window, 3 * (interval or 0)) * SECOND_US)
-    return (changed_us or 0) + alive_us, (changed_us or 0) + int(ages.stale_after * SECOND_US)
+    has_ended = ended_us is not None and changed <= ended_us
+    return changed + (0 if has_ended else alive_us), changed + int(ages.stale_after * SECOND_US)
 
 
 def roll_up(
@@ -103,7 +111,7 @@ def roll_up(
             "root": root,
             "path": run,
             **_sizes(folders, members),
-            **_times(series, changed_us, ages),
+            **_times(series, changed_us, ages, beside.ended_us),
             **_counts(judgement.findings),
             "series": len(series),
             "decided": beside.decided,
@@ -131,10 +139,12 @@ def _sizes(folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> dic
     }
 
 
-def _times(series: Sequence[Sequence[Checkpoint]], changed_us: int | None, ages: Ages) -> dict[str, object]:
+def _times(
+    series: Sequence[Sequence[Checkpoint]], changed_us: int | None, ages: Ages, ended_us: int | None
+) -> dict[str, object]:
     intervals = [gap for one in series if (gap := median_interval(one)) is not None]
     interval = min(intervals, default=None)
-    live_until_us, stale_from_us = turning_points(changed_us, interval, ages)
+    live_until_us, stale_from_us = turning_points(changed_us, interval, ages, ended_us)
     steps = [one[-1].facts.step.value for one in series if one[-1].facts.step is not None]
     return {
         "newest_step": max(steps, default=None),

@@ -19,7 +19,7 @@ from core.mend.records import Mend, MendState, Site
 from core.mend.standing import on_disk, parse, read
 from core.model import Checkpoint, Root, Run, StateFile
 from core.scan.walk import OWN_FILES
-from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.heartbeat import ended_ns, is_leased
 from waypoint_resume.names import from_text, join, to_text
 
 _SECOND_NS = 1_000_000_000
@@ -110,12 +110,13 @@ class MendDesk:
             return True
         storage, site = LocalStorage(self.root.path), self.site
         homes = (site.folder, *([] if site.decisions is None else [site.decisions]))
-        if any(is_leased(home, storage.now_ns()) for home in homes):
+        now_ns = storage.now_ns()
+        if any(is_leased(home, now_ns) for home in homes):
             return True
         files = storage.members(posixpath.dirname(state)).files
         newest = max((file.mtime_ns for file in files if file.name not in OWN_FILES), default=0)
         window = max(self.live_window, 3 * (self.run.median_interval or 0))
-        return newest > storage.now_ns() - int(window * _SECOND_NS)
+        return newest > max(now_ns - int(window * _SECOND_NS), ended_ns(homes, lambda: now_ns) or 0)
 
     def _propose(self, path: str, picked: Checkpoint | None) -> Proposal | None:
         data = read(self.site.state_file(relative_to_run(path, self.run.path)))

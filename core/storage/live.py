@@ -1,14 +1,17 @@
-"""Whether a run lives, told by its folder at this moment: a job's lease, or a file that was written of late."""
+"""Whether a run lives, told by its folder at this moment: a job's lease, or a file that was written of late, unless the
+job that wrote it is known to have ended.
+"""
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.fs.local import LocalStorage
 from core.index.unsettled import is_young
 from core.mend.records import Site
 from core.scan.walk import OWN_FILES, SKIPPED
 from waypoint_resume.atomic import is_temp
-from waypoint_resume.heartbeat import is_leased
+from waypoint_resume.heartbeat import ended_ns, is_leased
 from waypoint_resume.names import join
 
 _SECOND_NS = 1_000_000_000
@@ -27,14 +30,24 @@ class Ground:
     def is_live(self) -> bool:
         """Look at the disk now. What cannot be looked at counts as living."""
         now_ns = LocalStorage(str(self.site.folder)).now_ns()
-        return self.has_job(now_ns) or self._changed("", now_ns, int(self.live_window * _SECOND_NS))
+        if self.has_job(now_ns):
+            return True
+        window_ns = int(self.live_window * _SECOND_NS)
+        ended = ended_ns(self.homes, lambda: now_ns)
+        if ended is not None and ended > now_ns - window_ns:
+            window_ns = max(now_ns - ended, 0)
+        return self._changed("", now_ns, window_ns)
 
     def has_job(self, now_ns: int | None = None) -> bool:
         """Whether a job holds the run's lease; `now_ns` is the time of the disk's clock."""
+        now_ns = LocalStorage(str(self.site.folder)).now_ns() if now_ns is None else now_ns
+        return any(is_leased(home, now_ns) for home in self.homes)
+
+    @property
+    def homes(self) -> list[Path]:
+        """Where a lease of the run may lie."""
         site = self.site
-        now_ns = LocalStorage(str(site.folder)).now_ns() if now_ns is None else now_ns
-        homes = [site.folder] if site.decisions is None else [site.folder, site.decisions]
-        return any(is_leased(home, now_ns) for home in homes)
+        return [site.folder] if site.decisions is None else [site.folder, site.decisions]
 
     def _changed(self, folder: str, now_ns: int, window_ns: int) -> bool:
         below: list[str] = []
