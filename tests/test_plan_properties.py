@@ -17,6 +17,7 @@ from core.decisions.pins import Pins
 from core.model import Checkpoint, FileStat, Leftover, SavedAtSource
 from core.resume.history import Manifests
 from core.resume.manifest import MetricMode
+from core.scan.remains import remains
 from core.scan.series import arrange
 from core.storage.plan import make_plan
 from core.storage.planned import RunState
@@ -56,7 +57,8 @@ def carried_out(state: RunState, policy: Policy) -> set[str]:
             return gone
         gone |= going
         # As the catalog keeps them: with what the last look told of their series.
-        kept = [item for series in arrange(state.checkpoints) for item in series if item.path[4:] not in going]
+        known = arrange(state.checkpoints, remains(state.checkpoints, state.leftovers).values())
+        kept = [item for series in known for item in series if item.path[4:] not in going]
         left = tuple(one for one in state.leftovers if one.path[4:] not in going)
         state = replace(state, checkpoints=tuple(kept), leftovers=left)
 
@@ -188,6 +190,11 @@ def test_folds_stay_apart_when_nothing_starts_again_any_more(knows_steps: bool) 
         for fold, epoch in saved
     ]
     assert carried_out(a_state(*items), LATEST) == {"ckpts/m-1-01", "ckpts/m-2-01", "ckpts/m-2-02"}
+
+
+def test_remains_of_saves_tell_folds_apart_too() -> None:
+    first, *second = (a_member(f"m-{fold}-{epoch}", minute=fold + epoch) for fold, epoch in ((1, 0), (2, 1), (2, 2)))
+    assert carried_out(a_state(first, *second, left=("m-2-0",)), LATEST) == {"ckpts/m-2-0", "ckpts/m-2-1"}
 
 
 @pytest.mark.parametrize("start", [None, 7.5], ids=["unknown", "known-but-in-parallel"])

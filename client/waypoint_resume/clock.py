@@ -22,7 +22,8 @@ def disk_now_ns(folder: str | Path) -> int:
     with contextlib.suppress(OSError, AttributeError):  # O_TMPFILE is Linux's
         descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, b"0")
+            with contextlib.suppress(OSError):  # a full disk: it was stamped when it was made
+                os.write(descriptor, b"0")
             return os.fstat(descriptor).st_mtime_ns
         finally:
             os.close(descriptor)

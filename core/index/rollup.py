@@ -13,6 +13,7 @@ from core.health.state import NAMEABLE, named_prefixes
 from core.health.verified import Verified
 from core.index.judging import RunFacts, judge, with_health, with_verification
 from core.model import Checkpoint, Finding, Severity, StateFile
+from core.scan.remains import remains
 from core.scan.series import arrange, median_interval
 
 SECOND_US = 1_000_000
@@ -91,7 +92,8 @@ def roll_up(
     beside: Beside,
 ) -> RunRecord:
     """Everything about one run. `existing` holds at least those prefixes that its state files name and that exist."""
-    series = arrange([with_verification(item, beside.verified) for item in checkpoints])
+    left = remains(checkpoints, [item for folder in folders for item in folder.leftovers])
+    series = arrange([with_verification(item, beside.verified) for item in checkpoints], left.values())
     changed_us = max((folder.newest_ns for folder in folders), default=0) // 1000 or None
     facts = RunFacts(
         run=run,

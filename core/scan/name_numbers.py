@@ -12,6 +12,7 @@ from typing import Any
 
 from core.formats.registry import spec_of
 from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Sourced
+from core.scan.remains import is_remains
 from waypoint_resume.file_names import FileName, Role, Value, read_name
 
 _COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
@@ -64,7 +65,7 @@ def _tells_apart(
     if role is Role.SIZE:
         return _counted_by_steps(members, place) is None
     if is_last:
-        is_alone = len({values(item)[:place] for item in members}) == 1
+        is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
         return role is Role.COUNT and is_alone and _steps_start_again(groups)
     if _were_apart(groups):
         return True
@@ -90,7 +91,8 @@ def _were_apart(groups: Sequence[Sequence[Checkpoint]]) -> bool:
     lost its first epochs, nothing starts again any more.
     """
     known = [{item.series for item in items if item.series} for items in groups]
-    return all(known) and len(set().union(*known)) == sum(map(len, known))
+    known = [ids for ids, items in zip(known, groups, strict=True) if not all(is_remains(item) for item in items)]
+    return len(known) > 1 and all(known) and len(set().union(*known)) == sum(map(len, known))
 
 
 def _starts_again(groups: Sequence[Sequence[Any]]) -> bool:

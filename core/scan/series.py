@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.fs.names import natural_key
 from core.model import Checkpoint, SavedAtSource
 from core.scan.name_numbers import by_training, content_step, name_of, values, with_numbers, without_guesses
+from core.scan.remains import is_remains
 from waypoint_resume.file_names import read_name
 from waypoint_resume.moments import has_year, in_one_year
 from waypoint_resume.names import short_id
@@ -31,29 +32,49 @@ class Order(Enum):
     NAMES = "names"
 
 
-def arrange(checkpoints: Iterable[Checkpoint]) -> tuple[tuple[Checkpoint, ...], ...]:
-    """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked,
-    and what the numbers in names count is told where all of a series fits.
+class Training(NamedTuple):
+    """Checkpoints that are one training: the series' id as it follows from them, what their names share, and they."""
 
-    A series has the id that most of its members have already (a catalog keeps it, however many come and go), else one
-    that follows from folder, format, stem and fingerprint.
-    """
+    id: str
+    stem: str
+    members: list[Checkpoint]
+
+
+def trainings_of(items: Iterable[Checkpoint]) -> list[Training]:
+    """One run's checkpoints (and `core.scan.remains`, which are evidence), by training."""
     places: dict[tuple[object, ...], list[Checkpoint]] = {}
-    for item in checkpoints:
+    for item in items:
         folder, _, base = item.path.rpartition("/")
         name = read_name(base)
         roles = "".join(number.role.name[:2] for number in name.numbers)  # `ckpt-20240131` may be a step or a day
         places.setdefault((folder, item.format.value, name.stem, roles), []).append(without_guesses(item))
-    found = [
-        (short_id(str(place[0]), str(place[1]), stem, fingerprint), stem, members)
-        for place, items in sorted(places.items(), key=lambda pair: [str(part) for part in pair[0]])
-        for fingerprint, alike in _by_fingerprint(items).items()
+    return [
+        Training(short_id(str(place[0]), str(place[1]), stem, fingerprint), stem, members)
+        for place, found in sorted(places.items(), key=lambda pair: [str(part) for part in pair[0]])
+        for fingerprint, alike in _by_fingerprint(found).items()
         for stem, members in by_training(alike, times_are_useful)
     ]
-    ids = _ids([(own, members) for own, _, members in found])
+
+
+def arrange(
+    checkpoints: Iterable[Checkpoint], remains: Iterable[Checkpoint] = ()
+) -> tuple[tuple[Checkpoint, ...], ...]:
+    """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked,
+    and what the numbers in names count is told where all of a series fits. `remains` (of `core.scan.remains`) are
+    evidence of what is one training, and no members.
+
+    A series has the id that most of its members have already (a catalog keeps it, however many come and go), else one
+    that follows from folder, format, stem and fingerprint.
+    """
+    trainings = [
+        one._replace(members=members)
+        for one in trainings_of([*checkpoints, *remains])
+        if (members := [item for item in one.members if not is_remains(item)])
+    ]
+    ids = _ids([(one.id, one.members) for one in trainings])
     return tuple(
-        _marked(with_numbers(ordered(members), times_are_useful), series, stem)
-        for series, (_, stem, members) in zip(ids, found, strict=True)
+        _marked(with_numbers(ordered(one.members), times_are_useful), series, one.stem)
+        for series, one in zip(ids, trainings, strict=True)
     )
 
 

@@ -13,6 +13,7 @@ from core.decisions.places import relative_to_run
 from core.formats.registry import spec_of
 from core.health.rules import UNJUDGED, is_unjudged
 from core.model import Checkpoint, Format, Health, Leftover
+from core.scan.remains import remains
 from core.scan.series import arrange, why_times_are_useless
 from core.storage.best_trials import rule_of
 from core.storage.irreplaceable import irreplaceable, is_interrupted
@@ -35,7 +36,8 @@ def make_plan(
 def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     found: list[Item | Stay] = []
     needed = irreplaceable(state.checkpoints, state.leftovers)
-    arranged = arrange([item for item in state.checkpoints if not is_interrupted(item)])
+    saved = [item for item in state.checkpoints if not is_interrupted(item)]
+    arranged = arrange(saved, remains(state.checkpoints, state.leftovers).values())
     emptied = _why_emptied(state, arranged, policy)
     for series in arranged:
         found += _series(state, series, policy, grace, needed, emptied)
