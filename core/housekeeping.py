@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.catalog.filters import FindingFilter
@@ -19,6 +20,7 @@ from core.resume.kept import bring_back, kept_checkpoints, take_away
 from core.storage.acting import ConfirmError, find
 from core.storage.again import Afresh
 from core.storage.batches import Batches, batches
+from core.storage.delete_now import Deleted, delete_now
 from core.storage.journal import FOLDERS, JournalFile
 from core.storage.journal_files import read_journal
 from core.storage.live import Ground
@@ -30,6 +32,7 @@ from core.storage.quarantine import Act, Quarantined, quarantine
 from core.storage.recover import Recovered, needs_recovery, recover
 from core.storage.retention import policy_for
 from core.storage.returns import Returned
+from core.storage.room import has_room_for
 from core.storage.undo import OnConflict, undo
 from core.trials import TrialPlaces
 from core.workspace import Workspace
@@ -73,13 +76,18 @@ def run_state(
     site = _site(workspace, run)
     now_ns = LocalStorage(site.root_path).now_ns()
     accepted = workspace.reader.findings(FindingFilter(root=run.root, run=run.path, accepted=True), limit=None)
+    checkpoints = workspace.members(run.root, run.path)
+    is_leased_now = _leased(site, now_ns)
+    is_recent = workspace.reader.run(run.root, run.path, workspace.now()).status == "live"
+    largest = max((item.bytes for item in checkpoints), default=0)
     return RunState(
         root=run.root,
         root_path=site.root_path,
         run=run.path,
-        is_live=workspace.reader.run(run.root, run.path, workspace.now()).status == "live" or _leased(site, now_ns),
+        is_live=is_recent or is_leased_now,
+        may_have_ended=is_recent and not is_leased_now and not has_room_for(site.folder, largest),
         now_ns=now_ns,
-        checkpoints=workspace.members(run.root, run.path),
+        checkpoints=checkpoints,
         leftovers=workspace.reader.leftovers(run.root, run.path),
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
@@ -106,10 +114,10 @@ def confirmation_of(plan: Plan) -> str | None:
     return None if not count else "1 trial" if count == 1 else f"{count} trials"
 
 
-def require_confirmation(plan: Plan, typed: str) -> None:
-    """ConfirmError where `confirmation_of` a plan was not typed."""
+def require_confirmation(plan: Plan, *typed: str) -> None:
+    """ConfirmError where `confirmation_of` a plan is not among what was typed."""
     wanted = confirmation_of(plan)
-    if wanted is not None and typed.strip() != wanted:
+    if wanted is not None and wanted not in [text.strip() for text in typed]:
         raise ConfirmError(
             f"All checkpoints of {wanted} would go: to confirm that, give {wanted!r}. Nothing was moved."
         )
@@ -124,13 +132,37 @@ def execute(
     note: str = "",
     actor: str | None = None,
     empties: bool = False,
+    word: str = "",
 ) -> Quarantined:
     """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first. `empties`:
-    somebody typed `confirmation_of` the plan.
+    somebody typed `confirmation_of` the plan; `word` is the run's name from whoever says that its job has ended.
     """
     afresh = Afresh(state=lambda: run_state(workspace, run), policy=policy, grace=workspace.settings.write_grace)
     act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
-    return quarantine(ground(workspace, run), planned, afresh, act)
+    return quarantine(_by_word(ground(workspace, run), planned, word), planned, afresh, act)
+
+
+def delete(
+    workspace: Workspace,
+    run: Run,
+    planned: RunPlan,
+    *,
+    policy: Policy,
+    confirm: str,
+    note: str = "",
+    empties: bool = False,
+    actor: str | None = None,
+) -> Deleted:
+    """Delete one run's part of a plan for good, at once: the way out of a full disk. `confirm` is the run's name. The
+    catalog must be fresh.
+    """
+    afresh = Afresh(state=lambda: run_state(workspace, run), policy=policy, grace=workspace.settings.write_grace)
+    act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
+    return delete_now(_by_word(ground(workspace, run), planned, confirm), planned, afresh, act, confirm=confirm)
+
+
+def _by_word(ground: Ground, planned: RunPlan, word: str) -> Ground:
+    return replace(ground, has_word=planned.needs_word and word == to_text(ground.site.run))
 
 
 def undo_batch(

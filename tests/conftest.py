@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from core.settings import Settings
 from core.workspace import Workspace
@@ -19,6 +20,10 @@ from tests.training import Trainings
 # Jobs and servers that tests start import this checkout's client, wherever it is installed from.
 CLIENT = str(Path(__file__).parent.parent / "client")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (CLIENT, os.environ.get("PYTHONPATH"))))
+
+# A busy machine is slow, not wrong.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 SAMPLES = Path(__file__).parent.parent / "sample_runs"
 Opener = Callable[..., Workspace]

@@ -47,8 +47,9 @@ def holding_lock(home: Path, *, wait: float) -> Iterator[Path]:
     handle = open_shared(hidden / LOCK)
     try:
         _acquire(handle, hidden / LOCK, wait)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: only its name is missing to whoever waits
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield hidden
     finally:
         os.close(handle)

@@ -6,18 +6,12 @@ import typer
 
 from core import housekeeping
 from core.cli import policy as options
+from core.cli.carrying_out import How, carry_out
 from core.cli.naming import checkpoint_named
 from core.cli.policy import asked_policy
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
 from core.cli.usage import RunNames, SweepNames, named_runs, print_plan
-from core.errors import CoreError
-from core.model import Run
 from core.storage.document import plan_document
-from core.storage.journal import short_id
-from core.storage.planned import RunPlan
-from core.storage.policies import Policy
-from core.storage.retention import policy_for
-from core.workspace import Workspace
 from waypoint_resume.names import to_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -38,10 +32,18 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
     best_trials: options.BestTrials = None,
     trials_metric: options.TrialsMetric = None,
     trials_mode: options.TrialsMode = None,
-    confirm: Annotated[
-        str, typer.Option(metavar="TEXT", help="'N trials': so many are left without a checkpoint.")
-    ] = "",
     note: Note = "",
+    delete: Annotated[
+        bool, typer.Option("--delete", help="For a full disk: delete it for good, at once. Needs --confirm.")
+    ] = False,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="'N trials': so many are left without a checkpoint. A run's name: to delete, or because its job has "
+            "ended. May be repeated.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     roots: Roots = None,
     as_json: AsJson = False,
@@ -49,6 +51,7 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
     """Carry out what `plan` shows: move it into quarantine, from where `undo` brings it back."""
     if bool(runs or sweeps) == every:
         raise typer.BadParameter("name the runs or a --sweep, or say --all", param_hint="RUN")
+    how = How(note=note, words=tuple(confirm or ()), is_delete=delete)
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "quarantine", cached=False)
         policy = asked_policy(
@@ -74,11 +77,11 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             else:
                 print_plan(made)
             raise typer.Exit(code)
-        housekeeping.require_confirmation(made, confirm)
+        housekeeping.require_confirmation(made, *how.words)
         documents = []
         for run, planned in zip(found, made.runs, strict=True):
             if planned.items:
-                document = _execute(workspace, run, planned, policy, note)
+                document = carry_out(workspace, run, planned, policy, how)
                 documents.append(document)
                 code = FAILED if document["problem"] else code
         if as_json:
@@ -87,31 +90,6 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             stdout.print("Nothing would go.")
         workspace.refresh("quarantine", deep=False)
         raise typer.Exit(code)
-
-
-def _execute(workspace: Workspace, run: Run, planned: RunPlan, policy: Policy | None, note: str) -> dict[str, object]:
-    """One run's part of a plan that was confirmed; what goes wrong in it does not keep the others from theirs."""
-    governing = policy or policy_for(workspace.retention, planned.root_path, run.path)
-    document: dict[str, object] = {"root": to_text(planned.root_path), "run": to_text(run.path), "batch": None}
-    try:
-        done = housekeeping.execute(workspace, run, planned, policy=governing, note=note, empties=True)
-    except (CoreError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        say(f"{to_text(run.path)}: {reason}")
-        return {**document, "moved": [], "left_out": [], "problem": reason}
-    for left in done.left_out:
-        say(f"{to_text(run.path)}: {to_text(left.path)} stays: {'; '.join(left.reasons)}")
-    moved = [] if done.journal is None else [item.path for item in done.journal.items]
-    if done.journal is not None:
-        short = short_id(done.journal.id)
-        say(f"{to_text(run.path)}: {len(moved):,} moved; `undo {to_text(run.path)} {short}` brings it back")
-    return {
-        **document,
-        "batch": None if done.journal is None else done.journal.id,
-        "moved": moved,
-        "left_out": [{"path": to_text(left.path), "reasons": list(left.reasons)} for left in done.left_out],
-        "problem": None,
-    }
 
 
 def pin_command(

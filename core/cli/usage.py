@@ -121,6 +121,8 @@ def print_plan(made: Plan) -> None:
         if not run.items and not run.stays:
             continue
         live = " (live)" if run.is_live else ""
+        if run.needs_word:
+            live = f" (written lately, its disk is full: checkpoints go with --confirm {to_text(run.run)} alone)"
         last = " (all of its checkpoints would go)" if run.emptied else ""
         lines = [f"{to_text(run.run)}{live}{last}"]
         lines += [f"  goes   {to_text(item.path)}  {size_text(item.bytes)}: {item.reason}" for item in run.items]

@@ -24,6 +24,7 @@ from waypoint_resume.places import HIDDEN, can_write
 
 _Key = tuple[str, Format | None]
 LIVE = "live run: only leftovers go"
+_WORD = "it was written lately: only leftovers go, unless you type the run's name, for its job has ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def look_again(ground: Ground, plan: RunPlan, afresh: Afresh, now: datetime) -> 
     state = afresh.state()
     state = replace(
         state,
-        is_live=state.is_live or ground.is_live(),
+        is_live=(state.is_live and not ground.has_word) or ground.is_live(),
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
     )
@@ -66,13 +67,17 @@ def look_again(ground: Ground, plan: RunPlan, afresh: Afresh, now: datetime) -> 
     items: list[Item] = []
     left_out = list(checked.left_out)
     for item in checked_items:
-        reason = LIVE if state.is_live and item.kind is not ItemKind.LEFTOVER else None
+        reason = (_WORD if state.may_have_ended else LIVE) if state.is_live and _is_saved(item) else None
         reason = reason or standing[item.path, item.format] or _bar(item, barred)
         if reason is None:
             items.append(item)
         else:
             left_out.append(leave(plan, item, reason))
     return Going(items=tuple(items), left_out=tuple(left_out), state=state)
+
+
+def _is_saved(item: Item) -> bool:
+    return item.kind is not ItemKind.LEFTOVER
 
 
 def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:

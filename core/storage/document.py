@@ -24,6 +24,7 @@ def _run(run: RunPlan) -> dict[str, object]:
         "run": to_text(run.run),
         "live": run.is_live,
         "emptied": run.emptied,
+        **({"needs_word": True} if run.needs_word else {}),
         "goes": [_item(run, item) for item in run.items],
         "stays": [_stay(item) for item in run.stays],
     }

@@ -20,18 +20,20 @@ _SECOND_NS = 1_000_000_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """The run that is acted on. `live_window` is in seconds, of `core.index.rollup.turning_points`; `inner` are the
-    runs inside this one, relative to it, whose life is their own.
+    runs inside this one, relative to it, whose life is their own. `has_word`: somebody said that its job has ended, so
+    that only a lease makes it live.
     """
 
     site: Site
     live_window: float
     inner: frozenset[str] = frozenset()
+    has_word: bool = False
 
     def is_live(self) -> bool:
         """Look at the disk now. What cannot be looked at counts as living."""
         now_ns = LocalStorage(str(self.site.folder)).now_ns()
-        if self.has_job(now_ns):
-            return True
+        if self.has_job(now_ns) or self.has_word:
+            return self.has_job(now_ns)
         window_ns = int(self.live_window * _SECOND_NS)
         ended = ended_ns(self.homes, lambda: now_ns)
         if ended is not None and ended > now_ns - window_ns:

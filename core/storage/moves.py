@@ -7,12 +7,14 @@ import errno
 import os
 import stat as modes
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from core.fs.local import BLOCK
 from core.storage.folders import Folders, finish_folders, is_in, is_way, mirror, remake
 from core.storage.journal import FILES, Journal, JournalFile, JournalItem
 from core.storage.planned import PlannedFile
+from core.storage.room import with_room
 from waypoint_resume.atomic import make_folder, sync_folder
 from waypoint_resume.names import folders_above, from_text
 
@@ -35,13 +37,13 @@ def take(run: Path, batch: Path, journal: Journal) -> None:
     """
     folders = {folder.name: folder for folder in journal.folders}
     made = {""}
-    make_folder(batch / FILES)
+    with_room(batch, lambda: make_folder(batch / FILES))
     for item in journal.items:
         for file in item.files:
             try:
                 for parent in folders_above(file.name):
                     if parent not in made:
-                        mirror(batch / FILES, folders[parent])
+                        with_room(batch, partial(mirror, batch / FILES, folders[parent]))
                         made.add(parent)
                 os.rename(run / file.name, batch / FILES / file.name)
                 found = os.lstat(batch / FILES / file.name)
@@ -89,7 +91,7 @@ def _return(run: Path, batch: Path, item: JournalItem, file: JournalFile, folder
         return _TAKEN
     if not os.path.lexists(run / home):
         for parent in folders_above(home):
-            remake(run, parent, folders.get(parent))
+            with_room(batch, partial(remake, run, parent, folders.get(parent)))
     return None if _move_new(batch / FILES / file.name, run / home, found) else _TAKEN
 
 

@@ -55,6 +55,7 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
         items=tuple(one for one in found if isinstance(one, Item)),
         stays=tuple(one for one in found if isinstance(one, Stay)),
         emptied=emptied,
+        needs_word=state.is_live and any(isinstance(one, Item) and one.kind is ItemKind.CHECKPOINT for one in found),
     )
 
 
@@ -85,7 +86,7 @@ def _series(
             why.append("being written")
         if _is_linked(item):
             why.append("a part of it lies behind a link out of the root")
-        if state.is_live:
+        if state.is_live and not state.may_have_ended:
             why.append("live run: only leftovers go")
         by_policy = kept.get(item.path, ())
         if why:

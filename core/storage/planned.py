@@ -41,7 +41,9 @@ class RunState:
     """What is known of one run now: by the catalog, and by the decisions on disk, read for this. `run` is relative to
     the root, `now_ns` the time of the disk's clock, `is_live` also for a fresh lease. `named_by` tells of checkpoints
     (relative to the root) which state file in another folder names them, `accepted` gives the notes of those who said
-    that a thing is so on purpose. `trial` is the trial of a sweep that the run is.
+    that a thing is so on purpose. `trial` is the trial of a sweep that the run is. `may_have_ended`: it counts as live
+    for its times alone, nobody holds its lease, and its disk has no room for another save, so that what would go is
+    told, and waits for somebody's word.
     """
 
     root: str
@@ -56,6 +58,7 @@ class RunState:
     named_by: Mapping[str, str] = field(default_factory=dict)
     accepted: Mapping[str, str] = field(default_factory=dict)
     trial: TrialPlace | None = None
+    may_have_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,8 @@ class Stay:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """One run's part of a plan. `emptied` says why all checkpoints of a sweep's trial go: nothing of the run could be
-    restored any more, so that this wants a confirmation of its own.
+    restored any more, so that this wants a confirmation of its own. `needs_word`: what goes of it beside leftovers goes
+    only if somebody says that its job has ended, by typing the run's name.
     """
 
     root: str
@@ -99,6 +103,7 @@ class RunPlan:
     items: tuple[Item, ...]
     stays: tuple[Stay, ...]
     emptied: str | None = None
+    needs_word: bool = False
 
     @property
     def folder(self) -> str:

@@ -53,7 +53,7 @@ def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime
             raise ConfirmError(
                 f"A purge cannot be undone. To confirm it, type {short_id(journal.id)} or the run's name, {name}."
             )
-        return _purge(ground, place, journal, actor, now)
+        return purge_batch(ground, place, journal, actor=actor, now=now)
 
 
 def purge_older(ground: Ground, days: float | None, *, actor: str, now: datetime) -> tuple[Purged, ...]:
@@ -70,7 +70,7 @@ def purge_older(ground: Ground, days: float | None, *, actor: str, now: datetime
                 continue
             is_old = journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days)
             if is_old and not _is_kept(ground, journal):
-                purged.append(_purge(ground, place, journal, actor, now))
+                purged.append(purge_batch(ground, place, journal, actor=actor, now=now))
     return tuple(purged)
 
 
@@ -82,7 +82,8 @@ def _is_kept(ground: Ground, journal: Journal) -> bool:
     return any(pins.why(item.path, item.format) is not None for item in journal.items)
 
 
-def _purge(ground: Ground, place: Path, journal: Journal, actor: str, now: datetime) -> Purged:
+def purge_batch(ground: Ground, place: Path, journal: Journal, *, actor: str, now: datetime) -> Purged:
+    """Delete a batch that is done. Only under the run's lock."""
     require_writable(place, journal)
     gain = freed((str(place), file) for file in held(place, journal))
     about = {"batch": journal.id, "items": [item.path for item in journal.items], "freed_bytes": gain}

@@ -1,8 +1,8 @@
 """Into quarantine: what a plan holds is moved to `<run>/.waypoint/quarantine/<batch>/files`, where undo finds it.
 
-In this order, under the run's lock: everything is looked at again, the log gets its line, the journal is written, the
-state files are rewritten, the files are renamed, the index of each checkpoint first. A kill at any instant leaves a
-journal by which it is taken back.
+In this order, under the run's lock: everything is looked at again, room for what will be written is set aside, the log
+gets its line, the journal is written, the state files are rewritten, the files are renamed, each checkpoint's index
+first. A kill at any instant leaves a journal by which it is taken back; a full disk leaves everything as it was.
 """
 
 import contextlib
@@ -31,10 +31,12 @@ from core.storage.recheck import LeftOut
 from core.storage.recover import recover_all
 from core.storage.returns import bring_back
 from core.storage.rewrites import rewrites, write_states
-from core.storage.room import keep_room
+from core.storage.room import give_room, keep_room, reserve, telling_full, with_room
 from waypoint_resume.ids import uuid7
 from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import join, to_text
+
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +58,25 @@ class Quarantined:
 
 
 def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quarantined:
-    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError; OSError where the disk is full.
+    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError, DiskFullError; OSError.
 
     ConfirmError where it takes the last of a trial, and nobody has confirmed that.
     """
-    if plan.emptied is not None and not act.empties:
-        raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
-    act = replace(act, empties=plan.emptied is not None)
-    with acting(ground.site):
+    act = confirmed(plan, act)
+    with telling_full(ground.site.folder), acting(ground.site):
         recover_all(ground, actor=act.actor, now=act.now)
         going = look_again(ground, plan, afresh, act.now)
         members = () if going.state.is_live else going.state.checkpoints
         journal, refused = move(ground, going.items, members, act)
         left = tuple(leave(plan, item, reason) for item, reason in refused)
         return Quarantined(journal=journal, left_out=(*going.left_out, *left))
+
+
+def confirmed(plan: RunPlan, act: Act) -> Act:
+    """The act as it may be done to a plan. ConfirmError where that takes the last of a trial, and nobody confirmed it."""
+    if plan.emptied is not None and not act.empties:
+        raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
+    return replace(act, empties=plan.emptied is not None)
 
 
 def move(
@@ -132,14 +139,22 @@ def _attempt(
 
 def _moved(site: Site, journal: Journal, act: Act) -> Journal:
     about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
-    log(site.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about)
     batch = hidden_folder(site.folder, FOLDER, journal.id)
-    write_journal(batch, journal)
-    write_states(site, journal.states)
+    reserve(batch, _needed(journal))
+    with_room(batch, lambda: log(site.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about))
+    with_room(batch, lambda: write_journal(batch, journal))
+    with_room(batch, lambda: write_states(site, journal.states))
     take(site.folder, batch, journal)
-    done = write_journal(batch, journal.model_copy(update={"stage": Stage.DONE}))
+    ended = journal.model_copy(update={"stage": Stage.DONE})
+    done = with_room(batch, lambda: write_journal(batch, ended))
     keep_room(batch)
     return done
+
+
+def _needed(journal: Journal) -> int:
+    """Bytes that will be written: the journal and the one that takes its place, state files, mirrored folders."""
+    states = sum(len(state.new) for state in journal.states)
+    return 2 * len(journal.model_dump_json(indent=1)) + states + _BLOCK * (len(journal.folders) + len(journal.states))
 
 
 def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
@@ -147,11 +162,15 @@ def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
     folder = ground.site.folder
     batch = hidden_folder(folder, FOLDER, journal.id)
     about = {"batch": journal.id, "reason": reason}
-    log(folder, actor=act.actor, event=f"{journal.kind.value} taken back", now=act.now, about=about)
-    if bring_back(ground, batch, journal).journal.stage is Stage.UNDONE:
+    with contextlib.suppress(OSError):  # a full disk: what matters is that all of it is back
+        event = f"{journal.kind.value} taken back"
+        with_room(batch, lambda: log(folder, actor=act.actor, event=event, now=act.now, about=about))
+    if not os.path.lexists(batch / JOURNAL):  # it never came to be: there is nothing to bring back
+        give_room(batch)
+    elif bring_back(ground, batch, journal).journal.stage is Stage.UNDONE:
         os.unlink(batch / JOURNAL)
-        with contextlib.suppress(OSError):
-            os.rmdir(batch)
+    with contextlib.suppress(OSError):
+        os.rmdir(batch)
 
 
 def _fails_too(entry: JournalItem, failure: NotMovedError) -> bool:

@@ -20,6 +20,7 @@ from core.storage.journal import PURGED_END, Journal, Stage
 from core.storage.journal_files import read_journal
 from core.storage.live import Ground
 from core.storage.returns import bring_back
+from core.storage.room import give_room, with_room
 from waypoint_resume.atomic import remove_stale
 from waypoint_resume.journal import JOURNAL
 
@@ -77,7 +78,8 @@ def _end(ground: Ground, batch: Path, actor: str, now: datetime) -> Recovered | 
     if not _ends_here(journal):
         return None
     about = {"batch": journal.id, "stage": journal.stage.value}
-    log(ground.site.folder, actor=actor, event=f"recover {journal.kind.value}", now=now, about=about)
+    event = f"recover {journal.kind.value}"
+    with_room(batch, lambda: log(ground.site.folder, actor=actor, event=event, now=now, about=about))
     if journal.stage is Stage.PURGING:
         problems = delete(batch, journal)
         return Recovered(batch=journal.id, found=journal.stage, became=Stage.PURGED, problems=problems)
@@ -93,4 +95,5 @@ def _remove_unwritten(batch: Path) -> None:
     """A batch that died before its journal was written, or after it was purged: there is nothing in it."""
     with contextlib.suppress(OSError):
         remove_stale(batch / JOURNAL)
+        give_room(batch)
         os.rmdir(batch)

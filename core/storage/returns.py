@@ -13,7 +13,7 @@ from core.storage.journal_files import write_journal
 from core.storage.live import Ground
 from core.storage.moves import lies, put_back
 from core.storage.rewrites import Restored, restore_state
-from core.storage.room import give_room
+from core.storage.room import give_room, with_room
 from waypoint_resume.atomic import remove_stale
 from waypoint_resume.names import from_text
 
@@ -44,11 +44,12 @@ def bring_back(ground: Ground, batch: Path, journal: Journal) -> Returned:
     problems = [Problem(path=path, problem=reason) for path, reason in failed.items()]
     waiting = []
     for state in journal.states:
-        problem, is_final = _restore(ground, journal, state, failed)
+        problem, is_final = _restore(ground, batch, journal, state, failed)
         problems += [] if problem is None else [problem]
         waiting += [] if is_final else [state]
     remove_empty(batch)
-    after = write_journal(batch, _what_stays(batch, journal, waiting))
+    stays = _what_stays(batch, journal, waiting)
+    after = with_room(batch, lambda: write_journal(batch, stays))
     if after.stage is Stage.UNDONE:
         give_room(batch)
     return Returned(journal=after, files=len(journal.files) - len(failed), problems=tuple(problems))
@@ -68,7 +69,7 @@ def _what_stays(batch: Path, journal: Journal, waiting: list[StateRewrite]) -> J
 
 
 def _restore(
-    ground: Ground, journal: Journal, state: StateRewrite, failed: Collection[str]
+    ground: Ground, batch: Path, journal: Journal, state: StateRewrite, failed: Collection[str]
 ) -> tuple[Problem | None, bool]:
     """Restore a state file, or say why not; and whether that is the last word."""
     with contextlib.suppress(CoreError, OSError):
@@ -80,7 +81,7 @@ def _restore(
         # What never came to be is taken back whole; a job that lives by now writes its own list in any case.
         if journal.stage is not Stage.MOVING and ground.is_live():
             return _left_alone(state, "the run is live, and its job never reads it again"), True
-        if restore_state(ground.site, state) is Restored.WRITTEN_SINCE:
+        if with_room(batch, lambda: restore_state(ground.site, state)) is Restored.WRITTEN_SINCE:
             return _left_alone(state, "somebody wrote it since"), True
     except (CoreError, OSError) as error:
         return _left_alone(state, str(error)), False

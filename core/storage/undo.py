@@ -23,6 +23,7 @@ from core.storage.live import Ground
 from core.storage.moves import is_free, lies, takes
 from core.storage.recover import recover_all
 from core.storage.returns import Returned, bring_back
+from core.storage.room import with_room
 from waypoint_resume.names import join, to_text
 from waypoint_resume.timeline import take_back_cut
 
@@ -113,10 +114,12 @@ def undo(
         withdrawn = is_rewind and not has_job and _withdraw(ground, actor=actor, now=now)
         items = tuple(item.model_copy(update={"elsewhere": offered.get(item.path)}) for item in journal.items)
         about = {"batch": journal.id, "items": [item.path for item in items], "elsewhere": offered}
-        log(run, actor=actor, event=f"undo {journal.kind.value}", now=now, about=about)
+        event = f"undo {journal.kind.value}"
+        with_room(place, lambda: log(run, actor=actor, event=event, now=now, about=about))
         begun = journal.model_copy(update={"items": items, "undo": Act(by=printable(actor), at=now)})
         if not journal.is_jobs:  # else all of it never came to be: a kill leaves it as it was, for another undo
-            begun = write_journal(place, begun.model_copy(update={"stage": Stage.UNDOING}))
+            undoing = begun.model_copy(update={"stage": Stage.UNDOING})
+            begun = with_room(place, lambda: write_journal(place, undoing))
         back = replace(bring_back(ground, place, begun), withdrawn=withdrawn)
         told = _logs_back(ground, journal.id) if is_rewind and back.journal.stage is Stage.UNDONE else ()
         return replace(back, problems=(*back.problems, *told))
