@@ -16,7 +16,7 @@ from core.health.state import NAMEABLE
 from core.mend.records import Site
 from core.model import Checkpoint
 from core.storage.acting import ConfirmError, acting, find
-from core.storage.again import Afresh, leave, look_again
+from core.storage.again import LIVE, Afresh, leave, look_again
 from core.storage.live import Ground
 from core.storage.planned import Item, ItemKind, PlannedFile, RunPlan, freed
 from core.storage.purge import purge_batch
@@ -61,6 +61,9 @@ def delete_now(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act, *, confi
                     raise
                 first = _first(ground.site, items, members)
                 items.remove(first)
+                if first.kind is not ItemKind.LEFTOVER and ground.is_live():  # a job began meanwhile
+                    done.left_out.append(leave(plan, first, LIVE))
+                    continue
                 path = _from_root(ground.site, first)
                 said = rewrites(ground.site, members, gone | {path}, may_empty=act.empties)
                 if _delete(ground, plan, first, said, act, done):

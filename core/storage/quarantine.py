@@ -73,7 +73,7 @@ def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quara
 
 
 def confirmed(plan: RunPlan, act: Act) -> Act:
-    """The act as it may be done to a plan. ConfirmError where that takes the last of a trial, and nobody confirmed it."""
+    """The act as it is done to a plan. ConfirmError where that takes the last of a trial, and nobody confirmed it."""
     if plan.emptied is not None and not act.empties:
         raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
     return replace(act, empties=plan.emptied is not None)
