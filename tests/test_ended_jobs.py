@@ -58,7 +58,8 @@ def status(space: Workspace, *, deep: bool = True) -> tuple[str, list[str]]:
     return run.status, [item.path for item in planned.items]
 
 
-LIVE, FREE = ("live", []), ("idle", ["ckpt-1", "ckpt-2"])
+LIVE: tuple[str, list[str]] = ("live", [])
+FREE = ("idle", ["ckpt-1", "ckpt-2"])
 
 
 @pytest.mark.parametrize("deep", [True, False], ids=["deep", "light"])
