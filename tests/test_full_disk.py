@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ from core.storage.policies import KeepLatest, Policy
 from core.storage.quarantine import Quarantined
 from core.storage.room import DiskFullError
 from core.workspace import Workspace
+from pages._shared import quarantining, service
 from tests.conftest import Opener
 from tests.quarantine_cases import in_quarantine, tree
 from tests.small_disks import Maker, fill_up
@@ -274,3 +276,22 @@ def test_the_shell_names_the_files_and_the_option_that_deletes(
     code, said = shell(full, monkeypatch, home, "quarantine", "a", "--latest", "1", "--delete", "--confirm", "a")
     assert (code, "3 deleted for good" in said) == (0, True)
     assert full.free() > 0
+
+
+def test_the_page_takes_a_word_for_a_run_and_says_how_to_delete(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in full.run.rglob("ckpt-4*"):
+        os.utime(path)
+    fill_up(full.disk)
+    full.space.refresh()
+    plan = housekeeping.plan(full.space, [full.space.find_run("a")], LATEST)
+    monkeypatch.setattr(service, "workspace", lambda: full.space)
+    monkeypatch.setattr(service, "current", lambda: SimpleNamespace(acted=lambda *_: None))
+    without = quarantining.moved(plan.runs, LATEST, "")
+    assert {left.why.partition(":")[0] for left in without.left} == {"it was written lately"}
+    (told,) = quarantining.moved(plan.runs, LATEST, "", ["a"]).left
+    assert told.path == "all of it"
+    assert "No space left on device" in told.why
+    assert "`quarantine --delete` in a shell" in told.why
+    os.truncate(full.disk / "ballast", (full.disk / "ballast").stat().st_size - SHARD)
+    done = quarantining.moved(plan.runs, LATEST, "", ["a"])
+    assert (done.items, done.left) == (3, [])

@@ -1,7 +1,7 @@
 """Carrying out a plan: the dialog that says what will happen, and what came of it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -83,7 +83,7 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
     parts = [run for run in plan.runs if run.items]
     items = [item for run in parts for item in run.items]
     files = sum(len(item.files) for item in items)
-    live = sum(run.is_live for run in parts)
+    live = sum(run.is_live and not run.needs_word for run in parts)
     held = f"{fmt.count(files, 'file')}, {fmt.size(plan.bytes)}"
     freed = fmt.size(plan.freed_bytes)
     lines = [
@@ -106,6 +106,7 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
             icon=":material/warning:",
         )
         typed = st.text_input(f"Type {md(wanted)} to confirm", key="quarantine_typed", placeholder=wanted)
+    words = [_asked_word(run) for run in parts if run.needs_word]
     note = st.text_area(
         "Note", max_chars=_NOTE_LENGTH, height=80, key="quarantine_note", placeholder="Why? Kept with it."
     )
@@ -116,26 +117,35 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
             st.error(md(str(error)), icon=":material/error:")
             return
         with st.spinner("Looking at the disk again, then moving…"):
-            _move(parts, policy, note)
+            _move(parts, policy, note, words)
 
 
-def moved(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> Outcome:
+def _asked_word(planned: RunPlan) -> str:
+    """What is typed for a run whose job may have died of a full disk."""
+    name = md(to_text(planned.run))
+    return st.text_input(
+        f"{name} was written lately, and its disk is full. If its job has ended, type {name}: else only leftovers go",
+        key=f"quarantine_word-{planned.root}-{planned.run}",
+    ).strip()
+
+
+def moved(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Collection[str] = ()) -> Outcome:
     """Carry out a plan that was confirmed, run by run; what goes wrong in one does not keep the others from theirs."""
     done = Outcome()
     for planned in parts:
         try:
-            _move_run(planned, policy, note, done)
+            _move_run(planned, policy, note, done, words)
         except (CoreError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             done.left.append(Left(_name(planned), "all of it", reason))
     return done
 
 
-def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> None:
+def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Collection[str]) -> None:
     if not service.current().look_and_wait(_PATIENCE):
         st.error("The disk could not be looked at again, so nothing was moved.", icon=":material/error:")
         return
-    done = moved(parts, policy, note)
+    done = moved(parts, policy, note, words)
     st.session_state[_LEFT] = done.left
     policy_form.forget()
     service.current().look_and_wait()
@@ -148,11 +158,13 @@ def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str) -> None:
     st.rerun()
 
 
-def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: Outcome) -> None:
+def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: Outcome, words: Collection[str]) -> None:
     workspace = service.workspace()
     run = workspace.reader.run(planned.root, planned.run, workspace.now())
     governing = policy or policy_for(workspace.retention, planned.root_path, planned.run)
-    result = housekeeping.execute(workspace, run, planned, policy=governing, note=note, empties=True)
+    name = to_text(planned.run)
+    word = name if name in words else ""
+    result = housekeeping.execute(workspace, run, planned, policy=governing, note=note, empties=True, word=word)
     done.left += [Left(_name(planned), to_text(one.path), "; ".join(one.reasons)) for one in result.left_out]
     if result.journal is not None:
         done.items += len(result.journal.items)
