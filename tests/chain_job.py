@@ -1,6 +1,6 @@
-"""Trains jobs that a scheduler ends with SIGTERM, for tests of how the next job goes on.
+"""A job that a scheduler ends with SIGTERM, for tests of how the next one goes on: `chain_job.py ASKED`.
 
-TensorFlow is imported once: each line on stdin (JSON: the job's kind, its run's folder and more) is trained by a fork.
+ASKED is JSON: the job's kind, its run's folder and more, as `train` takes it.
 Every step is noted as a line of `result`: epoch, batch and loss. A training that ends by itself appends its values.
 """
 
@@ -9,10 +9,8 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", KERAS_BACKEND="tensorflow")
 os.environ.update(WAYPOINT_DECISIONS_DIR="", TF_CONFIG="")
@@ -156,21 +154,5 @@ def train(
     {"fit": fit, "loop": loop, "bare": bare}[job](folder, note, epochs, save, wait)
 
 
-def run(asked: dict[str, Any]) -> None:
-    """One job in a fork of its own."""
-    process = os.fork()
-    if process == 0:
-        os.write(1, f"process {os.getpid()}\n".encode())
-        try:
-            train(**asked)
-        except SystemExit as end:
-            os._exit(int(end.code or 0))
-        except BaseException:  # noqa: BLE001 - a fork must end here, whatever happened
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    os.write(1, f"ended {os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n".encode())
-
-
-for line in sys.stdin:
-    run(json.loads(line))
+if __name__ == "__main__":
+    train(**json.loads(sys.argv[1]))

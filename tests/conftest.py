@@ -49,19 +49,12 @@ def more(request: pytest.FixtureRequest) -> int:
     return 10 if request.config.getoption("--soak") else 1
 
 
-@pytest.fixture(scope="session")
-def training_process() -> Iterator[Trainings]:
-    """A process that trains and saves for the tests; TensorFlow is imported there once."""
+@pytest.fixture
+def trainings() -> Iterator[Trainings]:
+    """Trainings, one at a time; none goes on after the test."""
     made = Trainings()
     yield made
-    made.close()
-
-
-@pytest.fixture
-def trainings(training_process: Trainings) -> Iterator[Trainings]:
-    """Trainings, one at a time; none goes on after the test."""
-    yield training_process
-    training_process.stop()
+    made.stop()
 
 
 @pytest.fixture

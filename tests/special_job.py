@@ -1,14 +1,13 @@
-"""Trains jobs of special kinds, for tests of how they go on: mixed precision, schedules, Dropout, BackupAndRestore.
+"""Jobs of special kinds, for tests of how they go on: mixed precision, schedules, Dropout, BackupAndRestore.
 
-TensorFlow is imported once: each line on stdin (JSON: the job's kind, its run's folder and more) is trained by a fork.
-It writes what tests compare into `result`, and says on stdout which process it is and how it ended.
+`special_job.py ASKED` takes JSON: the job's kind, its run's folder and more, as `train` does; it writes what tests
+compare into `result`.
 """
 
 import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,20 +140,7 @@ def train(
     Path(result).write_text(json.dumps(told))
 
 
-def run(asked: dict[str, Any]) -> None:
-    """One job in a fork of its own."""
-    process = os.fork()
-    if process == 0:
-        os.write(1, f"process {os.getpid()}\n".encode())
-        del asked["job"]
-        try:
-            train(**asked)
-        except BaseException:  # noqa: BLE001 - a fork must end here, whatever happened
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    os.write(1, f"ended {os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n".encode())
-
-
-for line in sys.stdin:
-    run(json.loads(line))
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[1])
+    del asked["job"]  # there is one
+    train(**asked)

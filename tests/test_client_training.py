@@ -5,11 +5,8 @@ In every mode: from the latest checkpoint, after a rewind to the one before, and
 
 import hashlib
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,15 +17,9 @@ from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode
 from core.settings import load
 from core.workspace import Workspace
+from tests.jobs import job_server
 
 JOB = Path(__file__).with_name("train_job.py")
-# As where TensorFlow is not installed: importing it fails.
-ALONE = """
-import runpy, sys
-sys.modules["tensorflow"] = None
-sys.argv.pop(0)
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 KILLED_IN, STEPS = 3, 4
 FORMS = {
     "keras": ("manager", "keras", "weights", "h5", "orbax"),
@@ -42,12 +33,8 @@ Handed = dict[str, Manifest]  # by form
 
 def job(framework: str, *arguments: object, killed: bool = False) -> str:
     """Run the training in a framework, where `jax` is Keras 3 on JAX without TensorFlow; what it said on stderr."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOINT_")}
-    command = [sys.executable, str(JOB), framework, *map(str, arguments)]
-    if framework == "jax":
-        clean["KERAS_BACKEND"] = "jax"
-        command[1:3] = ["-c", ALONE, str(JOB), "keras"]
-    done = subprocess.run(command, capture_output=True, text=True, env=clean, timeout=300, check=False)
+    server = job_server("keras" if framework == "module" else framework)
+    done = server.run(JOB, "keras" if framework == "jax" else framework, *arguments)
     assert done.returncode == (-signal.SIGKILL if killed else 0), done.stderr[-3000:]
     return done.stderr
 

@@ -1,11 +1,8 @@
 """Of several workers the chief decides, and the others restore exactly what it chose, whatever is written meanwhile."""
 
-import contextlib
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +16,9 @@ import tensorflow as tf
 from core.resume.manifest import Mode
 from core.settings import load
 from core.workspace import Workspace
+from tests.jobs import Job, job_server
 
 JOB = Path(__file__).with_name("worker_job.py")
-Process = subprocess.Popen[str]
 
 
 @pytest.fixture
@@ -59,23 +56,14 @@ def free_ports() -> list[int]:
 
 
 @pytest.fixture(params=["plain"])
-def workers(run: Path, request: pytest.FixtureRequest) -> Iterator[list[Process]]:
+def workers(run: Path, request: pytest.FixtureRequest) -> Iterator[list[Job]]:
     """Two workers whose variables are made, waiting to resume; the first is the chief."""
     running = []
     places = [f"localhost:{port}" for port in free_ports()]
     for index in (0, 1):
         config = {"cluster": {"worker": places}, "task": {"type": "worker", "index": index}}
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOINT_")}
-        running.append(
-            subprocess.Popen(
-                [sys.executable, str(JOB), str(run), request.param],
-                env=clean | {"TF_CONFIG": json.dumps(config)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-        )
+        environment = {"TF_CONFIG": json.dumps(config)}
+        running.append(job_server("keras").start(JOB, run, request.param, environment=environment))
     try:
         for process in running:
             assert line(process) == "ready"
@@ -89,30 +77,27 @@ def workers(run: Path, request: pytest.FixtureRequest) -> Iterator[list[Process]
             end(process)
 
 
-def end(process: Process) -> None:
+def end(process: Job) -> None:
     """End a worker that may still run, and close its pipes."""
     process.kill()
     process.wait()
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
+    process.close_pipes()
 
 
-def line(process: Process) -> str:
+def line(process: Job) -> str:
     """The next line that a worker prints."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def go(process: Process) -> None:
+def go(process: Job) -> None:
     """Let a worker resume."""
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
 
 
-def answer(process: Process) -> dict[str, Any]:
+def answer(process: Job) -> dict[str, Any]:
     """What a worker restored."""
     found: dict[str, Any] = json.loads(line(process))
     return found
@@ -124,7 +109,7 @@ def asked(run: Path) -> bool:
 
 
 def test_a_manifest_written_after_the_chief_decided_changes_nothing_for_the_others(
-    run: Path, workers: list[Process]
+    run: Path, workers: list[Job]
 ) -> None:
     hand_over(run, "ckpt-2")
     chief, other = workers
@@ -137,7 +122,7 @@ def test_a_manifest_written_after_the_chief_decided_changes_nothing_for_the_othe
     assert json.loads(claim.read_text())["checkpoint"] == "ckpt-2"
 
 
-def test_a_manifest_written_while_a_worker_waits_is_followed_by_both(run: Path, workers: list[Process]) -> None:
+def test_a_manifest_written_while_a_worker_waits_is_followed_by_both(run: Path, workers: list[Job]) -> None:
     chief, other = workers
     go(other)
     while not asked(run):
@@ -149,7 +134,7 @@ def test_a_manifest_written_while_a_worker_waits_is_followed_by_both(run: Path, 
 
 
 def test_without_a_manifest_both_take_the_newest_and_an_answer_of_an_earlier_start_is_not_taken(
-    run: Path, workers: list[Process]
+    run: Path, workers: list[Job]
 ) -> None:
     chief, other = workers
     go(other)
@@ -162,7 +147,7 @@ def test_without_a_manifest_both_take_the_newest_and_an_answer_of_an_earlier_sta
     assert answer(chief) == answer(other) == {"source": "ckpt-2", "step": 2, "weights": [2.0, 2.0, 2.0]}
 
 
-def test_the_others_are_told_why_the_chief_could_not_resume(run: Path, workers: list[Process]) -> None:
+def test_the_others_are_told_why_the_chief_could_not_resume(run: Path, workers: list[Job]) -> None:
     hand_over(run, "ckpt-1")
     (run / "ckpt-1.index").write_bytes(b"")
     chief, other = workers
@@ -176,7 +161,7 @@ def test_the_others_are_told_why_the_chief_could_not_resume(run: Path, workers: 
 
 
 @pytest.mark.parametrize("workers", ["mirrored"], indirect=True)
-def test_two_mirrored_workers_go_on_from_the_same_checkpoint(run: Path, workers: list[Process]) -> None:
+def test_two_mirrored_workers_go_on_from_the_same_checkpoint(run: Path, workers: list[Job]) -> None:
     hand_over(run, "ckpt-2")
     chief, other = workers
     go(chief)  # which waits for the other one before it claims: mirrored variables are made by both together

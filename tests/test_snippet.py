@@ -1,9 +1,6 @@
 """The code that the Resume page offers is pasted behind what a job has, run, and obeys the manifest."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from core.formats.spec import Framework
 from core.model import Format
 from core.resume.history import ManifestState
 from core.resume.snippet import framework, snippet
+from tests.jobs import job_server
 from tests.test_client_training import opened
 
 JOB = Path(__file__).with_name("snippet_job.py")
@@ -46,9 +44,7 @@ SAVED_EPOCHS, EPOCHS, STEPS = 2, 4, 2  # as snippet_job.py counts
 
 def job(kind: str, folder: Path) -> None:
     """Run the program."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOINT_")}
-    command = [sys.executable, str(JOB), kind, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=clean, timeout=300, check=False)
+    done = job_server("keras").run(JOB, kind, folder, folder=folder)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

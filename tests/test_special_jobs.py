@@ -38,19 +38,18 @@ class Jobs:
         return self.train(kind, self.folder / "whole")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def process() -> Iterator[Trainings]:
-    """One import of TensorFlow for all of them."""
+    """The trainings of these tests; none goes on after its test."""
     made = Trainings("special_job.py")
     yield made
-    made.close()
+    made.stop()
 
 
 @pytest.fixture
-def jobs(process: Trainings, tmp_path: Path) -> Iterator[Jobs]:
+def jobs(process: Trainings, tmp_path: Path) -> Jobs:
     """Jobs in a folder of their own."""
-    yield Jobs(process, tmp_path)
-    process.stop()
+    return Jobs(process, tmp_path)
 
 
 HandOver = Callable[..., Workspace]

@@ -4,9 +4,8 @@ import json
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,31 +13,27 @@ from core.catalog import writes
 from core.catalog.filters import FindingFilter
 from core.model import Checkpoint, Finding, Severity
 from core.workspace import Workspace
+from tests.jobs import Job, job_server
 
 _PATIENCE_S = 120.0
 
 
 class Trainings:
-    """The process of write_training.py or a program like it, which runs one job at a time."""
+    """Jobs of write_training.py or a program like it, one at a time; Keras and TensorFlow are imported once for all."""
 
     def __init__(self, name: str = "write_training.py") -> None:
-        program = str(Path(__file__).with_name(name))
-        self._process = subprocess.Popen(
-            [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        self._program = Path(__file__).with_name(name)
+        self._process: Job | None = None
         self._lines: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
         self.job = 0
         self.saves = 0
         self.refused: list[str] = []
         self.loaded: set[str] = set()
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+    def _read(self, lines: Iterable[str]) -> None:
+        for line in lines:
             self._lines.put(line)
-        self._lines.put("ended -")
+        self._lines.put("ended")
 
     def _next(self) -> tuple[str, str]:
         word, _, rest = self._lines.get(timeout=_PATIENCE_S).strip().partition(" ")
@@ -54,11 +49,11 @@ class Trainings:
         """Start a job that saves into a folder, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
         self.saves, self.refused, self.loaded = 0, [], set()
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"job": job, "folder": str(folder), **arguments}) + "\n")
-        word, process = self._next()
-        assert word == "process"
-        self.job = int(process)
+        asked = json.dumps({"job": job, "folder": str(folder), **arguments})
+        self._process = job_server("keras").start(self._program, asked)
+        self.job = self._process.pid
+        assert self._process.stdout is not None
+        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
 
     def wait_for(self, saves: int) -> None:
         """Until so many saves are done."""
@@ -84,20 +79,13 @@ class Trainings:
 
     def end(self) -> str:
         """Until the job ends; its status, negative for a signal."""
-        while (line := self._next())[0] != "ended":
+        while self._next()[0] != "ended":
             pass
-        self.job = 0
-        return line[1]
-
-    def close(self) -> None:
-        """End the process."""
-        self.stop()
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        assert self._process is not None
+        status = self._process.wait()
+        self._process.close_pipes()
+        self.job, self._process = 0, None
+        return str(status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

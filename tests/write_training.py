@@ -1,17 +1,14 @@
 """Trains and saves, again and again, as the jobs do that a test kills, moves, fills a disk with or looks at meanwhile.
 
-TensorFlow is imported once: each line on stdin (JSON: the job's name and its arguments) is run by a fork, made before
-TensorFlow did anything. A job says on stdout which process it is, each save that is done, and how it ended.
+`write_training.py ASKED` takes JSON: the job's name and its arguments. It says on stdout each save that is done.
 """
 
 import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", KERAS_BACKEND="tensorflow")
 
@@ -164,19 +161,6 @@ JOBS: dict[str, Callable[..., None]] = {
 }
 
 
-def run(asked: dict[str, Any]) -> None:
-    """One job in a fork of its own."""
-    process = os.fork()
-    if process == 0:
-        say("process", os.getpid())
-        try:
-            JOBS[asked.pop("job")](**asked)
-        except BaseException:  # noqa: BLE001 - a fork must end here, whatever happened
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    say("ended", os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
-
-
-for line in sys.stdin:
-    run(json.loads(line))
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[1])
+    JOBS[asked.pop("job")](**asked)

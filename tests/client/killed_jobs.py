@@ -10,7 +10,6 @@ TensorFlow is imported here once; each life of a job is a forked process, which 
 
 from __future__ import annotations
 
-import atexit
 import gc
 import hashlib
 import json
@@ -23,7 +22,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 JAX = "--jax" in sys.argv
 os.environ.update(
@@ -47,6 +46,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import keras  # noqa: E402 - the backend is chosen before
 import numpy as np  # noqa: E402
+
+from tests.job_server import leave  # noqa: E402
 
 if not JAX:
     import tensorflow as tf
@@ -341,14 +342,6 @@ def begun(job: str, way: str, run: Path, folder: Path) -> int:
         traceback.print_exc()
     leave(status)
     return 0
-
-
-def leave(status: int) -> NoReturn:
-    """End a forked process as Python ends: with what was registered for its exit."""
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def lines_of(path: Path) -> int:

@@ -18,12 +18,12 @@ from tests.training import Trainings
 JOBS = 5
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def process() -> Iterator[Trainings]:
-    """A process that trains for these tests; TensorFlow is imported there once."""
+    """The trainings of these tests; none goes on after its test."""
     made = Trainings("chain_job.py")
     yield made
-    made.close()
+    made.stop()
 
 
 def told(result: Path) -> list[Any]:

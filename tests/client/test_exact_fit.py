@@ -1,12 +1,12 @@
 """A fit() with the usual callbacks and Dropout, interrupted and resumed, ends bitwise where an unbroken one does."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.jobs import job_server
 
 JOB = Path(__file__).with_name("exact_job.py")
 NAMES = [f"{way}-{kind}" for way in ("waypoint-9-6", "guard-14", "waypoint-4-4-4-4") for kind in (False, True)]
@@ -18,7 +18,7 @@ Results = dict[str, dict[str, Any]]
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What the trainings of a framework came to."""
     folder = tmp_path_factory.mktemp(request.param)
-    done = subprocess.run([sys.executable, JOB, request.param, folder], capture_output=True, text=True, check=False)
+    done = job_server(request.param).run(JOB, request.param, folder)
     assert done.returncode == 0, done.stderr[-3_000:]
     return json.loads((folder / "results.json").read_text())  # type: ignore[no-any-return]
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.jobs import job_server
+
 SCRIPT = """
 import os, signal, sys
 import keras, numpy as np
@@ -35,10 +37,9 @@ model.fit(np.zeros((8, 3)), np.zeros((8, 1)), verbose=0)
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A Python with the client on its path."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow"}
+    """A Python with the client on its path, which rounds as the programs of the server do."""
     path = os.pathsep.join([str(Path(__file__).parents[2] / "client"), os.environ.get("PYTHONPATH", "")])
-    given = {**os.environ, **quiet, "PYTHONPATH": path.rstrip(os.pathsep), "WAYPOINT_RUN": ""}
+    given = {**os.environ, **job_server("keras").environment, "PYTHONPATH": path.rstrip(os.pathsep), "WAYPOINT_RUN": ""}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=given, check=False)
 
 
@@ -46,7 +47,7 @@ def test_a_script_without_a_line_of_ours_resumes_and_one_that_forgot_its_guard_i
     script, run = tmp_path / "train.py", tmp_path / "run"
     script.write_text(SCRIPT)
     launch = ("-m", "waypoint_resume", "run", "--", sys.executable, str(script))
-    whole = python(str(script), str(tmp_path / "whole"), "0")
+    whole = job_server("keras").run(script, tmp_path / "whole", 0)
     assert python(*launch, str(run), "10").returncode == -signal.SIGKILL
     resumed = python(*launch, str(run), "0")
     assert resumed.returncode == whole.returncode == 7
@@ -54,7 +55,7 @@ def test_a_script_without_a_line_of_ours_resumes_and_one_that_forgot_its_guard_i
     assert "Restored models/e-2.weights.h5, step 8" in resumed.stderr
     forgetful = tmp_path / "forgetful.py"
     forgetful.write_text(FORGETFUL)
-    told = python(str(forgetful), str(run))
+    told = job_server("keras").run(forgetful, run)
     assert told.returncode == 0
     assert "trained without start.guard, start.check() or start.finish()" in told.stderr
     assert "start.epoch was never read" in told.stderr
