@@ -150,8 +150,10 @@ class Workspace:
             return checkpoint.facts, ()
         return reading.facts, reading.variables
 
-    def propose(self, checkpoint: Checkpoint, mode: Mode | None = None) -> Proposal:
-        """How training would go on from a checkpoint, with every warning; without a mode in the one that suits most."""
+    def propose(self, checkpoint: Checkpoint, mode: Mode | None = None, *, weights_only: bool = False) -> Proposal:
+        """How training would go on from a checkpoint, with every warning; without a mode in the one that suits most.
+        With `weights_only` a new training begins with its weights.
+        """
         run = self.reader.run(checkpoint.root, checkpoint.run, self.now())
         members = self.members(checkpoint.root, checkpoint.run)
         folder, taken, has_state = Path(self.absolute(checkpoint.root, checkpoint.run)), list[str](), False
@@ -161,7 +163,7 @@ class Workspace:
             if (beat := self.heartbeat(checkpoint.root, checkpoint.run)) is not None and beat.is_fresh:
                 run = replace(run, status="live", changed_at=None)  # however long ago it saved; None is just now
             has_state = has_state_beside(self.places(self.root(checkpoint.root), checkpoint.run), checkpoint)
-        known = {"is_writable": can_write(folder), "has_state": has_state}
+        known = {"is_writable": can_write(folder), "has_state": has_state, "weights_only": weights_only}
         return propose(checkpoint, members, run, self.now(), mode, taken=taken, **known)
 
     def resume(  # noqa: PLR0913 - all that is handed over has a name

@@ -224,6 +224,21 @@ def test_resume_as_a_fork_writes_into_the_new_run(tmp_path: Path) -> None:
     assert answer("latest", "a-from-10", "--root", root)[0]["tensorflow_latest"] == "a-from-10/ckpts/ckpt-10"
 
 
+def test_resume_hands_the_weights_alone_over_with_the_settings_that_are_given(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for step in (10, 20):
+        save(root / "a" / "ckpts", step)
+    wanted = ("resume", "a", "--root", root, "--weights-only", "--override", "learning_rate=0.5")
+    refused = run(*wanted)
+    assert refused.exit_code == 2
+    assert "--mode fork: The new run a-from-20 gets a copy" in refused.output
+    document = answer(*wanted, "--mode", "fork")
+    assert (document["restore"]["weights_only"], document["overrides"]) == (True, {"learning_rate": 0.5})
+    assert "weights-alone" in document["warnings_accepted"]
+    told = run("resume", "a", "--root", root, "--override", "learning_rate=fast")
+    assert (told.exit_code, "is no learning_rate" in told.output) == (2, True)
+
+
 def test_the_rewind_of_a_live_run_needs_its_name(tmp_path: Path) -> None:
     root = a_root(tmp_path)
     save(root / "a" / "ckpts", 30, at_ns=time.time_ns())

@@ -72,6 +72,7 @@ def test_a_shell_gets_the_manifest_in_place(tmp_path: Path, workspace: Opener, n
         "STEP": "200",
         "EPOCH": "",
         "JOB": "",
+        "WEIGHTS_ONLY": "",
     }
     assert not (root / name / ".waypoint/claims").exists()
 

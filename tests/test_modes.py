@@ -212,3 +212,27 @@ def test_a_long_name_is_cut() -> None:
     assert len(both.encode()) <= 195
     assert "ä-from-ccc" in both
     assert fork_name(pick._replace(run="exp/..a")) == "a-from-500"
+
+
+def test_weights_alone_get_a_run_of_their_own_or_all_else_goes() -> None:
+    pick, others = at(5, 500), [at(4, 400), *LATER]
+    members = (pick, *others)
+    found = propose(pick, members, a_run("idle", "exp/a"), NOW, weights_only=True)
+    assert found.mode is FORK
+    assert {aside.checkpoint.path for aside in found.asides} == {item.path for item in others}
+    assert not found.outlook(CONTINUE).possible
+    assert "would save over" in found.outlook(CONTINUE).consequence
+    assert (found.restore.initial_step, found.restore.initial_epoch) == (0, None)
+    assert found.restore.optimizer == "left out"
+    assert "weights-alone" in {warning.id for warning in found.warnings}
+    assert {"step-unknown", "epoch-unknown", "not-in-the-file"}.isdisjoint(warning.id for warning in found.warnings)
+    alone = propose(pick, (pick,), a_run("idle", "."), NOW, weights_only=True)
+    assert alone.mode is CONTINUE
+    assert alone.outlook(CONTINUE).consequence == "A new training begins in this run; nothing is moved."
+
+
+def test_weights_alone_are_not_handed_over_where_no_job_takes_them() -> None:
+    pick = at(5, 500)._replace(format=Format.WEIGHTS_H5_SHARDED)
+    found = propose(pick, (pick,), a_run("idle", "exp/a"), NOW, weights_only=True)
+    assert not any(look.possible for look in found.outlooks)
+    assert propose(pick, (pick,), a_run("idle", "exp/a"), NOW).outlook(CONTINUE).possible

@@ -17,7 +17,8 @@ from streamlit.testing.v1 import AppTest
 from core import housekeeping
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
-from pages._shared import service, ways_on
+from core.resume.overrides import parse_overrides
+from pages._shared import service
 from pages._shared.install import pip_line
 from pages._shared.manifest_cards import pulse
 from tests.pages_server import ROOT
@@ -336,7 +337,12 @@ def test_a_claim_that_cannot_be_read_is_shown(runs: Path, monkeypatch: pytest.Mo
 
 def test_overrides_are_json_or_else_text() -> None:
     typed = "learning_rate = 3e-4\n\n nesterov=true \nname = my = adam\nclipnorm = null"
-    assert ways_on.parse(typed) == {"learning_rate": 3e-4, "nesterov": True, "name": "my = adam", "clipnorm": None}
+    assert parse_overrides(typed.splitlines()) == {
+        "learning_rate": 3e-4,
+        "nesterov": True,
+        "name": "my = adam",
+        "clipnorm": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -355,7 +361,7 @@ def test_overrides_are_json_or_else_text() -> None:
 )
 def test_what_is_no_override_is_told_by_its_line(typed: str, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}"):
-        ways_on.parse(typed)
+        parse_overrides(typed.splitlines())
 
 
 def dialog(app: AppTest, runs: Path, step: int) -> AppTest:
@@ -525,3 +531,26 @@ def test_how_exact_a_start_was_is_said_in_a_few_words(
     receipt(run, manifest, "2026-01-31T09:30:01Z", **more)
     (box,) = [item for item in show(app, "resume.py").expander if item.label.startswith("Restored")]
     assert box.label.endswith(f": {words}")
+
+
+def test_weights_alone_are_chosen_in_the_dialog(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = dialog(open_on(monkeypatch, runs), runs, 5)
+    assert not app.button(key="resume_confirm").disabled
+    app.session_state[f"weights-{app.session_state['resuming'].key}"] = "The weights alone"
+    app.run()
+    assert app.radio[0].value is Mode.FORK
+    assert "A new training begins with them" in said(app)
+    assert app.button(key="resume_confirm").disabled  # one warning more
+    accept(app)
+    assert not app.button(key="resume_confirm").disabled
+
+
+def test_weights_alone_are_told_on_the_card(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_on(monkeypatch, runs)
+    workspace = service.workspace()
+    checkpoint = workspace.reader.checkpoint(short_id(str(runs)), "five/ckpt-5")
+    proposal = workspace.propose(checkpoint, weights_only=True)
+    workspace.resume(checkpoint, proposal, note="", accepted=[caution.id for caution in proposal.warnings])
+    show(app, "resume.py")
+    assert "fork, weights alone" in said(app)
+    assert "left out" in said(app)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.checkpoint_files import files_of
-from waypoint_resume.checkpoints import walk_run
+from waypoint_resume.checkpoints import Found, walk_run
 from waypoint_resume.claim import Decision
 from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer, packed_part
 from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resume_errors
@@ -17,6 +17,7 @@ from waypoint_resume.files import LONG, read_record
 from waypoint_resume.ids import uuid7
 from waypoint_resume.inventory import ORBAX_UNFINISHED, RENAMED_INDEX, lying_in
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
+from waypoint_resume.layout import is_inner
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import FORMATS
 from waypoint_resume.names import to_text
@@ -83,17 +84,22 @@ def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str
             told.append(str(other))
         else:
             whole.append(other)
-    whole += _behind_links(run)
+    raise_for_whole(run, [*whole, *_behind_links(run)], _WAY_OUT)
+
+
+def raise_for_whole(run: Path, passed: Sequence[PassedOver], way_out: str) -> None:
+    """ResumeError with each one's reason where checkpoints that are not proven damaged were passed over."""
+    whole = [item for item in passed if item.error is not None]
     if not whole:
         return
     lines = [f"{item.path}: {item.reason}" for item in whole]
     mismatch = next((item.error for item in whole if isinstance(item.error, MismatchError)), None)
     if mismatch is not None:
         others = [line for line, item in zip(lines, whole) if item.error is not mismatch]
-        raise MismatchError(mismatch.name, mismatch.differences, [*others, _WAY_OUT])
+        raise MismatchError(mismatch.name, mismatch.differences, [*mismatch.more, *others, way_out])
     raise ResumeError(
         "\n  ".join([f"{run}: no fresh start beside checkpoints that it would not use; nothing was loaded:", *lines])
-        + f"\n{_WAY_OUT}"
+        + f"\n{way_out}"
     )
 
 
@@ -142,12 +148,16 @@ def _index_of(path: Path, kind: str) -> Path:
 
 
 class ClearingWay(SettingAside):
-    """Everything that a fresh start could save over."""
+    """Everything that a fresh start could save over; or, beside weights that are taken alone (the reason's pick), all
+    else of the same run.
+    """
 
     def items(self) -> Iterator[dict[str, Any]]:
         """The checkpoints of any format, and shards without an index."""
         seen: set[str] = set()
         for found in lying_in(self.run):
+            if not self._is_in_the_way(found.path):
+                continue
             files = [name for name in files_of(self.run, found) if name not in seen]
             seen.update(files)
             known = found.format if found.format in FORMATS else None
@@ -156,21 +166,38 @@ class ClearingWay(SettingAside):
         for here, _, names in walk_run(self.run):
             for name in (name for name in names if SHARD.fullmatch(name)):
                 path = (here / name).relative_to(self.run).as_posix()
-                if path not in seen:
+                if path not in seen and self._is_in_the_way(path):
                     yield self.item_of("leftover", to_text(path), None, "in the way of a fresh start", [path])
 
+    def _is_in_the_way(self, path: str) -> bool:
+        """Whether a training that begins with the pick's weights could save over it: it lies beside the pick, or in a
+        folder that is a part of the run by its name. Other folders may be other trainings'.
+        """
+        if self.reason.pick is None:
+            return True
+        folder = os.path.dirname(path)
+        beside = folder == os.path.dirname(self.reason.pick)
+        return path != self.reason.pick and (beside or all(map(is_inner, filter(None, folder.split("/")))))
 
-def clear_the_way(decision: Decision) -> tuple[str, ...]:
-    """Set aside all that a fresh start could save over, and return its paths, relative to the run. One that a kill left
-    half-done is completed. ResumeError where something cannot be moved; then nothing was.
+
+def clear_the_way(decision: Decision, beside: Found | None = None) -> tuple[str, ...]:
+    """Set aside all that a fresh start could save over, and return its paths, relative to the run; with `beside`, whose
+    weights are taken alone, all but that one. One that a kill left half-done is completed. ResumeError where something
+    cannot be moved; then nothing was.
     """
     moved: list[str] = []
+    own = frozenset[str]() if beside is None else frozenset(files_of(decision.run, beside))
+    pick, form = (None, None) if beside is None else (beside.path, beside.format)
     with os_errors_as_resume_errors(decision.run), decisions_lock(decision.home):
         begun = [path.parent.name for path in half_done_clearings(decision.run)]
-        for batch in begun or ([str(uuid7())] if next(iter(lying_in(decision.run)), None) else []):
-            decision.batch = batch
-            reason = Reason(id=batch, by=decision.job, note=CLEARING, job=decision.job)
-            moved += [item["path"] for item in ClearingWay(decision.run, reason).carry_out()["items"]]
+        for batch in [*begun, str(uuid7())]:
+            reason = Reason(
+                id=batch, by=decision.job, note=CLEARING, job=decision.job, pick=pick, format=form, files=own
+            )
+            clearing = ClearingWay(decision.run, reason)
+            if batch in begun or any(item["files"] for item in clearing.items()):
+                decision.batch = batch
+                moved += [item["path"] for item in clearing.carry_out()["items"]]
     return tuple(moved)
 
 

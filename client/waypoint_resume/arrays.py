@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.finite import non_finite_names
-from waypoint_resume.loading import LoadPlan
+from waypoint_resume.freezing import OTHERS_TRAINED, told_other_optimizer
+from waypoint_resume.live import Live
+from waypoint_resume.loading import NO_OPTIMIZER_YET, WEIGHTS_ALONE, LoadPlan
 from waypoint_resume.objects import keras_generation, kind_of, passes_over
+
+Shapes = Sequence[tuple[int, ...]]
 
 
 def require_generation(model: Any, written: int, path: Path) -> None:  # noqa: ANN401
@@ -74,20 +79,57 @@ def _unequal(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
     return [n for n in shared if not isinstance(own[n], str) and theirs[n].tobytes() != own[n].tobytes()]
 
 
-def arrays_plan(
-    theirs: dict[str, Any],
-    write: Callable[[], dict[str, Any]],
-    load: Callable[[], None],
-    step: int | None,
-    is_optimizer: Callable[[str], bool],
-) -> LoadPlan:
-    """A plan for a file whose arrays were read: the model writes its own, which are compared before and after."""
-    own = write()
-    theirs = {name: _counter_like(value, own.get(name)) for name, value in theirs.items()}
-    differences, notes = _compare(theirs, own, is_optimizer)
+@dataclass
+class Arrays:
+    """A file of arrays that was read. `write` gives those that the model itself would write, `load` loads the file, and
+    `load_over` the model's own with these values in the place of its own, so that all else stays as it is.
+    `is_optimizer` tells an optimizer's arrays by their names; `changes` says which layers, or optimizers, were others
+    when this was saved, from the shapes of the optimizer's values there and here, and whether something else differs.
+    """
+
+    values: dict[str, Any]
+    write: Callable[[], dict[str, Any]]
+    load: Callable[[], None]
+    load_over: Callable[[dict[str, Any]], None]
+    step: int | None
+    is_optimizer: Callable[[str], bool]
+    changes: Callable[[Shapes, Shapes, bool], list[str]]
+    learning_rates: list[float] = field(default_factory=list)
+
+
+def arrays_plan(found: Arrays, live: Live, *, weights_only: bool = False) -> LoadPlan:
+    """A plan for a file of arrays: what the model itself would write is compared before and after. Of a file the
+    weights alone are taken where that is asked for, or where the model has no optimizer.
+    """
+    own, is_optimizer = found.write(), found.is_optimizer
+    theirs = {name: _counter_like(value, own.get(name)) for name, value in found.values.items()}
+    has_optimizer = any(map(is_optimizer, theirs))
+    weights = {name: value for name, value in theirs.items() if not is_optimizer(name)}
+    mine = {name: value for name, value in own.items() if not is_optimizer(name)}
+    different, notes = _compare(weights, mine, is_optimizer)
+    leaves_it = weights_only or (has_optimizer and not live.optimizers)
+    differences = different
+    if leaves_it:
+        theirs = weights
+    else:
+        differences, notes = _compare(theirs, own, is_optimizer)
+        shapes = (_slot_shapes(theirs, is_optimizer), _slot_shapes(own, is_optimizer))
+        if has_optimizer and live.optimizers and not different:
+            changes = found.changes(*shapes, bool(differences)) or list(_other_titles(theirs, own))
+            if differences and not changes:
+                changes = [OTHERS_TRAINED.format(theirs=len(shapes[0]), own=len(shapes[1]))]
+            differences = [*changes, *differences]
+    before = own if leaves_it else {}
+
+    def check() -> list[str]:
+        after = found.write()
+        left = {name: value for name, value in before.items() if is_optimizer(name)}
+        return _unequal({**theirs, **left}, after)
+
+    restarts = WEIGHTS_ALONE if weights_only else NO_OPTIMIZER_YET
     return LoadPlan(
-        load=load,
-        check=lambda: _unequal(theirs, write()),
+        load=(lambda: found.load_over(_values_of(theirs))) if leaves_it else found.load,
+        check=check,
         read=lambda: None,  # reading the file was reading everything
         non_finite=lambda: non_finite_names(
             (name, value, functools.partial(own.__getitem__, name))
@@ -96,9 +138,35 @@ def arrays_plan(
         ),
         differences=differences,
         notes=notes,
-        step=step,
-        has_optimizer=any(map(is_optimizer, theirs)),
+        step=found.step,
+        has_optimizer=has_optimizer and not leaves_it,
+        learning_rates=found.learning_rates,
+        restarts=restarts if leaves_it else None,
+        weights_only=weights_only,
+        weights_fit=not different,
     )
+
+
+def _other_titles(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each optimizer that has another title in the file."""
+    for name, title in own.items():
+        if isinstance(title, str) and name.endswith(" (optimizer)") and theirs.get(name, title) != title:
+            yield told_other_optimizer(title, theirs[name])
+
+
+def _slot_shapes(values: Mapping[str, Any], is_optimizer: Callable[[str], bool]) -> Shapes:
+    return [tuple(value.shape) for name, value in values.items() if is_optimizer(name) and not isinstance(value, str)]
+
+
+def _values_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays that are loaded: neither titles nor metrics."""
+    return {name: value for name, value in values.items() if not isinstance(value, str) and not passes_over(name)}
+
+
+def write_over(group: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 - h5py has no types
+    """Put values in the place of those of the datasets of an HDF5 group, by their paths."""
+    for name, value in values.items():
+        group[name][()] = value
 
 
 def _counter_like(value: Any, own: Any) -> Any:  # noqa: ANN401

@@ -30,6 +30,8 @@ class BestValue(WatchPart):
                 callback.best = best["value"]
                 LOG.info("%s: the best so far is %s, by the manifest.", callback.monitor, best["value"])
                 continue
+            if watch.start.weights_only:  # another training, whose first save replaces nothing that is not kept
+                continue
             LOG.warning(
                 "ModelCheckpoint does not know the best %s so far: its first save replaces %s, even by a worse one. "
                 "Pass initial_value_threshold= with that value.",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from waypoint_resume.bundle_weights import BundleWeights
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.finite import non_finite_names
 from waypoint_resume.live import Live
-from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
+from waypoint_resume.loading import NO_OPTIMIZER_YET, OPTIMIZER_RESTARTS, WEIGHTS_ALONE, LoadPlan
+from waypoint_resume.object_graph import match_nodes
 from waypoint_resume.objects import (
     COUNTERS,
     children_of,
@@ -57,17 +59,25 @@ class Bundle:
         self.root = root if root is not None else _root_for(names, live)
         self.matched: dict[int, Any] = {}
         self.paths: dict[int, str] = {}
+        self.pairs: dict[int, tuple[str, Any, int]] = {}
+
+    def _match_all(self) -> None:
+        """Match every object, with the optimizers built for what they trained when this was saved."""
         self._match()
-        unbuilt = live.unbuilt
+        unbuilt = self.live.unbuilt
         for item in unbuilt:
             self._build(item)
         if unbuilt:
             self._match()  # their slots too
-        self.pairs = {
-            id(self.matched[number]): (attribute.checkpoint_key, self.matched[number], number)
+        self.pairs = self.pairs_of(self.matched)
+
+    def pairs_of(self, matched: dict[int, Any]) -> dict[int, tuple[str, Any, int]]:
+        """Variables by their identity, each with its key in the file and the number of its node."""
+        return {
+            id(matched[number]): (attribute.checkpoint_key, matched[number], number)
             for number, node in enumerate(self.graph.nodes)
             for attribute in node.attributes
-            if number in self.matched and is_variable(self.matched[number])
+            if number in matched and is_variable(matched[number])
         }
 
     def _build(self, optimizer: Any) -> None:  # noqa: ANN401
@@ -81,18 +91,7 @@ class Bundle:
             self.live.build(optimizer, variables)
 
     def _match(self) -> None:
-        self.matched, self.paths = {0: self.root}, {0: ""}
-        queue = [0]
-        for number in queue:
-            item = self.matched.get(number)
-            parts = {} if item is None else children_of(item)
-            for edge in self.graph.nodes[number].children:
-                if edge.node_id not in self.paths:
-                    self.paths[edge.node_id] = f"{self.paths[number]}/{edge.local_name}".lstrip("/")
-                    queue.append(edge.node_id)
-                if edge.local_name in parts and edge.node_id not in self.matched:
-                    self.matched[edge.node_id] = parts[edge.local_name]
-                    queue.append(edge.node_id)  # again, if it was met before its object was known
+        self.matched, self.paths = match_nodes(self.graph, self.root)
         for number, node in enumerate(self.graph.nodes):
             for slot in node.slot_variables:  # Keras 2's legacy optimizers
                 path = f"{self.paths.get(number, number)}/{slot.slot_name}"
@@ -102,27 +101,26 @@ class Bundle:
                     kind = type(getattr(owner, "inner_optimizer", None) or owner).__name__
                     raise ResumeError(
                         f"{self.prefix} was saved with a legacy optimizer of Keras 2, and the job's {kind} is none: "
-                        f"compile with tf_keras.optimizers.legacy.{kind} (or whichever it was)."
+                        f"compile with tf_keras.optimizers.legacy.{kind} (or whichever it was), or take the weights "
+                        "alone: weights_only=True."
                     )
                 if owner is None or original is None or slot.slot_name not in owner.get_slot_names():
                     continue
                 with contextlib.suppress(KeyError):  # not built yet
                     self.matched[slot.slot_variable_node_id] = owner.get_slot(original, slot.slot_name)
 
-    def plan(self) -> LoadPlan:
-        """Compare everything; see _Plan."""
+    def plan(self, *, weights_only: bool = False) -> LoadPlan:
+        """Compare everything, or the weights alone: also where the job has a model that is not compiled."""
+        weights = BundleWeights(self)
+        is_uncompiled = self.live.checkpoint is None and not self.live.optimizers
+        if weights_only or (is_uncompiled and weights.has_optimizers):
+            plan = weights.plan()
+            plan.restarts, plan.weights_only = (WEIGHTS_ALONE, True) if weights_only else (NO_OPTIMIZER_YET, False)
+            return plan
+        self._match_all()
         own = [self._own(item) for item in self.live.optimizers]
-        differences, notes, passed = [], [], 0
-        for number, node in enumerate(self.graph.nodes):
-            path = self.paths.get(number, str(number))
-            for attribute in node.attributes if number not in self.matched else ():
-                if path == "save_counter":
-                    continue
-                if passes_over(path):
-                    passed += 1
-                    continue
-                key = attribute.checkpoint_key
-                differences.append(f"unexpected: {path}, {kind_of(self.shapes.get(key, ()), self.dtypes.get(key))}")
+        differences, passed = self._unexpected()
+        notes = []
         for key, variable, _ in self.pairs.values():
             wanted, held = kind_of(variable.shape, variable.dtype), kind_of(self.shapes[key], self.dtypes[key])
             if wanted != held:
@@ -144,6 +142,9 @@ class Bundle:
         if passed:
             notes.append(f"{passed} values of metrics are not restored: every epoch begins them anew.")
         differences += self._slots([item for mine in own for item in mine])
+        weights_fit = not weights.differences()
+        if weights_fit:
+            differences = [*weights.changes(has_others=bool(differences)), *differences]
         return LoadPlan(
             load=self._load,
             check=self._check,
@@ -153,7 +154,24 @@ class Bundle:
             notes=notes,
             step=self._step([item for mine in own for item in mine]),
             has_optimizer=any(id(item) in self.pairs for mine in own for item in mine),
+            learning_rates=weights.learning_rates(),
+            weights_fit=weights_fit,
         )
+
+    def _unexpected(self) -> tuple[list[str], int]:
+        """What the file alone holds; and how many values of metrics are among that."""
+        differences, passed = [], 0
+        for number, node in enumerate(self.graph.nodes):
+            path = self.paths.get(number, str(number))
+            for attribute in node.attributes if number not in self.matched else ():
+                if path == "save_counter":
+                    continue
+                if passes_over(path):
+                    passed += 1
+                    continue
+                key = attribute.checkpoint_key
+                differences.append(f"unexpected: {path}, {kind_of(self.shapes.get(key, ()), self.dtypes.get(key))}")
+        return differences, passed
 
     def _own(self, optimizer: Any) -> list[Any]:  # noqa: ANN401
         """An optimizer's own variables, without what it trains."""

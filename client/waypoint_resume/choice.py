@@ -14,7 +14,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.damage import bundle_prefix
 from waypoint_resume.eligible import eligible_checkpoints
-from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.errors import ResumeError
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import read_record
 from waypoint_resume.finite import told_non_finite
@@ -33,7 +33,7 @@ _REFUSED = {
     "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
     "weights-h5-sharded": "is sharded, which this client does not restore: use model.load_weights",
 }
-_PLANS: dict[str, Callable[[Path, Live], LoadPlan]] = {
+_PLANS: dict[str, Callable[..., LoadPlan]] = {
     "keras": keras_plan,
     "keras-folder": keras_plan,
     "weights-h5": keras_plan,
@@ -58,34 +58,40 @@ def require_restorable(name: str, kind: str, live: Live) -> None:
         raise ResumeError(f"{name} is a SavedModel, which training goes on from in tf-keras only.")
 
 
-def plan_for(path: Path, kind: str, live: Live) -> LoadPlan:
-    """Match a checkpoint with the job's objects. ResumeError for a format that this job cannot restore."""
+def plan_for(path: Path, kind: str, live: Live, *, weights_only: bool = False) -> LoadPlan:
+    """Match a checkpoint with the job's objects, or its weights alone. ResumeError for a format that this job cannot
+    restore.
+    """
     require_restorable(path.name, kind, live)
     if kind == "tf-bundle":
-        return Bundle(bundle_prefix(path), live).plan()
+        return Bundle(bundle_prefix(path), live).plan(weights_only=weights_only)
     if kind == "saved-model":
         import tensorflow as tf
 
-        return Bundle(str(path / "variables" / "variables"), live, tf.train.Checkpoint(live.model)).plan()
-    live.build_by_names()  # no other format tells what an optimizer trains
-    return _PLANS[kind](path, live)
+        root = tf.train.Checkpoint(live.model)
+        return Bundle(str(path / "variables" / "variables"), live, root).plan(weights_only=weights_only)
+    if not weights_only:
+        live.build_by_names()  # no other format tells what an optimizer trains
+    return _PLANS[kind](path, live, weights_only=weights_only)
 
 
-def _first_that_fits(
+def first_that_fits(
     decision: Decision,
     found: Sequence[Found],
     live: Live,
     passed: list[PassedOver],
     accepts: Callable[[LoadPlan], bool] = lambda _plan: True,
+    *,
+    weights_only: bool = False,
 ) -> tuple[Found, LoadPlan] | None:
     """The first whose every tensor is read and fits; `passed` gets the others before it, each with its reason. Those
-    with optimizer state go before those without.
+    with optimizer state go before those without, unless the weights are all that is wanted.
     """
-    weights_only: tuple[Found, LoadPlan] | None = None
+    without: tuple[Found, LoadPlan] | None = None
     for item in found:
         path = decision.readable / item.path
         try:
-            plan = plan_for(path, item.format, live)
+            plan = plan_for(path, item.format, live, weights_only=weights_only)
             if not accepts(plan):
                 reason = "older than the manifest's, or without optimizer state."
                 passed.append(PassedOver(item.path, reason, ResumeError(reason)))
@@ -98,34 +104,35 @@ def _first_that_fits(
             passed.append(judge_failure(path, item.path, item.format, error))
             continue
         if plan.differences:
-            mismatch = MismatchError(item.path, plan.differences)
             reason = f"it does not fit the model: {plan.differences[0]}"
-            passed.append(PassedOver(item.path, reason, mismatch))
+            passed.append(PassedOver(item.path, reason, plan.mismatch(item.path)))
         elif names := plan.non_finite():
             diverged = ResumeError(_no_way_back(item.path, names))
             passed.append(PassedOver(item.path, f"it {told_non_finite(names)}.", diverged))
-        elif plan.has_optimizer or not live.optimizers:
+        elif plan.has_optimizer or plan.weights_only or not live.optimizers:
             return item, plan
         else:
-            weights_only = weights_only or (item, plan)
-    return weights_only
+            without = without or (item, plan)
+    return without
 
 
 def _no_way_back(path: str, names: list[str]) -> str:
     return f"{path} {told_non_finite(names)}: training diverged before it was saved. Go on from an earlier one."
 
 
-def choose_checkpoint(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | FitMark | None:
+def choose_checkpoint(
+    decision: Decision, live: Live, told: list[str], *, weights_only: bool = False
+) -> tuple[Found, LoadPlan] | FitMark | None:
     """What the job restores; None for a fresh start; or the later fit() in which that was saved, where the running one
-    was done before. `told` gets what is to be said of it.
+    was done before. `told` gets what is to be said of it. `weights_only`: of what a manifest names, the weights alone.
     """
     if decision.manifest is None:
         return _newest(decision, live, told)
     if decision.is_restart:
-        newest = _saved_since(decision, decision.manifest, live, told)
+        newest = _saved_since(decision, decision.manifest, live, told, weights_only=weights_only)
         if newest is not None:
             return newest
-    return _pick(decision, decision.manifest, live, told)
+    return _pick(decision, decision.manifest, live, told, weights_only=weights_only)
 
 
 def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | FitMark | None:
@@ -141,7 +148,7 @@ def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, Loa
     if found and (done := is_done(decision, live, found[0].path)) is not None:
         return done
     told += [*others, *why]
-    chosen = _first_that_fits(decision, found, live, passed)
+    chosen = first_that_fits(decision, found, live, passed)
     told += [str(item) for item in passed if chosen is not None or item.error is None]
     if chosen is None:
         require_nothing_lost(decision.run, passed, told)
@@ -149,7 +156,7 @@ def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, Loa
 
 
 def _saved_since(
-    decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str]
+    decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str], *, weights_only: bool
 ) -> tuple[Found, LoadPlan] | FitMark | None:
     """After a restart: the newest that was saved since the claim and follows the pick; None where the pick counts.
 
@@ -163,8 +170,10 @@ def _saved_since(
         return None
     later = [item for item in eligible_checkpoints(decision.run, live) if item.saved >= claimed]
     passed: list[PassedOver] = []
-    least = manifest["restore"]["initial_step"]
-    needs_optimizer = manifest["checkpoint"]["contents"] != "weights_only" and bool(live.optimizers)
+    least = None if weights_only else manifest["restore"]["initial_step"]  # its steps count anew
+    needs_optimizer = (
+        manifest["checkpoint"]["contents"] != "weights_only" and bool(live.optimizers) and not weights_only
+    )
 
     def follows(plan: LoadPlan) -> bool:
         is_later = least is None or plan.step is None or plan.step >= least
@@ -174,38 +183,39 @@ def _saved_since(
     with contextlib.suppress(ResumeError):  # one that is gone stands behind nothing
         picks = [Found(place_of_pick(decision)[0], manifest["checkpoint"]["format"], 0.0)]
     later = [item for item in later if item.path != picks[0].path] if picks else later
-    later, others, other_fit = of_this_fit([*later, *picks], decision, live)
+    later, others, other_fit = of_this_fit([*later, *([] if weights_only else picks)], decision, live)
     if other_fit is not None:
         return other_fit
-    later, why = prefer_kept(later, *kept_states(decision))
+    later, why = prefer_kept([*later, *(picks if weights_only else [])], *kept_states(decision))
     later = later[: later.index(picks[0])] if picks and picks[0] in later else later
-    newest = _first_that_fits(decision, later, live, passed, follows)
+    newest = first_that_fits(decision, later, live, passed, follows)
     told += [*why, *others, *map(str, passed)]
     return newest
 
 
 def _pick(
-    decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str]
+    decision: Decision, manifest: Mapping[str, Any], live: Live, told: list[str], *, weights_only: bool
 ) -> tuple[Found, LoadPlan] | FitMark:
     """What the manifest names. ResumeError where that is not there any more, or does not fit."""
     (path, why), picked = place_of_pick(decision), manifest["checkpoint"]
     own, others, other_fit = of_this_fit([Found(path, picked["format"], 0.0)], decision, live)
-    if other_fit is not None:
+    if other_fit is not None and not weights_only:  # whose weights they are tells nothing of this training
         return other_fit
-    if not own:
+    if not own and not weights_only:
         raise ResumeError(f"{' '.join(others)} Hand over one that this one saved, or withdraw the manifest.")
     told += [why] if why is not None else []
-    plan = _plan_of_pick(decision.readable / path, picked_path(manifest), picked["format"], live)
+    place, name = decision.readable / path, picked_path(manifest)
+    plan = _plan_of_pick(place, name, picked["format"], live, weights_only=weights_only)
     if plan.differences:
-        raise MismatchError(picked["path"], plan.differences)
+        raise plan.mismatch(picked["path"])
     if names := plan.non_finite():
         raise ResumeError(_no_way_back(picked["path"], names))
     return Found(path, picked["format"], 0.0), plan
 
 
-def _plan_of_pick(path: Path, name: str, kind: str, live: Live) -> LoadPlan:
+def _plan_of_pick(path: Path, name: str, kind: str, live: Live, *, weights_only: bool) -> LoadPlan:
     try:
-        return plan_for(path, kind, live)
+        return plan_for(path, kind, live, weights_only=weights_only)
     except ResumeError:
         raise
     except Exception as error:  # readers raise whatever they like

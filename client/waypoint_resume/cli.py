@@ -22,7 +22,8 @@ Print what a job of RUN would be told, as lines for a shell:
 
 sets RESUME_STATE (pending: a checkpoint was handed over; claimed: a job took it and has not finished; none;
 unreadable, with exit code 1), RESUME_RUN, RESUME_MANIFEST, RESUME_MODE, RESUME_CHECKPOINT (absolute), RESUME_FORMAT,
-RESUME_API, RESUME_STEP, RESUME_EPOCH and RESUME_JOB (who claimed it), empty where not known. Nothing is claimed.
+RESUME_API, RESUME_STEP, RESUME_EPOCH, RESUME_JOB (who claimed it) and RESUME_WEIGHTS_ONLY (1: the weights alone are
+handed over), empty where not known. Nothing is claimed.
 """
 
 

@@ -23,7 +23,7 @@ from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
 from waypoint_resume.layout import decided_below, run_of
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
-from waypoint_resume.manifest import check_files
+from waypoint_resume.manifest import check_files, takes_weights_only
 from waypoint_resume.names import from_text
 from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, hidden_folder, writable_home
 from waypoint_resume.requests import RequestBox
@@ -36,14 +36,16 @@ def decide(
     *,
     take_over: bool = False,
     fresh: bool = False,
+    weights_only: bool = False,
     wait: float | None = None,
     require: Callable[[Mapping[str, Any]], None] = lambda _manifest: None,
     follows: bool = True,
 ) -> Decision:
     """Take the run's lease and claim its manifest. Imports no TensorFlow, loads nothing.
 
-    `fresh`: the job begins anew, so that a manifest that hands it a checkpoint is refused instead of claimed. Without
-    `follows` only the lease is taken: a manifest is for the job's next start.
+    `fresh`: the job begins anew, so that a manifest that hands it a checkpoint is refused instead of claimed.
+    `weights_only`: it begins with the weights of a checkpoint alone. Without `follows` only the lease is taken: a
+    manifest is for the job's next start.
     While another job holds the run it waits up to `wait` seconds (WAYPOINT_WAIT if None), and says so; then RunIsBusy.
     ResumeError for a manifest that cannot be followed, which is then not claimed: nor is one about which `require`
     raises it.
@@ -51,7 +53,9 @@ def decide(
     decision = undecided(run_dir)
     with os_errors_as_resume_errors(decision.run):
         wait_for_run(
-            lambda: _decide_now(decision, require if follows else None, take_over=take_over, fresh=fresh),
+            lambda: _decide_now(
+                decision, require if follows else None, take_over=take_over, fresh=fresh, weights_only=weights_only
+            ),
             decision.run,
             wait_seconds(wait),
         )
@@ -59,7 +63,12 @@ def decide(
 
 
 def _decide_now(
-    decision: Decision, require: Callable[[Mapping[str, Any]], None] | None, *, take_over: bool, fresh: bool
+    decision: Decision,
+    require: Callable[[Mapping[str, Any]], None] | None,
+    *,
+    take_over: bool,
+    fresh: bool,
+    weights_only: bool,
 ) -> None:
     with decisions_lock(decision.home):
         lease = Lease(decision.home)
@@ -69,7 +78,7 @@ def _decide_now(
             _name_run(decision)
             decision.requests.refuse_older()
             if require is not None:
-                _follow(decision, require, fresh=fresh)
+                _follow(decision, require, fresh=fresh, weights_only=weights_only)
         except BaseException:
             lease.release()
             decision.lease = None
@@ -98,7 +107,9 @@ def undecided(run_dir: str | os.PathLike[str]) -> Decision:
     return decision
 
 
-def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None], *, fresh: bool) -> None:
+def _follow(
+    decision: Decision, require: Callable[[Mapping[str, Any]], None], *, fresh: bool, weights_only: bool
+) -> None:
     handed = find_handed(decision.run)
     manifest = None if handed is None else handed.manifest
     if fresh and manifest is not None:
@@ -106,7 +117,7 @@ def _follow(decision: Decision, require: Callable[[Mapping[str, Any]], None], *,
             f"fresh=True, and the manifest {manifest['id']} hands this job a checkpoint, "
             f"{manifest['checkpoint']['path']}: withdraw it, or leave fresh=True out. Nothing was changed."
         )
-    _require_whole(decision.run, manifest, fresh=fresh)
+    _require_whole(decision.run, manifest, clears=fresh or weights_only or takes_weights_only(manifest))
     if handed is None or manifest is None:
         return
     decision.base, homes = handed.base, decision_homes(handed.base)
@@ -173,12 +184,12 @@ def _is_damaged(path: Path, kind: str) -> bool:
     return False
 
 
-def _require_whole(run: Path, manifest: Mapping[str, Any] | None, *, fresh: bool) -> None:
+def _require_whole(run: Path, manifest: Mapping[str, Any] | None, *, clears: bool) -> None:
     """ResumeError while a rewind is half-done that this start does not complete: it would save over a half of it."""
     for path in sorted((run / HIDDEN / REWOUND).glob(f"*/{JOURNAL}")):
         is_own = manifest is not None and manifest["id"] == path.parent.name and manifest["mode"] == "rewind"
         found = read_record(path, LONG) or {}
-        stage, is_own = found.get("stage"), is_own or (fresh and found.get("note") == CLEARING)
+        stage, is_own = found.get("stage"), is_own or (clears and found.get("note") == CLEARING)
         if stage == "undoing" or (stage == "moving" and not is_own):
             raise ResumeError(
                 f"A rewind of {run} was left half-done ({stage}), and this job would save over a half of it. End that "

@@ -16,10 +16,12 @@ class RunIsBusy(ResumeError):  # noqa: N818 - the name that the contract gives i
 
 
 class MismatchError(ResumeError):
-    """Checkpoint and model differ; `differences` holds each one: missing, unexpected, shape, dtype, slot."""
+    """Checkpoint and model differ; `differences` holds each one: layers that are trained now and were not, another
+    optimizer, missing, unexpected, shape, dtype, slot. `more` says what else there is to know, and to do.
+    """
 
     def __init__(self, name: str, differences: Sequence[str], more: Sequence[str] = ()) -> None:
-        self.name, self.differences = name, tuple(differences)
+        self.name, self.differences, self.more = name, tuple(differences), tuple(more)
         lines = [f"{name} does not fit the model; nothing was loaded:", *differences, *more]
         super().__init__("\n  ".join(lines))
 

@@ -12,9 +12,10 @@ from typing import Optional, Union
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.governing import governing
 from waypoint_resume.handed_over import find_handed
+from waypoint_resume.manifest import takes_weights_only
 from waypoint_resume.names import from_text, to_text
 
-NAMES = ("RUN", "STATE", "MANIFEST", "MODE", "CHECKPOINT", "FORMAT", "API", "STEP", "EPOCH", "JOB")
+NAMES = ("RUN", "STATE", "MANIFEST", "MODE", "CHECKPOINT", "FORMAT", "API", "STEP", "EPOCH", "JOB", "WEIGHTS_ONLY")
 _PREFIX = "RESUME_"
 Value = Optional[Union[str, int]]
 
@@ -60,6 +61,7 @@ def job_environment(run: Path, homes: Sequence[Path]) -> JobEnvironment:
         API=restore["api"],
         STEP=restore["initial_step"],
         EPOCH=restore["initial_epoch"],
+        WEIGHTS_ONLY=1 if takes_weights_only(manifest) else None,
         JOB=None if claim is None else str(claim.get("job") or "") or None,
     )
     return JobEnvironment(values)

@@ -15,7 +15,7 @@ import shlex
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,9 @@ KEPT_SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept checkpoint: its folder, and where it lay in the run (`path`, relative, as on the disk) in which format."""
+    """A kept checkpoint: its folder, the id of its manifest (or of a start with its weights alone), and where it lay in
+    the run (`path`, relative, as on the disk) in which format.
+    """
 
     folder: Path
     manifest: str
@@ -111,10 +113,16 @@ def keep_pick(decision: Decision, path: str) -> str | None:
     manifest = decision.manifest
     if manifest is None:
         return None
-    names = [from_text(file["path"]) for file in manifest["checkpoint"]["files"]]
+    picked = manifest["checkpoint"]
+    names = [from_text(file["path"]) for file in picked["files"]]
+    return keep_files(decision, path, picked["format"], names, str(manifest["id"]))
+
+
+def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: str) -> str | None:
+    """Keep the files of a checkpoint under an id: its manifest's, or that of a start without one. As `keep_pick`."""
     try:
         folder = hidden_folder(decision.home, KEPT)
-        target = folder / str(manifest["id"])
+        target = folder / own
         _remove_temps(folder)
         if (target / RECORD).exists():
             return None
@@ -131,15 +139,14 @@ def keep_pick(decision: Decision, path: str) -> str | None:
         for name in names:
             make_folder((temp / FILES / name).parent)
             copy_file(decision.run / name, temp / FILES / name, may_link=bool(_SHARD.fullmatch(name)))
-        identity = identity_of(decision.run, path)
         record = {
             "version": 1,
-            "manifest": manifest["id"],
+            "manifest": own,
             "checkpoint": to_text(path),
-            "format": manifest["checkpoint"]["format"],
+            "format": kind,
             "job": decision.job,
             "kept_at": moment_text(time.time()),
-            "identity": identity.record(),
+            "identity": identity_of(decision.run, path).record(),
             "files": [to_text(name) for name in names],
         }
         write_record(temp / RECORD, record)
@@ -147,7 +154,7 @@ def keep_pick(decision: Decision, path: str) -> str | None:
         sync_folder(folder)
     except OSError as error:
         return f"{path} is not kept aside ({error}): if this job saves over it, it is gone."
-    LOG.info("%s is kept in %s/%s/%s until the manifest is finished.", path, HIDDEN, KEPT, manifest["id"])
+    LOG.info("%s is kept in %s/%s/%s until the training is finished.", path, HIDDEN, KEPT, own)
     return None
 
 
@@ -178,13 +185,13 @@ def _reflinked(origin: int, made: int) -> bool:
     return True
 
 
-def release_kept(run: Path, home: Path, *, but: str | None = None) -> list[str]:
-    """Let go what is kept for manifests that are over (all but the one of an id), if the original is still there as it
-    was. What is not stays, and is said.
+def release_kept(run: Path, home: Path, *, but: Collection[str] = ()) -> list[str]:
+    """Let go what is kept for manifests that are over (all but those with these ids), if the original is still there as
+    it was. What is not stays, and is said.
     """
     told = []
     for item in kept_in(home):
-        if item.manifest == but:
+        if item.manifest in but:
             continue
         if item.is_original_there(run):
             drop_kept(item)

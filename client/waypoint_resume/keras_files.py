@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -11,34 +12,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.arrays import arrays_plan, datasets_of, quietly, require_generation
+from waypoint_resume.arrays import Arrays, Shapes, arrays_plan, datasets_of, quietly, require_generation, write_over
+from waypoint_resume.freezing import (
+    changed_by_config,
+    changed_by_shapes,
+    flags_tell,
+    told_changes,
+    told_other_optimizer,
+)
 from waypoint_resume.keras_folder import CONFIG, METADATA, WEIGHTS
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.objects import as_if_built, is_optimizer
 
 _COUNTER = re.compile(r".*/vars/0")
+_RATE = re.compile(r".*/vars/1")
 
 
-def _said(metadata: bytes, config: bytes) -> tuple[int, str | None]:
-    """Keras' generation, and the kind of the optimizer that the model was compiled with."""
-    compiled = json.loads(config).get("compile_config") or {}
-    told = compiled.get("optimizer") if isinstance(compiled, dict) else None
-    kind = told.get("class_name") if isinstance(told, dict) else None  # a name alone: compile() was given none
-    return int(json.loads(metadata)["keras_version"].partition(".")[0]), kind
+def _generation(metadata: bytes) -> int:
+    """The Keras that wrote a file."""
+    return int(json.loads(metadata)["keras_version"].partition(".")[0])
 
 
-def keras_plan(path: Path, live: Live) -> LoadPlan:
+def keras_plan(path: Path, live: Live, *, weights_only: bool = False) -> LoadPlan:
     """The weights of a `.keras` file, of a model's folder, or a `.weights.h5`, by what the model itself would write."""
     import h5py
 
-    model, written, kind = live.model, 0, None
+    model, written, config = live.model, 0, None
     if path.is_dir():
-        written, kind = _said((path / METADATA).read_bytes(), (path / CONFIG).read_bytes())
+        written, config = _generation((path / METADATA).read_bytes()), json.loads((path / CONFIG).read_bytes())
         path = path / WEIGHTS
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
-            written, kind = _said(archive.read(METADATA), archive.read(CONFIG))
+            written, config = _generation(archive.read(METADATA)), json.loads(archive.read(CONFIG))
             require_generation(model, written, path)
             with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as file:
                 theirs = datasets_of(file)
@@ -52,6 +58,7 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
         return parts[0].endswith("optimizer") or _leads_to_optimizer(model, parts)
 
     counters = [int(value) for name, value in theirs.items() if _is_counter(name, value) and is_of_optimizer(name)]
+    rates = [float(value) for name, value in theirs.items() if _RATE.fullmatch(name) and is_rate(value)]
 
     def write() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
@@ -69,14 +76,63 @@ def keras_plan(path: Path, live: Live) -> LoadPlan:
             with as_if_built(model):
                 quietly(lambda: model.load_weights(str(own)))
 
-    plan = arrays_plan(theirs, write, load, max(counters, default=None), is_of_optimizer)
-    # Under mixed precision Keras wraps the optimizer that was given, and writes the given one's name.
+    def load_over(values: dict[str, Any]) -> None:
+        with tempfile.TemporaryDirectory() as folder, as_if_built(model):
+            own = f"{folder}/own.weights.h5"
+            model.save_weights(own)
+            with h5py.File(own, "r+") as file:
+                write_over(file, values)
+            quietly(lambda: model.load_weights(own))
+
+    found = Arrays(
+        values=theirs,
+        write=write,
+        load=load,
+        load_over=load_over,
+        step=max(counters, default=None),
+        is_optimizer=is_of_optimizer,
+        changes=functools.partial(changes_of, config, model),
+        learning_rates=rates or rate_in(_optimizer_in(config)),
+    )
+    return arrays_plan(found, live, weights_only=weights_only)
+
+
+def changes_of(config: Any, model: Any, theirs: Shapes, own: Shapes, has_others: bool) -> list[str]:  # noqa: ANN401
+    """What a model's configuration in a file, or else the shapes of the optimizer's values there and here, tell of the
+    layers that were trained and of the optimizer's class. `has_others`: the optimizer's values do not fit.
+    """
+    config = config if isinstance(config, Mapping) else {}
+    named = _optimizer_in(config).get("class_name")
+    kind = named.rpartition(">")[2] if isinstance(named, str) else None  # without the name of who registered it
     optimizer = getattr(model, "optimizer", None)
-    own_kind = type(optimizer).__name__ if optimizer is not None else None
-    own_kinds = {own_kind, type(getattr(optimizer, "inner_optimizer", optimizer)).__name__}
-    if plan.has_optimizer and kind and own_kind and kind.rpartition(">")[2] not in own_kinds:
-        plan.differences.append(f"slot: the optimizer is {own_kind} in the model, {kind} in the file")
-    return plan
+    # Under mixed precision Keras wraps the optimizer that was given, and writes the given one's name.
+    now = [type(item).__name__ for item in (optimizer, getattr(optimizer, "inner_optimizer", None)) if item is not None]
+    found = [told_other_optimizer(now[-1], kind)] if kind and now and kind not in now else []
+    changed = changed_by_config(config, model)
+    if changed and not has_others and not flags_tell(changed, theirs, own, model):
+        changed = []
+    elif not changed and not found and has_others:
+        changed = changed_by_shapes(theirs, own, model)
+    return [*found, *told_changes(changed)]
+
+
+def _optimizer_in(config: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """The optimizer's configuration in a model's; an empty one where there is none."""
+    for name in ("compile_config", "optimizer"):
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config if isinstance(config, Mapping) else {}
+
+
+def rate_in(optimizer: Mapping[str, Any]) -> list[float]:
+    """The learning rate in an optimizer's configuration: tf-keras keeps it nowhere else; [] for a schedule."""
+    config = optimizer.get("config")
+    rate = config.get("learning_rate") if isinstance(config, Mapping) else None
+    return [rate] if isinstance(rate, float) else []
+
+
+def is_rate(value: Any) -> bool:  # noqa: ANN401
+    """Whether an array is one number with a fraction."""
+    return getattr(value, "shape", None) == () and getattr(value, "dtype", None) is not None and value.dtype.kind == "f"
 
 
 def _is_counter(name: str, value: Any) -> bool:  # noqa: ANN401 - an array or a title

@@ -29,7 +29,7 @@ from waypoint_resume.rules import (
     text_of,
     version_value,
 )
-from waypoint_resume.spec import AnyNames, Fields, Problem, Several, find_problems, load_json, or_null
+from waypoint_resume.spec import AnyNames, Fields, MayBeMissing, Problem, Several, find_problems, load_json, or_null
 
 VERSION = 1
 LIMIT = 16 * 1024 * 1024  # bytes of a manifest: a sharded checkpoint of 10,000 files needs about 2 MB
@@ -49,7 +49,7 @@ APIS = (
     "orbax.checkpoint.PyTreeCheckpointer.restore",
 )
 MODES = ("continue", "rewind", "fork")
-OPTIMIZER_OUTCOMES = ("restored", "not in the file", "refused")
+OPTIMIZER_OUTCOMES = ("restored", "not in the file", "refused", "left out")
 METRIC_MODES = ("min", "max")
 id_value = matching(re.compile(ID_PATTERN))
 name_value = text_of(1, 200)
@@ -84,12 +84,14 @@ _CHECKPOINT_SPEC = Fields(
     },
 )
 _RESTORE_SPEC = Fields(
-    "How to restore, and from where to count; null is what cannot be known from the files.",
+    "How to restore, and from where to count; null is what cannot be known from the files. With `weights_only` the "
+    "weights alone are restored, and the training counts anew.",
     {
         "api": one_of(*APIS),
         "initial_step": or_null(int_value),
         "initial_epoch": or_null(count_value),
         "optimizer": or_null(one_of(*OPTIMIZER_OUTCOMES)),
+        "weights_only": MayBeMissing(bool_value),
         "best_metric": or_null(
             Fields(
                 "The best value so far of what the job watches.",
@@ -142,6 +144,11 @@ def parse_manifest(data: str | bytes, name: str) -> dict[str, Any]:
         head = f"{name} is no manifest that this client reads; nothing was loaded:"
         raise ResumeError("\n  ".join([head, *map(str, problems), "Hand the checkpoint over again."]))
     return manifest
+
+
+def takes_weights_only(manifest: Mapping[str, Any] | None) -> bool:
+    """Whether a manifest hands over the weights of its checkpoint alone."""
+    return manifest is not None and manifest["restore"].get("weights_only") is True
 
 
 def read_manifest_bytes(path: Path) -> bytes | None:

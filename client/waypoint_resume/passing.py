@@ -47,7 +47,7 @@ def pass_over(start: Start, later: FitMark) -> Start:
     if live.order.passed_at is None:
         live.order.passed_at = disk_now(decision.home / HIDDEN)
     why = f"what fit() number {own} ended with: it was done, and is passed over"
-    start.receipt = restore_state(start, Found(ended.path, ended.format, 0.0), plan, why, is_picked=False)
+    start.receipt = restore_state(start, Found(ended.path, ended.format, 0.0), plan, why, [], is_picked=False)
     start._remember()  # noqa: SLF001
     tell_restored(start, start.receipt)
     return start

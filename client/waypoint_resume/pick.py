@@ -31,7 +31,7 @@ def place_of_pick(decision: Decision) -> tuple[str, str | None]:
     name = picked_path(decision.manifest)
     if not decision.is_restart or is_pick(decision, name):
         return name, None
-    copy = _kept_copy(decision)
+    copy = kept_copy(decision, str(decision.manifest["id"]))
     if copy is None:
         check_files(decision.run, decision.manifest)  # says in which way it is another one
         raise ResumeError(
@@ -44,11 +44,10 @@ def place_of_pick(decision: Decision) -> tuple[str, str | None]:
     )
 
 
-def _kept_copy(decision: Decision) -> str | None:
-    """The path of the whole copy that was kept of the pick."""
-    assert decision.manifest is not None
+def kept_copy(decision: Decision, own: str) -> str | None:
+    """The path of the whole copy that was kept under an id, relative to the run; absolute where it lies elsewhere."""
     for item in kept_in(decision.home):
-        if item.manifest == decision.manifest["id"] and item.is_whole():
+        if item.manifest == own and item.is_whole():
             inside = item.place.is_relative_to(decision.run)
             return os.path.relpath(item.place, decision.run) if inside else str(item.place)
     return None
@@ -72,7 +71,7 @@ def is_pick(decision: Decision, path: str) -> bool:
         return False
     if path == picked_path(manifest):
         return _is_as_handed_over(decision.run, manifest)
-    return path == _kept_copy(decision)
+    return path == kept_copy(decision, str(manifest["id"]))
 
 
 def note_restored(decision: Decision, path: str, *, is_picked: bool) -> None:

@@ -34,6 +34,8 @@ class Receipt:
 
     `digest` is the identity of the checkpoint's content; `has_state` tells whether something was kept beside it.
     `epoch` epochs and `batch` batches of the next one are done; `why` says by what the checkpoint was chosen.
+    `weights_only`: of the checkpoint the weights alone. `learning_rate_told` says which rate stands, where the script's
+    is another one than the checkpoint's.
     """
 
     source: str
@@ -49,6 +51,8 @@ class Receipt:
     batch: int | None = None
     optimizer: str | None = None
     learning_rate: list[float] = field(default_factory=list)
+    learning_rate_told: str | None = None
+    weights_only: bool = False
     has_state: bool = False
     callbacks: list[str] = field(default_factory=list)
     random: list[str] = field(default_factory=list)
@@ -69,6 +73,7 @@ class Receipt:
             "checkpoint": f"{to_text(self.source)}, content {(self.digest or 'not read')[:12]}{size}",
             "position": ", ".join(self._position()),
             "optimizer": f"{self.optimizer or 'none'}{f', learning rate {rates}' if rates else ''}",
+            "learning rate": self.learning_rate_told,
             "random state": ", ".join(self.random) or None,
         }
         return _aligned(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from waypoint_resume.checkpoints import Found
 from waypoint_resume.claim import Decision
 from waypoint_resume.fit_order import mark_in
 from waypoint_resume.kept_state import find_state, mapping_in
+from waypoint_resume.learning_rate import sets_rate, told_rate
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
 from waypoint_resume.log import LOG
 from waypoint_resume.loop_state import LoopKeeper
@@ -21,13 +23,19 @@ if TYPE_CHECKING:
     from waypoint_resume.watch import TrainingWatch
 
 
-def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_picked: bool) -> Receipt:
+def restore_state(
+    start: Start, found: Found, plan: LoadPlan, why: str, script_rates: Sequence[float], *, is_picked: bool
+) -> Receipt:
     """Put back what is kept beside the checkpoint that was loaded, but for callbacks, which fit() resets; its receipt.
+    With weights alone nothing is put back.
 
-    `is_picked`: it is what the manifest names, whose overrides then stand.
+    `is_picked`: it is what the manifest names, whose overrides then stand. `script_rates`: the learning rates with
+    which the job made its optimizers.
     """
     decision, live = start._decision, start._live  # noqa: SLF001 - a part of the start
     kept = find_state(decision, found.path, plan.step)
+    if plan.weights_only:
+        kept = replace(kept, state=None, problem=None)
     trained = trained_without_fit(start)
     start.has_own_rate = is_picked and "learning_rate" in start.overrides
     back = PutBack()
@@ -40,7 +48,11 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
         start.draws_go_on = {"Python's random", "NumPy"} <= mapping_in(kept.state, "random").keys()
     start._kept = kept  # noqa: SLF001
     files = kept.identity.files if kept.identity else ()
-    restarts = [OPTIMIZER_RESTARTS] if live.optimizers and not plan.has_optimizer else []
+    restarts = [plan.restarts] if plan.restarts else []
+    if not restarts and live.optimizers and not plan.has_optimizer:
+        restarts = [OPTIMIZER_RESTARTS]
+    rates = learning_rates(live.optimizers)
+    rate_told = told_rate(script_rates, plan.learning_rates, rates, start.overrides if is_picked else {})
     receipt = Receipt(
         source=found.path,
         format=found.format,
@@ -52,7 +64,9 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
         files=len(files) or None,
         step=start.step,
         optimizer=_optimizers(live.optimizers, plan),
-        learning_rate=learning_rates(live.optimizers),
+        learning_rate=rates,
+        learning_rate_told=None if sets_rate(kept.state, live.callbacks) else rate_told,
+        weights_only=plan.weights_only,
         has_state=kept.state is not None,
         callbacks=back.callbacks,
         random=back.random,
@@ -62,8 +76,11 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
     )
     if kept.position is not None:
         receipt.epoch, receipt.batch = kept.position
-    start.warnings += [*restarts, *plan.notes, *([kept.problem] if kept.problem else [])]
-    if kept.state is None:
+    told = [*restarts, *plan.notes, *([kept.problem] if kept.problem else [])]
+    start.warnings += [text for text in dict.fromkeys(told) if text not in start.warnings]
+    if plan.weights_only:
+        receipt.not_kept.append("random state, callbacks and data position: with weights alone all of it begins anew")
+    elif kept.state is None:
         start.warnings.append(WITHOUT_STATE.format(source=found.path))
         receipt.not_kept.append("random state, callbacks and data position: no state is kept beside it")
     return receipt
@@ -71,8 +88,8 @@ def restore_state(start: Start, found: Found, plan: LoadPlan, why: str, *, is_pi
 
 def tell_restored(start: Start, receipt: Receipt) -> None:
     """Print what is restored when resume() returns, and keep the receipt, if this worker decides."""
-    step = f"step {start.step}"
-    LOG.info("Restored %s, %s (%s).\n%s", start.source, step, receipt.why, "\n".join(receipt.lines()))
+    what = f"the weights of {start.source} alone" if start.weights_only else f"{start.source}, step {start.step}"
+    LOG.info("Restored %s (%s).\n%s", what, receipt.why, "\n".join(receipt.lines()))
     if start._decision.lease is not None:  # noqa: SLF001
         receipt.save(start._decision.home)  # noqa: SLF001
 

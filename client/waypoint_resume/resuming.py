@@ -5,33 +5,31 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waypoint_resume.afresh import clear_the_way
 from waypoint_resume.cautions import cautions
 from waypoint_resume.checkpoints import Found
-from waypoint_resume.choice import choose_checkpoint, plan_for, recorded_epoch, require_restorable
-from waypoint_resume.claim import Decision
+from waypoint_resume.choice import recorded_epoch, require_restorable
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
-from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.errors import ResumeError
 from waypoint_resume.fit_order import FitMark, FitOrder, forget_order
 from waypoint_resume.jobs import cluster_task, is_chief_task
-from waypoint_resume.journal import REWOUND
-from waypoint_resume.kept import keep_pick, release_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG, speak
 from waypoint_resume.loop_state import require_own_state
+from waypoint_resume.manifest import takes_weights_only
 from waypoint_resume.overrides import check_overrides
 from waypoint_resume.passing import pass_over
-from waypoint_resume.pick import is_pick, note_restored, picked_path
-from waypoint_resume.places import HIDDEN
+from waypoint_resume.pick import note_restored, picked_path
 from waypoint_resume.restored import begin_keeping, restore_state, tell_restored
-from waypoint_resume.rewind import follow_rewind, set_aside
+from waypoint_resume.safekeeping import looked_after
+from waypoint_resume.settling import settle
 from waypoint_resume.start import Start
 from waypoint_resume.stopping import forget, heed_sigterm
+from waypoint_resume.training_state import learning_rates
 from waypoint_resume.workers import ask_chief, publish_choice
 
 UNCLEAR_OPTIMIZERS = (
@@ -52,6 +50,7 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     take_over: bool = False,
     chief: bool | None = None,
     fresh: bool = False,
+    weights_only: bool = False,
     wait: float | None = None,
     keep: Sequence[Any] = (),
 ) -> Start:
@@ -61,6 +60,9 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     Of several workers the chief (by TF_CONFIG, or as `chief` says) decides, and the others restore what it chose.
     A fresh start beside checkpoints that it would not use is refused, unless `fresh` asks for it: then they are set
     aside, undoable. While another job lives it waits `wait` seconds (those of WAYPOINT_WAIT if not given, else none).
+    With `weights_only` the model's variables alone are taken, once: the optimizer stays as the job made it, epochs and
+    steps count from 0, and all else in the run that this could save over is set aside as well. Started again, the job
+    goes on from its own saves with everything.
     With a manager, random generators and the state of the objects in `keep` (those with get_state() and set_state(),
     such as a sampler of your own) are kept beside each of its saves, and put back.
     RunIsBusy after that; MismatchError with every difference; ResumeError. Then nothing was changed.
@@ -75,6 +77,7 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
         take_over=take_over,
         chief=chief,
         fresh=fresh,
+        weights_only=weights_only,
         wait=wait,
         keep=keep,
     )
@@ -91,6 +94,7 @@ def begin(  # noqa: PLR0913 - as `resume`
     take_over: bool = False,
     chief: bool | None = None,
     fresh: bool = False,
+    weights_only: bool = False,
     wait: float | None = None,
     keep: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
@@ -101,6 +105,8 @@ def begin(  # noqa: PLR0913 - as `resume`
     """
     speak()
     require_own_state(keep)
+    if fresh and weights_only:
+        raise ResumeError("fresh=True begins without any weights, and weights_only=True with some: leave one out.")
     decision = undecided(run_dir)
     if order is None:
         forget_order(decision.run)  # what the job's own resume() restores is where its next fit() begins
@@ -118,6 +124,7 @@ def begin(  # noqa: PLR0913 - as `resume`
                 run_dir,
                 take_over=take_over,
                 fresh=fresh and not is_later,
+                weights_only=weights_only,
                 wait=wait,
                 require=require,
                 follows=not is_later,
@@ -130,7 +137,7 @@ def begin(  # noqa: PLR0913 - as `resume`
         if order is not None and is_later:
             LOG.info("%s: fit() number %s goes on with its model as it is.", decision.run, order.mark.number + 1)
         else:
-            start = _start(start, optimizer, said, fresh=fresh)
+            start = _start(start, optimizer, said, fresh=fresh, weights_only=weights_only)
         begin_keeping(start)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
@@ -144,11 +151,12 @@ def begin(  # noqa: PLR0913 - as `resume`
     for warning in start.warnings:
         LOG.warning("%s", warning)
     with contextlib.suppress(ResumeError):  # fit() will tell the steps of an epoch
-        start.cut_logs(start.locate(None).epoch)
+        if not start.weights_only:  # nor where its own epochs begin
+            start.cut_logs(start.locate(None).epoch)
     return start
 
 
-def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool) -> Start:  # noqa: ANN401
+def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool, weights_only: bool) -> Start:  # noqa: ANN401
     decision, live = start._decision, start._live  # noqa: SLF001
     is_chief = decision.lease is not None
     decision.manifest = decision.manifest if is_chief else said["manifest"]
@@ -156,80 +164,60 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
     if manifest is not None:
         start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
         check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
-    if is_chief:
-        chosen = None if fresh else choose_checkpoint(decision, live, start.warnings)
-        if isinstance(chosen, FitMark):
-            return pass_over(start, chosen)
-        _clear_way(start, live, clear_the_way(decision) if fresh else set_aside(decision))
-        is_picked = chosen is not None and is_pick(decision, chosen[0].path)
-        told = {"checkpoint": chosen[0].path, "format": chosen[0].format} if chosen else {"checkpoint": None}
-        publish_choice(decision, {**told, "is_pick": is_picked, "manifest": manifest})
-        decision.was_told = True
-    else:
-        chosen, is_picked = _told(decision, said, live), bool(said.get("is_pick"))
+    chosen, is_picked = settle(start, said, fresh=fresh, weights_only=weights_only)
+    if isinstance(chosen, FitMark):
+        return pass_over(start, chosen)
     if live.order is not None and live.order.target is None:
         live.order.target = live.order.mark.number
     if chosen is None:
-        latest = live.manager.latest_checkpoint if live.manager is not None else None
-        if latest is not None and os.path.exists(f"{latest}.index"):
-            raise ResumeError(
-                f"The manager's latest checkpoint is {latest}, and nothing was found to restore: a fresh start would "
-                f"save over it. Is {decision.run} the run that holds it? {' '.join(start.warnings)}"
-            )
-        LOG.info("%s: %s, a fresh start.", decision.run, "as asked" if fresh else "no manifest and no checkpoint")
-        if names := ", ".join(live.unclear):
-            start.warnings.append(UNCLEAR_OPTIMIZERS.format(names=names))
-        return start
+        return _begin_afresh(start, "as asked" if fresh else "no manifest and no checkpoint")
     found, plan = chosen
     note_restored(decision, found.path, is_picked=is_picked)
+    script_rates = learning_rates(live.optimizers)
     load_checked(found.path, plan, live)
     if is_chief:
-        start.warnings += _looked_after(decision, found.path, is_picked=is_picked)
+        start.warnings += looked_after(decision, found.path, is_picked=is_picked)
     for name, value in start.overrides.items() if is_picked else ():  # what was saved since has them, or newer ones
         setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
-    record = manifest["restore"] if manifest is not None and is_picked else {}
-    start.source = found.path
-    start.step = record.get("initial_step") if plan.step is None else plan.step
-    start._epoch = record["initial_epoch"] if record else recorded_epoch(decision.run, found.path)  # noqa: SLF001
+    _place(start, found, plan, is_picked=is_picked)
     why = "no manifest, the newest that fits"
     if manifest is not None:
         why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
         if is_picked and found.path != (named := picked_path(manifest)):
             why += f", which names {named}: what lies there is another by now"
     start.is_handed_over = is_picked and not decision.is_restart
-    start.receipt = restore_state(start, found, plan, why, is_picked=is_picked)
-    start.warnings += cautions(start, live, decision.run)
+    start.receipt = restore_state(start, found, plan, why, script_rates, is_picked=is_picked)
+    start.warnings += () if start.weights_only else cautions(start, live, decision.run)
     start._remember()  # noqa: SLF001
     tell_restored(start, start.receipt)
     return start
 
 
-def _clear_way(start: Start, live: Live, moved: Sequence[str]) -> None:
-    """Say what was set aside, and let the job's manager know."""
-    if moved:
-        names = ", ".join(moved)
-        start.warnings.append(
-            f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo (`python -m core undo`) brings it back: "
-            f"{names}."
+def _begin_afresh(start: Start, why: str) -> Start:
+    """Nothing is restored. ResumeError where the manager knows of something that was not found."""
+    decision, live = start._decision, start._live  # noqa: SLF001
+    latest = live.manager.latest_checkpoint if live.manager is not None else None
+    if latest is not None and os.path.exists(f"{latest}.index"):
+        raise ResumeError(
+            f"The manager's latest checkpoint is {latest}, and nothing was found to restore: a fresh start would save "
+            f"over it. Is {decision.run} the run that holds it? {' '.join(start.warnings)}"
         )
-        if live.manager is not None:
-            follow_rewind(live.manager)
+    LOG.info("%s: %s, a fresh start.", decision.run, why)
+    if names := ", ".join(live.unclear):
+        start.warnings.append(UNCLEAR_OPTIMIZERS.format(names=names))
+    return start
 
 
-def _looked_after(decision: Decision, path: str, *, is_picked: bool) -> Iterator[str]:
-    """Keep what was handed over, and let go what was kept for manifests that are over; what is to be said of it."""
+def _place(start: Start, found: Found, plan: LoadPlan, *, is_picked: bool) -> None:
+    """Where training goes on: by the file and the manifest, if this is what it names; weights alone begin anew."""
+    decision = start._decision  # noqa: SLF001
     manifest = decision.manifest
-    if is_picked and manifest and path == picked_path(manifest) and (problem := keep_pick(decision, path)):
-        yield problem
-    current = manifest["id"] if manifest is not None else None
-    yield from release_kept(decision.run, decision.home, but=current)
-
-
-def _told(decision: Decision, said: Mapping[str, Any], live: Live) -> tuple[Found, LoadPlan] | None:
-    """What the chief chose, matched with this worker's own objects."""
-    if said["checkpoint"] is None:
-        return None
-    plan = plan_for(decision.readable / said["checkpoint"], said["format"], live)
-    if plan.differences:
-        raise MismatchError(said["checkpoint"], plan.differences)
-    return Found(said["checkpoint"], said["format"], 0.0), plan
+    record = manifest["restore"] if manifest is not None and is_picked else {}
+    start.source, start.weights_only = found.path, plan.weights_only
+    if plan.weights_only and not takes_weights_only(manifest):
+        start.step, start._epoch = 0, None  # noqa: SLF001 - what it says of everything says nothing of this
+    elif plan.weights_only:
+        start.step, start._epoch = record.get("initial_step") or 0, record.get("initial_epoch")  # noqa: SLF001
+    else:
+        start.step = record.get("initial_step") if plan.step is None else plan.step
+        start._epoch = record["initial_epoch"] if record else recorded_epoch(decision.run, found.path)  # noqa: SLF001

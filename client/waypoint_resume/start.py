@@ -48,6 +48,7 @@ class Start:
         self.has_own_rate = False  # whether the manifest's learning rate stands, not the one of the save
         self.mark: FitMark | None = None  # the fit() that saved what was restored, where its state tells
         self.passes = False  # whether the fit() that this was made for was done before, and trains nothing
+        self.weights_only = False  # whether of the source the weights alone were restored: epochs count anew
         self.source: str | None = None
         self.step: int | None = 0
         self.overrides: dict[str, Any] = {}
@@ -65,7 +66,7 @@ class Start:
     @property
     def batch(self) -> int | None:
         """How many batches of the running epoch are done; None where that is not known."""
-        if self.source is None or self._exact is not None:
+        if self.source is None or self.weights_only or self._exact is not None:
             return 0 if self._exact is None else self._exact.batch
         if self.step is None or not self._steps_per_epoch:
             return None
@@ -75,10 +76,12 @@ class Start:
         """Epochs and batches that are done, if an epoch has so many steps (or as resume() was told).
 
         Where neither record nor steps tell, the job's own `fit(initial_epoch=...)` stands; 0, Keras' default, tells
-        nothing, and then it is a ResumeError.
+        nothing, and then it is a ResumeError. With weights alone it stands in any case.
         """
         if self.source is None or self._exact is not None:
             return self._exact or Position(0, 0)
+        if self.weights_only:
+            return Position(initial_epoch if self._epoch is None else self._epoch, 0)
         found = position_of(self._epoch, self.step, self._steps_per_epoch or steps_per_epoch)
         if found is None and initial_epoch > 0:
             told = "How many epochs of %s are done is recorded nowhere: fit(initial_epoch=%s) stands."

@@ -125,7 +125,8 @@ class TrainingWatch(IdleCallback):
         self.start = start = self.start if is_known and self.start is not None else self._begin()
         start.use.is_watched = True
         self.epoch, self.batch = start.locate(*((self.fit.steps, self.fit.initial_epoch) if self.fit else (None,)))
-        if self.fit is not None and start.source is not None:
+        begins_there = start.weights_only and self.fit is not None and self.epoch == self.fit.initial_epoch
+        if self.fit is not None and start.source is not None and not begins_there:
             self._go_on(self.fit, start)
         for item in self.callbacks:
             (begin_history if start.source is None else tell_history)(item)
@@ -140,7 +141,8 @@ class TrainingWatch(IdleCallback):
         self._tell_first_epoch(fit)
         is_to_train = self.epoch < fit.epochs and not is_over
         if is_to_train or start.mark is not None:
-            kept = {"begun_at": self._begun_at(fit, self.epoch), **(start.kept_data or {})}
+            begun_at = self.epoch if start.weights_only else self._begun_at(fit, self.epoch)
+            kept = {"begun_at": begun_at, **(start.kept_data or {})}
             self.data = data_position(fit, self.epoch, self.batch, kept)
             if is_to_train or start.passes or self.data.is_cheap(draws_go_on=start.draws_go_on):
                 self.data.replay(draws_go_on=start.draws_go_on)

@@ -30,6 +30,8 @@ class Waypoint(TrainingWatch):
         wait: seconds to wait for a run that another job holds; WAYPOINT_WAIT if not given, else none.
         fresh: begin anew beside checkpoints: they are set aside first, and undo brings them back.
         fit: which fit() of the training this is, counted from 1, for a script that leaves the others out by itself.
+        weights_only: begin a new training with the weights of a checkpoint alone: a fresh optimizer, epochs from 0.
+            Started again, the job goes on from its own saves with everything.
 
     Raises (in `fit()`): what `resume()` raises. Then nothing was changed.
     """
@@ -43,11 +45,13 @@ class Waypoint(TrainingWatch):
         wait: float | None = None,
         fresh: bool = False,
         fit: int | None = None,
+        weights_only: bool = False,
     ) -> None:
         super().__init__()
         tell_if_unused(self, run_dir)
         self.run_dir, self.take_over, self.chief, self.wait = run_dir, take_over, chief, wait
-        self.fresh, self.fit_number = fresh, None if fit is None else fit - 1
+        self.fresh, self.weights_only = fresh, weights_only
+        self.fit_number = None if fit is None else fit - 1
 
     def _begin(self) -> Start:
         return begin(
@@ -59,6 +63,7 @@ class Waypoint(TrainingWatch):
             wait=self.wait,
             fresh=self.fresh,
             order=self.order,
+            weights_only=self.weights_only,
         )
 
     @property

@@ -1,5 +1,6 @@
 """The command `resume`: a checkpoint is handed over, in one of the three modes."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,19 +12,35 @@ from core.errors import AmbiguousError, NotRestorableError
 from core.model import Checkpoint, Run
 from core.resume.errors import ModeError
 from core.resume.history import ManifestState
-from core.resume.manifest import Mode, to_json
+from core.resume.manifest import Mode, Scalar, to_json
+from core.resume.overrides import parse_overrides
 from core.resume.propose import Proposal
 from core.workspace import Workspace
 from waypoint_resume.names import to_text
 
 
-def resume_command(
+def resume_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     run: RunName,
     checkpoint: Annotated[
         str | None, typer.Option(metavar="PATH", help="The checkpoint, if not the latest that can be restored.")
     ] = None,
     mode: Annotated[
         Mode | None, typer.Option(help="How the job goes on; without it it continues, where that is possible.")
+    ] = None,
+    weights_only: Annotated[
+        bool,
+        typer.Option(
+            "--weights-only",
+            help="Hand over the weights alone, for a training that begins anew: other layers are trained, another "
+            "optimizer. Best with --mode fork.",
+        ),
+    ] = False,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A setting of the optimizer that the job applies then: learning_rate=0.001. Repeat.",
+        ),
     ] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads the manifest later.")] = "",
     confirm: Annotated[str, typer.Option(metavar="RUN", help="The run's name: for the rewind of a live run.")] = "",
@@ -34,6 +51,7 @@ def resume_command(
     """Write a run's resume manifest and print it. Every warning is printed first, and is accepted by this command."""
     del as_json  # the manifest is JSON either way
     with leaving(), opened(roots) as workspace:
+        overrides = overrides_given(override or ())
         code = refreshed(workspace, "resume", cached=cached)
         found = workspace.find_run(run)
         picked = (
@@ -41,7 +59,7 @@ def resume_command(
         )
         if not picked.restorable:
             raise NotRestorableError(f"{to_text(picked.path)} cannot be restored: {' '.join(reasons(picked))}")
-        proposal = workspace.propose(picked, mode or Mode.CONTINUE)
+        proposal = workspace.propose(picked, mode or Mode.CONTINUE, weights_only=weights_only)
         look = proposal.outlook(proposal.mode)
         if not look.possible:
             raise ModeError(_refusal(proposal))
@@ -50,12 +68,21 @@ def resume_command(
         for warning in proposal.warnings:
             say(f"warning: {warning.text}")
         say(f"{look.mode.value}: {look.consequence}")
+        accepted = [warning.id for warning in proposal.warnings]
         manifest, path = workspace.resume(
-            picked, proposal, note=note, accepted=[warning.id for warning in proposal.warnings], confirm=confirm
+            picked, proposal, note=note, accepted=accepted, overrides=overrides, confirm=confirm
         )
         say(f"written: {to_text(str(path))}")
         typer.echo(to_json(manifest))
         raise typer.Exit(code)
+
+
+def overrides_given(texts: Sequence[str]) -> dict[str, Scalar]:
+    """The settings of `--override`, as the dialog reads its lines. typer.BadParameter names the one that is none."""
+    try:
+        return parse_overrides(texts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--override") from None
 
 
 def _refusal(proposal: Proposal) -> str:

@@ -29,6 +29,10 @@ TEXTS = {
         "It holds no optimizer state: the optimizer starts anew, its moments and its count of steps at zero, and so "
         "does a learning rate schedule."
     ),
+    "weights-alone": (
+        "The weights alone are taken: the optimizer is the job's own and starts anew, epochs and steps count from 0, "
+        "and neither random state nor what callbacks remember is put back."
+    ),
     "optimizer-needs-build": (
         "The optimizer's state is in the file, but is dropped without a word unless the job calls "
         "optimizer.build(model.trainable_variables) before it restores, as waypoint_resume does."
@@ -93,19 +97,20 @@ def cautions(
     going: Collection[str] = (),
     *,
     has_state: bool = False,
+    weights_only: bool = False,
 ) -> tuple[Caution, ...]:
     """Every warning of a mode; `members` are the checkpoints of the run, those of other series among them, and `going`
-    the paths of those that a rewind sets aside. `has_state`: what no checkpoint holds was kept beside this one.
+    the paths of those that a rewind sets aside. `has_state`: what no checkpoint holds was kept beside this one. What
+    does not matter where the weights alone are taken (`weights_only`) is left out.
     """
     found = [
         *(_passed_over(checkpoint, members) if mode is Mode.CONTINUE else ()),
         *_contents(checkpoint),
-        *_optimizer(checkpoint),
-        *_counters(checkpoint),
+        *([("weights-alone", {})] if weights_only else [*_optimizer(checkpoint), *_counters(checkpoint)]),
     ]
     staying = [item for item in members if mode is not Mode.REWIND or item.path not in going]
     found += _surroundings(checkpoint, staying, run, mode)
-    found += [] if has_state else [("not-in-the-file", {})]
+    found += [] if has_state or weights_only else [("not-in-the-file", {})]
     return tuple(Caution(id=key, text=TEXTS[key].format(**values)) for key, values in found)
 
 

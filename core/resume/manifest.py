@@ -31,6 +31,7 @@ class OptimizerOutcome(StrEnum):
     RESTORED = "restored"
     NOT_IN_FILE = "not in the file"
     REFUSED = "refused"
+    LEFT_OUT = "left out"  # with weights alone
 
 
 class MetricMode(StrEnum):
@@ -82,13 +83,16 @@ class BestMetric(_Model):
 
 
 class Restore(_Model):
-    """How to restore, and from where to count; null is what cannot be known from the files."""
+    """How to restore, and from where to count; null is what cannot be known from the files. With `weights_only` the
+    weights alone are restored, and the training counts anew.
+    """
 
     api: RestoreApi
     initial_step: int | None
     initial_epoch: int | None
     optimizer: OptimizerOutcome | None
     best_metric: BestMetric | None
+    weights_only: bool | None = None  # written where it is true alone: jobs of before know no such field, and refuse it
 
 
 class Check(_Model):
@@ -131,7 +135,10 @@ def parse(text: str | bytes) -> Manifest:
 
 def to_json(manifest: Manifest) -> str:
     """The text of a manifest, as it is written to disk."""
-    return json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    document = manifest.model_dump(mode="json")
+    if not document["restore"]["weights_only"]:
+        del document["restore"]["weights_only"]
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def json_schema() -> str:

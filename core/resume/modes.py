@@ -18,6 +18,7 @@ from waypoint_resume.names import from_text, join, to_text
 
 # Two saves of the same moment, where no pace tells how far apart those of different moments are.
 _TOGETHER = timedelta(microseconds=COPIED_WITHIN_NS // 1000)
+_NOTHING_NEWER = "Nothing is newer, and nothing would override it."
 _UNUSUAL = re.compile(r"[^\w.+=-]+")
 
 
@@ -45,11 +46,13 @@ def outlooks(
     taken: Collection[str] = (),
     *,
     is_writable: bool = True,
+    weights_only: bool = False,
 ) -> tuple[Outlook, Outlook, Outlook]:
     """Continue, rewind and fork, in this order; `members` as for `propose`, `taken` as for `fork_name`. Where the run's
-    folder is not `is_writable` the job may run as somebody who can write there.
+    folder is not `is_writable` the job may run as somebody who can write there. `weights_only`: a training begins anew
+    with the weights alone, and would save over all that lies there.
     """
-    asides = set_aside(checkpoint, members)
+    asides = set_aside(checkpoint, members, weights_only=weights_only)
     later = [item for item in newer(checkpoint, members) if item.restorable]
     new = to_text(join(posixpath.dirname(run.path), from_text(fork_name(checkpoint, taken))))
     stays = "stay as they are" if run.path == "." else f"{to_text(run.path)} stays as it is"
@@ -61,37 +64,57 @@ def outlooks(
     }
     if not checkpoint.restorable:
         cannot = dict.fromkeys(Mode, f"It cannot be restored: {reasons(checkpoint)}.")
+    elif weights_only and (refused := restoring.refused_by_client(checkpoint)) is not None:
+        cannot = dict.fromkeys(Mode, f"Nothing takes its weights alone: {refused}.")
     else:
-        if later:
+        if weights_only and asides:
+            cannot[Mode.CONTINUE] = (
+                f"The new training counts from 0, and would save over {named([aside.checkpoint for aside in asides])}: "
+                "fork leaves them, rewind sets them aside."
+            )
+        elif weights_only:
+            does[Mode.CONTINUE] = "A new training begins in this run; nothing is moved."
+        elif later:
             others = "rewind sets them aside" if run.path == "." else "rewind sets them aside, fork leaves them"
             cannot[Mode.CONTINUE] = f"Newer ones can be restored ({named(later)}): {others}."
         elif not checkpoint.is_latest and newer(checkpoint, members):
             does[Mode.CONTINUE] = "Goes on from the latest that can be restored; nothing is moved."
         if not asides:
-            cannot[Mode.REWIND] = "Nothing is newer, and nothing would override it."
+            cannot[Mode.REWIND] = "Nothing else lies there." if weights_only else _NOTHING_NEWER
         if run.path == ".":
             cannot[Mode.FORK] = "The run is its root: there is no place beside it."
     looks = [Outlook(mode=mode, possible=mode not in cannot, consequence=cannot.get(mode, does[mode])) for mode in Mode]
     return looks[0], looks[1], looks[2]
 
 
-def proposed(looks: Sequence[Outlook], asides: Sequence[Aside], run: Run) -> Mode:
-    """The mode that is right for most: nothing is moved under a live job, and nothing overrides the pick."""
+def proposed(looks: Sequence[Outlook], asides: Sequence[Aside], run: Run, *, weights_only: bool = False) -> Mode:
+    """The mode that is right for most: nothing is moved under a live job, nothing overrides the pick, and a training
+    that begins anew with its weights (`weights_only`) gets a run of its own.
+    """
     possible = {look.mode for look in looks if look.possible}
     has_backup = any(restoring.is_backup(aside.checkpoint) for aside in asides)
     order = [Mode.CONTINUE, Mode.REWIND, Mode.FORK]
-    if run.status == "live":
+    if weights_only:
+        order = [Mode.FORK, Mode.CONTINUE, Mode.REWIND]
+    elif run.status == "live":
         order = [Mode.CONTINUE, Mode.FORK, Mode.REWIND]
     elif has_backup:
         order = [Mode.REWIND, Mode.CONTINUE, Mode.FORK]
     return next((mode for mode in order if mode in possible), Mode.CONTINUE)
 
 
-def set_aside(checkpoint: Checkpoint, members: Sequence[Checkpoint]) -> tuple[Aside, ...]:
+def set_aside(
+    checkpoint: Checkpoint, members: Sequence[Checkpoint], *, weights_only: bool = False
+) -> tuple[Aside, ...]:
     """What a rewind to a checkpoint sets aside: what comes after it, and BackupAndRestore's data, which would override
     it whatever their age. What other callbacks saved at the same time as the pick belongs to it and stays, and so does
-    what is only listed: no job goes on from it.
+    what is only listed: no job goes on from it. With `weights_only` all others go, for a training that counts from 0
+    would save over them.
     """
+    if weights_only:
+        known = (item for item in members if spec_of(item.format).is_resumable)
+        others = (item for item in known if item.path != checkpoint.path)
+        return tuple(Aside(checkpoint=item, reason="a training that counts anew would save over it") for item in others)
     later = newer(checkpoint, members)
     found = [Aside(checkpoint=item, reason=f"newer than {name(checkpoint)}") for item in later]
     useless = times_are_useless(members)

@@ -41,7 +41,7 @@ class Proposal:
         return next(look for look in self.outlooks if look.mode is mode)
 
 
-def propose(
+def propose(  # noqa: PLR0913 - what is known of the surroundings, each with a name
     checkpoint: Checkpoint,
     members: Sequence[Checkpoint],
     run: Run,
@@ -51,25 +51,20 @@ def propose(
     taken: Collection[str] = (),
     is_writable: bool = True,
     has_state: bool = False,
+    weights_only: bool = False,
 ) -> Proposal:
     """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series. Without a
     mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have;
     `is_writable` tells whether the run's folder can be written here, `has_state` whether the job's side kept something
-    beside the checkpoint.
+    beside the checkpoint. `weights_only`: the weights alone are handed over, for a training that begins anew.
 
     Also for a checkpoint that cannot be restored, and a mode that is not possible: nothing writes those.
     """
-    looks = outlooks(checkpoint, members, run, taken, is_writable=is_writable)
-    asides = set_aside(checkpoint, members)
+    looks = outlooks(checkpoint, members, run, taken, is_writable=is_writable, weights_only=weights_only)
+    asides = set_aside(checkpoint, members, weights_only=weights_only)
     going = frozenset(aside.checkpoint.path for aside in asides)
-    mode = mode or proposed(looks, asides, run)
-    restore = Restore(
-        api=restoring.api(checkpoint),
-        initial_step=restoring.initial_step(checkpoint),
-        initial_epoch=restoring.initial_epoch(checkpoint),
-        optimizer=restoring.optimizer(checkpoint),
-        best_metric=None,  # a name tells a value, but never whether less is better
-    )
+    mode = mode or proposed(looks, asides, run, weights_only=weights_only)
+    restore = _restore(checkpoint, weights_only=weights_only)
     return Proposal(
         root=checkpoint.root,
         path=checkpoint.path,
@@ -79,13 +74,25 @@ def propose(
         checks=tuple(
             Check(name=name, ok=ok, detail=detail) for name, ok, detail in _checks(checkpoint, members, restore)
         ),
-        warnings=cautions(checkpoint, members, run, mode, going, has_state=has_state),
+        warnings=cautions(checkpoint, members, run, mode, going, has_state=has_state, weights_only=weights_only),
         outlooks=looks,
         asides=asides,
         stays=tuple(item for item in members if item.path not in going),
         known_ns=max((file.mtime_ns for item in (*members, checkpoint) for file in item.files), default=0),
         fork_name=fork_name(checkpoint, taken),
         is_live=run.status == "live",
+    )
+
+
+def _restore(checkpoint: Checkpoint, *, weights_only: bool) -> Restore:
+    """How it is restored; with weights alone steps count from 0, and epochs from the initial_epoch of the job's own."""
+    return Restore(
+        api=restoring.api(checkpoint),
+        initial_step=0 if weights_only else restoring.initial_step(checkpoint),
+        initial_epoch=None if weights_only else restoring.initial_epoch(checkpoint),
+        optimizer=OptimizerOutcome.LEFT_OUT if weights_only else restoring.optimizer(checkpoint),
+        best_metric=None,  # a name tells a value, but never whether less is better
+        weights_only=weights_only or None,
     )
 
 
@@ -104,9 +111,12 @@ def _checks(checkpoint: Checkpoint, members: Sequence[Checkpoint], restore: Rest
     )
     yield "saved", True, f"{moment_text(checkpoint.saved_at)}, from {checkpoint.saved_at_source.value}"
     yield "step", facts.step is not None, _sourced(facts.step, facts.step_reason)
-    yield "epoch", restore.initial_epoch is not None, _sourced(facts.epoch, None)
-    outcome = restore.optimizer.value if restore.optimizer else "depends on the job"
-    yield "optimizer", restore.optimizer is OptimizerOutcome.RESTORED, outcome
+    if restore.weights_only:
+        yield "weights alone", True, "the optimizer's state, if it has any, is left out; epochs and steps count anew"
+    else:
+        yield "epoch", restore.initial_epoch is not None, _sourced(facts.epoch, None)
+        outcome = restore.optimizer.value if restore.optimizer else "depends on the job"
+        yield "optimizer", restore.optimizer is OptimizerOutcome.RESTORED, outcome
     doubts = [finding.rule for finding in checkpoint.findings if finding.severity is not Severity.INFO]
     yield "findings", not doubts, ", ".join(doubts) or "none"
 

@@ -28,7 +28,8 @@ _LONGEST = 500  # characters of a text
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptEntry:
     """One start of a job. `epoch` epochs and `batch` batches of the next one were done; `digest` is the checkpoint's
-    content; `has_state`: something was kept beside it; lists hold names or sentences for people.
+    content; `has_state`: something was kept beside it; `weights_only`: of it the weights alone were taken; lists hold
+    names or sentences for people, `learning_rate_told` which rate stands where the script has another one.
     """
 
     at: datetime | None = None
@@ -39,6 +40,8 @@ class ReceiptEntry:
     batch: int | None = None
     optimizer: str | None = None
     learning_rate: tuple[float, ...] = ()
+    learning_rate_told: str | None = None
+    weights_only: bool = False
     has_state: bool = False
     callbacks: tuple[str, ...] = ()
     random: tuple[str, ...] = ()
@@ -80,6 +83,8 @@ def _entry(record: Mapping[str, Any]) -> ReceiptEntry:
         batch=_count(record.get("batch")),
         optimizer=_text(record.get("optimizer")),
         learning_rate=tuple(item for item in _list(record.get("learning_rate")) if type(item) is float),
+        learning_rate_told=_text(record.get("learning_rate_told")),
+        weights_only=record.get("weights_only") is True,
         has_state=record.get("has_state") is True,
         callbacks=_texts(record.get("callbacks")),
         random=_texts(record.get("random")),

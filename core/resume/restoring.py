@@ -40,6 +40,15 @@ def optimizer(checkpoint: Checkpoint) -> OptimizerOutcome | None:
     return None
 
 
+def refused_by_client(checkpoint: Checkpoint) -> str | None:
+    """Why waypoint_resume does not restore this checkpoint, nor its weights alone; None where it does."""
+    spec = spec_of(checkpoint.format)
+    if spec.restoring is None:
+        return spec.not_resumable
+    call = api(checkpoint)
+    return spec.restoring.refused(call, spec.restoring.framework([file.name for file in checkpoint.files], (), call))
+
+
 def initial_epoch(checkpoint: Checkpoint) -> int | None:
     """The epoch to go on with, counted from 0 as `fit(initial_epoch=…)` does; None where the files do not tell.
 

@@ -112,7 +112,9 @@ def _obeying(manifest: Manifest, run_folder: str, framework: Framework) -> str:
     """The code that goes through the client."""
     restore, checkpoint = manifest.restore, manifest.checkpoint
     first, steps = "start.epoch", ", steps_per_epoch=STEPS"
-    if restore.initial_epoch is not None:
+    if restore.weights_only:
+        epochs, steps = "EPOCHS: of the new training, which counts from 0.", ""
+    elif restore.initial_epoch is not None:
         epochs = "STEPS: batches in an epoch."
     elif restore.initial_step is not None:
         epochs = "STEPS: batches in an epoch; start.epoch is step // STEPS."

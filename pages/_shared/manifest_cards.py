@@ -63,7 +63,7 @@ def _facts(entry: ManifestEntry, now: datetime) -> None:
     manifest, restored = entry.manifest, entry.manifest.restore.optimizer
     with st.container(horizontal=True, gap="medium"):
         frame.fact("Step", fmt.number(manifest.checkpoint.step))
-        frame.fact("Mode", manifest.mode.value, _origin(manifest))
+        frame.fact("Mode", manifests.mode(manifest), _origin(manifest))
         frame.fact("Optimizer", restored.value if restored else "depends on the job")
         handed = f"{fmt.exact(manifest.created_at)}, by {manifest.created_by}"
         frame.fact("Handed over", fmt.ago(manifest.created_at, now), handed)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.resume.history import ManifestEntry
+from core.resume.manifest import Manifest
 from pages._shared import format as fmt
 from pages._shared import links, reads, service, tables
 from pages._shared.tables import Column
@@ -24,6 +25,7 @@ ACCEPTED = {
     "findings": "findings about its files",
     "written-by-keras-2": "written by Keras 2",
     "optimizer-restarts": "optimizer starts anew",
+    "weights-alone": "the weights alone, everything else begins anew",
     "optimizer-needs-build": "optimizer must be built before the restore",
     "legacy-hdf5": "Keras 3 may refuse the file",
     "optimizer-not-tried": "optimizer's return not tried",
@@ -45,7 +47,7 @@ def table(entries: Sequence[Placed], now: datetime, *, key: str) -> None:
         Column[Placed](head="run", cell=lambda item: shown(links.run_name(item[1])), name=True),
         Column[Placed](head="checkpoint", cell=lambda item: shown(item[2].manifest.checkpoint.path)),
         Column[Placed](head="step", cell=lambda item: fmt.number(item[2].manifest.checkpoint.step), right=True),
-        Column[Placed](head="mode", cell=lambda item: item[2].manifest.mode.value),
+        Column[Placed](head="mode", cell=lambda item: mode(item[2].manifest)),
         *of_jobs,
         Column[Placed](head="by", cell=lambda item: shown(item[2].manifest.created_by)),
         Column[Placed](head="note", cell=lambda item: shown(item[2].manifest.note), width=_WIDTH if of_jobs else None),
@@ -55,6 +57,11 @@ def table(entries: Sequence[Placed], now: datetime, *, key: str) -> None:
     tables.show(columns, entries[: tables.PAGE_ROWS], key=key, alt="Manifests, one a row", opens=opens)
     if len(entries) > tables.PAGE_ROWS:
         st.caption(f"The newest {tables.PAGE_ROWS:,} of {len(entries):,}.")
+
+
+def mode(manifest: Manifest) -> str:
+    """How the job goes on, in a few words."""
+    return f"{manifest.mode.value}, weights alone" if manifest.restore.weights_only else manifest.mode.value
 
 
 def _of_jobs(now: datetime) -> tuple[Column[Placed], ...]:

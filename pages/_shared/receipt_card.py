@@ -30,6 +30,8 @@ def draw(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
 
 def verdict(receipt: ReceiptEntry) -> str:
     """How exact a start was, in a few words."""
+    if receipt.weights_only:
+        return "the weights alone, as asked"
     if not receipt.has_state:
         return "the checkpoint alone, no state was kept beside it"
     missing = len(receipt.restarts) + len(receipt.not_kept)
@@ -54,6 +56,7 @@ def _facts(receipt: ReceiptEntry) -> None:
         frame.fact("Step", fmt.number(receipt.step), position(receipt))
         frame.fact("Optimizer", receipt.optimizer or "none", f"learning rate {rates}" if rates else None)
     for head, text in (
+        ("Learning rate", receipt.learning_rate_told or ""),
         ("Callbacks", ", ".join(receipt.callbacks)),
         ("Random state", ", ".join(receipt.random)),
         ("Data", receipt.data or ""),

@@ -1,7 +1,7 @@
 """Handing a checkpoint over: the button, and the dialog that shows what will be restored and every warning."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -22,20 +22,23 @@ _NOTE_LENGTH = 2_000
 
 @dataclass(slots=True)
 class _Asked:
-    """The checkpoint that a dialog is open for, what is proposed for each mode that was looked at, and once written the
-    manifest and its file. `first` is the mode that was proposed.
+    """The checkpoint that a dialog is open for, what is proposed for each mode that was looked at, with everything or
+    with the weights alone, and once written the manifest and its file. `first` is what was proposed at first.
     """
 
     checkpoint: Checkpoint
     first: Proposal
-    proposals: dict[Mode, Proposal]
+    proposals: dict[tuple[Mode | None, bool], Proposal] = field(default_factory=dict)
     written: tuple[Manifest, str] | None = None
 
-    def proposal(self, mode: Mode) -> Proposal:
-        """What is proposed for a mode, as of its first look."""
-        if mode not in self.proposals:
-            self.proposals[mode] = service.workspace().propose(self.checkpoint, mode)
-        return self.proposals[mode]
+    def proposal(self, mode: Mode | None, *, weights_only: bool) -> Proposal:
+        """What is proposed for a mode, as of its first look; for None the mode that suits most."""
+        if (mode, weights_only) == (None, False):
+            return self.first
+        if (mode, weights_only) not in self.proposals:
+            found = service.workspace().propose(self.checkpoint, mode, weights_only=weights_only)
+            self.proposals[mode, weights_only] = self.proposals[found.mode, weights_only] = found
+        return self.proposals[mode, weights_only]
 
     @property
     def key(self) -> str:
@@ -51,8 +54,7 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
     )
     if pressed:
         proposal = service.workspace().propose(checkpoint)
-        asked = _Asked(checkpoint=checkpoint, first=proposal, proposals={proposal.mode: proposal})
-        st.session_state[_STATE] = asked
+        st.session_state[_STATE] = _Asked(checkpoint, proposal, {(proposal.mode, False): proposal})
 
 
 def why_not(checkpoint: Checkpoint) -> str:
@@ -83,8 +85,13 @@ def _dialog(asked: _Asked) -> None:
     if asked.written is not None:
         _show_written(asked)
         return
-    _show_target(asked)
-    proposal = asked.proposal(ways_on.choose(asked.checkpoint, asked.first, key=f"mode-{asked.key}"))
+    target = st.container()
+    is_alone = ways_on.weights_alone(asked.checkpoint, key=f"weights-{asked.key}")
+    first = asked.proposal(None, weights_only=is_alone)
+    mode = ways_on.choose(asked.checkpoint, first, key=f"mode-{asked.key}-{is_alone}")
+    proposal = asked.proposal(mode, weights_only=is_alone)
+    with target:
+        _show_target(asked.checkpoint, proposal)
     way = ways_on.ask(asked.checkpoint, proposal)
     if proposal.mode is not Mode.FORK:
         _show_replaced(asked.checkpoint)
@@ -105,8 +112,8 @@ def _dialog(asked: _Asked) -> None:
         _write(asked, proposal, way, overrides=overrides, note=note or "", accepted=accepted)
 
 
-def _show_target(asked: _Asked) -> None:
-    checkpoint, restore, now = asked.checkpoint, asked.first.restore, service.workspace().now()
+def _show_target(checkpoint: Checkpoint, proposal: Proposal) -> None:
+    restore, now = proposal.restore, service.workspace().now()
     st.markdown(
         f"**{md(links.local(checkpoint.path, checkpoint.run))}** of run **{md(links.run_name(checkpoint.run))}**"
     )
@@ -118,7 +125,7 @@ def _show_target(asked: _Asked) -> None:
         frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
         frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents])
         frame.fact("Optimizer", restore.optimizer.value if restore.optimizer else "depends on the job")
-        frame.fact("Restored by", restore.api.value)
+        frame.fact("Restored by", "waypoint_resume" if restore.weights_only else restore.api.value)
 
 
 def _show_replaced(checkpoint: Checkpoint) -> None:
@@ -216,7 +223,10 @@ def _show_written(asked: _Asked) -> None:
     else:
         st.success("The manifest was written. It is pending until a job claims it.", icon=":material/check_circle:")
     step = "" if manifest.checkpoint.step is None else f" at step {manifest.checkpoint.step:,}"
-    st.text(f"Next: the job restores {shown(manifest.checkpoint.path)} and goes on{step}.")
+    name, what = shown(manifest.checkpoint.path), f"restores {{}} and goes on{step}"
+    if manifest.restore.weights_only:
+        what = "takes the weights of {} alone and begins anew"
+    st.text(f"Next: the job {what.format(name)}.")
     job_code.how_to_start()
     job_code.show(root, run, manifest)
     job_code.where(path)

@@ -1,6 +1,5 @@
 """The part of the dialog that asks how training goes on: continue, rewind or fork, each by its consequences."""
 
-import json
 import os
 import posixpath
 from collections.abc import Mapping
@@ -14,15 +13,16 @@ from core.resume.copies import require_name
 from core.resume.errors import RunNameError
 from core.resume.manifest import Mode, Scalar
 from core.resume.modes import Outlook
+from core.resume.overrides import parse_overrides
 from core.resume.propose import Proposal
 from pages._shared import format as fmt
 from pages._shared import links, reads, service
 from pages._shared.text import md, shown
 from waypoint_resume.names import from_text, join, to_text
-from waypoint_resume.rules import scalar_value
 
 _LISTED = 20
-_RATE = "learning_rate"
+_ALL, _WEIGHTS = "Everything", "The weights alone"
+_ANEW = "A new training begins with them, with its own optimizer and from epoch 0; best as a fork."
 # Of any name: which one it gets is typed below.
 _FORKED = "A new run beside this one gets a copy; this one stays as it is, byte for byte."
 
@@ -36,6 +36,16 @@ class Way:
     confirm: str = ""
     fork_name: str | None = None
     problem: str | None = None
+
+
+def weights_alone(checkpoint: Checkpoint, *, key: str) -> bool:
+    """Whether the weights alone are handed over: asked where the job's side can take them."""
+    if restoring.refused_by_client(checkpoint) is not None:
+        return False
+    picked = st.segmented_control("What does the job take?", [_ALL, _WEIGHTS], default=_ALL, key=key)
+    if picked == _WEIGHTS:
+        st.caption(_ANEW)
+    return picked == _WEIGHTS
 
 
 def choose(checkpoint: Checkpoint, proposal: Proposal, *, key: str) -> Mode:
@@ -52,7 +62,8 @@ def choose(checkpoint: Checkpoint, proposal: Proposal, *, key: str) -> Mode:
             captions=[md(_consequence(look)) for look in possible],
             key=key,
         )
-    if proposal.mode is Mode.FORK and proposal.is_live and Mode.REWIND in modes:
+    is_for_life = proposal.mode is Mode.FORK and proposal.is_live and not proposal.restore.weights_only
+    if is_for_life and Mode.REWIND in modes:
         st.caption(
             f":material/info: Fork is proposed because the run counts as live: {_live(checkpoint)}. A rewind would "
             "take checkpoints from under its job."
@@ -137,43 +148,7 @@ def overrides() -> tuple[Mapping[str, Scalar], str | None]:
             help="The job applies them after the restore, and refuses what its optimizer does not have.",
         )
     try:
-        return parse(text or ""), None
+        return parse_overrides((text or "").splitlines()), None
     except ValueError as error:
         st.error(md(str(error)), icon=":material/error:")
         return {}, str(error)
-
-
-def parse(text: str) -> dict[str, Scalar]:
-    """Names and values, `name = value` in each line; a value is JSON (0.001, true, null), or else text as it stands.
-
-    ValueError names the line.
-    """
-    found: dict[str, Scalar] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        name, sign, value = (part.strip() for part in line.partition("="))
-        if not line.strip():
-            continue
-        if not sign or not name or not value:
-            raise ValueError(f"Line {number} is no override: write it as name = value.")
-        if name in found:
-            raise ValueError(f"Line {number}: {name} stands there twice.")
-        found[name] = _value(value, number)
-        if name == _RATE and not _is_rate(found[name]):
-            raise ValueError(f"Line {number}: {value!r} is no {_RATE}; allowed: a number from 0 on.")
-    return found
-
-
-def _is_rate(value: Scalar) -> bool:
-    """Whether waypoint_resume takes it for a learning rate."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
-def _value(text: str, number: int) -> Scalar:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    if (problem := scalar_value(value)) is not None:
-        raise ValueError(f"Line {number}: {problem}.")
-    found: Scalar = value
-    return found
