@@ -58,7 +58,8 @@ def keras_plan(path: Path, live: Live, *, weights_only: bool = False) -> LoadPla
         return parts[0].endswith("optimizer") or _leads_to_optimizer(model, parts)
 
     counters = [int(value) for name, value in theirs.items() if _is_counter(name, value) and is_of_optimizer(name)]
-    rates = [float(value) for name, value in theirs.items() if _RATE.fullmatch(name) and is_rate(value)]
+    rated = (name for name in theirs if _RATE.fullmatch(name) and is_of_optimizer(name))
+    rates = [float(theirs[name]) for name in rated if is_rate(theirs[name])]
 
     def write() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
