@@ -551,6 +551,7 @@ def test_weights_alone_are_told_on_the_card(runs: Path, monkeypatch: pytest.Monk
     checkpoint = workspace.reader.checkpoint(short_id(str(runs)), "five/ckpt-5")
     proposal = workspace.propose(checkpoint, weights_only=True)
     workspace.resume(checkpoint, proposal, note="", accepted=[caution.id for caution in proposal.warnings])
+    workspace.refresh()
     show(app, "resume.py")
     assert "fork, weights alone" in said(app)
     assert "left out" in said(app)
