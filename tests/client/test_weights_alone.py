@@ -20,6 +20,7 @@ from core.resume.manifest import Mode, to_json
 from core.settings import load
 from core.workspace import Workspace
 from waypoint_resume import MismatchError, ResumeError, Waypoint, resume
+from waypoint_resume.fit_order import forget_order
 from waypoint_resume.kept import kept_in
 from waypoint_resume.manifest import MANIFEST_SPEC
 from waypoint_resume.spec import problems_of
@@ -217,6 +218,7 @@ def test_a_job_that_is_started_again_goes_on_from_its_own_saves_as_if_nothing_ha
     train(whole, 3, [saver(unbroken)])
 
     def phase_two(epochs: int) -> Waypoint:
+        forget_order()  # as a process of its own
         model = a_model(keras, optimizer=keras.optimizers.Adam(0.02))
         watch = Waypoint(run, weights_only=True)
         train(model, epochs, [saver(run), watch])
