@@ -47,9 +47,7 @@ def holding_lock(home: Path, *, wait: float) -> Iterator[Path]:
     handle = open_shared(hidden / LOCK)
     try:
         _acquire(handle, hidden / LOCK, wait)
-        with contextlib.suppress(OSError):  # a full disk: only its name is missing to whoever waits
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        _sign(handle)
         yield hidden
     finally:
         os.close(handle)
@@ -90,6 +88,16 @@ def _flock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _sign(handle: int) -> None:
+    """Say who holds the lock; on a full disk that alone is missing to whoever waits."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def _acquire(handle: int, path: Path, wait: float) -> None:
