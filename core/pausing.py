@@ -1,8 +1,10 @@
 """Asking the job of a run to pause, and what came of it. The pages and the shell share this."""
 
+from core.resume.errors import StateError
 from core.resume.pauses import OPEN, Pause, ask_pause, read_pauses, withdraw_pause
 from core.workspace import Workspace
 from waypoint_resume.heartbeat import Heartbeat
+from waypoint_resume.requests import SEVERAL_WORKERS
 
 
 def pauses(workspace: Workspace, root_id: str, run: str) -> tuple[Pause, ...]:
@@ -11,10 +13,19 @@ def pauses(workspace: Workspace, root_id: str, run: str) -> tuple[Pause, ...]:
 
 
 def pause(workspace: Workspace, root_id: str, run: str, note: str = "", actor: str | None = None) -> Pause:
-    """Ask the job of a run to pause; `withdraw_request` takes that back until the job accepts it."""
+    """Ask the job of a run to pause; `withdraw_request` takes that back until the job accepts it. StateError with the
+    reason where the job would refuse.
+    """
+    if (reason := cannot_pause(workspace.heartbeat(root_id, run))) is not None:
+        raise StateError(reason)
     folder, decisions = workspace.places(workspace.root(root_id), run)
     who = actor or workspace.settings.actor
     return ask_pause(folder, actor=who, now=workspace.now(), note=note, decisions=decisions)
+
+
+def cannot_pause(heartbeat: Heartbeat | None) -> str | None:
+    """Why the job of a run would refuse a pause, known before it is asked; None where nothing says so."""
+    return SEVERAL_WORKERS if heartbeat is not None and heartbeat.is_fresh and heartbeat.workers > 1 else None
 
 
 def withdraw_request(workspace: Workspace, root_id: str, run: str, request: str, actor: str | None = None) -> Pause:

@@ -30,12 +30,13 @@ _LIMIT = 1024 * 1024
 class Heartbeat:
     """Whose lease a run has (None where it cannot be read), and how many seconds ago it was touched by the disk's
     clock. One that is not fresh is a job's that has ended without a word (at once, where its process is seen to be
-    gone), or is stuck.
+    gone), or is stuck. `workers` train together in it.
     """
 
     job: str | None
     age: float
     is_fresh: bool
+    workers: int = 1
 
 
 def is_leased(home: Path, now_ns: int) -> bool:
@@ -54,8 +55,12 @@ def heartbeat(homes: Sequence[Path], clock: Callable[[], int]) -> Heartbeat | No
     (touched, home), now_ns = max(found), clock()
     record = _record(home)
     job, is_fresh = record.get("job"), _is_fresh(touched, now_ns, record)
+    workers = record.get("workers")
     return Heartbeat(
-        job=job if isinstance(job, str) else None, age=max(0.0, (now_ns - touched) / _NS), is_fresh=is_fresh
+        job=job if isinstance(job, str) else None,
+        age=max(0.0, (now_ns - touched) / _NS),
+        is_fresh=is_fresh,
+        workers=workers if type(workers) is int and workers > 0 else 1,
     )
 
 

@@ -11,6 +11,8 @@ from waypoint_resume.identity import Identity, identity_of
 from waypoint_resume.position import Position
 from waypoint_resume.state_store import StateStore
 
+_MOST = 10**9  # epochs, and batches of one: more is no training
+
 
 @dataclass(frozen=True)
 class KeptState:
@@ -41,7 +43,23 @@ def find_state(decision: Decision, path: str, step: int | None) -> KeptState:
     told = mapping_in(kept.state, "position").get("step")
     if step is not None and type(told) is int and told != step:
         return KeptState(identity, problem=f"The state kept for {path} is of step {told}, not {step}: not used.")
+    if reason := _impossible(kept.state, step):
+        return KeptState(identity, problem=f"The state kept for {path} is not used: {reason}.")
     return KeptState(identity, kept.state)
+
+
+def _impossible(state: Mapping[str, Any], step: int | None) -> str | None:
+    """Why what a state says of the epochs cannot be. They are held against the checkpoint's step with much room: an
+    optimizer may have begun anew within a training, or step once in many batches.
+    """
+    told, begun_at = position_in(state), mapping_in(state, "data").get("begun_at")
+    if told is None:
+        return None
+    epochs = told[0] - (begun_at if type(begun_at) is int else 0)
+    if max(told) > _MOST or (step is not None and max(epochs, told[1]) > 1_000 + 100 * step):
+        at = "" if step is None else f", and the checkpoint is of step {step:,}"
+        return f"it tells {told[0]:,} epochs and {told[1]:,} batches{at}"
+    return None
 
 
 def position_in(state: Mapping[str, Any]) -> tuple[int, int] | None:

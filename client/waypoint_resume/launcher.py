@@ -13,6 +13,7 @@ from typing import Any
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.handed_over import find_handed
 
+IGNORED = "WAYPOINT_IGNORE_MANIFEST"  # for the child: it may restore and save although a manifest waits
 INJECTED = "WAYPOINT_FIT"  # the folder with which PYTHONPATH begins, for the child to know and to take away
 _HELP = """\
 Run a command in which Keras' model.fit() resumes by itself, as with the callback Waypoint(RUN):
@@ -23,7 +24,8 @@ The command keeps its arguments, its exit code and its signals, for it takes thi
 a script (bash train.sh, srun python -m package); Python's own -I, -E and -S shut the wrapping out. Without --run the
 run is WAYPOINT_RUN, else the folder of the ModelCheckpoint, BackupAndRestore or OrbaxCheckpoint that fit() is given.
 The first fit() of a process is resumed; one of another model is left alone, and so is a fit() whose callbacks have a
-Waypoint or a start.guard already. Loops of one's own need resume(): see docs/resume.md.
+Waypoint or a start.guard already. Loops of one's own need resume(): see docs/resume.md. One that restores or saves with
+tf.train.Checkpoint in a run to which a checkpoint was handed over is refused.
 """
 
 
@@ -36,6 +38,11 @@ def add_run(commands: Any) -> None:  # noqa: ANN401 - argparse names no public t
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--run", metavar="RUN", help="the run's folder")
+    parser.add_argument(
+        "--ignore-manifest",
+        action="store_true",
+        help="let a loop of the command's own restore and save although a checkpoint was handed over",
+    )
     parser.add_argument("command", metavar="CMD", nargs=argparse.REMAINDER, help="-- and the command")
     parser.set_defaults(act=_act)
 
@@ -50,10 +57,15 @@ def _act(given: argparse.Namespace) -> int:
         sys.stderr.write(f"{note}\n")
     sys.stdout.flush()
     try:
-        os.execvpe(command[0], command, environment_for(given.run, os.environ))  # noqa: S606 - what was asked for
+        os.execvpe(command[0], command, _environment(given))  # noqa: S606 - what was asked for
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+def _environment(given: argparse.Namespace) -> dict[str, str]:
+    found = environment_for(given.run, os.environ)
+    return {**found, IGNORED: "1"} if given.ignore_manifest else found
 
 
 def _handed_over(run: str | None) -> str | None:
@@ -68,8 +80,8 @@ def _handed_over(run: str | None) -> str | None:
         return None
     path = handed.manifest["checkpoint"]["path"]
     return (
-        f"{path} was handed over to {run}. fit() goes on from it; a loop of the script's own would not, and may save "
-        "over what lies there: such a script needs resume()."
+        f"{path} was handed over to {run}. fit() goes on from it; a loop of the script's own does not, and is "
+        "refused when it restores or saves there (--ignore-manifest lets it): such a script needs resume()."
     )
 
 

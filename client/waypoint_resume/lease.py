@@ -15,7 +15,7 @@ from waypoint_resume.clock import disk_now_ns
 from waypoint_resume.errors import ResumeError, RunIsBusy
 from waypoint_resume.files import read_record, unlink_quietly, write_record
 from waypoint_resume.heartbeat import SECONDS, ended_path, is_young, lease_path, touched_ns
-from waypoint_resume.jobs import job_id, whose
+from waypoint_resume.jobs import cluster_task, job_id, whose
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.log import LOG
 from waypoint_resume.places import hidden_folder
@@ -44,7 +44,9 @@ class Lease:
                 self._require_old(holder)
             hidden_folder(self.home)
             self._token = uuid.uuid4().hex
-            write_record(self.path, {**whose(), "process": own_process(), "token": self._token})
+            workers = cluster_task()[3]
+            about = {**whose(), "workers": workers} if workers > 1 else whose()
+            write_record(self.path, {**about, "process": own_process(), "token": self._token})
         self._stop = threading.Event()
         threading.Thread(target=self._beat, args=(self._stop,), name="waypoint-lease", daemon=True).start()
         atexit.register(self.release)
@@ -67,6 +69,12 @@ class Lease:
 
     def _require_old(self, holder: Mapping[str, Any]) -> None:
         touched, now_ns = touched_ns(self.home), disk_now_ns(self.path.parent)
+        if touched is not None and is_young(touched, now_ns) and not holder:
+            raise RunIsBusy(
+                f"{self.path} cannot be read, so whose run this is cannot be told; it was written "
+                f"{max(now_ns - touched, 0) / 1e9:.0f} s ago. Make it readable, or remove it if no job works in this "
+                f"run; it counts for nothing once it is {SECONDS} s old."
+            )
         if touched is not None and is_young(touched, now_ns):
             raise RunIsBusy(
                 f"{self.home} is in use by job {holder.get('job')} on {holder.get('host')} "

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 LOG = logging.getLogger("waypoint.resume")
+
+
+class _Alone(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to stderr as long as nobody else does: a job that sets its logging up later hears each message once."""
+
+    def filter(self, record: logging.LogRecord) -> Any:  # noqa: ANN401 - a bool, or a record since Python 3.12
+        is_heard = any(item is not self for item in LOG.handlers) or (LOG.propagate and logging.getLogger().handlers)
+        return False if is_heard else super().filter(record)
 
 
 def speak() -> None:
@@ -12,4 +21,4 @@ def speak() -> None:
     if LOG.level == logging.NOTSET:
         LOG.setLevel(logging.INFO)
         if not LOG.hasHandlers():
-            LOG.addHandler(logging.StreamHandler())
+            LOG.addHandler(_Alone())

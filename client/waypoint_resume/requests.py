@@ -34,6 +34,10 @@ REQUESTS = "requests"
 REQUEST_LIMIT = 64 * 1024  # bytes
 LOOK_EVERY = 1.0  # seconds
 ANSWER, WITHDRAWN = ".answer.json", ".withdrawn.json"
+SEVERAL_WORKERS = (
+    "This training has several workers, which would have to stop at the same step: end the job with its scheduler. It "
+    "goes on from the last checkpoint that it saved."
+)
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 REQUEST_SPEC: dict[str, Any] = {
     "version": version_value,

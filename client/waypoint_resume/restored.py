@@ -76,6 +76,8 @@ def restore_state(
     )
     if kept.position is not None:
         receipt.epoch, receipt.batch = kept.position
+    elif start.batch is not None:  # by step and steps_per_epoch
+        receipt.epoch, receipt.batch = start.locate(None)
     told = [*restarts, *plan.notes, *([kept.problem] if kept.problem else [])]
     start.warnings += [text for text in dict.fromkeys(told) if text not in start.warnings]
     if plan.weights_only:
@@ -153,7 +155,7 @@ def tell_fit(start: Start, back: PutBack, watch: TrainingWatch) -> None:
     receipt.callbacks = back.callbacks
     receipt.data = watch.data.told if watch.data is not None else None
     if watch.fit is not None and watch.epoch >= watch.fit.epochs:
-        ended = "" if (receipt.epoch or 0) >= watch.fit.epochs else ", for EarlyStopping had ended this training"
+        ended = ", for EarlyStopping had ended this training" if watch.was_ended else ""
         receipt.data = f"No epoch is trained: all {watch.fit.epochs:,} are done{ended}."
     else:
         receipt.epoch, receipt.batch = watch.epoch, watch.batch

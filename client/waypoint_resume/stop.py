@@ -17,17 +17,12 @@ from waypoint_resume.identity import identity_of
 from waypoint_resume.log import LOG
 from waypoint_resume.parting import note_numbering, relative_to_run, remove_former, save_by_job, save_own
 from waypoint_resume.places import decision_homes
-from waypoint_resume.requests import Request
+from waypoint_resume.requests import SEVERAL_WORKERS, Request
 from waypoint_resume.state_store import StateStore, state_beside
 from waypoint_resume.training_state import step_of
 
 if TYPE_CHECKING:
     from waypoint_resume.start import Start
-
-SEVERAL_WORKERS = (
-    "This training has several workers, which would have to stop at the same step: end the job with its scheduler. It "
-    "goes on from the last checkpoint that it saved."
-)
 
 
 class Stop:

@@ -74,6 +74,11 @@ def unwatch(decision: Decision) -> None:
     _PROCESS.watched = [item for item in _PROCESS.watched if item is not decision]
 
 
+def is_any_held() -> bool:
+    """Whether this process has taken a run: fit() or resume() saw to what was handed over."""
+    return bool(_PROCESS.open)
+
+
 def is_asked() -> bool:
     """Whether SIGTERM came and nothing has followed it yet."""
     return _PROCESS.signals > 0

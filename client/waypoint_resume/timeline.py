@@ -34,10 +34,11 @@ class Cut:
 
     def lines(self) -> list[str]:
         """What is to be said of it."""
-        told = [
-            f"{path}: {count} rows of epochs that are trained again were set aside in {HIDDEN}/{SUPERSEDED}."
-            for path, count in self.rows.items()
-        ]
+        told = []
+        for path, count in self.rows.items():
+            rows = f"{count:,} row{'s' * (count != 1)}"
+            verb = "was" if count == 1 else "were"
+            told.append(f"{path}: {rows} of epochs that are trained again {verb} set aside in {HIDDEN}/{SUPERSEDED}.")
         if self.folders:
             told.append(f"TensorBoard is told that training goes on from an earlier point: {', '.join(self.folders)}.")
         return told + self.problems

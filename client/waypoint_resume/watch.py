@@ -50,7 +50,7 @@ class TrainingWatch(IdleCallback):
         self.fit: RunningFit | None = None
         self.callbacks: list[Any] = []
         self.epoch = self.batch = 0
-        self.is_interrupted = self.is_later = self.is_validating = self._is_in_epoch = False
+        self.was_ended = self.is_interrupted = self.is_later = self.is_validating = self._is_in_epoch = False
         self.data: DataPosition | None = None
         self._batches_of_an_epoch: int | None = None
         self._forget_first_epoch: Callable[[], None] | None = None
@@ -135,7 +135,8 @@ class TrainingWatch(IdleCallback):
 
     def _go_on(self, fit: RunningFit, start: Start) -> None:
         """Let the loop, and its data, begin where the restored training was."""
-        batch, is_over = 0, start.passes or was_ended(start, self.callbacks)
+        self.was_ended = was_ended(start, self.callbacks)
+        batch, is_over = 0, start.passes or self.was_ended
         # Then a later fit() may go on from here, where the state does not tell which one that was saved in.
         self._is_ahead = self.epoch >= fit.epochs and not is_over and start.mark is None
         self._tell_first_epoch(fit)

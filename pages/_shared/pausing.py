@@ -27,7 +27,9 @@ def button(root: str, run: str, *, key: str = "pause") -> None:
     heartbeat, last = reads.heartbeat(root, run), _last(root, run)
     if heartbeat is None or not heartbeat.is_fresh or (last is not None and last.state in OPEN):
         return
-    if st.button("Pause…", key=key, icon=":material/pause:", help="Ask the job to save and to end."):
+    reason = pausing.cannot_pause(heartbeat)
+    help_text = reason or "Ask the job to save and to end."
+    if st.button("Pause…", key=key, icon=":material/pause:", help=help_text, disabled=reason is not None):
         acting.ask(partial(_dialog, root, run))
         st.rerun()
 

@@ -10,12 +10,14 @@ from uuid import uuid4
 import pytest
 
 from core.errors import NotFoundError
-from core.pausing import nobody_answers
+from core.pausing import cannot_pause, nobody_answers
 from core.resume.errors import StateError
 from core.resume.pauses import PauseState, ask_pause, read_pauses, withdraw_pause
 from waypoint_resume.decision import decide
 from waypoint_resume.heartbeat import Heartbeat
-from waypoint_resume.requests import Request, RequestBox
+from waypoint_resume.heartbeat import heartbeat as youngest
+from waypoint_resume.lease import Lease
+from waypoint_resume.requests import SEVERAL_WORKERS, Request, RequestBox
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -147,3 +149,20 @@ def test_looking_costs_next_to_nothing(tmp_path: Path) -> None:
     for _ in range(10_000):
         box.look()
     assert time.perf_counter() - begun < 0.5
+
+
+def test_a_job_of_several_workers_is_known_not_to_pause_before_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    held = Lease(tmp_path)
+    held.take()
+    try:
+        found = youngest([tmp_path], time.time_ns)
+    finally:
+        held.release()
+    assert found is not None
+    assert found.workers == 2
+    assert cannot_pause(found) == SEVERAL_WORKERS
+    assert cannot_pause(Heartbeat(job="slurm-7", age=5, is_fresh=True)) is None

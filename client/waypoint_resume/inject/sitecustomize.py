@@ -22,12 +22,17 @@ _CLASSES = {
 }
 
 
+_CHECKPOINT = "tensorflow.python.checkpoint.checkpoint"  # holds tf.train.Checkpoint
+
+
 class FitFinder:
-    """Finds Keras' modules that hold a `fit()` as Python does, and has the class wrapped once it is made."""
+    """Finds Keras' modules that hold a `fit()` as Python does, and has the class wrapped once it is made; so with
+    tf.train.Checkpoint, by which loops of a script's own restore and save.
+    """
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ANN401 - importlib's protocol
         """The spec, with a loader that wraps; None for all other modules."""
-        if name not in _CLASSES:
+        if name not in _CLASSES and name != _CHECKPOINT:
             return None
         finders = (item for item in sys.meta_path if item is not self and hasattr(item, "find_spec"))
         spec = next((found for found in (item.find_spec(name, path, target) for item in finders) if found), None)
@@ -38,6 +43,11 @@ class FitFinder:
         def exec_module(module: ModuleType) -> None:
             execute(module)
             _package()
+            if name == _CHECKPOINT:
+                from waypoint_resume.unfollowed_loop import refuse_unfollowed
+
+                refuse_unfollowed(module.Checkpoint)
+                return
             from waypoint_resume.wrapped_fit import wrap_fit
 
             wrap_fit(getattr(module, _CLASSES[name]))
