@@ -27,9 +27,11 @@ def v1_files(folder: Path) -> Path:
     return folder
 
 
+OF_OTHERS = (Format.TF_V1, Format.KERAS_FOLDER, Format.SAFETENSORS, Format.FLAX_MSGPACK)
+WRITTEN: set[Format] = {form for form in Format if form not in OF_OTHERS}
 WRITERS: dict[str, tuple[Callable[[Path], Path], set[Format]]] = {
     "bundles": (lambda _: bundle_files.folder(), {Format.TF_BUNDLE}),
-    "keras, SavedModel and Orbax": (lambda _: keras_files.folder(), set(Format) - {Format.TF_V1}),
+    "keras, SavedModel and Orbax": (lambda _: keras_files.folder(), WRITTEN),
     "V1": (v1_files, {Format.TF_V1}),
 }
 

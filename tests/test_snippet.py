@@ -68,7 +68,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
         (folder / "snippets" / f"{run.path}.py").write_text(code)
         found[run.path] = {
             "seen": (picked.format, kind),
-            "picked": manifest.checkpoint.path,
+            "picked": manifest.whole_path,
             "step": manifest.restore.initial_step,
             "code": code,
         }

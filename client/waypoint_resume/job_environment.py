@@ -56,7 +56,7 @@ def job_environment(run: Path, homes: Sequence[Path]) -> JobEnvironment:
         STATE="pending" if claim is None else "claimed",
         MANIFEST=manifest["id"],
         MODE=manifest["mode"],
-        CHECKPOINT=os.path.normpath(run / from_text(checkpoint["path"])),
+        CHECKPOINT=os.path.normpath(run / from_text(checkpoint["path"]) / from_text(checkpoint["inner"])),
         FORMAT=checkpoint["format"],
         API=restore["api"],
         STEP=restore["initial_step"],

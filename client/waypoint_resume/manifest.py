@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ _RESTORE_SPEC = Fields(
                 {"name": name_value, "value": number_value, "mode": one_of(*METRIC_MODES)},
             )
         ),
+        "items": MayBeMissing([place_value]),
     },
 )
 MANIFEST_SPEC = Fields(
@@ -137,12 +139,26 @@ def read_manifest(text: str | bytes) -> tuple[dict[str, Any], list[Problem]]:
     return document, [*problems, *find_problems(document, MANIFEST_SPEC)]
 
 
+def path_of_checkpoint(path: str, items: Sequence[str] | None) -> str:
+    """The checkpoint's path by that which a manifest names and the items to be restored (`restore.items`): a path that
+    is one of those lies right in the checkpoint.
+    """
+    return posixpath.dirname(path) or "." if items and path in items else path
+
+
 def parse_manifest(data: str | bytes, name: str) -> dict[str, Any]:
-    """A manifest of version 1. ResumeError with every problem at once."""
+    """A manifest of version 1. ResumeError with every problem at once.
+
+    Its path is that of the whole checkpoint; `inner` is the item in it that is restored, '' for all of it.
+    """
     manifest, problems = read_manifest(data)
     if problems:
         head = f"{name} is no manifest that this client reads; nothing was loaded:"
         raise ResumeError("\n  ".join([head, *map(str, problems), "Hand the checkpoint over again."]))
+    picked = manifest["checkpoint"]
+    whole = path_of_checkpoint(picked["path"], manifest["restore"].pop("items", None))
+    picked["inner"] = "" if whole == picked["path"] else posixpath.basename(picked["path"])
+    picked["path"] = whole
     return manifest
 
 

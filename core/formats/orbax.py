@@ -86,6 +86,11 @@ def tree_to_restore(names: Collection[str]) -> str:
     return TREE_OF_KERAS if TREE_OF_KERAS in trees else next(iter(trees), "")
 
 
+def items_to_restore(names: Collection[str]) -> list[str]:
+    """The trees in a step, each restored by itself; none where the step is itself a tree."""
+    return [item for item in tree_names(names) if item and item not in NO_TREES]
+
+
 def _readable_items(storage: Storage, folder: str, names: Collection[str]) -> list[Item]:
     """The trees of a save that never finished, as far as they can be read; their arrays are not looked at."""
     found = []

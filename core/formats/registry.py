@@ -66,6 +66,7 @@ SPECS: tuple[FormatSpec, ...] = (
             framework=restore_calls.framework_of_orbax,
             refused=restore_calls.orbax_by_client,
             inner=orbax.tree_to_restore,
+            items=orbax.items_to_restore,
         ),
     ),
     FormatSpec(

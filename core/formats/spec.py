@@ -137,7 +137,8 @@ class Restoring:
     """How training goes on from a format. `call` restores a checkpoint exactly, as far as one does; `framework` says
     whose job goes on, by the checkpoint's files, its variables' names (only those formats that say `by_variables` get
     any) and the call; `refused` why the client does not restore it, None where it does; `inner` what inside the
-    checkpoint, by its files relative to it, the call is given ('' for all of it).
+    checkpoint, by its files relative to it, the call is given ('' for all of it); `items` the folders in it that are
+    restored each by itself: a manifest names them.
 
     After the call `exact` the optimizer goes on as it was saved; `caution` is the warning where it may not.
     """
@@ -146,6 +147,7 @@ class Restoring:
     framework: Callable[[Collection[str], Collection[str], RestoreApi], Framework]
     refused: Callable[[RestoreApi, Framework], str | None]
     inner: Callable[[Collection[str]], str] = lambda _files: ""
+    items: Callable[[Collection[str]], Sequence[str]] = lambda _files: ()
     by_variables: bool = False
     exact: RestoreApi | None = None
     caution: str = "optimizer-not-tried"

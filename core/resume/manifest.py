@@ -17,7 +17,7 @@ from core.model import Contents, Format, Problem
 from core.resume.errors import ManifestError
 from waypoint_resume import spec
 from waypoint_resume.clock import moment_of, moment_text
-from waypoint_resume.manifest import MANIFEST_SPEC, read_manifest
+from waypoint_resume.manifest import MANIFEST_SPEC, path_of_checkpoint, read_manifest
 
 SCHEMA_ID = "resume_manifest.schema.json"
 
@@ -85,6 +85,8 @@ class BestMetric(_Model):
 class Restore(_Model):
     """How to restore, and from where to count; null is what cannot be known from the files. With `weights_only` the
     weights alone are restored, and the training counts anew.
+    `items` are the paths in the run of what lies in the checkpoint and is restored by itself, as the trees in an Orbax
+    step.
     """
 
     api: RestoreApi
@@ -93,6 +95,7 @@ class Restore(_Model):
     optimizer: OptimizerOutcome | None
     best_metric: BestMetric | None
     weights_only: bool | None = None  # written where it is true alone: jobs of before know no such field, and refuse it
+    items: tuple[str, ...] | None = None
 
 
 class Check(_Model):
@@ -119,6 +122,11 @@ class Manifest(_Model):
     checks: tuple[Check, ...]
     warnings_accepted: tuple[str, ...]
 
+    @property
+    def whole_path(self) -> str:
+        """The checkpoint's path in the run: `checkpoint.path`, or where that is an item, the folder that holds it."""
+        return path_of_checkpoint(self.checkpoint.path, self.restore.items)
+
 
 def validate(text: str | bytes) -> tuple[Problem, ...]:
     """Every problem of a manifest's text: `path` is the JSON path, '' for the document as a whole."""
@@ -138,6 +146,8 @@ def to_json(manifest: Manifest) -> str:
     document = manifest.model_dump(mode="json")
     if not document["restore"]["weights_only"]:
         del document["restore"]["weights_only"]
+    if manifest.restore.items is None:
+        del document["restore"]["items"]
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

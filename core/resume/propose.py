@@ -91,6 +91,7 @@ def _restore(checkpoint: Checkpoint, *, weights_only: bool) -> Restore:
         initial_step=0 if weights_only else restoring.initial_step(checkpoint),
         initial_epoch=None if weights_only else restoring.initial_epoch(checkpoint),
         optimizer=OptimizerOutcome.LEFT_OUT if weights_only else restoring.optimizer(checkpoint),
+        items=restoring.items(checkpoint),
         best_metric=None,  # a name tells a value, but never whether less is better
         weights_only=weights_only or None,
     )

@@ -5,12 +5,14 @@ docs/resume.md holds the outcomes. None means that it depends on the job, and a 
 
 import re
 
+from core.decisions.places import relative_to_run
 from core.errors import NotRestorableError
 from core.formats.registry import spec_of
 from core.formats.spec import RestoreApi
 from core.formats.state_file import NAME as STATE_NAME
 from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Contents
 from core.resume.manifest import OptimizerOutcome
+from waypoint_resume.names import join, to_text
 
 # Sources of an epoch that say how it counts: the word epoch in a name, and BackupAndRestore's metadata. A bare number
 # in a name is shown as the epoch, but no job is told to go on from a guess.
@@ -27,6 +29,14 @@ def api(checkpoint: Checkpoint) -> RestoreApi:
     if spec.restoring is None:
         raise NotRestorableError(spec.not_resumable)
     return spec.restoring.call(checkpoint)
+
+
+def items(checkpoint: Checkpoint) -> tuple[str, ...] | None:
+    """The paths in the run, as text, of what in a checkpoint is restored by itself; None where all of it is."""
+    restored = spec_of(checkpoint.format).restoring
+    names = restored.items([file.name for file in checkpoint.files]) if restored is not None else ()
+    paths = (relative_to_run(join(checkpoint.path, name), checkpoint.run) for name in names)
+    return tuple(map(to_text, paths)) or None
 
 
 def optimizer(checkpoint: Checkpoint) -> OptimizerOutcome | None:

@@ -81,6 +81,14 @@ import orbax.checkpoint as ocp
 
 state = ocp.PyTreeCheckpointer().restore({path})
 """
+_ORBAX_ITEMS = """\
+import orbax.checkpoint as ocp
+
+ITEMS = [
+{paths}
+]
+state = [ocp.PyTreeCheckpointer().restore(item) for item in ITEMS]
+"""
 # The plain call of each API that the client may refuse to make.
 CODE = {
     RestoreApi.TF_V1_SAVER: _SAVER,
@@ -139,10 +147,18 @@ def _refused(manifest: Manifest, run_folder: str, framework: Framework) -> str |
     reason = restoring.refused(manifest.restore.api, framework)
     if reason is None:
         return None
+    items = manifest.restore.items or ()
+    if len(items) > 1:
+        lines = (f"    {_inside(run_folder, item)!a}," for item in items)
+        return _REFUSED.format(reason=reason) + "\n" + _ORBAX_ITEMS.format(paths="\n".join(lines))
     before = "" if checkpoint.path == "." else f"{checkpoint.path}/"
-    inner = restoring.inner([file.path.removeprefix(before) for file in checkpoint.files])
-    path = os.path.normpath(os.path.join(run_folder, from_text(checkpoint.path), from_text(inner)))
+    own = [file.path.removeprefix(before) for file in checkpoint.files if file.path.startswith(before)]
+    path = _inside(run_folder, os.path.join(checkpoint.path, restoring.inner(own)))
     return _REFUSED.format(reason=reason) + "\n" + CODE[manifest.restore.api].format(path=ascii(path))
+
+
+def _inside(run_folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(run_folder, from_text(path)))
 
 
 def _restoring(manifest: Manifest) -> Restoring:

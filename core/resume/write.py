@@ -154,10 +154,11 @@ def manifest_of(  # noqa: PLR0913 - the fields that come from elsewhere
 
     ManifestError names what it does not take.
     """
-    facts = checkpoint.facts
+    facts, items = checkpoint.facts, proposal.restore.items
+    whole = to_text(relative_to_run(checkpoint.path, checkpoint.run))
     unchanged = Check(name="unchanged", ok=True, detail=f"{len(files):,} files have the size and time that was indexed")
     chosen = ManifestCheckpoint.model_construct(
-        path=to_text(relative_to_run(checkpoint.path, checkpoint.run)),
+        path=items[0] if items is not None and len(items) == 1 else whole,
         format=checkpoint.format,
         contents=facts.contents,
         step=facts.step.value if facts.step else None,

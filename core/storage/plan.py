@@ -165,7 +165,7 @@ def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
         for problem in state.manifests.problems[:1]
     ]
     for entry in state.manifests.entries:
-        if entry.needs_checkpoint and entry.manifest.checkpoint.path == text:
+        if entry.needs_checkpoint and entry.manifest.whole_path == text:
             word = "pending manifest" if entry.claim is None else "claimed manifest, its job has not finished"
             reasons.append(f"{word} ({entry.manifest.created_by}, {entry.manifest.id})")
     return reasons

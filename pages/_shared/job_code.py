@@ -42,7 +42,7 @@ def _variables(root: str, run: str, manifest: Manifest) -> list[str]:
     restoring = spec_of(manifest.checkpoint.format).restoring
     if restoring is None or not restoring.by_variables:
         return []
-    path = posixpath.normpath(posixpath.join(run, from_text(manifest.checkpoint.path)))
+    path = posixpath.normpath(posixpath.join(run, from_text(manifest.whole_path)))
     try:
         checkpoint = service.workspace().reader.checkpoint(root, path)
     except NotFoundError:

@@ -48,7 +48,7 @@ def _head(root: str, run: str, entry: ManifestEntry) -> None:
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             frame.badge(entry.state.value)
             links.run_link(root, run, icon=":material/folder:")
-            _checkpoint_link(root, run, manifest.checkpoint.path)
+            _checkpoint_link(root, run, manifest.whole_path)
         if entry.state is ManifestState.PENDING or (entry.state is ManifestState.CLAIMED and not _lives(root, run)):
             key, act = f"withdraw-{manifest.id}", manifests.withdraw
             st.button("Withdraw", key=key, icon=":material/undo:", on_click=act, args=place)
@@ -78,7 +78,7 @@ def _facts(entry: ManifestEntry, now: datetime) -> None:
                 frame.fact(
                     "Client", claim.client or "not told", f"older than {__version__}, which is here: install it again"
                 )
-            if claim.checkpoint and claim.checkpoint != manifest.checkpoint.path:
+            if claim.checkpoint and claim.checkpoint != manifest.whole_path:
                 frame.fact("Goes on from", claim.checkpoint, "newer, after a restart")
 
 
