@@ -18,7 +18,7 @@ from waypoint_resume.errors import ResumeError
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import read_record
 from waypoint_resume.finite import told_non_finite
-from waypoint_resume.fit_order import FitMark
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.kill_window import kept_states, prefer_kept
 from waypoint_resume.legacy_hdf5 import hdf5_plan

@@ -21,60 +21,30 @@ from typing import TYPE_CHECKING, Any
 from waypoint_resume.atomic import make_folder, sync_folder
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.claim import Decision
-from waypoint_resume.files import read_record, write_record
-from waypoint_resume.fit_order import FitMark, FitOrder, mark_in
+from waypoint_resume.ended_record import FITS, RECORD, EndedFit, ended_in
+from waypoint_resume.files import write_record
+from waypoint_resume.fit_mark import FitMark, mark_in
+from waypoint_resume.fit_order import FitOrder
 from waypoint_resume.identity import checkpoint_files, identity_of
 from waypoint_resume.kept import FILES, copy_file
 from waypoint_resume.kept_state import find_state, position_in
 from waypoint_resume.log import LOG
-from waypoint_resume.manifest import FORMATS
-from waypoint_resume.names import from_text, to_text
+from waypoint_resume.names import to_text
 from waypoint_resume.objects import optimizers_in, sync_variables
 from waypoint_resume.places import HIDDEN, hidden_folder
-from waypoint_resume.rules import count_value, one_of, path_value, text_value, version_value
-from waypoint_resume.spec import problems_of
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
     from waypoint_resume.watch import TrainingWatch
 
-FITS = "fits"
-RECORD = "fit.json"
 _OWN = "end.weights.h5"
 _TEMP_END = ".waypoint-tmp"
 _WHOLE = ("keras", "weights-h5")  # formats in which a model's optimizer is saved with it
-_SPEC: dict[str, Any] = {
-    "version": version_value,
-    "checkpoint": path_value,
-    "format": one_of(*FORMATS),
-    "fit": {"number": count_value, "site": text_value, "nth": count_value, "savers": [path_value]},
-}
-
-
-@dataclass(frozen=True)
-class EndedFit:
-    """What a fit() ended with: a checkpoint's path (relative to the run; absolute where decisions lie elsewhere)."""
-
-    path: str
-    format: str
-    mark: FitMark
 
 
 def ended_fit(decision: Decision, number: int) -> EndedFit | None:
     """What is kept of a fit(); None where nothing is, or it cannot be understood."""
     return ended_in(decision.run, decision.home, number)
-
-
-def ended_in(run: Path, home: Path, number: int) -> EndedFit | None:
-    """The same of a run whose decisions lie in a home."""
-    folder = home / HIDDEN / FITS / str(number)
-    found = read_record(folder / RECORD) or {}
-    mark = mark_in(found)
-    if mark is None or list(problems_of(found, _SPEC)):
-        return None
-    place = folder / FILES / from_text(found["checkpoint"])
-    inside = place.is_relative_to(run)
-    return EndedFit(os.path.relpath(place, run) if inside else str(place), found["format"], mark)
 
 
 def ended_mark(decision: Decision, number: int) -> FitMark | None:

@@ -13,48 +13,18 @@ import os
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.log import LOG
 from waypoint_resume.objects import optimizers_in
 from waypoint_resume.training_state import step_of
 
 _FRAMEWORKS = ("keras", "tf_keras", "tensorflow", "waypoint_resume")
 _SAVES_TO = ("filepath", "directory", "backup_dir")
-
-
-@dataclass(frozen=True)
-class FitMark:
-    """One fit() among those of a script: its number, from 0; the calls that lead to it (a digest), and the how manieth
-    from there; where its callbacks save, relative to the run.
-    """
-
-    number: int
-    site: str
-    nth: int
-    savers: tuple[str, ...]
-
-    def is_apart_from(self, other: FitMark) -> bool:
-        """Whether two fits save under names of their own."""
-        return bool(self.savers and other.savers) and set(self.savers).isdisjoint(other.savers)
-
-    def record(self) -> dict[str, Any]:
-        """The mark as plain data."""
-        return {**asdict(self), "savers": list(self.savers)}
-
-
-def mark_in(state: Mapping[str, Any] | None) -> FitMark | None:
-    """Which fit() a state was kept in; None where it does not tell."""
-    told = (state or {}).get("fit")
-    if not isinstance(told, Mapping):
-        return None
-    number, site, nth, savers = (told.get(name) for name in ("number", "site", "nth", "savers"))
-    if type(number) is not int or number < 0 or type(nth) is not int or not isinstance(savers, (list, tuple)):
-        return None
-    return FitMark(number, str(site), nth, tuple(map(str, savers)))
 
 
 class FitOrder:

@@ -14,7 +14,8 @@ from waypoint_resume.checkpoints import USELESS_SPAN, Found
 from waypoint_resume.claim import Decision
 from waypoint_resume.ended_fits import ended_fit, ended_mark, ends_at
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.fit_order import FitMark, FitOrder, mark_in
+from waypoint_resume.fit_mark import FitMark, mark_in
+from waypoint_resume.fit_order import FitOrder
 from waypoint_resume.kept_state import find_state, mapping_in, position_in
 from waypoint_resume.live import Live
 

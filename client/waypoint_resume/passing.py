@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.choice import plan_for
 from waypoint_resume.clock import disk_now
-from waypoint_resume.ended_fits import FITS, ended_fit
+from waypoint_resume.ended_fits import ended_fit
+from waypoint_resume.ended_record import FITS
 from waypoint_resume.errors import MismatchError, ResumeError
-from waypoint_resume.fit_order import FitMark
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.loading import load_checked
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.restored import restore_state, tell_restored

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from waypoint_resume.callback_memory import match_callbacks
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.claim import Decision
-from waypoint_resume.fit_order import mark_in
+from waypoint_resume.fit_mark import mark_in
 from waypoint_resume.kept_state import find_state, mapping_in
 from waypoint_resume.learning_rate import sets_rate, told_rate
 from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan

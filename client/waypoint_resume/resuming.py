@@ -14,7 +14,8 @@ from waypoint_resume.choice import recorded_epoch, require_restorable
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.fit_order import FitMark, FitOrder, forget_order
+from waypoint_resume.fit_mark import FitMark
+from waypoint_resume.fit_order import FitOrder, forget_order
 from waypoint_resume.jobs import cluster_task, is_chief_task
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan, load_checked

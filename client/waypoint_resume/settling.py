@@ -9,7 +9,7 @@ from waypoint_resume.afresh import clear_the_way
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.choice import choose_checkpoint, plan_for
 from waypoint_resume.claim import Decision
-from waypoint_resume.fit_order import FitMark
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.manifest import takes_weights_only

@@ -11,7 +11,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.clock import disk_now, moment_text
 from waypoint_resume.csv_history import csv_files
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.fit_order import FitMark
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.guard import Guard
 from waypoint_resume.kept import release_kept
 from waypoint_resume.kept_state import KeptState

@@ -10,10 +10,10 @@ import shutil
 from pathlib import Path
 
 from waypoint_resume.atomic import make_folder, replacing, write_atomic
-from waypoint_resume.ended_fits import FITS, RECORD, ended_in
+from waypoint_resume.ended_record import FITS, RECORD, ended_in
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import open_plain, read_file
-from waypoint_resume.fit_order import mark_in
+from waypoint_resume.fit_mark import mark_in
 from waypoint_resume.identity import identity_of
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.state_store import LONGEST, STATE, StateStore

@@ -8,7 +8,7 @@ from waypoint_resume.choice import first_that_fits
 from waypoint_resume.claim import Decision
 from waypoint_resume.eligible import eligible_checkpoints
 from waypoint_resume.errors import MismatchError, ResumeError
-from waypoint_resume.fit_order import FitMark
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.kill_window import kept_states, prefer_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
