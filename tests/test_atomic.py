@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waypoint_resume import atomic
-from waypoint_resume.atomic import append_line, folder_access, link_aside, make_folder, remove_stale, write_atomic
+from waypoint_resume.access import folder_access
+from waypoint_resume.atomic import append_line, link_aside, make_folder, remove_stale, write_atomic
 
 AS_ROOT = os.geteuid() == 0
 OTHER_GROUP = 54321

@@ -1,9 +1,4 @@
-"""Writes that survive a kill at any instant: whole or not at all, with the mode, group and owner they should have.
-
-What is new gets the access of the folder it lies in (`folder_access`), whatever the umask: a server and a job of two
-users of one group share a run's decisions, and neither must shut the other out. What replaces a file takes over its
-mode and group and, where this process may, its owner.
-"""
+"""Writes that survive a kill at any instant: whole or not at all, with the mode, group and owner they should have."""
 
 from __future__ import annotations
 
@@ -16,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from waypoint_resume.access import folder_access, give, set_mode, take_access, take_place
 from waypoint_resume.names import short_id
 
 # What a file system answers that knows no fsync of folders, and one that knows no hard links.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-_NO_MODES = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
-_GROUP = modes.S_IRGRP | modes.S_IWGRP
 TEMP_END = ".waypoint-tmp"
 
 
@@ -48,7 +42,7 @@ def replacing(path: Path, *, fsync: bool = True, mtime_ns: int | None = None) ->
             if former is None:
                 take_access(file.fileno(), path.parent)
             else:
-                _take_place(file.fileno(), path.parent, former)
+                take_place(file.fileno(), path.parent, former)
             yield file
             file.flush()
             if mtime_ns is not None:
@@ -95,8 +89,8 @@ def make_folder(path: Path, *, fsync: bool = True) -> None:
             return make_folder(path, fsync=fsync)  # another process was faster
         with _opened_folder(path) as handle:
             parent = os.stat(path.parent)
-            _give(handle, -1, parent.st_gid)
-            _set_mode(handle, folder_access(parent, os.fstat(handle).st_gid))
+            give(handle, -1, parent.st_gid)
+            set_mode(handle, folder_access(parent, os.fstat(handle).st_gid))
         if fsync:
             sync_folder(path.parent)
         return None
@@ -109,8 +103,8 @@ def make_like(path: Path, *, mode: int, group: int) -> None:
     """Make one folder that lets in whom another one does, of which mode and group are given, and always its owner."""
     os.mkdir(path, 0o700)
     with _opened_folder(path) as handle:
-        _give(handle, -1, group)
-        _set_mode(handle, mode | modes.S_IRWXU)
+        give(handle, -1, group)
+        set_mode(handle, mode | modes.S_IRWXU)
 
 
 def link_aside(source: Path, target: Path, *, fsync: bool = True) -> None:
@@ -163,30 +157,6 @@ def open_shared(path: Path, flags: int = 0) -> int:
     return handle
 
 
-def folder_access(parent: os.stat_result, group: int) -> int:
-    """The permission bits of a new folder of a group: its parent's, setgid among them.
-
-    A group that is not the parent's gets what the parent gives to others. The sticky bit is left out, and in a folder
-    that has it and is everybody's, such as /tmp, nobody but the owner may write.
-    """
-    mode = modes.S_IMODE(parent.st_mode) | modes.S_IRWXU
-    if mode & modes.S_ISVTX and mode & modes.S_IWOTH:
-        mode &= ~(modes.S_IWGRP | modes.S_IWOTH)
-    if group != parent.st_gid:
-        mode = mode & ~(modes.S_ISGID | modes.S_IRWXG) | (mode & modes.S_IRWXO) << 3
-    return mode & ~(modes.S_ISVTX | modes.S_ISUID)
-
-
-def take_access(handle: int, folder: Path, *, own: int | None = None) -> None:
-    """Give a new, open file the group and the access of its folder; with permission bits of its `own`, those and what
-    the folder grants its group.
-    """
-    parent = os.stat(folder)
-    _give(handle, -1, parent.st_gid)
-    access = folder_access(parent, os.fstat(handle).st_gid)
-    _set_mode(handle, access & 0o666 if own is None else own | access & _GROUP)
-
-
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable, where its file system can."""
     with _opened_folder(path) as handle:
@@ -223,35 +193,3 @@ def _plain(path: Path) -> os.stat_result | None:
 def _create(path: Path) -> int:
     """A new file for nobody else's eyes, until it has its owner and its mode."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def _take_place(handle: int, folder: Path, former: os.stat_result) -> None:
-    """Give a new, open file the owner, group and mode of the one that it replaces. Where the owner cannot stay, the
-    former one keeps what the folder grants its group.
-    """
-    _give(handle, former.st_uid, former.st_gid)
-    now, mode = os.fstat(handle), modes.S_IMODE(former.st_mode)
-    if now.st_uid != former.st_uid:
-        mode |= folder_access(os.stat(folder), now.st_gid) & _GROUP
-    _set_mode(handle, mode)
-
-
-def _set_mode(handle: int, mode: int) -> None:
-    """Set permission bits, where the file system has any."""
-    try:
-        os.fchmod(handle, mode)
-    except OSError as error:
-        if error.errno not in _NO_MODES:
-            raise
-
-
-def _give(handle: int, owner: int, group: int) -> None:
-    """Hand a new file over as far as this process may: owner and group, else the group alone, else nothing."""
-    found = os.fstat(handle)
-    if owner not in (-1, found.st_uid):
-        with contextlib.suppress(OSError):
-            os.fchown(handle, owner, group)
-            return
-    if group != found.st_gid:
-        with contextlib.suppress(OSError):
-            os.fchown(handle, -1, group)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
-from typing import NamedTuple, Optional, Union
+from typing import Union
 
 from waypoint_resume.moments import Moment, moments_in
+from waypoint_resume.name_parts import FileName, Number, Role
 from waypoint_resume.name_words import GENERIC, PLURALS, SUFFIXES, Meaning, meaning_of, metric_name
 
-_FIRST = datetime(1, 1, 1)  # noqa: DTZ001 - names have no zone
 _LARGEST = 1_000_000_000  # from here on a number is a time or a hash
 _LONGEST = 18  # digits
 _FORMATS = re.compile(r"(?:\.weights\.h5|\.weights\.json|\.keras|\.h5|\.hdf5)(?:\.bkp)?$")
@@ -37,86 +35,6 @@ _OF_TOTAL = re.compile(r"[-_ ]of[-_ ]\d+(?!\d)", re.IGNORECASE)
 _F1 = re.compile(r"(?<![A-Za-z])([fF])1(?=[-_=: ])")  # a metric whose name ends in a digit
 _SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
 _SHARD = re.compile(r"\d{5}")
-
-
-class Role(Enum):
-    """What a number in a name is taken for. A COUNT may be anything; a SIZE counts only where training proves it."""
-
-    EPOCH = "epoch"
-    STEP = "step"
-    BATCH = "batch"
-    SAVE = "save"
-    COUNT = "count"
-    SIZE = "size"
-    MOMENT = "moment"
-
-
-Value = tuple[int, float, str]  # what numbers are compared by
-
-
-class Number(NamedTuple):
-    """A number by which names of one series differ; a moment's value is None where day and month may be either."""
-
-    role: Role
-    value: Union[int, datetime, None]  # noqa: UP007 - Python 3.9 has no other way to say it
-    text: str
-
-    @property
-    def order(self) -> Value:
-        """The number as names are ordered by it."""
-        if isinstance(self.value, datetime):
-            return (1, (self.value - _FIRST).total_seconds(), "")
-        return (2, 0.0, self.text) if self.value is None else (0, float(self.value), "")
-
-
-class FileName(NamedTuple):
-    """A name, read. `parts` is the name without its ending: text, and places in `numbers` where these stand; measured
-    values are `#`. Folds, seeds, versions and settings are text. `by_metric` tells that a measured value follows the
-    last of `numbers`, as Keras' `{epoch:02d}-{val_loss:.2f}` puts it there.
-    """
-
-    parts: tuple[Union[str, int], ...]  # noqa: UP007
-    numbers: tuple[Number, ...] = ()
-    metric: Optional[tuple[str, float]] = None  # noqa: UP045
-    by_metric: bool = False
-    is_copy: bool = False
-
-    @property
-    def stem(self) -> str:
-        """What the names of one series share: `cp-0004-0.285.keras` and `cp-0005-0.281.keras` have `cp-#-#`."""
-        return self.stem_with(())
-
-    @property
-    def order(self) -> tuple[Value, ...]:
-        """The numbers, by which names of one stem are ordered."""
-        return tuple(number.order for number in self.numbers)
-
-    def stem_with(self, kept: Sequence[int]) -> str:
-        """The stem in which the numbers at some places stand as they are, for they tell trainings apart."""
-        return "".join(
-            part if isinstance(part, str) else self.numbers[part].text if part in kept else "#" for part in self.parts
-        )
-
-    def first(self, role: Role) -> int | None:
-        """The first number of a role."""
-        found = (number.value for number in self.numbers if number.role is role)
-        return next((value for value in found if isinstance(value, int)), None)
-
-    @property
-    def step(self) -> int | None:
-        """The number that the word step (or iter, update …) names."""
-        return self.first(Role.STEP)
-
-    @property
-    def epoch(self) -> int | None:
-        """The number that the word epoch names (`epoch-03`, `e12`, `10_epochs`)."""
-        return self.first(Role.EPOCH)
-
-    @property
-    def moment(self) -> datetime | None:
-        """The last date or clock in the name."""
-        found = [number.value for number in self.numbers if isinstance(number.value, datetime)]
-        return found[-1] if found else None
 
 
 @functools.lru_cache(maxsize=65536)

@@ -27,8 +27,8 @@ from core.formats.orbax_items import (
 from core.formats.orbax_tree import ROLES, TREE, leaves, variable, writer
 from core.fs.storage import Storage
 from core.model import Contents, Facts, ReadProblem, Role, Sourced, Variable
-from waypoint_resume.file_names import Role as NameRole
 from waypoint_resume.file_names import read_name
+from waypoint_resume.name_parts import Role as NameRole
 
 MODEL_CONFIG = "model_config"
 TREE_OF_KERAS = "pytree"

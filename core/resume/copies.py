@@ -26,7 +26,8 @@ from core.decisions.places import inside
 from core.errors import BusyError, PlaceError
 from core.resume.errors import NameTakenError, RunNameError
 from core.scan.walk import SKIPPED
-from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder, take_access
+from waypoint_resume.access import take_access
+from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder
 from waypoint_resume.names import from_text, to_text
 
 MAX_NAME = 200  # bytes: a file system's 255 less what the temp folder's name adds

@@ -13,7 +13,8 @@ from typing import Any
 from core.formats.registry import spec_of
 from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Sourced
 from core.scan.remains import is_remains
-from waypoint_resume.file_names import FileName, Role, Value, read_name
+from waypoint_resume.file_names import read_name
+from waypoint_resume.name_parts import FileName, Role, Value
 
 _COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
 _FEW_S = 2.0  # seconds: saves that are no further apart are in no order
