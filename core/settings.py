@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     live_window: Seconds = Field(
         default=3600.0,
         description="Seconds: a run that changed within them (or within three times its median save interval, if "
-        "that is longer) is live.",
+        "that is longer) is live, unless [its job is known to have ended](storage.md#quarantine).",
     )
     stale_after: Seconds = Field(
         default=1_209_600.0, description="Seconds without a change after which an idle run is stale (14 days)."

@@ -91,9 +91,10 @@ def test_reasons(item: Checkpoint, expected: tuple[str, ...]) -> None:
     ("steps", "note", "first"),
     [
         ((300, 100, 200), "the order is that of the steps.", "ckpt-1"),
-        ((300, None, 200), "the order is that of the names.", "ckpt-3"),
+        ((300, None, 200), "the order is that of the steps.", "ckpt-1"),
+        ((300, None, None), "the order is that of the names.", "ckpt-3"),
     ],
-    ids=["steps", "unknown-steps"],
+    ids=["steps", "one-unknown", "unknown-steps"],
 )
 def test_a_copied_tree_is_told(steps: tuple[int | None, ...], note: str, first: str) -> None:
     choice = chosen(*(a_member(f"ckpt-{n}", step=step, minute=0) for n, step in enumerate(steps, 1)))

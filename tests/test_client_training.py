@@ -125,7 +125,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
     manifest = handed[form]
     step = (KILLED_IN - (mode is not Mode.CONTINUE)) * STEPS
     whole, again = result(trained(framework) / "whole", "-"), result(folder / "runs", manifest.run)
-    assert (again["source"], again["step"]) == (manifest.checkpoint.path, step)
+    assert (again["source"], again["step"]) == (manifest.whole_path, step)
     assert again["losses"] == whole["losses"][step:]
     assert again["values"] == whole["values"]
     assert f"Restored {manifest.checkpoint.path}, step {step} (the manifest {manifest.id})" in said

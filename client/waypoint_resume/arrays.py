@@ -12,7 +12,7 @@ from typing import Any
 
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.finite import non_finite_names
-from waypoint_resume.freezing import OTHERS_TRAINED, told_other_optimizer
+from waypoint_resume.freezing import OTHERS_TRAINED, told_other_class
 from waypoint_resume.live import Live
 from waypoint_resume.loading import NO_OPTIMIZER_YET, WEIGHTS_ALONE, LoadPlan
 from waypoint_resume.objects import keras_generation, kind_of, passes_over
@@ -151,7 +151,7 @@ def _other_titles(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator
     """A sentence for each optimizer that has another title in the file."""
     for name, title in own.items():
         if isinstance(title, str) and name.endswith(" (optimizer)") and theirs.get(name, title) != title:
-            yield told_other_optimizer(title, theirs[name])
+            yield told_other_class(title, theirs[name])
 
 
 def _slot_shapes(values: Mapping[str, Any], is_optimizer: Callable[[str], bool]) -> Shapes:

@@ -107,8 +107,7 @@ class BundleWeights:
         mine = self._live.only_optimizer()
         if mine is None or len(names) != 1:
             return []
-        (then,), now = names, {str(getattr(mine, "name", "")).lower(), type(mine).__name__.lower()}
-        return [] if then in now else [told_other_optimizer(type(mine).__name__, then)]
+        return told_other_optimizer(mine, next(iter(names)))
 
     def _trained_now(self) -> tuple[set[int], bool]:
         """The variables that the job trains, by their identities, and whether its optimizers say so themselves."""

@@ -6,6 +6,7 @@ file holds one, else the object graph of a bundle, else the names of Orbax' tree
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -13,6 +14,9 @@ from typing import Any, NamedTuple
 
 _MOST_LAYERS = 24  # that may have changed, where shapes alone tell: beyond it nobody tries them all
 _MOST_CHANGED = 3  # layers at once
+_CLASSES = frozenset(
+    "adadelta adafactor adagrad adam adamax adamw ftrl lamb lion muon nadam rmsprop sgd".split()  # noqa: SIM905
+)
 OTHERS_TRAINED = (
     "the optimizer had {theirs} values when this was saved and has {own} now: other layers were trained, or it was of "
     "another class"
@@ -128,6 +132,22 @@ def told_changes(changed: Iterable[LayerUse]) -> list[str]:
     return [f"layer {item.name} {told[item.is_trained]} when this was saved" for item in changed]
 
 
-def told_other_optimizer(now: str, then: str) -> str:
+def told_other_optimizer(optimizer: Any, then: str) -> list[str]:  # noqa: ANN401
+    """A sentence where a file names an optimizer of another class; [] where its name tells none, such as one that a job
+    made up: `adam_1` is the second Adam of a process.
+    """
+    mine = [item for item in (optimizer, getattr(optimizer, "inner_optimizer", None)) if item is not None]
+    names = {_class_in(name) for item in mine for name in (str(getattr(item, "name", "")), type(item).__name__)}
+    if _class_in(then) not in _CLASSES or _class_in(then) in names:
+        return []
+    return [told_other_class(type(optimizer).__name__, _class_in(then))]
+
+
+def told_other_class(now: str, then: str) -> str:
     """The sentence for an optimizer of another class."""
     return f"the optimizer is {now} now and was {then} when this was saved"
+
+
+def _class_in(name: str) -> str:
+    """An optimizer's name as Keras makes it of its class, without the number that tells namesakes apart."""
+    return re.sub(r"_\d+$", "", name.lower())

@@ -18,7 +18,7 @@ from waypoint_resume.freezing import (
     changed_by_shapes,
     flags_tell,
     told_changes,
-    told_other_optimizer,
+    told_other_class,
 )
 from waypoint_resume.keras_folder import CONFIG, METADATA, WEIGHTS
 from waypoint_resume.live import Live
@@ -108,7 +108,7 @@ def changes_of(config: Any, model: Any, theirs: Shapes, own: Shapes, has_others:
     optimizer = getattr(model, "optimizer", None)
     # Under mixed precision Keras wraps the optimizer that was given, and writes the given one's name.
     now = [type(item).__name__ for item in (optimizer, getattr(optimizer, "inner_optimizer", None)) if item is not None]
-    found = [told_other_optimizer(now[-1], kind)] if kind and now and kind not in now else []
+    found = [told_other_class(now[-1], kind)] if kind and now and kind not in now else []
     changed = changed_by_config(config, model)
     if changed and not has_others and not flags_tell(changed, theirs, own, model):
         changed = []

@@ -67,10 +67,8 @@ def _changes(model: Any, groups: Mapping[str, str], kept: Mapping[str, Any]) -> 
     now = {id(variable) for variable in model.trainable_variables}
     changed = [item for item in changed_by_variables(was, now, [model]) if item.variables[0].path in groups]
     names = {parts[1] for name in kept if name.startswith(_OPTIMIZER) and len(parts := name.split("/")) > 2}
-    optimizer = model.optimizer
-    mine = {str(item.name) for item in (optimizer, getattr(optimizer, "inner_optimizer", None)) if item is not None}
-    told = [told_other_optimizer(type(optimizer).__name__, next(iter(names)))] if len(names) == 1 else []
-    return [*(told if mine.isdisjoint(names) else []), *told_changes(changed)]
+    told = told_other_optimizer(model.optimizer, next(iter(names))) if len(names) == 1 else []
+    return [*told, *told_changes(changed)]
 
 
 def _one_group(values: Mapping[str, Any]) -> dict[str, Any]:
