@@ -94,6 +94,10 @@ class CatalogError(CoreError):
     """The catalog cannot be used; the text says why and what to do."""
 
 
+class CatalogFullError(CatalogError):
+    """The disk of the home takes nothing more, so that the catalog cannot be written."""
+
+
 class NotRestorableError(CoreError):
     """Nothing that could be resumed, with the reasons."""
 

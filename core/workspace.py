@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from core.catalog.engine import open_catalog
+from core.catalog.engine import FILE_NAME, open_catalog
 from core.catalog.filters import CheckpointFilter, RunFilter
+from core.catalog.in_memory import copy_into_memory
 from core.catalog.queries import Reader
 from core.catalog.sweeps import SweepReader
 from core.choose import SeriesChoice, choose
@@ -47,9 +48,7 @@ class Workspace:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self.settings = settings
         self.retention = parse_retention(settings.retention)
-        root_ids = [root_id(path) for path in settings.roots]
-        self.reader, self.sweeps = Reader(engine, root_ids), SweepReader(engine, root_ids)
-        self.engine = engine
+        self._use(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
@@ -59,6 +58,24 @@ class Workspace:
     def close(self) -> None:
         """Let go of the catalog's connections."""
         self.engine.dispose()
+
+    @classmethod
+    def open_in_memory(cls, settings: Settings) -> "Workspace":
+        """Open a copy in memory of the home's catalog, for a home on a full disk. sqlite3.Error where it cannot be
+        read.
+        """
+        return cls(settings, copy_into_memory(settings.home / FILE_NAME))
+
+    def go_on_in_memory(self) -> None:
+        """Leave the home's catalog as it is, and use a copy of it that is not kept. sqlite3.Error as above."""
+        before = self.engine
+        self._use(copy_into_memory(self.settings.home / FILE_NAME))
+        before.dispose()
+
+    def _use(self, engine: Engine) -> None:
+        root_ids = [root_id(path) for path in self.settings.roots]
+        self.reader, self.sweeps = Reader(engine, root_ids), SweepReader(engine, root_ids)
+        self.engine = engine
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""

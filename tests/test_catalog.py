@@ -155,7 +155,7 @@ def test_a_newer_catalog_is_refused_with_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"no database" * 200, b"SQLite format 3\0" + b"\xff" * 4000], ids=["text", "torn"])
 def test_a_file_that_is_no_database_is_refused_with_its_name(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
-    with pytest.raises(CatalogError, match=f"{tmp_path / FILE_NAME} cannot be opened: .*delete it and index again"):
+    with pytest.raises(CatalogError, match=f"{tmp_path / FILE_NAME} cannot be used: .*delete it and index again"):
         open_catalog(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == content
 

@@ -1,5 +1,6 @@
 """Opening the catalog: SQLite in WAL mode under the home folder, never on a network file system."""
 
+import errno
 import os
 import re
 import shutil
@@ -13,10 +14,11 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.catalog.migrations import migrate
-from core.errors import CatalogError
+from core.errors import CatalogError, CatalogFullError
 
 FILE_NAME = "catalog.sqlite3"
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a blank, a tab, a newline and a backslash
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _LEAST_BYTES = 1 << 20  # with less room SQLite cannot even begin: its errors then do not always name the reason
 _NETWORK = (
     "nfs",
@@ -56,9 +58,12 @@ def file_system_of(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> s
 
 def open_catalog(home: Path) -> Engine:
     """The catalog's engine, its schema brought up to date. CatalogError where the home cannot hold it."""
+    file = home / FILE_NAME
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in _FULL:
+            raise catalog_error(home, error) from error
         raise CatalogError(
             f"WAYPOINT_HOME {home} cannot be made: {error.strerror}. Set it to a writable local folder."
         ) from error
@@ -68,14 +73,13 @@ def open_catalog(home: Path) -> Engine:
             f"WAYPOINT_HOME {home} lies on a network file system ({kind}), where SQLite's locks do not hold. "
             "Set WAYPOINT_HOME to a folder on a local disk."
         )
-    file = home / FILE_NAME
     engine = create_engine(URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
     event.listen(engine, "connect", _prepare)
     try:
         migrate(engine)
     except DatabaseError as error:
         engine.dispose()
-        raise CatalogError(f"The catalog {file} cannot be opened: {error.orig}. {_remedy(home)}") from error
+        raise catalog_error(home, error) from error
     _opened[engine] = _identity(file)
     return engine
 
@@ -97,12 +101,26 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _remedy(home: Path) -> str:
+def catalog_error(home: Path, error: DatabaseError | OSError) -> CatalogError:
+    """What a home's catalog cannot do, as a sentence that names the file and the way out."""
+    cause = error.orig if isinstance(error, DatabaseError) else error.strerror
+    said = f"The catalog {home / FILE_NAME} cannot be used: {cause}."
+    if _is_full(home, error):
+        return CatalogFullError(
+            f"{said} The disk of {home} is full: make room (`quarantine RUN --delete` frees bytes at once), or set "
+            "WAYPOINT_HOME to a folder on another local disk."
+        )
     if not os.access(home, os.W_OK):
-        return "May this user write there?"
-    if shutil.disk_usage(home).free < _LEAST_BYTES:
-        return f"The disk of {home} is full: make room, or set WAYPOINT_HOME to another local folder."
-    return "It is a cache: delete it and index again."
+        return CatalogError(f"{said} May this user write there?")
+    return CatalogError(f"{said} It is a cache: delete it and index again.")
+
+
+def _is_full(home: Path, error: DatabaseError | OSError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return True
+    return shutil.disk_usage(home).free < _LEAST_BYTES and os.access(home, os.W_OK)
 
 
 def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -79,7 +79,7 @@ app.command("resume-env")(resume_env_command)
 @app.command("index")
 def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
     """Look at the disk and bring the catalog up to date."""
-    with leaving(), opened(roots) as workspace:
+    with leaving(), opened(roots, keeps=True) as workspace:
         report = refresh(workspace, "index")
         code = report_problems(report)
         say_passed_over(workspace)

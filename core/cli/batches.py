@@ -7,7 +7,20 @@ import typer
 
 from core import housekeeping
 from core.cli.quarantine import DryRun
-from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.session import (
+    FAILED,
+    AsJson,
+    Cached,
+    Roots,
+    RunName,
+    leaving,
+    opened,
+    print_json,
+    refresh_anywhere,
+    refreshed,
+    say,
+    stdout,
+)
 from core.errors import NotFoundError
 from core.model import Run
 from core.sizes import size_text
@@ -57,7 +70,7 @@ def undo_command(
             raise typer.Exit(FAILED) from error
         for problem in done.problems:
             say(f"{problem.path}: {problem.problem}")
-        workspace.refresh("undo", deep=False)
+        refresh_anywhere(workspace, "undo", deep=False)
         if as_json:
             told = {"stage": done.journal.stage.value, "problems": len(done.problems), "new_run": done.new_run}
             print_json({"batch": done.journal.id, **told, "withdrawn": done.withdrawn})

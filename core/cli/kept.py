@@ -6,7 +6,19 @@ import typer
 from rich.table import Table
 
 from core import housekeeping
-from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.session import (
+    AsJson,
+    Cached,
+    Roots,
+    RunName,
+    leaving,
+    opened,
+    print_json,
+    refresh_anywhere,
+    refreshed,
+    say,
+    stdout,
+)
 from core.resume.kept import is_back
 from core.sizes import size_text
 from waypoint_resume.names import to_text
@@ -52,7 +64,7 @@ def kept_command(
             say("What was brought back is taken away again; the copy is still kept.")
         else:
             path = housekeeping.bring_kept_back(workspace, found.root, found.path, manifest)
-            workspace.refresh("kept", deep=False)
+            refresh_anywhere(workspace, "kept", deep=False)
             if as_json:
                 print_json({"path": path})
             else:

@@ -9,7 +9,20 @@ from core.cli import policy as options
 from core.cli.carrying_out import How, carry_out
 from core.cli.naming import checkpoint_named
 from core.cli.policy import asked_policy
-from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.session import (
+    FAILED,
+    AsJson,
+    Cached,
+    Roots,
+    RunName,
+    leaving,
+    opened,
+    print_json,
+    refresh_anywhere,
+    refreshed,
+    say,
+    stdout,
+)
 from core.cli.usage import RunNames, SweepNames, named_runs, print_plan
 from core.storage.document import plan_document
 from waypoint_resume.names import to_text
@@ -69,7 +82,7 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
         found = named_runs(workspace, runs, sweeps)
         recovered = [] if dry_run else [housekeeping.recover_run(workspace, run) for run in found]
         if any(recovered):
-            workspace.refresh("quarantine")
+            refresh_anywhere(workspace, "quarantine")
         made = housekeeping.plan(workspace, found, policy)
         if dry_run:
             if as_json:
@@ -88,7 +101,7 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             print_json(documents)
         elif not documents:
             stdout.print("Nothing would go.")
-        workspace.refresh("quarantine", deep=False)
+        refresh_anywhere(workspace, "quarantine", deep=False)
         raise typer.Exit(code)
 
 

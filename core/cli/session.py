@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import posixpath
+import sqlite3
 import sys
 from collections.abc import Iterator
 from typing import Annotated, NoReturn
@@ -15,7 +16,7 @@ from rich.progress import SpinnerColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 
 from core import passed_over
-from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError, SettingsError
+from core.errors import AmbiguousError, CatalogFullError, CoreError, NotFoundError, NotRestorableError, SettingsError
 from core.index.indexer import problem_texts
 from core.index.options import Progress
 from core.model import IndexReport
@@ -76,13 +77,32 @@ def _leave(error: Exception, code: int, text: str = "") -> NoReturn:
 
 
 @contextlib.contextmanager
-def opened(roots: list[str] | None) -> Iterator[Workspace]:
-    """The workspace over the configured roots, or over those of the command line."""
-    workspace = Workspace.open(load(roots_override=roots or None))
+def opened(roots: list[str] | None, *, keeps: bool = False) -> Iterator[Workspace]:
+    """The workspace over the configured roots, or over those of the command line. On a full disk a copy in memory,
+    unless the catalog itself is what is wanted (`keeps`).
+    """
+    settings = load(roots_override=roots or None)
+    try:
+        workspace = Workspace.open(settings)
+    except CatalogFullError as error:
+        if keeps:
+            raise
+        with _telling_in_memory(error):
+            workspace = Workspace.open_in_memory(settings)
     try:
         yield workspace
     finally:
         workspace.close()
+
+
+@contextlib.contextmanager
+def _telling_in_memory(error: CatalogFullError) -> Iterator[None]:
+    """Say that nothing of the catalog is kept; the error itself where its file cannot be copied."""
+    try:
+        yield
+    except (sqlite3.Error, DBAPIError) as unreadable:
+        raise error from unreadable
+    say(f"{error} Until then commands work on a copy in memory, which is not kept.")
 
 
 def say_passed_over(workspace: Workspace) -> None:
@@ -96,10 +116,20 @@ def refreshed(workspace: Workspace, purpose: str, *, cached: bool) -> int:
     """Look at the disk unless told not to; problems go to stderr. Returns the exit code so far."""
     if cached:
         return 0
-    return report_problems(refresh(workspace, purpose))
+    return report_problems(refresh_anywhere(workspace, purpose))
 
 
-def refresh(workspace: Workspace, purpose: str) -> IndexReport:
+def refresh_anywhere(workspace: Workspace, purpose: str, *, deep: bool = True) -> IndexReport:
+    """One pass over the roots, as `refresh`; on a full disk in a copy of the catalog in memory."""
+    try:
+        return refresh(workspace, purpose, deep=deep)
+    except CatalogFullError as error:
+        with _telling_in_memory(error):
+            workspace.go_on_in_memory()
+        return refresh(workspace, purpose, deep=deep)
+
+
+def refresh(workspace: Workspace, purpose: str, *, deep: bool = True) -> IndexReport:
     """One pass over the roots, with progress on stderr where that is a terminal."""
     columns = SpinnerColumn(), TextColumn("{task.description}")
     with Bar(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
@@ -111,7 +141,7 @@ def refresh(workspace: Workspace, purpose: str) -> IndexReport:
                 task, description=f"{name}: {progress.folders:,} folders, {progress.checkpoints:,} checkpoints read"
             )
 
-        return workspace.refresh(purpose, watch=watch)
+        return workspace.refresh(purpose, deep=deep, watch=watch)
 
 
 def report_problems(report: IndexReport) -> int:

@@ -18,6 +18,7 @@ from core.cli.session import (
     leaving,
     opened,
     print_json,
+    refresh_anywhere,
     refreshed,
     say,
     stderr,
@@ -58,7 +59,7 @@ def verify_command(
             documents.append(_document(checkpoint, root_path, found))
             if not as_json:
                 _print(checkpoint, found)
-        workspace.refresh("verify", deep=False)
+        refresh_anywhere(workspace, "verify", deep=False)
         if as_json:
             print_json(documents)
         raise typer.Exit(code)

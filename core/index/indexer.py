@@ -13,9 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from core.background import Background
 from core.catalog import writes
-from core.catalog.engine import reopen_if_replaced
+from core.catalog.engine import catalog_error, reopen_if_replaced
+from core.catalog.in_memory import is_in_memory
 from core.catalog.rows import to_us
-from core.errors import BusyError, CatalogError, CoreError
+from core.errors import BusyError, CoreError
 from core.fs.local import LocalStorage
 from core.index.lock import WAIT_SECONDS, writing
 from core.index.options import CancelledError, Options, Progress
@@ -76,7 +77,7 @@ def refresh_all(
         decisions_dir=settings.decisions_dir,
     )
     total, changed = IndexReport(), False
-    with writing(settings.home, purpose, WAIT_SECONDS), _catalog_errors(settings):
+    with _catalog_errors(settings), _alone(engine, settings, purpose):
         reopen_if_replaced(engine)
         with engine.begin() as connection:
             writes.forget_roots(connection, [root_id(path) for path in settings.roots], _FORGOTTEN_AFTER_S)
@@ -116,16 +117,18 @@ def _refresh_one(
     return root, progress
 
 
+def _alone(engine: Engine, settings: Settings, purpose: str) -> contextlib.AbstractContextManager[None]:
+    """The home's lock; none for a catalog in memory, which no other process knows."""
+    return contextlib.nullcontext() if is_in_memory(engine) else writing(settings.home, purpose, WAIT_SECONDS)
+
+
 @contextlib.contextmanager
 def _catalog_errors(settings: Settings) -> Iterator[None]:
     """What the database cannot do, as a sentence: its disk is full, or it is damaged. What was written before stays."""
     try:
         yield
-    except OperationalError as error:
-        raise CatalogError(
-            f"The catalog in {settings.home} cannot be written: {error.orig}. Where its disk is full, make room or set "
-            "WAYPOINT_HOME to another local folder; where it is damaged, delete it: it is a cache."
-        ) from error
+    except (OperationalError, OSError) as error:
+        raise catalog_error(settings.home, error) from error
 
 
 def _who() -> str:
