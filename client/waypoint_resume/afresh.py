@@ -14,6 +14,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer, packed_part
 from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resume_errors
 from waypoint_resume.files import LONG, read_record
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.ids import uuid7
 from waypoint_resume.inventory import ORBAX_UNFINISHED, RENAMED_INDEX, lying_in
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
@@ -26,7 +27,7 @@ from waypoint_resume.setting_aside import Reason, SettingAside
 
 _WAY_OUT = (
     "Restore one of them with what wrote it, or name another folder. With fresh=True the job starts anew: all of this "
-    "is set aside first, and python -m core undo brings it back."
+    f"is set aside first, and {on_the_dashboards_machine('undo RUN')} brings it back."
 )
 
 

@@ -18,6 +18,7 @@ from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_e
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import LONG, read_record, write_record
 from waypoint_resume.handed_over import find_handed
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.jobs import job_id
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
 from waypoint_resume.layout import decided_below, run_of
@@ -193,7 +194,7 @@ def _require_whole(run: Path, manifest: Mapping[str, Any] | None, *, clears: boo
         if stage == "undoing" or (stage == "moving" and not is_own):
             raise ResumeError(
                 f"A rewind of {run} was left half-done ({stage}), and this job would save over a half of it. End that "
-                f"first: python -m core undo {run.name} {path.parent.name[-8:]}. Nothing was loaded."
+                f"first: {on_the_dashboards_machine(f'undo {run.name} {path.parent.name[-8:]}')}. Nothing was loaded."
             )
 
 

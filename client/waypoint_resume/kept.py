@@ -24,6 +24,7 @@ from waypoint_resume.atomic import make_folder, sync_folder
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.files import read_record, write_record
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.identity import IDENTITY_SPEC, identity_of
 from waypoint_resume.log import LOG
 from waypoint_resume.manifest import FORMATS
@@ -198,8 +199,8 @@ def release_kept(run: Path, home: Path, *, but: Collection[str] = ()) -> list[st
         else:
             told.append(
                 f"{item.path} was saved over or removed since it was handed over. What was handed over lies in "
-                f"{HIDDEN}/{KEPT}/{item.manifest}, and `python -m core kept {shlex.quote(run.name)} {item.manifest}` "
-                "brings it back."
+                f"{HIDDEN}/{KEPT}/{item.manifest}, and "
+                f"{on_the_dashboards_machine(f'kept {shlex.quote(run.name)} {item.manifest}')} brings it back."
             )
     return told
 

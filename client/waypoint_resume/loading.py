@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypoint_resume.errors import MismatchError, ResumeError
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.live import Live
 
 
@@ -49,8 +50,8 @@ NO_OPTIMIZER_YET = (
 )
 WEIGHTS_ONLY_WAY = (
     "The weights fit. To take them alone and begin with a fresh optimizer: resume(run, ..., weights_only=True), "
-    "Waypoint(run, weights_only=True), or hand it over so (python -m core resume RUN --weights-only, best with --mode "
-    "fork: a run of its own)."
+    "Waypoint(run, weights_only=True), or hand it over so, best with --mode fork: a run of its own "
+    f"({on_the_dashboards_machine('resume RUN --weights-only')})."
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_file
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.ids import PATTERN as ID_PATTERN
 from waypoint_resume.names import from_text
 from waypoint_resume.rules import (
@@ -178,8 +179,9 @@ def read_manifest_bytes(path: Path) -> bytes | None:
 def way_out(run: Path) -> str:
     """What to do where what a manifest names is not there any more, in a sentence."""
     return (
-        f"Hand another checkpoint over (python -m core resume {shlex.quote(run.name)} --checkpoint …), bring the files "
-        "back, or withdraw the manifest on the Resume page: then the job goes on from its newest checkpoint."
+        "Hand another checkpoint over "
+        f"({on_the_dashboards_machine(f'resume {shlex.quote(run.name)} --checkpoint …')}), bring the files back, "
+        "or withdraw the manifest on the Resume page: then the job goes on from its newest checkpoint."
     )
 
 

@@ -11,6 +11,7 @@ from waypoint_resume.checkpoint_files import files_of
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.claim import Decision
 from waypoint_resume.errors import ResumeError
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.journal import REWOUND
 from waypoint_resume.kept import keep_files, keep_pick, release_kept
 from waypoint_resume.pick import picked_path
@@ -38,7 +39,7 @@ def tell_moved(start: Start, moved: Sequence[str]) -> None:
     if moved:
         names = ", ".join(moved)
         start.warnings.append(
-            f"Set aside in {HIDDEN}/{REWOUND}, from where Waypoint's undo (`python -m core undo`) brings it back: "
+            f"Set aside in {HIDDEN}/{REWOUND}, from where {on_the_dashboards_machine('undo RUN')} brings it back: "
             f"{names}."
         )
         manager = start._live.manager  # noqa: SLF001

@@ -9,6 +9,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.eligible import eligible_checkpoints
 from waypoint_resume.errors import MismatchError, ResumeError
 from waypoint_resume.fit_mark import FitMark
+from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.kill_window import kept_states, prefer_kept
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
@@ -59,7 +60,7 @@ def _own_save(
             decision.run,
             passed,
             f"{begun}, and saved these since: weights_only=True takes them once. To take the weights of one of these "
-            "alone, hand it over so (python -m core resume RUN --weights-only), best as a fork.",
+            f"alone, hand it over so ({on_the_dashboards_machine('resume RUN --weights-only')}), best as a fork.",
         )
     told += [*others, *why, *map(str, passed)]
     if chosen is not None:
