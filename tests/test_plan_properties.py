@@ -220,3 +220,15 @@ def test_in_a_copied_tree_the_times_that_the_state_file_tells_stand() -> None:
     (choice,) = choose([*copied, other], (), "/data", frozenset())
     assert choice.chosen is not None
     assert choice.chosen.path == "run/ckpts/ckpt-1"
+
+
+def test_in_a_copied_tree_the_times_that_are_told_leave_the_steps_of_the_others_in_order() -> None:
+    told = [
+        a_member(name, step=step, minute=minute, source=SavedAtSource.STATE_FILE)
+        for name, step, minute in (("best-0.0030", None, 1), ("best-0.0010", 1, 7))
+    ]
+    items = [item._replace(files=(item.files[0]._replace(mtime_ns=NOW_NS),)) for item in told]
+    other = a_member("best-0.0020", step=2, minute=13)._replace(files=items[0].files)
+    (choice,) = choose([*items, other], (), "/data", frozenset())
+    assert choice.chosen is not None
+    assert choice.chosen.path == "run/ckpts/best-0.0020"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from enum import Enum
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -166,8 +167,15 @@ def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
         dated = [(moment, item) for item in by_name if (moment := name_of(item).moment) is not None]
         turned = in_one_year(moment for moment, _ in dated)
         return [item for _, item in sorted(dated, key=lambda pair: (turned[pair[0]], pair[1].saved_at))]
-    known = _resorted(by_name, content_step) if order is Order.STEPS else by_name
-    return _resorted(known, lambda item: None if item.saved_at_source is SavedAtSource.MTIME else item.saved_at)
+    if order is Order.NAMES:
+        return _resorted(by_name, _told_time)
+    timed = _resorted(_resorted(by_name, content_step), _told_time)
+    again = _resorted(timed, content_step)  # what times moved may stand against the steps of those that tell no time
+    return again if _resorted(again, _told_time) == again else timed
+
+
+def _told_time(item: Checkpoint) -> datetime | None:
+    return None if item.saved_at_source is SavedAtSource.MTIME else item.saved_at
 
 
 def _resorted(members: Sequence[Checkpoint], key: Callable[[Checkpoint], Any]) -> list[Checkpoint]:
