@@ -47,6 +47,18 @@ HABITS: dict[str, tuple[list[Checkpoint], list[list[str]]]] = {
         members(("unet-64-10", 10, 1), ("unet-64-20", 20, 2), ("unet-128-10", 10, 3)),
         [["unet-64-10", "unet-64-20"], ["unet-128-10"]],
     ),
+    "unet-and-a-new-optimizer": (
+        members(*((f"unet-{n}", n if n <= 100 else n - 100, n) for n in (25, 50, 75, 100, 125, 150, 175, 200))),
+        [[f"unet-{n}" for n in (25, 50, 75, 100, 125, 150, 175, 200)]],
+    ),
+    "unet-and-copies": (
+        members(*((f"unet-{n}", min(n, 75), n) for n in (25, 50, 75, 100, 125, 150))),
+        [[f"unet-{n}" for n in (25, 50, 75, 100, 125, 150)]],
+    ),
+    "unets-of-one-length": (
+        members(*((f"unet-{n}", 100, n) for n in (128, 256, 512))),
+        [["unet-128"], ["unet-256"], ["unet-512"]],
+    ),
     "unet-by-step": (members(("unet-25", 25, 1), ("unet-100", 100, 2)), [["unet-25", "unet-100"]]),
     "as-far-trained": (
         members(("model_1", 90, 1), ("model_2", 90, 2), ("model_3", 90, 3)),

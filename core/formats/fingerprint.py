@@ -1,11 +1,15 @@
 """What a checkpoint's variables have in common: the fingerprint that makes a series, and sums over them."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 
 from core.errors import CorruptError
 from core.model import Role, RoleBytes, Variable
 
+_NUMBERED = re.compile(
+    r"(?i)(?<![^/])(adadelta|adafactor|adagrad|adam|adamax|adamw|ftrl|lamb|lion|muon|nadam|rmsprop|sgd)_\d+(?![^/])"
+)
 LARGEST = 1 << 53  # bytes, values: beyond every checkpoint, and still exact in JSON and in every database
 
 
@@ -20,8 +24,13 @@ def check_sums(variables: Sequence[Variable], section: str) -> None:
 
 def fingerprint(variables: Iterable[Variable]) -> str:
     """32 hexadecimal digits over the sorted (name, shape, dtype) of every variable; their order does not matter."""
-    lines = sorted(repr((variable.name, variable.shape, variable.dtype)) for variable in variables)
+    lines = sorted(repr((_told(variable), variable.shape, variable.dtype)) for variable in variables)
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def _told(variable: Variable) -> str:
+    """The variable's name, without the number that Keras gives to the second optimizer of its class in a process."""
+    return _NUMBERED.sub(r"\1", variable.name) if variable.role is Role.OPTIMIZER else variable.name
 
 
 def role_bytes(variables: Iterable[Variable]) -> RoleBytes:

@@ -2,7 +2,7 @@
 
 A number that a word names (fold, seed, trial, rank, version, learning rate) stays in the stem (`waypoint_resume`'s
 `file_names`), so that each value is a series. Here those without a word are judged, by all names together and by what
-is known of steps and times. What no evidence settles is kept apart: two series that are one lose nothing.
+is known of steps and times. What no evidence settles is kept apart: no plan takes more of two series that are one.
 """
 
 from collections import Counter
@@ -64,7 +64,7 @@ def _tells_apart(
     if role in _COUNTING:
         return False
     if role is Role.SIZE:
-        return _counted_by_steps(members, place) is None
+        return _counted_by_steps(members, place) is None and not _rise_with(members, groups, has_times)
     if is_last:
         is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
         return role is Role.COUNT and is_alone and _steps_start_again(groups)
@@ -105,6 +105,16 @@ def _steps_start_again(groups: Sequence[Sequence[Checkpoint]]) -> bool:
     steps = [max(known) for items in groups if (known := _known_steps(items))]
     falls = sum(after <= before for before, after in pairwise(steps))
     return len(steps) > 1 and 2 * falls >= len(steps) - 1
+
+
+def _rise_with(members: Sequence[Checkpoint], groups: Sequence[Sequence[Checkpoint]], has_times: Times) -> bool:
+    """Whether a number that may be a size counts: steps rise with it more often than they begin again, as they do once
+    where a training goes on with a new optimizer; and times agree.
+    """
+    steps = [max(known) for items in groups if (known := _known_steps(items))]
+    rises = sum(before < after for before, after in pairwise(steps))
+    falls = sum(after < before for before, after in pairwise(steps))
+    return rises > max(1, falls) and _is_in_order(members, has_times)
 
 
 def _known_steps(items: Sequence[Checkpoint]) -> list[int]:
