@@ -1,6 +1,5 @@
 """Disk space as pages and the shell ask for it: audit, growth, plan, quarantine, undo, purge, pins."""
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from core.decisions.pins import Pin, read_pins
 from core.decisions.places import relative_to_run
 from core.errors import NotFoundError
 from core.fs.local import LocalStorage
-from core.health.state import named_prefixes
+from core.health.state import needed_prefixes
 from core.index.rollup import Ages, turning_points
 from core.mend.records import Site
 from core.model import Checkpoint, Problem, Run
@@ -44,7 +43,7 @@ from waypoint_resume.places import HIDDEN
 _SECOND_US = 1_000_000
 
 
-Elsewhere = Mapping[str, str]  # checkpoints that state files in other folders name, and those files
+Elsewhere = Mapping[str, str]  # checkpoints that stay for a state file that names them, and those files
 
 
 def plan(
@@ -98,13 +97,14 @@ def run_state(
 
 
 def named_elsewhere(workspace: Workspace, root: str) -> dict[str, str]:
-    """What state files of a root name that does not lie beside them, with the state file: those are not rewritten."""
+    """What state files of a root name that does not lie beside them, and what those of other names than `checkpoint`
+    name as their latest, which somebody chose (a best one): with the state file, which is not rewritten about it.
+    """
     root_path = workspace.root(root).path
     return {
         prefix: state.path
         for state in workspace.reader.all_states(root)
-        for prefix in named_prefixes(state, root_path)
-        if posixpath.dirname(prefix) != posixpath.dirname(state.path)
+        for prefix in needed_prefixes(state, root_path)
     }
 
 

@@ -159,6 +159,20 @@ def test_what_a_state_file_in_another_folder_names_stays(root: Path) -> None:
     assert stays["ckpts/ckpt-2"] == ["named by a state file in another folder, c/checkpoint"]
 
 
+def test_what_a_state_file_of_another_name_chose_stays_and_what_it_only_lists_goes(root: Path) -> None:
+    """`latest_filename=` of TensorFlow 1: the best of dev, however many were saved since."""
+    for step in range(1, 5):
+        save(root / "c", step)
+    state(root / "c", "ckpt-2", "ckpt-1", "ckpt-2").rename(root / "c" / "best_dev_checkpoint")
+    state(root / "c", "ckpt-4", *(f"ckpt-{step}" for step in range(1, 5)))
+    document = answer("plan", "c", "--latest", 1)["runs"][0]
+    assert sorted(gone(document)) == ["ckpt-1", "ckpt-3"]
+    stays = {item["path"]: item["reasons"] for item in document["stays"]}
+    assert stays["ckpt-2"] == ["named by best_dev_checkpoint as its latest"]
+    assert answer("quarantine", "c", "--latest", 1)[0]["moved"] == ["ckpt-1", "ckpt-3"]
+    assert 'model_checkpoint_path: "ckpt-2"' in (root / "c" / "best_dev_checkpoint").read_text()
+
+
 def test_a_run_of_which_all_went_comes_back(root: Path) -> None:
     """What was whole was taken away by hand since, so that no run is left to be found by its name."""
     index_of(save(root / "d", 1)).unlink()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from core.formats.path_pattern import expression, is_pattern
 from core.formats.registry import formats_where
-from core.formats.state_file import base_of, is_foreign, is_misspelled
+from core.formats.state_file import NAME, base_of, is_foreign, is_misspelled
 from core.fs.names import real_path
 from core.health.rules import finding
 from core.model import Checkpoint, Finding, StateFile
@@ -51,6 +51,19 @@ def named_prefixes(state: StateFile, root_path: str) -> frozenset[str]:
     """Every checkpoint inside the root that a state file names, relative to the root."""
     inside = (target(state, path, root_path) for path in (state.latest, *state.history) if path)
     return frozenset(path for path in inside if path is not None)
+
+
+def needed_prefixes(state: StateFile, root_path: str) -> frozenset[str]:
+    """What a state file names, relative to the root, that has to stay for it: all that does not lie beside it, and what
+    one of another name than `checkpoint` (`best_dev_checkpoint`) names as its latest: somebody chose it, no rotation.
+    Where the run was copied or moved, that is the one of this name beside it too.
+    """
+    folder = posixpath.dirname(state.path)
+    found = {path for path in named_prefixes(state, root_path) if posixpath.dirname(path) != folder}
+    if state.latest is not None and posixpath.basename(state.path) != NAME:
+        chosen = (target(state, state.latest, root_path), posixpath.join(folder, base_of(state.latest)))
+        found.update(path for path in chosen if path is not None)
+    return frozenset(found)
 
 
 def tensorflow_answer(state: StateFile, root_path: str, existing: Collection[str]) -> Answer:

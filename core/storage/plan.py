@@ -159,7 +159,10 @@ def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
     if (note := state.accepted.get(path)) is not None:
         reasons.append(f"accepted as it is: {note}" if note else "accepted as it is")
     if (named_by := state.named_by.get(path)) is not None:
-        reasons.append(f"named by a state file in another folder, {to_text(named_by)}")
+        folder, _, name = named_by.rpartition("/")
+        is_beside = folder == path.rpartition("/")[0]
+        away = f"a state file in another folder, {to_text(named_by)}"
+        reasons.append(f"named by {f'{to_text(name)} as its latest' if is_beside else away}")
     reasons += [
         f"a manifest cannot be read, so that nothing it may name goes ({problem.path}: {problem.problem})"
         for problem in state.manifests.problems[:1]
