@@ -62,6 +62,10 @@ def test_a_whole_proposal() -> None:
     )
     assert warned(checkpoint) == {"not-in-the-file": TEXTS["not-in-the-file"]}
     assert propose(checkpoint, (), a_run(), NOW, has_state=True).warnings == ()
+    unknown = checkpoint._replace(facts=checkpoint.facts._replace(epoch=None), metric=("val_loss", 0.3))
+    told = {one.id for one in propose(unknown, (), a_run(), NOW).warnings}
+    assert told == {"epoch-unknown", "best-metric", "not-in-the-file"}
+    assert propose(unknown, (), a_run(), NOW, has_state=True).warnings == ()
 
 
 FULL, WEIGHTS = Contents.FULL_MODEL, Contents.WEIGHTS_ONLY

@@ -106,7 +106,7 @@ def cautions(
     found = [
         *(_passed_over(checkpoint, members) if mode is Mode.CONTINUE else ()),
         *_contents(checkpoint),
-        *([("weights-alone", {})] if weights_only else [*_optimizer(checkpoint), *_counters(checkpoint)]),
+        *([("weights-alone", {})] if weights_only else [*_optimizer(checkpoint), *_counters(checkpoint, has_state)]),
     ]
     staying = [item for item in members if mode is not Mode.REWIND or item.path not in going]
     found += _surroundings(checkpoint, staying, run, mode)
@@ -171,10 +171,13 @@ def _optimizer(checkpoint: Checkpoint) -> Found:
         yield restored.caution, {"api": restoring.api(checkpoint).value}
 
 
-def _counters(checkpoint: Checkpoint) -> Found:
+def _counters(checkpoint: Checkpoint, has_state: bool) -> Found:
+    """What a job must be told of its place in training; the epoch and the best value so far stand in a kept state."""
     facts = checkpoint.facts
     if facts.step is None:
         yield "step-unknown", {"why": _because(facts.step_reason)}
+    if has_state:
+        return
     if restoring.initial_epoch(checkpoint) is None:
         told = "not known"
         if facts.epoch is not None:
