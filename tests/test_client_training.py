@@ -175,7 +175,7 @@ REFUSALS = {
         "weights": "does not fit the model",
         "h5": "tf-keras (Keras 2) wrote epoch-3.h5, and the model is made of Keras 3",
         "tf-weights": "does not fit the model",
-        "saved-model": "is a SavedModel, which training goes on from in tf-keras only",
+        "saved-model": "is a SavedModel, which training goes on from in tf-keras and Keras 2 only",
     },
     ("jax", "keras"): {"manager": "holds TensorFlow's objects, and Keras runs on jax here"},
     ("jax", "tf_keras"): {

@@ -15,6 +15,8 @@ from waypoint_resume.objects import (
     COUNTERS,
     children_of,
     is_variable,
+    keras_generation,
+    keras_package,
     kind_of,
     passes_over,
     slot_meaning,
@@ -99,9 +101,10 @@ class Bundle:
                 owner, original = self.matched.get(number), self.matched.get(slot.original_variable_node_id)
                 if owner is not None and not hasattr(owner, "get_slot_names"):
                     kind = type(getattr(owner, "inner_optimizer", None) or owner).__name__
+                    package = keras_package(owner) if keras_generation(owner) == 2 else "tf_keras"
                     raise ResumeError(
                         f"{self.prefix} was saved with a legacy optimizer of Keras 2, and the job's {kind} is none: "
-                        f"compile with tf_keras.optimizers.legacy.{kind} (or whichever it was), or take the weights "
+                        f"compile with {package}.optimizers.legacy.{kind} (or whichever it was), or take the weights "
                         "alone: weights_only=True."
                     )
                 if owner is None or original is None or slot.slot_name not in owner.get_slot_names():

@@ -55,7 +55,7 @@ def require_restorable(name: str, kind: str, live: Live) -> None:
     if live.model is None and kind != "tf-bundle":
         raise ResumeError(f"{name} has the format {kind}: pass the Keras model as model= to resume().")
     if kind == "saved-model" and keras_generation(live.model) != 2:
-        raise ResumeError(f"{name} is a SavedModel, which training goes on from in tf-keras only.")
+        raise ResumeError(f"{name} is a SavedModel, which training goes on from in tf-keras and Keras 2 only.")
 
 
 def plan_for(path: Path, kind: str, live: Live, *, weights_only: bool = False) -> LoadPlan:

@@ -6,14 +6,17 @@ operations of TensorFlow 1, which tf-keras uses unless told otherwise) is named 
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from waypoint_resume.objects import keras_package
+
 Told = list[str]
 LEGACY = (
-    "{layers} draws from TensorFlow's stateful operations, whose state nobody can read: call tf_keras.backend."
+    "{layers} draws from TensorFlow's stateful operations, whose state nobody can read: call {package}.backend."
     "experimental.enable_tf_random_generator() before the model is made, and it is kept"
 )
 
@@ -30,9 +33,7 @@ def read_random(models: Sequence[Any]) -> tuple[dict[str, Any], Told]:
             continue
         if value is not None:
             found[name] = value
-    if layers := legacy_layers(models):
-        told.append(LEGACY.format(layers=", ".join(layers)))
-    return found, told
+    return found, told + _unreadable(models)
 
 
 def put_back_random(models: Sequence[Any], kept: Mapping[str, Any]) -> tuple[Told, Told]:
@@ -48,20 +49,18 @@ def put_back_random(models: Sequence[Any], kept: Mapping[str, Any]) -> tuple[Tol
             told.append(f"{name}: {error}")
         else:
             done.append(name)
-    if layers := legacy_layers(models):
-        told.append(LEGACY.format(layers=", ".join(layers)))
-    return done, told
+    return done, told + _unreadable(models)
 
 
-def legacy_layers(models: Sequence[Any]) -> list[str]:
-    """The layers of tf-keras whose randomness cannot be read."""
-    return [
-        str(layer.name)
-        for model in models
-        for layer in layers_of(model)
-        if getattr(getattr(layer, "_random_generator", None), "_rng_type", None) == "legacy_stateful"
-        and _is_random(layer)
-    ]
+def _unreadable(models: Sequence[Any]) -> Told:
+    """The layers of a Keras 2 whose randomness cannot be read, and what to call that it can, as text for people."""
+    by_package: dict[str | None, list[str]] = {}
+    for model in models:
+        for layer in layers_of(model):
+            kind = getattr(getattr(layer, "_random_generator", None), "_rng_type", None)
+            if kind == "legacy_stateful" and _is_random(layer):
+                by_package.setdefault(keras_package(layer), []).append(str(layer.name))
+    return [LEGACY.format(layers=", ".join(layers), package=package) for package, layers in by_package.items()]
 
 
 def layers_of(model: Any) -> list[Any]:  # noqa: ANN401
@@ -149,15 +148,18 @@ def _set_keras(_models: Sequence[Any], kept: Any) -> None:  # noqa: ANN401
     global_seed_generator().state.assign(kept)
 
 
-def _read_tf_keras(_models: Sequence[Any]) -> Any:  # noqa: ANN401
-    made = getattr(getattr(sys.modules.get("tf_keras.src.backend"), "_SEED_GENERATOR", None), "generator", None)
-    return None if made is None else _state_of(made)
+def _seeds_of_keras2(package: str) -> tuple[Callable[[Sequence[Any]], Any], Callable[[Sequence[Any], Any], None]]:
+    """What reads, and what puts back, the generator of layers' seeds of a Keras 2; read, it is None in a Keras 3."""
+    module = f"{package}.src.backend"
 
+    def read(_models: Sequence[Any]) -> Any:  # noqa: ANN401
+        made = getattr(getattr(sys.modules.get(module), "_SEED_GENERATOR", None), "generator", None)
+        return None if made is None else _state_of(made)
 
-def _set_tf_keras(_models: Sequence[Any], kept: Any) -> None:  # noqa: ANN401
-    from tf_keras.src.backend import _SEED_GENERATOR
+    def put_back(_models: Sequence[Any], kept: Any) -> None:  # noqa: ANN401
+        importlib.import_module(module)._SEED_GENERATOR.generator = _generator(kept)  # noqa: SLF001
 
-    _SEED_GENERATOR.generator = _generator(kept)
+    return read, put_back
 
 
 def _tf_global() -> Any:  # noqa: ANN401
@@ -230,7 +232,8 @@ KINDS: dict[str, tuple[Callable[[Sequence[Any]], Any], Callable[[Sequence[Any], 
     "NumPy": (_read_numpy, _set_numpy),
     "the model's seed generators": (_read_seeds, _set_seeds),
     "Keras' global seed generator": (_read_keras, _set_keras),
-    "tf-keras' seeds": (_read_tf_keras, _set_tf_keras),
+    "tf-keras' seeds": _seeds_of_keras2("tf_keras"),
+    "Keras 2's seeds": _seeds_of_keras2("keras"),
     "TensorFlow's global generator": (_read_tf_global, _set_tf_global),
     "TensorFlow's operation seeds": (_read_tf_seeds, _set_tf_seeds),
 }

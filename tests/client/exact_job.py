@@ -1,10 +1,11 @@
 """Trainings that are interrupted at many points and go on, beside one that is not: `exact_job.py FRAMEWORK FOLDER`.
 
-FRAMEWORK is keras, jax (Keras on it) or tf_keras (with generators whose state can be read). Each interruption is an
-exception out of a callback that comes first, as abrupt for what lies on disk as a kill; what goes on is made anew, from
-other seeds.
+FRAMEWORK is keras, jax (Keras on it) or tf_keras; Keras 2 draws from generators whose state can be read. Each
+interruption is an exception out of a callback that comes first, as abrupt for what lies on disk as a kill; what goes on
+is made anew, from other seeds.
 Writes `results.json`: for each training the loss of every batch, and at the end weights, optimizer, learning rate, what
 each callback remembers; and of those that went on what the receipt says.
+It needs the framework and the client alone: tests/compat runs it too.
 """
 
 import importlib
@@ -69,7 +70,9 @@ class Training:
                 place["epoch"] = epoch
 
             def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
-                job.losses[f"{place['epoch']}.{batch}"] = f"{float(logs['loss']).hex()} {float(logs['mae']).hex()}"
+                drawn = float(keras.initializers.GlorotUniform()((1, 1))[0, 0])  # as where weights are made anew
+                values = (float(logs["loss"]), float(logs["mae"]), drawn)
+                job.losses[f"{place['epoch']}.{batch}"] = " ".join(value.hex() for value in values)
                 job.batches += 1
 
             def on_train_batch_begin(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
@@ -117,7 +120,7 @@ def main() -> None:
     """Train all of them."""
     framework, folder = sys.argv[1], Path(sys.argv[2])
     keras = importlib.import_module("tf_keras" if framework == "tf_keras" else "keras")
-    if framework == "tf_keras":
+    if keras.__version__.startswith("2."):
         keras.backend.experimental.enable_tf_random_generator()
     else:
         keras.config.disable_traceback_filtering()

@@ -5,6 +5,8 @@ with -9 in mid-epoch and started again. Each life is a forked process. `FOLDER/<
 values, `FOLDER/<case>.txt` what the lives said.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import json
@@ -29,7 +31,7 @@ CASES: dict[str, tuple[str, Any, bool]] = {
     "weights": ("e-{epoch:02d}.weights.h5", "epoch", True),
     "mid-epoch": ("b-{epoch:02d}-{batch:02d}.weights.h5", 3, True),
 }
-if KIT.__name__ == "tf_keras":
+if KIT.__version__.startswith("2."):
     CASES["tf-form"] = ("e-{epoch:02d}", "epoch", False)
 
 
@@ -92,7 +94,8 @@ class CallableGan(Gan):
 
 def apply(optimizer: Any, tape: Any, loss: Any, model: Any) -> None:  # noqa: ANN401
     """One step of an optimizer."""
-    optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights, strict=True))
+    gradients = tape.gradient(loss, model.trainable_weights)
+    optimizer.apply_gradients(zip(gradients, model.trainable_weights))  # noqa: B905 - Python 3.9
 
 
 def live(case: str, folder: Path, *, is_whole: bool, stop: int | None) -> None:
@@ -102,7 +105,7 @@ def live(case: str, folder: Path, *, is_whole: bool, stop: int | None) -> None:
     tf.config.experimental.enable_op_determinism()
     name, every, has_call = CASES[case]
     KIT.utils.set_random_seed(1)
-    if KIT.__name__ == "tf_keras":
+    if KIT.__version__.startswith("2."):
         KIT.backend.experimental.enable_tf_random_generator()
     model = (CallableGan if has_call else Gan)()
     model.compile(KIT.optimizers.Adam(0.01), KIT.optimizers.Adam(0.02))

@@ -5,6 +5,8 @@ ones end in a validation; `FOLDER/<case>.json` and `FOLDER/<case>-whole.json` ho
 callbacks' memory and all values; `FOLDER/<case>.txt` what the lives said.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import os
@@ -51,7 +53,7 @@ def live(case: str, folder: Path, *, is_whole: bool, ends_in: int | None) -> Non
 
         tf.config.experimental.enable_op_determinism()
     KIT.utils.set_random_seed(1)
-    if KIT.__name__ == "tf_keras":
+    if KIT.__version__.startswith("2."):
         KIT.backend.experimental.enable_tf_random_generator()
     layers = [KIT.layers.Dense(6), KIT.layers.BatchNormalization(), KIT.layers.Dropout(0.3), KIT.layers.Dense(1)]
     model = KIT.Sequential([KIT.layers.Input((3,)), *layers])

@@ -2,10 +2,12 @@
 
 For each line of environments.py a virtual environment is made in .cache/compat, and in it tests/train_job.py trains
 with the client's wheel on its path: in one go; killed in its fourth epoch; and then, for each form of checkpoint, on
-from the newest checkpoint, from the one before by a manifest (a rewind), and by the callback Waypoint. Losses, weights
-and optimizer state must be those of the training in one go, bit for bit. A Python that is missing is told and skipped.
+from the newest checkpoint, from the one before by a manifest (a rewind), and by the callback Waypoint. Then comes
+tests/client/exact_job.py: Dropout and callbacks that remember. Losses, weights and optimizer state must be those of
+the training in one go, bit for bit. A Python that is missing is told and skipped.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -24,6 +26,7 @@ from tests.test_client_training import JOB, KILLED_IN, STEPS, hand_over, opened,
 
 CACHE = Path(__file__).parents[2] / ".cache" / "compat"
 STAMP = "packages.txt"
+EXACT_JOB = JOB.parent / "client" / "exact_job.py"
 SECONDS = 900  # that one training may take
 WAYS = ("newest", "rewind", "waypoint")
 
@@ -41,11 +44,11 @@ def prepared(environment: Environment, base: str) -> str:
     return str(folder / "bin" / "python")
 
 
-def train(python: str, environment: Environment, wheel: Path, *arguments: object) -> int:
-    """Run the training job; its exit code."""
+def train(python: str, environment: Environment, wheel: Path, *arguments: object, job: Path = JOB) -> int:
+    """Run a training job; its exit code."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("WAYPOINT_", "PYTHON"))}
     clean |= {"PYTHONPATH": str(wheel), "KERAS_BACKEND": environment.backend}
-    command = [python, str(JOB), *map(str, arguments)]
+    command = [python, str(job), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=clean, timeout=SECONDS, check=False, cwd="/")
     if done.returncode not in (0, -signal.SIGKILL):
         say(done.stderr[-2000:])
@@ -66,6 +69,8 @@ def faults(python: str, environment: Environment, framework: str, folder: Path, 
         return
     for way in WAYS[: 1 if framework == "module" else None]:
         yield from (f"{way}: {fault}" for fault in faults_of(python, environment, framework, folder, wheel, way))
+    if framework != "module":
+        yield from exact_faults(python, environment, framework, folder, wheel)
 
 
 def faults_of(
@@ -98,6 +103,20 @@ def faults_of(
             yield f"{form}: other losses"
         if again["values"] != whole["values"]:
             yield f"{form}: other weights or optimizer state"
+
+
+def exact_faults(python: str, environment: Environment, framework: str, folder: Path, wheel: Path) -> Iterator[str]:
+    """The same for trainings with Dropout and callbacks that remember, which need what was kept beside the saves."""
+    (folder / "exact").mkdir()
+    kind = "jax" if environment.backend == "jax" else framework
+    if train(python, environment, wheel, kind, folder / "exact", job=EXACT_JOB):
+        yield "exact: the trainings failed"
+        return
+    found = json.loads((folder / "exact" / "results.json").read_text())
+    for name in (name for name in found if not name.startswith("whole-")):
+        whole = found[f"whole-{name.rpartition('-')[2]}"]
+        yield from (f"{name}: another end: {part}" for part in whole if found[name][part] != whole[part])
+        yield from (f"{name}: not kept: {told}" for item in found[name]["receipts"][1:] for told in item["not_kept"])
 
 
 def main(only: str = "") -> int:
