@@ -19,7 +19,6 @@ class HandlerPosition(DataPosition):
     def __init__(self, *given: Any) -> None:  # noqa: ANN401
         super().__init__(*given)
         self._epochs: Iterator[tuple[int, Any]] | None = None
-        self._iterator: Any = None
 
     @property
     def _adapter(self) -> Any:  # noqa: ANN401
@@ -96,18 +95,24 @@ class HandlerPosition(DataPosition):
         data = self.fit.data
         enumerate_epochs, enumerate_steps = data.enumerate_epochs, data.steps
         to_skip = self._batches_to_skip(self.need(draws_go_on=True))
+        # No iterator outlives fit(): TensorFlow 2.15 may wait for ever for one that ends with the process.
+        to_read: list[Any] = []
 
         def epochs() -> Iterator[tuple[int, Any]]:
             del data.enumerate_epochs
-            for epoch, iterator in self._epochs or enumerate_epochs():
-                self._iterator = iterator
+            made, self._epochs = self._epochs or enumerate_epochs(), None
+            for epoch, iterator in made:
+                to_read[:] = [iterator]
                 yield epoch, iterator
+                to_read.clear()
 
         def steps() -> Iterator[int]:
             del data.steps  # the class' own from here on
+            iterator = to_read.pop()
             with contextlib.suppress(StopIteration):
                 for _ in range(to_skip):
-                    next(self._iterator)
+                    next(iterator)
+            del iterator
             when_skipped(self.first_batch)
             if self.first_batch and self.first_batch == (data.inferred_steps or self.batches):
                 data._inferred_steps = self.first_batch  # noqa: SLF001 - as the end of the data told the loop

@@ -1,5 +1,6 @@
 """Real fits of Keras 3 and tf-keras, interrupted and resumed by Waypoint or start.guard, against unbroken ones."""
 
+import gc
 import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,3 +171,21 @@ def test_a_later_fit_trains_on_and_one_of_another_model_is_given_nothing_of_the_
         saves = keras.callbacks.ModelCheckpoint(f"{tmp_path}/{'other' if item is other else 'first'}-{{epoch}}.keras")
         item.fit(X, Y, batch_size=8, epochs=1, verbose=0, callbacks=[watch, saves])
     assert [int(item.optimizer.iterations) for item in (model, other)] == [2 * STEPS, STEPS]
+
+
+def test_an_interrupted_fit_of_tf_keras_leaves_no_iterator(tmp_path: Path) -> None:
+    def iterators() -> list[object]:
+        gc.collect()
+        return [item for item in gc.get_objects() if type(item).__name__ == "OwnedIterator"]
+
+    kit, watches = importlib.import_module("tf_keras"), []
+    before = iterators()
+    for _ in range(2):  # the second goes on where an epoch ended
+        watches.append(Waypoint(tmp_path))
+        saver = kit.callbacks.ModelCheckpoint(f"{tmp_path}/e-{{epoch:02d}}.keras")
+        callbacks = [saver, noting(kit, [], 5), watches[-1]]
+        with pytest.raises(KeyboardInterrupt):
+            a_model(kit).fit(X, Y, batch_size=8, epochs=EPOCHS, verbose=0, callbacks=callbacks)
+    assert watches[-1].start.epoch > 0
+    known = set(map(id, before))
+    assert not [item for item in iterators() if id(item) not in known]
