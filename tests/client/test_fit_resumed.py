@@ -186,6 +186,8 @@ def test_an_interrupted_fit_of_tf_keras_leaves_no_iterator(tmp_path: Path) -> No
         callbacks = [saver, noting(kit, [], 5), watches[-1]]
         with pytest.raises(KeyboardInterrupt):
             a_model(kit).fit(X, Y, batch_size=8, epochs=EPOCHS, verbose=0, callbacks=callbacks)
-    assert watches[-1].start.epoch > 0
+    start = watches[-1].start
+    assert start is not None
+    assert start.epoch > 0
     known = set(map(id, before))
     assert not [item for item in iterators() if id(item) not in known]
