@@ -22,6 +22,7 @@ from core.storage.batches import Batches, batches
 from core.storage.delete_now import Deleted, delete_now
 from core.storage.journal import FOLDERS, JournalFile
 from core.storage.journal_files import read_journal
+from core.storage.links import inner_links, with_folders_above
 from core.storage.live import Ground
 from core.storage.plan import make_plan
 from core.storage.planned import Plan, RunPlan, RunState
@@ -91,6 +92,7 @@ def run_state(
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
+        links=inner_links(site.root_path, with_folders_above(workspace.reader.folders_in(run.root, run.path))),
         accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
         trial=(trials or TrialPlaces(workspace)).of(run),
     )

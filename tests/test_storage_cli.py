@@ -173,6 +173,30 @@ def test_what_a_state_file_of_another_name_chose_stays_and_what_it_only_lists_go
     assert 'model_checkpoint_path: "ckpt-2"' in (root / "c" / "best_dev_checkpoint").read_text()
 
 
+def test_what_a_link_inside_the_root_leads_to_stays(root: Path) -> None:
+    """Jobs link their best one, by its files, its name, or from a folder of picks; what nothing leads to goes."""
+    for step in range(1, 8):
+        save(root / "c" / "ckpts", step)
+    for path in (index_of, shard_of):
+        path(root / "c/ckpts/best").symlink_to(path(Path("ckpt-1")))
+    (root / "c/picks").mkdir()
+    index_of(root / "c/picks/first").symlink_to(root / "c/ckpts/ckpt-2.index")
+    (root / "chosen").symlink_to("c/ckpts/ckpt-3")  # scripts read such a link, although nothing lies under that name
+    shard_of(root / "c/picks/again").symlink_to(shard_of(Path("../ckpts/ckpt-4")))
+    shard_of(root / "c/picks/chain").symlink_to(shard_of(Path("again")))
+    document = answer("plan", "c", "--latest", 1)["runs"][0]
+    assert sorted(gone(document)) == ["ckpts/ckpt-5", "ckpts/ckpt-6"]
+    stays = {item["path"]: item["reasons"] for item in document["stays"]}
+    assert stays["ckpts/ckpt-1"] == ["ckpts/best.index leads to it"]
+    assert stays["ckpts/ckpt-2"] == ["picks/first.index leads to it"]
+    assert stays["ckpts/ckpt-3"] == ["chosen leads to it"]
+    assert stays["ckpts/ckpt-4"] == ["picks/again.data-00000-of-00001 leads to it"]
+    for path in (index_of, shard_of):
+        path(root / "c/ckpts/best").unlink()
+    document = answer("plan", "c", "--latest", 1, "--cached")["runs"][0]
+    assert "ckpts/ckpt-1" in gone(document)
+
+
 def test_a_run_of_which_all_went_comes_back(root: Path) -> None:
     """What was whole was taken away by hand since, so that no run is left to be found by its name."""
     index_of(save(root / "d", 1)).unlink()

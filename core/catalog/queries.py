@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, and_, case, func, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, and_, case, func, or_, select
 
 from core.catalog.answers import Overview, Page, PlacedFinding, run_from_row
 from core.catalog.filters import (
@@ -112,6 +112,15 @@ class Reader:
         if not rows:
             raise NotFoundError(f"No run {to_text(path)!r} in root {root}.")
         return run_from_row(rows[0], now, self.states(root, path))
+
+    def folders_in(self, root: str, run: str) -> tuple[str, ...]:
+        """A run's folder and all below it, also of runs inside it, relative to the root ('' is the root)."""
+        query = select(folders.c.path).where(folders.c.root == root)
+        if run != ".":
+            own = to_text(run)
+            below = and_(folders.c.path > f"{own}/", folders.c.path < f"{own}0")  # 0 follows the slash
+            query = query.where(or_(folders.c.path == own, below))
+        return tuple(from_text(row["path"]) for row in self._rows(query))
 
     def states(self, root: str, run: str) -> tuple[StateFile, ...]:
         """The state files of a run."""

@@ -18,6 +18,7 @@ from core.scan.series import arrange, why_times_are_useless
 from core.storage.best_trials import rule_of
 from core.storage.irreplaceable import irreplaceable, is_interrupted
 from core.storage.known import is_leftover
+from core.storage.links import link_to
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.storage.policies import Point, Policy, is_past
 from waypoint_resume.names import to_text
@@ -43,7 +44,7 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
         found += _series(state, series, policy, grace, needed, emptied)
     for item in state.checkpoints:
         if is_interrupted(item):
-            why = [*_decided(state, item.path, item.format), *_told(needed, item.path)]
+            why = [*_held(state, item), *_told(needed, item.path)]
             found.append(_leftover_row(state, item, why, policy, grace))
     for left in state.leftovers:
         found.append(_leftover(state, left, policy, grace, _told(needed, left.path)))
@@ -70,7 +71,7 @@ def _series(
     latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
     kept = _kept(state, series, policy)
     for place, item in enumerate(series):
-        why = [*(() if emptied else _placed(series, place, latest)), *_decided(state, item.path, item.format)]
+        why = [*(() if emptied else _placed(series, place, latest)), *_held(state, item)]
         is_resumable = spec_of(item.format).is_resumable
         if not is_resumable:
             why.append("listed, not resumable here: no policy takes it")
@@ -109,7 +110,7 @@ def _why_emptied(state: RunState, arranged: Sequence[Sequence[Checkpoint]], poli
     if not saved or any(_kept(state, series, policy) for series in arranged):
         return None
     is_held = any(
-        _decided(state, item.path, item.format)
+        _held(state, item)
         or item.health is Health.WRITING
         or _is_linked(item)
         or (not item.restorable and is_unjudged(item.findings))
@@ -149,6 +150,13 @@ def _placed(series: Sequence[Checkpoint], place: int, latest: int) -> Iterator[s
         yield "latest restorable"
     if len(series) == 1:
         yield "sole member of its series"
+
+
+def _held(state: RunState, item: Checkpoint) -> list[str]:
+    """Why people's decisions, or a link that they made, protect a checkpoint."""
+    link = link_to(state.links, item)
+    led = [] if link is None else [f"{_text(state, link) if _is_inside(state, link) else to_text(link)} leads to it"]
+    return [*_decided(state, item.path, item.format), *led]
 
 
 def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
@@ -222,6 +230,10 @@ def _stay(
 ) -> Stay:
     path = relative_to_run(item.path, state.run)
     return Stay(kind=kind, path=path, format=item.format, bytes=item.bytes, is_protected=is_protected, reasons=reasons)
+
+
+def _is_inside(state: RunState, path: str) -> bool:
+    return state.run == "." or path.startswith(f"{state.run}/")
 
 
 def _text(state: RunState, path: str) -> str:
