@@ -74,13 +74,17 @@ class Receipt:
             "position": ", ".join(self._position()),
             "optimizer": f"{self.optimizer or 'none'}{f', learning rate {rates}' if rates else ''}",
             "learning rate": self.learning_rate_told,
-            "random state": ", ".join(self.random) or None,
+            "random state": self._random(),
         }
         return _aligned(told)
 
-    def lines_of_fit(self) -> list[str]:
-        """What is restored when fit() begins."""
-        told = {"callbacks": ", ".join(self.callbacks) or None, "data": self.data}
+    def lines_of_fit(self, *, random: bool) -> list[str]:
+        """What is restored when fit() begins; `random`: so were the random generators."""
+        told = {
+            "random state": self._random() if random else None,
+            "callbacks": ", ".join(self.callbacks) or None,
+            "data": self.data,
+        }
         return _aligned(told) + _each("not kept", self.not_kept) + _each("restarts", self.restarts)
 
     def record(self) -> dict[str, Any]:
@@ -98,6 +102,9 @@ class Receipt:
                 unlink_quietly(folder / name)
         except OSError as error:
             LOG.warning("The receipt of this start could not be kept: %s", error)
+
+    def _random(self) -> str | None:
+        return ", ".join(self.random) or None
 
     def _position(self) -> list[str]:
         found = ["step not known" if self.step is None else f"step {self.step:,}"]

@@ -159,10 +159,11 @@ def tell_fit(start: Start, back: PutBack, watch: TrainingWatch) -> None:
         receipt.data = f"No epoch is trained: all {watch.fit.epochs:,} are done{ended}."
     else:
         receipt.epoch, receipt.batch = watch.epoch, watch.batch
+    is_told = bool(receipt.random)
     receipt.random = back.random or receipt.random
     receipt.learning_rate = back.learning_rate or receipt.learning_rate
     receipt.not_kept = list(dict.fromkeys([*receipt.not_kept, *back.not_kept]))
-    if lines := receipt.lines_of_fit():
+    if lines := receipt.lines_of_fit(random=not is_told):
         LOG.info("Restored for fit():\n%s", "\n".join(lines))
     if start._decision.lease is not None:  # noqa: SLF001
         receipt.save(start._decision.home)  # noqa: SLF001
