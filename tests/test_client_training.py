@@ -128,7 +128,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
     assert (again["source"], again["step"]) == (manifest.whole_path, step)
     assert again["losses"] == whole["losses"][step:]
     assert again["values"] == whole["values"]
-    assert f"Restored {manifest.checkpoint.path}, step {step} (the manifest {manifest.id})" in said
+    assert f"Restored {manifest.whole_path}, step {step} (the manifest {manifest.id})" in said
     assert not any("restarts" in warning for warning in again["warnings"])
     workspace = opened(folder)
     found = workspace.find_run(manifest.run)
