@@ -100,7 +100,8 @@ def _restore(checkpoint: Checkpoint, *, weights_only: bool) -> Restore:
 def _checks(checkpoint: Checkpoint, members: Sequence[Checkpoint], restore: Restore) -> Iterator[tuple[str, bool, str]]:
     facts = checkpoint.facts
     if checkpoint.restorable:
-        detail = f"{len(checkpoint.files):,} files, {checkpoint.bytes:,} bytes: whole as far as their structure tells"
+        count = f"{len(checkpoint.files):,} file{'s' * (len(checkpoint.files) != 1)}"
+        detail = f"{count}, {checkpoint.bytes:,} bytes: whole as far as their structure tells"
     else:
         detail = reasons(checkpoint)
     yield "restorable", checkpoint.restorable, detail

@@ -156,7 +156,7 @@ def manifest_of(  # noqa: PLR0913 - the fields that come from elsewhere
     """
     facts, items = checkpoint.facts, proposal.restore.items
     whole = to_text(relative_to_run(checkpoint.path, checkpoint.run))
-    unchanged = Check(name="unchanged", ok=True, detail=f"{len(files):,} files have the size and time that was indexed")
+    unchanged = Check(name="unchanged", ok=True, detail=f"{_have(files)} the size and time that was indexed")
     chosen = ManifestCheckpoint.model_construct(
         path=items[0] if items is not None and len(items) == 1 else whole,
         format=checkpoint.format,
@@ -182,6 +182,10 @@ def manifest_of(  # noqa: PLR0913 - the fields that come from elsewhere
         warnings_accepted=tuple(caution.id for caution in proposal.warnings),
     )
     return parse(to_json(draft))
+
+
+def _have(files: Sequence[ManifestFile]) -> str:
+    return "1 file has" if len(files) == 1 else f"{len(files):,} files have"
 
 
 def _former(home: Path) -> Path | None:
