@@ -36,7 +36,7 @@ class Tree:
 
     `groups` are those of the first two levels, `weight_groups` those among them with the attribute weight_names,
     `marks` the root's attributes that need not be read, `titles` the names that `vars` groups with a counter carry,
-    `faults` why Keras cannot use the root's configs.
+    `faults` why Keras cannot use the root's configs, `broken` what it asks for and does not get.
     """
 
     datasets: tuple[Dataset, ...] = ()
@@ -46,6 +46,7 @@ class Tree:
     attributes: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
+    broken: FormatError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +153,16 @@ def _taken(length: int, answer: dict[str, Any] | FormatError, start: int) -> Tre
             attributes={str(key): str(value) for key, value in found["attributes"].items()},
             titles={str(key): str(value) for key, value in found["titles"].items()},
             faults={str(key): str(value) for key, value in found["faults"].items()},
+            broken=None if found["broken"] is None else _error(*found["broken"]),
         )
     except FormatError as error:
         return error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return CorruptError(f"its tree makes no sense ({type(error).__name__})", section="tree")
+
+
+def _error(kind: str, name: str, why: str) -> FormatError:
+    return worker.KINDS[kind](str(why), section=f"/{name}")
 
 
 def _by_name(dataset: Dataset) -> str:

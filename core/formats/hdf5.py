@@ -77,6 +77,8 @@ def found_in(tree: Tree, *, has_architecture: bool = False) -> Found:
     is_legacy = form is Format.HDF5
     for name, fault in tree.faults.items() if is_legacy else ():
         raise CorruptError(fault, section=name)
+    if tree.broken is not None:
+        raise tree.broken
     roles = h5_roles.of_legacy_file(tree) if is_legacy else h5_roles.of_weights_file(tree)
     facts = _facts(roles.variables, roles.step, has_architecture=has_architecture or "model_config" in tree.marks)
     return Found(form, facts._replace(writer=_writer(tree)), roles.variables)
@@ -116,6 +118,8 @@ def _merged(names: Sequence[str], trees: Iterator[Tree | FormatError | OSError])
             raise type(tree)(tree.message, section=f"{name}, {tree.section}", offset=tree.offset)
         if isinstance(tree, OSError):
             raise tree
+        if tree.broken is not None:
+            raise type(tree.broken)(tree.broken.message, section=f"{name}, {tree.broken.section}")
         groups |= tree.groups
         titles.update(tree.titles)
         for dataset in tree.datasets:

@@ -78,7 +78,7 @@ def is_other_tree(unit: Unit, error: FormatError) -> bool:
 
 def is_other_hdf5(_unit: Unit, error: FormatError) -> bool:
     """An HDF5 file that Keras did not write."""
-    return isinstance(error, UnsupportedError)
+    return isinstance(error, UnsupportedError) and not error.section.startswith("/")  # which names a place inside
 
 
 def _holds_arrays(unit: Unit) -> bool:

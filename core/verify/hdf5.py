@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5s, h5t, h5z
 
-from core.formats.h5_worker import kind_of, names_of, text, text_attribute
+from core.formats.h5_worker import is_inside, kind_of, names_of, text, text_attribute
 from core.verify.finite import Finite
 from core.verify.tally import WINDOW, Job, Tally
 from waypoint_resume.names import to_text
@@ -75,7 +75,7 @@ def verify_sharded_job(job: Job, tally: Tally) -> None:
 def _why_not(dataset: Any) -> str | None:  # noqa: ANN401 (h5py has no types)
     """Why a dataset's values cannot be verified; None where they can."""
     plan = dataset.get_create_plist()
-    if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
+    if not is_inside(dataset):
         return "Its values lie in another file, which is not followed."
     for number in range(plan.get_nfilters()):
         code, _, _, name = plan.get_filter(number)

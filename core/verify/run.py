@@ -59,7 +59,9 @@ def verify(
     found = _judged(ended, before, follower)
     if restore and found.outcome in (Outcome.VERIFIED, Outcome.DAMAGED):
         answer = try_restore(root_path, checkpoint, cancelled=cancelled)
-        found = replace(found, restore=answer, finished_at=datetime.now(UTC))
+        is_refused = found.outcome is Outcome.VERIFIED and not answer.ok
+        outcome = Outcome.FAILED if is_refused else found.outcome  # what does not restore was not verified
+        found = replace(found, outcome=outcome, restore=answer, finished_at=datetime.now(UTC))
         if cancelled():
             found = _ended(Outcome.CANCELLED, CANCELLED, before, found.seconds)
     if found.outcome is Outcome.CANCELLED:
