@@ -79,6 +79,34 @@ HABITS: dict[str, tuple[list[Checkpoint], list[list[str]]]] = {
         members("2-01-0040", "2-02-0040", "3-01-0040"),
         [["2-01-0040", "2-02-0040"], ["3-01-0040"]],
     ),
+    "rates-without-a-word": (
+        members("m_1e-3_10", "m_1e-3_20", "m_1e-4_10", "m_1e-4_20"),
+        [["m_1e-3_10", "m_1e-3_20"], ["m_1e-4_10", "m_1e-4_20"]],
+    ),
+    "rates-not-as-far": (members("m_0.001_20", "m_0.01_10"), [["m_0.001_20"], ["m_0.01_10"]]),
+    "widths-and-sizes": (
+        members("mobilenet_v2_0.75_224", "mobilenet_v2_1.25_224"),
+        [["mobilenet_v2_0.75_224"], ["mobilenet_v2_1.25_224"]],
+    ),
+    "settings-that-count-again": (
+        members("m_0.15_10", "m_0.15_20", "m_0.25_10", "m_0.25_20"),
+        [["m_0.15_10", "m_0.15_20"], ["m_0.25_10", "m_0.25_20"]],
+    ),
+    "settings-as-far-trained": (
+        members(("net_0.25", 100, 1), ("net_0.75", 100, 2)),
+        [["net_0.25"], ["net_0.75"]],
+    ),
+    "a-hash-where-others-have-a-fraction": (
+        members("m_0.1_5", "m_12345678901_6"),
+        [["m_0.1_5", "m_12345678901_6"]],
+    ),
+    "losses-alone": (members(("best_0.31", 10, 1), ("best_0.28", 20, 2)), [["best_0.31", "best_0.28"]]),
+    "losses-in-front": (members("m_0.31_10", "m_0.28_20", "m_0.28_30"), [["m_0.31_10", "m_0.28_20", "m_0.28_30"]]),
+    "losses-of-a-job-that-started-again": (
+        members("m_0.31_10", "m_0.28_20", "m_0.27_20", "m_0.25_30"),
+        [["m_0.31_10", "m_0.28_20", "m_0.27_20", "m_0.25_30"]],
+    ),
+    "losses-behind": (members("w.10-0.3", "w.20-0.25", "w.20-0.1"), [["w.10-0.3", "w.20-0.25", "w.20-0.1"]]),
     "dates": (
         members(("model_20240102-000501", None, 0), ("model_20240101-235901", None, 0.001)),
         [["model_20240101-235901", "model_20240102-000501"]],

@@ -54,6 +54,7 @@ def read_name(name: str) -> FileName:
         metric=next(of_validation, metrics[0] if metrics else None),
         by_metric=reader.by_metric,
         is_copy=copy is not None,
+        fractions=tuple(reader.fractions),
     )
 
 
@@ -65,6 +66,7 @@ class _Reader:
         self.numbers: list[Number] = []
         self.metrics: list[tuple[str, float]] = []
         self.by_metric = False
+        self.fractions: list[tuple[int, str]] = []
         self._counted = -1  # where the last number of `numbers` ends, with its suffix
         spans: list[tuple[int, int, Moment | None]] = [
             (moment.start, moment.end, moment) for moment in moments_in(base) if not _is_counted(base, moment)
@@ -158,6 +160,8 @@ class _Reader:
             self.metrics.append((metric_name(_LETTERS.findall(left)), float(text)))
             self.by_metric = True
         else:
+            if meaning is None and self._counted < 0:
+                self.fractions.append((len(self.parts), match[0]))
             self.parts.append("#")
             if end == len(chunk) and (follows or (text.startswith("-") and meaning in (None, Meaning.SAVE))):
                 self.metrics.append(("metric", float(text)))

@@ -43,7 +43,8 @@ class Number(NamedTuple):
 class FileName(NamedTuple):
     """A name, read. `parts` is the name without its ending: text, and places in `numbers` where these stand; measured
     values are `#`. Folds, seeds, versions and settings are text. `by_metric` tells that a measured value follows the
-    last of `numbers`, as Keras' `{epoch:02d}-{val_loss:.2f}` puts it there.
+    last of `numbers`, as Keras' `{epoch:02d}-{val_loss:.2f}` puts it there. `fractions` are the places in `parts` and
+    the texts of those without a word, in front of all that counts: a setting perhaps (`m_1e-3_10`).
     """
 
     parts: tuple[Union[str, int], ...]  # noqa: UP007
@@ -51,6 +52,7 @@ class FileName(NamedTuple):
     metric: Optional[tuple[str, float]] = None  # noqa: UP045
     by_metric: bool = False
     is_copy: bool = False
+    fractions: tuple[tuple[int, str], ...] = ()
 
     @property
     def stem(self) -> str:
@@ -62,10 +64,12 @@ class FileName(NamedTuple):
         """The numbers, by which names of one stem are ordered."""
         return tuple(number.order for number in self.numbers)
 
-    def stem_with(self, kept: Sequence[int]) -> str:
+    def stem_with(self, kept: Sequence[int], *, with_fractions: bool = False) -> str:
         """The stem in which the numbers at some places stand as they are, for they tell trainings apart."""
+        told = dict(self.fractions) if with_fractions else {}
         return "".join(
-            part if isinstance(part, str) else self.numbers[part].text if part in kept else "#" for part in self.parts
+            told.get(place, part) if isinstance(part, str) else self.numbers[part].text if part in kept else "#"
+            for place, part in enumerate(self.parts)
         )
 
     def first(self, role: Role) -> int | None:

@@ -32,10 +32,14 @@ def values(item: Checkpoint) -> tuple[Value, ...]:
     return name_of(item).order
 
 
-def by_training(members: Sequence[Checkpoint], has_times: Times) -> list[tuple[str, list[Checkpoint]]]:
-    """Checkpoints of one place, whose names differ in numbers only, as trainings of their own: stem and members."""
+def by_training(
+    members: Sequence[Checkpoint], has_times: Times, *, with_fractions: bool = False
+) -> list[tuple[str, list[Checkpoint]]]:
+    """Checkpoints of one place, whose names differ in numbers only, as trainings of their own: stem and members.
+    `with_fractions`: the fractions in their names told them apart already.
+    """
     return [
-        (name_of(items[0]).stem_with(sorted(kept)), items)
+        (name_of(items[0]).stem_with(sorted(kept), with_fractions=with_fractions), items)
         for kept, items in _split(list(members), frozenset(), has_times)
     ]
 
@@ -68,7 +72,7 @@ def _tells_apart(
     if is_last:
         is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
         return role is Role.COUNT and is_alone and _steps_start_again(groups)
-    if _were_apart(groups):
+    if were_apart(groups):
         return True
     after = [[values(item)[place + 1 :] for item in items] for items in groups]
     return _starts_again(after) and not _goes_on(members, groups, place, has_times)
@@ -87,7 +91,7 @@ def _goes_on(
     return all(content_step(item) for item in firsts) or is_epoch_and_batch(members, place)
 
 
-def _were_apart(groups: Sequence[Sequence[Checkpoint]]) -> bool:
+def were_apart(groups: Sequence[Sequence[Checkpoint]]) -> bool:
     """Whether a former look told trainings apart by more checkpoints than there are now: of two folds each of which has
     lost its first epochs, nothing starts again any more.
     """

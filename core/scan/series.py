@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from core.fs.names import natural_key
 from core.model import Checkpoint, SavedAtSource
+from core.scan.name_fractions import by_fraction
 from core.scan.name_numbers import by_training, content_step, name_of, values, with_numbers, without_guesses
 from core.scan.remains import is_remains
 from waypoint_resume.file_names import read_name
@@ -53,7 +54,8 @@ def trainings_of(items: Iterable[Checkpoint]) -> list[Training]:
         Training(short_id(str(place[0]), str(place[1]), stem, fingerprint), stem, members)
         for place, found in sorted(places.items(), key=lambda pair: [str(part) for part in pair[0]])
         for fingerprint, alike in _by_fingerprint(found).items()
-        for stem, members in by_training(alike, times_are_useful)
+        for similar, apart in by_fraction(alike)
+        for stem, members in by_training(similar, times_are_useful, with_fractions=apart)
     ]
 
 
