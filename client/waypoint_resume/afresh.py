@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,14 @@ from waypoint_resume.manifest import FORMATS
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.setting_aside import Reason, SettingAside
+from waypoint_resume.unseen import (
+    PACKED,
+    TEMP_SAVE,
+    closed_folders_in,
+    dead_links_in,
+    packed_reason,
+    remains_in,
+)
 
 _WAY_OUT = (
     "Restore one of them with what wrote it, or name another folder. With fresh=True the job starts anew: all of this "
@@ -85,6 +94,14 @@ def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str
             told.append(str(other))
         else:
             whole.append(other)
+    for name, target, is_named in dead_links_in(run):
+        unseen = f"it is a link to {target}, where nothing is: mount or mend it, or take the link away."
+        whole += [_whole(name, unseen)] if is_named else []
+        told += [] if is_named else [f"{name} is passed over: it is a link to {target}, where nothing is"]
+    for name, why, is_named in closed_folders_in(run):
+        whole += [_whole(name, f"it cannot be listed: {why}.")] if is_named else []
+        told += [] if is_named else [f"{name} is passed over: it cannot be listed: {why}"]
+    told += remains_in(run, known)
     raise_for_whole(run, [*whole, *_behind_links(run)], _WAY_OUT)
 
 
@@ -111,6 +128,13 @@ def _unused(path: Path, name: str, kind: str) -> PassedOver:
         return other
     if kind == ORBAX_UNFINISHED:
         reason = "it is a whole Orbax save that was never renamed: renamed to its step it can be restored."
+    elif kind == PACKED:
+        reason = packed_reason(path)
+    elif kind == TEMP_SAVE:
+        reason = (
+            "it is a whole save that a kill left in TensorFlow's temporary folder: tf.train.Checkpoint restores its "
+            f"parts ({name}/part-…), or move them out and give them the save's name."
+        )
     elif kind == RENAMED_INDEX:
         reason = "it is a bundle's index under another name: give it the name of its shards, and .index."
     else:
@@ -121,11 +145,11 @@ def _unused(path: Path, name: str, kind: str) -> PassedOver:
 def _judged(path: Path, name: str, kind: str) -> PassedOver | None:
     """What its own bytes say of a checkpoint: that it is damaged, that it lies elsewhere, that it cannot be read."""
     try:
-        if is_pointer(_index_of(path, kind)):
+        if any(is_pointer(part) for part in _parts_of(path, kind)):
             return _whole(name, "it is a pointer of Git LFS: git lfs pull brings its content.")
         if (packed := packed_part(_prefix_of(path, kind))) is not None:
             return _whole(name, f"{packed}.")
-        damage = None if kind == RENAMED_INDEX else damage_of(path, kind)
+        damage = None if kind in (RENAMED_INDEX, PACKED) else damage_of(path, kind)
     except OSError as problem:
         return _whole(name, f"it cannot be read: {problem.strerror or problem}.")
     return None if damage is None else PassedOver(name, damage, None)
@@ -146,6 +170,15 @@ def _index_of(path: Path, kind: str) -> Path:
     if kind == "tf-bundle":
         return Path(f"{bundle_prefix(path)}.index")
     return path / "variables" / "variables.index" if kind == "saved-model" else path
+
+
+def _parts_of(path: Path, kind: str) -> list[Path]:
+    """The files of a checkpoint any of which may be a pointer to its content."""
+    parts = [_index_of(path, kind)]
+    if not kind.startswith("orbax"):  # of many files, and never taken for damaged by what is in them
+        with contextlib.suppress(ValueError):  # a list of shards that names other places
+            parts += [path.parent / name for name in files_of(path.parent, Found(path.name, kind, 0.0))]
+    return parts
 
 
 class ClearingWay(SettingAside):

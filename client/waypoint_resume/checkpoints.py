@@ -17,7 +17,7 @@ from waypoint_resume.places import HIDDEN, is_named_run
 SKIPPED_FOLDERS = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-packages", "__pycache__"})
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 ORBAX_MARK = "_CHECKPOINT_METADATA"
-_ORBAX_TEMP = ".orbax-checkpoint-tmp"
+ORBAX_TEMP = ".orbax-checkpoint-tmp"
 _ORBAX_TREE = "_METADATA"
 _NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)
 _TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?", re.DOTALL)
@@ -58,15 +58,15 @@ def find_checkpoints(run: Path) -> Iterator[Found]:
             marks = [mark for mark in SAVED_MODEL_FILES if mark in names]
             if marks:
                 yield found_at(run, here / name, "saved-model", here / name / "variables" / "variables.index")
-            elif ORBAX_MARK in names and _ORBAX_TEMP not in name:
+            elif ORBAX_MARK in names and ORBAX_TEMP not in name:
                 yield found_at(run, here / name, "orbax", here / name / ORBAX_MARK)
-            elif _ORBAX_TEMP not in name and (tree := _unmarked_tree(here / name, names)) is not None:
+            elif ORBAX_TEMP not in name and (tree := _unmarked_tree(here / name, names)) is not None:
                 yield found_at(run, here / name, "orbax", tree)
                 folders.remove(name)
             elif is_keras_folder(here / name, names):
                 yield found_at(run, here / name, KERAS_FOLDER, here / name / WEIGHTS)
                 folders.remove(name)
-            if marks or ORBAX_MARK in names or _ORBAX_TEMP in name:
+            if marks or ORBAX_MARK in names or ORBAX_TEMP in name:
                 folders.remove(name)  # an Orbax save that was not finished is no checkpoint, whatever lies in it
         yield from _in_folder(run, here, files)
 
@@ -98,7 +98,7 @@ def walk_run(run: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
             if name not in SKIPPED_FOLDERS
             and not name.endswith(".waypoint-tmp")
             and not is_named_run(here / name)
-            and not _is_temp(here / name)
+            and not holds_parts(here / name)
         ]
         yield here, folders, files
 
@@ -123,7 +123,7 @@ def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
                 yield found_at(run, path, kind, path)
 
 
-def _is_temp(folder: Path) -> bool:
+def holds_parts(folder: Path) -> bool:
     """Whether a folder is one in which TensorFlow writes a bundle's parts; people use that ending too."""
     names = names_in_folder(folder) if _TEMP_FOLDER.fullmatch(folder.name) else set()
     return bool(names) and all(_TEMP_PART.fullmatch(name) for name in names)

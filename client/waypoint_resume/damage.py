@@ -26,6 +26,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 ZIP_MAGIC = b"PK"
 LFS_POINTER = b"version https://git-lfs"
 SHARD = re.compile(r"(?P<prefix>.*)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)
+_PART = re.compile(r"(?P<prefix>part-(?P<number>\d{5,})-of-(?P<count>\d{5,}))\.index")  # in a save's temporary folder
 # What TensorFlow's reader says of a checksum that does not hold, a shard that ends early, an index that is none.
 _PROOFS = ("Checksum does not match", "Read less bytes", "corrupt", "sstable", "Data loss")
 _KERAS_PARTS = ("metadata.json", "config.json", "model.weights.h5")
@@ -100,6 +101,16 @@ def _bundle_damage(prefix: str) -> str | None:
     if not any(len({m["number"] for m in own if int(m["count"]) == count}) >= count for count in counts):
         return "some of its data shards are missing"
     return _table_damage(prefix) if "tensorflow" in sys.modules else None
+
+
+def _temp_damage(path: Path) -> str | None:
+    """Why what TensorFlow wrote into a save's temporary folder is not all of it; each part is a bundle."""
+    parts = [match for name in names_in_folder(path) if (match := _PART.fullmatch(name))]
+    count = max((int(match["count"]) for match in parts), default=0)
+    if len({match["number"] for match in parts if int(match["count"]) == count}) < max(count, 1):
+        return "the save was not finished"
+    damages = (_bundle_damage(str(path / match["prefix"])) for match in parts)
+    return next((f"the save was not finished: {damage}" for damage in damages if damage), None)
 
 
 def _table_damage(prefix: str) -> str | None:
@@ -216,4 +227,5 @@ _BY_FORMAT: dict[str, Callable[[Path], str | None]] = {
     "orbax": _orbax_damage,
     "orbax-unfinished": _orbax_damage,
     "weights-h5-sharded": _sharded_damage,
+    "tf-temp": _temp_damage,
 }

@@ -11,13 +11,21 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from waypoint_resume.checkpoints import ORBAX_MARK, SAVED_MODEL_FILES, Found, find_checkpoints, found_at, walk_run
+from waypoint_resume.checkpoints import (
+    ORBAX_MARK,
+    ORBAX_TEMP,
+    SAVED_MODEL_FILES,
+    Found,
+    find_checkpoints,
+    found_at,
+    walk_run,
+)
 from waypoint_resume.damage import HDF5_MAGIC, SHARD, TABLE_MAGIC, ZIP_MAGIC, ends_of
 from waypoint_resume.files import names_in_folder
+from waypoint_resume.unseen import unseen_in
 
 RENAMED_INDEX, ORBAX_UNFINISHED = "renamed-index", "orbax-unfinished"  # beside the formats of a manifest
 _ORBAX_NAMES = frozenset({"_METADATA", "manifest.ocdbt"})
-_ORBAX_TEMP = ".orbax-checkpoint-tmp"
 _LEVELDB = (".ldb", ".sst")  # tables too, and nobody's checkpoint
 _KERAS_GROUPS = frozenset({"model_weights", "layers", "_layer_checkpoint_dependencies", "vars"})
 _SHORTEST = 64  # bytes: nothing shorter is a checkpoint
@@ -37,12 +45,13 @@ def lying_in(run: Path) -> Iterator[Found]:
         place = here.relative_to(run).as_posix()
         is_part = any(place == path or place.startswith(f"{path}/") for path in paths if path != ".")
         if not is_part and (ORBAX_MARK in files or _ORBAX_NAMES.intersection(files)):
-            kind = ORBAX_UNFINISHED if _ORBAX_TEMP in place else "orbax"
+            kind = ORBAX_UNFINISHED if ORBAX_TEMP in place else "orbax"
             folders.clear()
             yield found_at(run, here, kind, here)
         elif not is_part and left > 0:
             left -= len(files)
             yield from _renamed(run, here, files, paths)
+    yield from unseen_in(run)
 
 
 def _renamed(run: Path, here: Path, files: list[str], paths: set[str]) -> Iterator[Found]:

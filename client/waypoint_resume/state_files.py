@@ -76,6 +76,13 @@ def state_without(old: bytes, folder: Path, gone: set[str], latest: str | None) 
     return old if new == lines else b"".join(name + b": " + value + b"\n" for name, value in new)
 
 
+def latest_named(data: bytes, folder: Path) -> str | None:
+    """The absolute prefix that a state file in a folder calls the latest; None where it names none."""
+    lines = (_STATE_LINE.fullmatch(line) for line in data.splitlines())
+    quoted = (line[2] for line in lines if line is not None and line[1] == _LATEST and line[2].startswith(b'"'))
+    return next((_prefix(value, folder) for value in quoted), None)
+
+
 def _prefix(value: bytes, folder: Path) -> str:
     """The absolute prefix that a quoted path in a state file means."""
 
