@@ -123,7 +123,7 @@ _ROWS = (
         Severity.WARNING,
         "A whole save under its temporary name: only the last rename is missing.",
         "The job was killed right before it, or the file system does not rename folders.",
-        "Rename the folder to its final name and it can be restored. No plan takes it.",
+        "Rename the folder, or TensorFlow's files in it, to the final name and it can be restored. No plan takes it.",
     ),
     (
         "packed-file",

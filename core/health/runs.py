@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from core.formats.registry import spec_of
-from core.health.rules import finding, is_unjudged
+from core.health.rules import UNJUDGED, finding, is_unjudged
 from core.model import Checkpoint, Contents, Finding, Health, Leftover
 from core.scan.name_numbers import content_step
 from core.scan.series import ordered
@@ -23,7 +23,7 @@ def judge_run(
             return
         if members:
             yield finding("nothing-restorable", run, _none(len(members)))
-        elif not any(item.writing for item in leftovers):
+        elif not any(item.writing or item.rule in UNJUDGED for item in leftovers):
             yield from _only_shards(run, leftovers)
         return
     for every in series:

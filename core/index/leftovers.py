@@ -1,5 +1,7 @@
 """Files of a folder that belong to no checkpoint, as records."""
 
+from collections.abc import Iterable
+
 from core.index.unsettled import is_young
 from core.model import FileStat, Leftover, Listing
 from core.scan.group import Groups
@@ -25,9 +27,25 @@ def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> t
             packed = packed_name(f"{name}.index", names) if rule == "orphan-shard" else None
             if packed is not None:  # it is no leftover: with its index it is a checkpoint
                 found.append(_packed(path, parts, packed, writing=young))
+            elif rule == "interrupted-save" and worker is None and (prefix := whole_part(parts)) is not None:
+                told = (
+                    f"{to_text(prefix)} is whole: TensorFlow restores it by this prefix, or by another after a rename."
+                )
+                found.append(Leftover(path=path, rule="unrenamed-save", files=tuple(parts), reason=told, writing=young))
             else:
                 found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
     return tuple(found)
+
+
+def whole_part(files: Iterable[FileStat]) -> str | None:
+    """The prefix of a save's only part in its temporary folder: with its index, it lacks nothing but its final name."""
+    sizes = {file.name: file.size for file in files}
+    for name, size in sizes.items():
+        prefix = name.removesuffix(".index")
+        is_only = prefix != name and prefix.rpartition("/")[2] == "part-00000-of-00001"
+        if is_only and size and sizes.get(f"{prefix}.data-00000-of-00001"):
+            return prefix
+    return None
 
 
 def _packed(path: str, files: list[FileStat], index: str, *, writing: bool) -> Leftover:
