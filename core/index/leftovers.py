@@ -31,7 +31,7 @@ def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> t
                 told = (
                     f"{to_text(prefix)} is whole: TensorFlow restores it by this prefix, or by another after a rename."
                 )
-                found.append(Leftover(path=path, rule="unrenamed-save", files=tuple(parts), reason=told, writing=young))
+                found.append(Leftover(path=path, rule="unrenamed-save", files=tuple(parts), reason=way, writing=young))
             else:
                 found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
     return tuple(found)
