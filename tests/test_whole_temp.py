@@ -32,7 +32,7 @@ def test_a_whole_part_is_no_leftover_of_a_save_that_did_not_finish(tmp_path: Pat
     run_together([["-c", PROGRAM, str(tmp_path)]])
     found = leftover(tmp_path)
     assert (found.path, found.rule) == ("ckpt-2_temp", "unrenamed-save")
-    assert "ckpt-2_temp/part-00000-of-00001 is whole" in found.reason
+    assert "ckpt-2_temp/part-00000-of-00001 has index and data" in found.reason
     assert list(judge_run(".", [], [found])) == []  # nobody is told to start the job anew
     (tmp_path / "ckpt-2_temp/part-00000-of-00001.index").unlink()
     assert leftover(tmp_path).rule == "interrupted-save"

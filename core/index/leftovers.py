@@ -28,9 +28,7 @@ def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> t
             if packed is not None:  # it is no leftover: with its index it is a checkpoint
                 found.append(_packed(path, parts, packed, writing=young))
             elif rule == "interrupted-save" and worker is None and (prefix := whole_part(parts)) is not None:
-                told = (
-                    f"{to_text(prefix)} is whole: TensorFlow restores it by this prefix, or by another after a rename."
-                )
+                way = f"{to_text(prefix)} has index and data: if whole, TensorFlow restores it by this prefix."
                 found.append(Leftover(path=path, rule="unrenamed-save", files=tuple(parts), reason=way, writing=young))
             else:
                 found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))
@@ -38,7 +36,7 @@ def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> t
 
 
 def whole_part(files: Iterable[FileStat]) -> str | None:
-    """The prefix of a save's only part in its temporary folder: with its index, it lacks nothing but its final name."""
+    """The prefix of a save's only part in its temporary folder: with index and data, it may lack only a rename."""
     sizes = {file.name: file.size for file in files}
     for name, size in sizes.items():
         prefix = name.removesuffix(".index")
