@@ -16,7 +16,6 @@ _LATEST = b"model_checkpoint_path"
 _LISTED = b"all_model_checkpoint_paths"
 _TIMES = b"all_model_checkpoint_timestamps"
 _PRESERVED = b"last_preserved_timestamp"
-_STATE_FIELDS = (_LATEST, _LISTED, _TIMES, _PRESERVED)
 _ESCAPES = {
     "\n": b"\\n",
     "\r": b"\\r",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.atomic import is_temp, make_folder, replacing, write_atomic
+from waypoint_resume.atomic import make_folder, replacing, write_atomic
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import names_in_folder, read_file, read_record, unlink_quietly
 from waypoint_resume.identity import DIGEST, Identity, identity_of, identity_problems, is_unchanged
@@ -210,13 +210,6 @@ class StateStore:
         for name in names - {name for kept in self._files.values() for name in kept}:
             if DIGEST.fullmatch(name):
                 unlink_quietly(self._place(name, ".npz"))
-
-
-def remove_temps(folder: Path) -> None:
-    """Remove what a kill left of files that were being written; for the job that holds the run's lease."""
-    for name in names_in_folder(folder):
-        if is_temp(name):
-            unlink_quietly(folder / name)
 
 
 def state_beside(run: Path, home: Path, path: str) -> bool:
