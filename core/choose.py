@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
-from core.health.state import Answer, tensorflow_answer
 from core.model import Checkpoint, Health, StateFile
 from core.scan.series import Order, arrange, order_of, why_times_are_useless
+from core.scan.state_files import Answer, tensorflow_answer
 from waypoint_resume.names import to_text
 
 

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from core.ages import Ages, turning_points
 from core.catalog.filters import FindingFilter
 from core.decisions import pins
 from core.decisions.pins import Pin, read_pins
 from core.decisions.places import relative_to_run
+from core.decisions.run_folder import RunFolder
 from core.errors import NotFoundError
 from core.fs.local import LocalStorage
-from core.health.state import needed_prefixes
-from core.index.rollup import Ages, turning_points
-from core.mend.records import Site
 from core.model import Checkpoint, Problem, Run
 from core.resume.history import read_manifests
 from core.resume.kept import bring_back, kept_checkpoints, take_away
+from core.scan.state_files import needed_prefixes
 from core.storage.acting import ConfirmError, find
 from core.storage.again import Afresh
 from core.storage.batches import Batches, batches
@@ -257,11 +257,11 @@ def ground(workspace: Workspace, run: Run) -> Ground:
     )
 
 
-def _site(workspace: Workspace, run: Run) -> Site:
-    return Site.of(workspace.root(run.root), run.path, workspace.settings.decisions_dir)
+def _site(workspace: Workspace, run: Run) -> RunFolder:
+    return RunFolder.of(workspace.root(run.root), run.path, workspace.settings.decisions_dir)
 
 
-def _leased(site: Site, now_ns: int) -> bool:
+def _leased(site: RunFolder, now_ns: int) -> bool:
     return any(is_leased(home, now_ns) for home in (site.folder, site.decisions) if home is not None)
 
 

@@ -23,10 +23,9 @@ from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Unit
 from core.fs.local import LocalStorage
-from core.index.indexer import Indexer, refresh_all, root_id
 from core.index.options import Progress
 from core.index.outside import standing
-from core.index.rollup import prefixes, wanted_prefixes
+from core.index.passes import refresh_all, root_id
 from core.model import Checkpoint, Facts, IndexReport, Problem, Root, Run, Variable
 from core.resume.fork import fork
 from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
@@ -34,6 +33,7 @@ from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
 from core.resume.receipts import ReceiptEntry, has_state_beside, read_receipts
 from core.resume.write import write_manifest
+from core.scan.state_files import prefixes, wanted_prefixes
 from core.settings import Settings
 from core.storage.retention import parse_retention
 from core.whereabouts import why_no_run
@@ -80,10 +80,6 @@ class Workspace:
     def now(self) -> datetime:
         """The time, aware, in UTC."""
         return datetime.now(UTC)
-
-    def indexer(self, after_deep: Callable[[], None] = lambda: None) -> Indexer:
-        """A background indexer over these settings, not yet started; `after_deep` as in `Indexer`."""
-        return Indexer(self.engine, self.settings, after_deep)
 
     def refresh(
         self,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.decisions.pins import Pins, read_pins
+from core.decisions.run_folder import RunFolder
 from core.formats.spec import Group
 from core.fs.local import LocalStorage
 from core.index.leftovers import leftovers
-from core.mend.records import Site
 from core.model import Checkpoint, Facts, Leftover, Root, SavedAtSource, Sourced
 from core.resume.history import Manifests
 from core.scan.group import group
@@ -109,7 +109,7 @@ class Case:
     @property
     def ground(self) -> Ground:
         """What every action needs."""
-        site = Site.of(Root(id="r00t", path=str(self.root)), self.run, self.decisions)
+        site = RunFolder.of(Root(id="r00t", path=str(self.root)), self.run, self.decisions)
         return Ground(site=site, live_window=self.live_window, inner=self.inner)
 
     def state(self) -> RunState:

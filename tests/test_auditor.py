@@ -11,6 +11,7 @@ import pytest
 
 from core import housekeeping
 from core.auditor import Auditor
+from core.index.indexer import Indexer
 from core.model import Run
 from core.storage.journal import Act, Stage
 from core.storage.journal_files import read_journal, write_journal
@@ -240,7 +241,8 @@ def test_a_pass_of_the_indexer_wakes_it_only_when_that_is_due_or_wanted(tmp_path
 def test_the_indexer_tells_of_each_deep_pass(tmp_path: Path, workspace: Opener) -> None:
     save(tmp_path / "runs" / "a", 1)
     told = threading.Event()
-    indexer = workspace(tmp_path / "runs").indexer(told.set)
+    opened = workspace(tmp_path / "runs")
+    indexer = Indexer(opened.engine, opened.settings, told.set)
     indexer.start()
     try:
         assert told.wait(PATIENCE)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from core.cli.app import app
 from core.health.rules import RULES
-from core.index import indexer
+from core.index import passes
 from core.model import Contents, Format, Health, SavedAtSource, Severity
 from tests.test_lock import holder
 from tests.trees import index_of, save, shard_of, state, write
@@ -347,7 +347,7 @@ def test_a_wrong_setting_is_exit_2(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_busy_catalog_is_exit_1_and_names_the_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "data" / "exp", 1)
     assert run("index", "--root", tmp_path / "data").exit_code == 0
-    monkeypatch.setattr(indexer, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(passes, "WAIT_SECONDS", 0.1)
     with holder(tmp_path / "home") as process:
         result = run("index", "--root", tmp_path / "data", "--json")
         assert (result.exit_code, result.stdout) == (1, "")

@@ -9,9 +9,9 @@ import pytest
 from core.health import files, runs, state
 from core.health.doc import document
 from core.health.rules import RULES, finding
-from core.health.state import Answer
 from core.model import Facts, FileStat, Finding, Format, Health, Leftover, ReadProblem, Severity, Shard, StateFile
 from core.scan.series import arrange
+from core.scan.state_files import Answer, tensorflow_answer
 from tests.trees import a_member
 
 ODD = os.fsdecode(b"caf\xe9")
@@ -277,7 +277,7 @@ def test_states(item: StateFile, expected: list[tuple[str, str]]) -> None:
     ],
 )
 def test_tensorflows_answer(item: StateFile, expected: Answer) -> None:
-    assert state.tensorflow_answer(item, "/data", EXISTING) == expected
+    assert tensorflow_answer(item, "/data", EXISTING) == expected
 
 
 BROKEN = a_member("c-3", step=300, minute=3, restorable=False)
@@ -360,7 +360,7 @@ def test_severities_are_ordered() -> None:
 @pytest.mark.parametrize("latest", ["ckpt-[9-0]", "ckpt-[z-a]*"])
 def test_a_range_that_is_none_matches_nothing(latest: str) -> None:
     """As TensorFlow answers: it takes the path for a pattern, and this one fits no file."""
-    assert state.tensorflow_answer(a_state(latest), "/data", {"run/ckpts/ckpt-9"}) == Answer()
+    assert tensorflow_answer(a_state(latest), "/data", {"run/ckpts/ckpt-9"}) == Answer()
 
 
 def test_a_run_of_nothing_but_data_without_an_index_is_one_that_cannot_be_restored() -> None:

@@ -13,7 +13,7 @@ from core import care
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.health.rules import RULES
-from core.index.indexer import root_id
+from core.index.passes import root_id
 from core.mend.propose import Proposal
 from core.verify.queue import State
 from pages._shared import health_rules, service, tables

@@ -15,7 +15,7 @@ CORE = HERE / "core"
 CLIENT = HERE / "client" / "waypoint_resume"
 # From the lowest layer to the highest; those in one row do not know each other.
 LAYERS = (
-    ("background", "errors", "sizes"),
+    ("ages", "background", "errors", "sizes"),
     ("model", "setting_values"),
     ("settings",),
     ("fs",),

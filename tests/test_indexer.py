@@ -8,8 +8,9 @@ import pytest
 
 from core.catalog import writes
 from core.errors import BusyError
-from core.index.indexer import Indexer, IndexerStatus, problem_texts, root_id
+from core.index.indexer import Indexer, IndexerStatus
 from core.index.options import Progress
+from core.index.passes import problem_texts, root_id
 from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import age, save, write

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.health.state import judge_state, target
+from core.health.state import judge_state
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.propose import Proposal, propose
 from core.mend.standing import parse, stand
 from core.model import Checkpoint, Facts, Format, Sourced
+from core.scan.state_files import target
 from tests.trees import START, a_member
 
 ROOT = "/data"

@@ -12,13 +12,13 @@ import pytest
 from google.protobuf import text_format
 
 from core.care import mend_desk
+from core.decisions.run_folder import RunFolder
 from core.errors import AmbiguousError
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.propose import Proposal
-from core.mend.records import Site
 from core.model import Checkpoint
 from core.storage.rewrites import rewrites, write_states
 from tests.conftest import Opener
@@ -397,7 +397,7 @@ def test_a_state_file_of_another_name_is_read_judged_and_kept_right(
     assert look(opened).rules == []
     found = opened.find_run("run")
     members = opened.members(found.root, "run")
-    site = Site.of(opened.root(found.root), "run", None)
+    site = RunFolder.of(opened.root(found.root), "run", None)
     (rewrite,) = rewrites(site, members, {"run/best_dev-20"}).states
     assert rewrite.path == "best_dev_checkpoint"
     write_states(site, [rewrite])

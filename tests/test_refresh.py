@@ -19,6 +19,7 @@ import h5py
 import pytest
 from sqlalchemy import text
 
+from core.ages import Ages
 from core.catalog import writes
 from core.catalog.filters import RunFilter
 from core.formats import bundle as bundle_reader
@@ -27,11 +28,10 @@ from core.fs.local import LocalStorage
 from core.fs.storage import Members
 from core.fs.storage import Storage as AnyStorage
 from core.index import reader_pool, refresh
-from core.index.indexer import root_id
 from core.index.options import CancelledError, Progress
+from core.index.passes import root_id
 from core.index.reader_process import Done, Item, ReaderProcess
 from core.index.refresh import refresh_root
-from core.index.rollup import Ages
 from core.model import FileStat, Health
 from tests.builders import bundle, trained
 from tests.disk import YEAR_NS, Disk, Storage

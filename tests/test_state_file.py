@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.fs.local import LocalStorage
-from core.health.state import Answer, tensorflow_answer
 from core.model import FileStat, StateFile
+from core.scan.state_files import Answer, tensorflow_answer
 from waypoint_resume.state_files import state_text
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 3\n"

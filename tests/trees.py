@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from core.ages import Ages
 from core.index.options import Options, Progress
-from core.index.rollup import Ages
 from core.model import Checkpoint, Facts, FileStat, Format, Health, SavedAtSource, Sourced
 from tests.builders import bundle, trained
 from waypoint_resume.file_names import read_name

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from core import passed_over
 from core.errors import AmbiguousError, CatalogFullError, CoreError, NotFoundError, NotRestorableError, SettingsError
-from core.index.indexer import problem_texts
 from core.index.options import Progress
+from core.index.passes import problem_texts
 from core.model import IndexReport
 from core.resume.errors import ConfirmError, ModeError
 from core.settings import load

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from core.ages import turning_points
 from core.catalog import verified, writes
 from core.catalog.verified import VerifiedRow
 from core.catalog.writes import KnownFolder, RunMark
@@ -16,7 +17,7 @@ from core.fs.storage import Storage
 from core.health.verified import BadTensor, Verified
 from core.index.options import Options
 from core.index.outside import standing
-from core.index.rollup import Beside, turning_points
+from core.index.rollup import Beside
 from core.model import Problem
 from waypoint_resume.heartbeat import ended_ns
 from waypoint_resume.names import to_text

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from core.ages import is_young
 from core.formats import state_file
 from core.formats.bundle import BundleCache
 from core.formats.reading import Ahead, read_ahead, read_unit
@@ -14,7 +15,7 @@ from core.index.held import NOTHING_HELD, held_instead
 from core.index.leftovers import leftovers
 from core.index.save_times import dated, saved_at
 from core.index.surroundings import OF_SURROUNDINGS, with_surroundings
-from core.index.unsettled import Suspects, is_young, looks, suspects
+from core.index.unsettled import Suspects, looks, suspects
 from core.model import (
     Checkpoint,
     FileStat,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from core.index.unsettled import is_young
+from core.ages import is_young
 from core.model import FileStat, Leftover, Listing
 from core.scan.group import Groups
 from core.sizes import size_text

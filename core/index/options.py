@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.ages import Ages
 from core.errors import CoreError
-from core.index.rollup import Ages
 from core.model import Problem
 
 SECOND_NS = 1_000_000_000

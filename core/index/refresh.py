@@ -26,10 +26,11 @@ from core.index.outside import standing
 from core.index.ranking import rank_sweeps
 from core.index.reader_pool import Readers
 from core.index.reader_process import Item
-from core.index.rollup import RunRecord, prefixes, roll_up, wanted_prefixes
+from core.index.rollup import RunRecord, roll_up
 from core.model import Checkpoint, Finding, Health, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
+from core.scan.state_files import prefixes, wanted_prefixes
 from core.sweeps.records import Trial
 from waypoint_resume.names import to_text
 

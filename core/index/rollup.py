@@ -1,31 +1,18 @@
 """What follows for a whole run from its folders and checkpoints: series, findings, and the numbers of its row. Pure."""
 
-import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from core.ages import Ages, turning_points
 from core.catalog.rows import bounded, from_us, to_us
 from core.catalog.writes import KnownFolder, outside_text
 from core.decisions.standing import Standing
-from core.formats.state_file import base_of
-from core.health.state import NAMEABLE, named_prefixes
 from core.health.verified import Verified
 from core.index.judging import RunFacts, judge, with_health, with_verification
-from core.model import Checkpoint, Finding, Severity, StateFile
+from core.model import Checkpoint, Finding, Severity
 from core.scan.remains import remains
 from core.scan.series import arrange, median_interval
-
-SECOND_US = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ages:
-    """Settings that decide a run's status, seconds; within `write_grace` a save may still be going on."""
-
-    live_window: float
-    stale_after: float
-    write_grace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,35 +37,6 @@ class RunRecord:
     row: dict[str, object]
     checkpoints: tuple[Checkpoint, ...]
     findings: tuple[Finding, ...]
-
-
-def prefixes(checkpoints: Sequence[Checkpoint]) -> frozenset[str]:
-    """What TensorFlow's state files can name: bundles that have an index, and V1 files."""
-    return frozenset(item.path for item in checkpoints if item.format in NAMEABLE)
-
-
-def wanted_prefixes(states: Sequence[StateFile], root_path: str) -> frozenset[str]:
-    """Every prefix inside the root that some state files name, or would name if their run had been moved here."""
-    found: set[str] = set()
-    for state in states:
-        folder = posixpath.dirname(state.path)
-        written = (path for path in (state.latest, *state.history) if path)
-        found |= named_prefixes(state, root_path)
-        found |= {posixpath.join(folder, base_of(path)) for path in written}
-    return frozenset(found)
-
-
-def turning_points(
-    changed_us: int | None, interval: float | None, ages: Ages, ended_us: int | None = None
-) -> tuple[int, int]:
-    """Until when a run is live and from when it is stale, by its last change and its median save interval (seconds).
-
-    It is not live any more where all was written by jobs that are known to have ended (`ended_us`: until then).
-    """
-    changed = changed_us or 0
-    alive_us = int(max(ages.live_window, 3 * (interval or 0)) * SECOND_US)
-    has_ended = ended_us is not None and changed <= ended_us
-    return changed + (0 if has_ended else alive_us), changed + int(ages.stale_after * SECOND_US)
 
 
 def roll_up(

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from core.health.state import NAMEABLE
+from core.ages import is_young
 from core.model import Checkpoint, FileStat, Leftover, Listing, StateFile
+from core.scan.state_files import NAMEABLE
 
 _SETTLED_S = 0.5  # what stays the same so long after it was listed is as it will be
 _RESTLESS_NS = 5_000_000_000  # a folder that changed within this time may be in the middle of a save
-_AHEAD_NS = 86_400 * 1_000_000_000
 _PAUSES_S = (0.02, 0.04, 0.08, 0.16, 0.32)
 
 
@@ -27,11 +27,6 @@ class Evidence(NamedTuple):
 
 
 Suspects = Mapping[tuple[str, str], Evidence]  # what is judged broken, by kind and path
-
-
-def is_young(time_ns: int, now_ns: int, span_ns: int) -> bool:
-    """Within a span. A pass knows the time of its beginning, so that files may be newer; a day newer is no truth."""
-    return now_ns - span_ns < time_ns < now_ns + _AHEAD_NS
 
 
 def suspects(checkpoints: Sequence[Checkpoint], leftovers: Sequence[Leftover], states: Sequence[StateFile]) -> Suspects:

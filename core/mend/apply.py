@@ -15,11 +15,12 @@ from pathlib import Path
 
 from core.decisions.desk import locked, log
 from core.decisions.places import relative_to_run, writable_home
+from core.decisions.run_folder import RunFolder
 from core.errors import NotFoundError, ReadOnlyError
 from core.mend import records
 from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.propose import Proposal
-from core.mend.records import Mend, MendState, Record, Site
+from core.mend.records import Mend, MendState, Record
 from core.mend.standing import on_disk, read
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.clock import moment_text
@@ -29,7 +30,7 @@ from waypoint_resume.names import from_text, to_text
 _LATER_NS = 1000
 
 
-def apply(site: Site, proposal: Proposal, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
+def apply(site: RunFolder, proposal: Proposal, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
     """Write a proposal. `confirm` is the run's name, which a live run needs.
 
     Raises LiveRunError, StateChangedError (look again, and propose anew), ReadOnlyError, BusyError, PlaceError.
@@ -60,7 +61,7 @@ def apply(site: Site, proposal: Proposal, *, actor: str, now: datetime, is_live:
     return Mend(record=record, folder=folder, state=MendState.IN_EFFECT)
 
 
-def undo(site: Site, mend_id: str, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
+def undo(site: RunFolder, mend_id: str, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
     """Put the state file back that a mend replaced, or remove it where there was none before.
 
     Raises NotFoundError for an unknown id, StateChangedError where the state file is not what the mend wrote, and what
@@ -85,12 +86,12 @@ def undo(site: Site, mend_id: str, *, actor: str, now: datetime, is_live: bool, 
     return Mend(record=mend.record, folder=mend.folder, state=MendState.UNDONE)
 
 
-def _require_quiet(site: Site, *, is_live: bool, confirm: str) -> None:
+def _require_quiet(site: RunFolder, *, is_live: bool, confirm: str) -> None:
     if is_live and confirm != to_text(site.run):
         raise LiveRunError(site.run)
 
 
-def _require_unchanged(site: Site, proposal: Proposal, target: Path) -> int:
+def _require_unchanged(site: RunFolder, proposal: Proposal, target: Path) -> int:
     """Look at all that the proposal was made from; gives the time that the new file follows, ns."""
     if read(target) != proposal.old:
         raise StateChangedError(
@@ -131,7 +132,7 @@ def _require_in_effect(mend: Mend) -> None:
         )
 
 
-def _find(site: Site, mend_id: str) -> Mend:
+def _find(site: RunFolder, mend_id: str) -> Mend:
     for mend in records.history(site):
         if mend.record.id == mend_id:
             return mend
@@ -139,7 +140,7 @@ def _find(site: Site, mend_id: str) -> Mend:
 
 
 @contextlib.contextmanager
-def _writing(site: Site, target: Path, arguments: str) -> Iterator[Path]:
+def _writing(site: RunFolder, target: Path, arguments: str) -> Iterator[Path]:
     """Hold the run's decisions; ReadOnlyError, with what another person can run, where this one may not write."""
     command = f"python -m core mend {_quoted(site.run)} --root {_quoted(site.root_path)} {arguments}"
     help_ = f"Somebody who may write it can run: {command}"

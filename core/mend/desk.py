@@ -7,17 +7,17 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.places import relative_to_run
+from core.decisions.run_folder import RunFolder
 from core.errors import CoreError, NotFoundError
 from core.formats.state_file import NAME, is_foreign
 from core.fs.local import LocalStorage
-from core.health.state import is_nameable
-from core.index.rollup import prefixes, wanted_prefixes
 from core.mend import records
 from core.mend.apply import apply, undo
 from core.mend.propose import Proposal, propose
-from core.mend.records import Mend, MendState, Site
+from core.mend.records import Mend, MendState
 from core.mend.standing import on_disk, parse, read
 from core.model import Checkpoint, Root, Run, StateFile
+from core.scan.state_files import is_nameable, prefixes, wanted_prefixes
 from core.scan.walk import OWN_FILES
 from waypoint_resume.heartbeat import ended_ns, is_leased
 from waypoint_resume.names import from_text, join, to_text
@@ -98,9 +98,9 @@ class MendDesk:
         raise NotFoundError(f"No mend of {to_text(self.run.path)} is in effect: there is nothing to undo.")
 
     @property
-    def site(self) -> Site:
+    def site(self) -> RunFolder:
         """Where the run lies now. PlaceError where a link leads out of it."""
-        return Site.of(self.root, self.run.path, self.decisions_dir)
+        return RunFolder.of(self.root, self.run.path, self.decisions_dir)
 
     def is_live(self, state: str) -> bool:
         """Whether the run was live at the last look, a job holds its lease, or something was written beside this state

@@ -17,11 +17,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from core.decisions.desk import hidden_folder
-from core.decisions.places import decisions_folder, inside, read_small, run_folder
+from core.decisions.places import read_small
+from core.decisions.run_folder import RunFolder
 from core.errors import CoreError, PlaceError
-from core.formats.state_file import NAME, OTHER_MOST, is_one
+from core.formats.state_file import NAME
 from core.mend import standing
-from core.model import Root
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_text, utc_moment
 from waypoint_resume.ids import PATTERN
@@ -77,39 +77,6 @@ class Mend:
     state: MendState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """Where a run lies (`run` is relative to the root), and where its decisions do if its folder is read-only."""
-
-    root_path: str
-    run: str
-    folder: Path
-    decisions: Path | None
-
-    @classmethod
-    def of(cls, root: Root, run: str, decisions_dir: Path | None) -> "Site":
-        """The place of a run. PlaceError where a link leads out of it."""
-        apart = None if decisions_dir is None else decisions_folder(decisions_dir, root.id, run)
-        return cls(root_path=root.path, run=run, folder=run_folder(root.path, run), decisions=apart)
-
-    def state_file(self, path: str) -> Path:
-        """A state file's place, by its path relative to the run. PlaceError where any part of it is a link."""
-        place = self.folder / path
-        if inside(self.folder, path) != place:
-            raise PlaceError(f"{to_text(path)!r} lies behind a link: nothing is written there.")
-        if place.name != NAME and not _holds_state(place):
-            raise PlaceError(f"{to_text(path)!r} is no state file: it is not named {NAME!r}, and names no latest.")
-        return place
-
-
-def _holds_state(place: Path) -> bool:
-    try:
-        data = read_small(place, OTHER_MOST)
-    except FileNotFoundError:
-        return False
-    return is_one(data)
-
-
 def digest(data: bytes | None) -> str | None:
     """The SHA-256 of a state file; None where there is none."""
     return None if data is None else hashlib.sha256(data).hexdigest()
@@ -138,14 +105,14 @@ def kept(mend: Mend) -> bytes | None:
     return data
 
 
-def history(site: Site) -> tuple[Mend, ...]:
+def history(site: RunFolder) -> tuple[Mend, ...]:
     """The mends of a run, newest first. A record that cannot be read is left out."""
     homes = [site.folder] if site.decisions is None else [site.folder, site.decisions]
     found = [mend for home in homes for mend in _mends(site, home / HIDDEN / FOLDER)]
     return tuple(sorted(found, key=lambda mend: mend.record.id, reverse=True))
 
 
-def _mends(site: Site, folder: Path) -> Iterator[Mend]:
+def _mends(site: RunFolder, folder: Path) -> Iterator[Mend]:
     try:
         names = [name for name in os.listdir(folder) if _ID.match(name)]
     except (FileNotFoundError, NotADirectoryError):
@@ -160,7 +127,7 @@ def _mends(site: Site, folder: Path) -> Iterator[Mend]:
             yield Mend(record=record, folder=folder / name, state=state)
 
 
-def _state(site: Site, record: Record, *, is_undone: bool) -> MendState:
+def _state(site: RunFolder, record: Record, *, is_undone: bool) -> MendState:
     if is_undone:
         return MendState.UNDONE
     try:

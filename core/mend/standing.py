@@ -14,8 +14,8 @@ from core.formats import state_file
 from core.formats.state_file import base_of, is_misspelled
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.fs.local import LocalStorage
-from core.health.state import lies_here_too, meant, target
 from core.model import StateFile
+from core.scan.state_files import lies_here_too, meant, target
 from waypoint_resume.names import join
 
 LIMIT = 16 << 20  # bytes that are kept of a file that is to be mended

@@ -18,7 +18,6 @@ from core.decisions.places import decisions_folder, relative_to_run, run_folder,
 from core.errors import BusyError, CoreError, ReadOnlyError
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME as STATE_NAME
-from core.health.state import is_nameable
 from core.mend.propose import state_text
 from core.mend.standing import Entry
 from core.model import Checkpoint
@@ -28,6 +27,7 @@ from core.resume.errors import NoRoomError
 from core.resume.manifest import Check, Manifest, Mode, Scalar, to_json
 from core.resume.propose import Proposal
 from core.resume.write import manifest_of, require_accepted
+from core.scan.state_files import is_nameable
 from core.sizes import size_text
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.names import from_text, join, to_text

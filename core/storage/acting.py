@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.decisions.desk import hidden_folder, locked
+from core.decisions.run_folder import RunFolder
 from core.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
-from core.mend.records import Site
 from core.storage.journal import FILES, FOLDER, FOLDERS, ID, Journal, JournalKind
 from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text
@@ -26,7 +26,7 @@ class StageError(CoreError):
 
 
 @contextlib.contextmanager
-def acting(site: Site) -> Iterator[None]:
+def acting(site: RunFolder) -> Iterator[None]:
     """Hold the run's decisions. ReadOnlyError, BusyError, PlaceError where a link stands in the place of batches."""
     for place in (site.folder, site.folder / HIDDEN, site.folder / HIDDEN / FOLDER):
         if os.path.lexists(place) and not can_write(place):

@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from core.decisions.desk import log
 from core.decisions.places import read_small
+from core.decisions.run_folder import RunFolder
 from core.errors import CoreError, ReadOnlyError
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME as STATE_NAME
-from core.health.state import NAMEABLE
 from core.mend.propose import in_order, state_text
-from core.mend.records import Site
 from core.mend.standing import LIMIT, stand
 from core.model import Problem
 from core.resume.copies import copy_files, free_name, new_run
+from core.scan.state_files import NAMEABLE
 from core.storage.journal import FILES, Journal, JournalItem, short_id
 from core.storage.moves import is_same, lies
 from core.storage.returns import Returned
@@ -36,7 +36,7 @@ class _State(NamedTuple):
     mtime_ns: int
 
 
-def offered_run(site: Site, journal: Journal) -> str:
+def offered_run(site: RunFolder, journal: Journal) -> str:
     """The run, relative to the root as text, as which a rewind could come back: a name beside its own that is free."""
     parent, _, name = site.run.rpartition("/")
     place = os.path.join(site.root_path, parent)
@@ -52,7 +52,7 @@ def comes_as(run: str, files: int, *, is_done: bool) -> str:
     return f"{what} as the new run {run}; what was set aside stays until it is purged."
 
 
-def come_as_run(site: Site, batch: Path, journal: Journal, *, actor: str, now: datetime) -> Returned:
+def come_as_run(site: RunFolder, batch: Path, journal: Journal, *, actor: str, now: datetime) -> Returned:
     """Make the new run, with links to the shards of bundles and copies of all else. It appears whole or not at all.
 
     Only under the run's lock. CoreError where nothing of the batch is whole, ReadOnlyError, NameTakenError, OSError.
@@ -98,7 +98,7 @@ def _why_not_whole(batch: Path, item: JournalItem) -> str | None:
     return None
 
 
-def _states(site: Site, batch: Path, journal: Journal, items: list[JournalItem]) -> Iterator[tuple[str, _State]]:
+def _states(site: RunFolder, batch: Path, journal: Journal, items: list[JournalItem]) -> Iterator[tuple[str, _State]]:
     """By their paths, the state files of the new run: those that were rewritten, and those that went as a whole. What
     cannot be read comes along as it is.
     """
@@ -113,7 +113,7 @@ def _states(site: Site, batch: Path, journal: Journal, items: list[JournalItem])
             yield state.path, state._replace(data=data)
 
 
-def _of_batch(site: Site, state: _State, prefixes: set[str]) -> bytes | None:
+def _of_batch(site: RunFolder, state: _State, prefixes: set[str]) -> bytes | None:
     """What a state file said of some checkpoints (prefixes relative to the root), in paths relative to its own folder,
     which hold wherever the run lies. None where it named none of them.
     """

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from core.decisions.desk import log
+from core.decisions.run_folder import RunFolder
 from core.errors import CoreError
-from core.health.state import NAMEABLE
-from core.mend.records import Site
 from core.model import Checkpoint
+from core.scan.state_files import NAMEABLE
 from core.storage.acting import ConfirmError, acting, find
 from core.storage.again import LIVE, Afresh, leave, look_again
 from core.storage.live import Ground
@@ -80,7 +80,7 @@ def delete_now(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act, *, confi
         return done
 
 
-def _first(site: Site, items: Sequence[Item], members: Sequence[Checkpoint]) -> Item:
+def _first(site: RunFolder, items: Sequence[Item], members: Sequence[Checkpoint]) -> Item:
     """What goes before all others: remains of saves, then what no state file names; the smaller first."""
 
     def weight(item: Item) -> tuple[bool, bool, int]:
@@ -119,9 +119,9 @@ def _delete(ground: Ground, plan: RunPlan, item: Item, said: Rewrites, act: Act,
     return True
 
 
-def _places(site: Site, item: Item) -> Iterator[tuple[str, PlannedFile]]:
+def _places(site: RunFolder, item: Item) -> Iterator[tuple[str, PlannedFile]]:
     return ((str(site.folder), file) for file in item.files)
 
 
-def _from_root(site: Site, item: Item) -> str:
+def _from_root(site: RunFolder, item: Item) -> str:
     return item.path if site.run == "." else join(site.run, item.path)

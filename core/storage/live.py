@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.ages import is_young
+from core.decisions.run_folder import RunFolder
 from core.fs.local import LocalStorage
-from core.index.unsettled import is_young
-from core.mend.records import Site
 from core.scan.walk import OWN_FILES, SKIPPED
 from waypoint_resume.atomic import is_temp
 from waypoint_resume.heartbeat import ended_ns, is_leased
@@ -24,7 +24,7 @@ class Ground:
     that only a lease makes it live.
     """
 
-    site: Site
+    site: RunFolder
     live_window: float
     inner: frozenset[str] = frozenset()
     has_word: bool = False

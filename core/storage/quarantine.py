@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 
 from core.decisions.desk import hidden_folder, log
+from core.decisions.run_folder import RunFolder
 from core.errors import CoreError
-from core.health.state import NAMEABLE
-from core.mend.records import Site
 from core.model import Checkpoint
+from core.scan.state_files import NAMEABLE
 from core.storage.acting import ConfirmError, acting
 from core.storage.again import LIVE, Afresh, leave, look_again
 from core.storage.folders import path_folders
@@ -137,7 +137,7 @@ def _attempt(
         raise
 
 
-def _moved(site: Site, journal: Journal, act: Act) -> Journal:
+def _moved(site: RunFolder, journal: Journal, act: Act) -> Journal:
     about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
     batch = hidden_folder(site.folder, FOLDER, journal.id)
     reserve(batch, _needed(journal))
@@ -189,5 +189,5 @@ def _entry(run: Path, item: Item) -> JournalItem:
     )
 
 
-def _from_root(site: Site, item: Item) -> str:
+def _from_root(site: RunFolder, item: Item) -> str:
     return item.path if site.run == "." else join(site.run, item.path)

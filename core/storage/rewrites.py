@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.decisions.places import relative_to_run
+from core.decisions.run_folder import RunFolder
 from core.errors import CoreError
 from core.formats.state_file import NAME
-from core.health.state import NAMEABLE
-from core.index.rollup import prefixes, wanted_prefixes
 from core.mend.propose import propose
-from core.mend.records import Site
 from core.mend.standing import on_disk, parse, read, stand, state_files_in
 from core.model import Checkpoint
+from core.scan.state_files import NAMEABLE, prefixes, wanted_prefixes
 from core.storage.journal import StateRewrite
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.names import from_text, to_text
@@ -43,7 +42,9 @@ class Rewrites:
     refused: dict[str, str]
 
 
-def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool = False) -> Rewrites:
+def rewrites(
+    site: RunFolder, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool = False
+) -> Rewrites:
     """What the state files of a run must say when some prefixes are gone; `members` are all of its checkpoints.
     `may_empty`: a file of which nothing stays goes too.
     """
@@ -62,7 +63,7 @@ def rewrites(site: Site, members: Sequence[Checkpoint], gone: Collection[str], *
 
 
 def _rewrite(
-    site: Site, path: str, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool
+    site: RunFolder, path: str, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool
 ) -> list[StateRewrite]:
     target = site.state_file(relative_to_run(path, site.run))
     data = read(target)
@@ -91,7 +92,7 @@ def _rewrite(
     return [rewrite]
 
 
-def write_states(site: Site, states: Iterable[StateRewrite]) -> None:
+def write_states(site: RunFolder, states: Iterable[StateRewrite]) -> None:
     """Write the new contents. CoreError where one is not what it was; OSError."""
     for state in states:
         target = site.state_file(from_text(state.path))
@@ -108,7 +109,7 @@ def write_states(site: Site, states: Iterable[StateRewrite]) -> None:
             write_atomic(target, state.new.encode(), mtime_ns=state.mtime_ns + _LATER_NS)
 
 
-def restore_state(site: Site, state: StateRewrite) -> Restored:
+def restore_state(site: RunFolder, state: StateRewrite) -> Restored:
     """Put an old content and its time back, if the file says what we wrote, or the old content already."""
     target = site.state_file(from_text(state.path))
     now = read(target)

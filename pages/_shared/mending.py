@@ -9,12 +9,12 @@ import streamlit as st
 from core import care
 from core.catalog.answers import PlacedFinding
 from core.errors import CoreError
-from core.health.state import NAMEABLE
 from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import effects
 from core.mend.propose import Proposal
 from core.mend.records import Mend
 from core.model import Checkpoint, Run
+from core.scan.state_files import NAMEABLE
 from pages._shared import acting, mends, service
 from pages._shared.text import lines, md, md_lines
 from waypoint_resume.names import short_id, to_text

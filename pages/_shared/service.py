@@ -108,7 +108,7 @@ def start() -> Service:
     with _lock:
         if service.indexer is None:
             service.auditor.start()
-            service.indexer = service.workspace.indexer(service.auditor.after_deep)
+            service.indexer = Indexer(service.workspace.engine, service.workspace.settings, service.auditor.after_deep)
             service.indexer.start()
     return service
 
