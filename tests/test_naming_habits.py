@@ -135,6 +135,28 @@ DATES: dict[str, tuple[str, str, datetime]] = {
     "seconds-since-1970": ("1582785290", "#", at(2020, 2, 27, 6, 34, 50)),
     "milliseconds": ("model1700000000250.h5", "model#", at(2023, 11, 14, 22, 13, 20, 250000)),
     "clock": ("best_17:05:30.h5", "best_#", at(1904, 1, 1, 17, 5, 30)),
+    "iso-week": ("m_2024w51.weights.h5", "m_#", at(2024, 12, 16)),
+    "iso-week-and-day": ("m_2024-W51-3", "m_#", at(2024, 12, 18)),
+    "iso-week-digits": ("m_2024W513", "m_#", at(2024, 12, 18)),
+    "first-week": ("m_2025w01.keras", "m_#", at(2024, 12, 30)),
+    "week-in-words": ("forecast_2024_week_3.h5", "forecast_#", at(2024, 1, 15)),
+    "calendar-week": ("m_2024-kw05.h5", "m_#", at(2024, 1, 29)),
+    "short-year-week": ("m_24w05.h5", "m_#", at(2024, 1, 29)),
+    "ordinal": ("m_2024-032.weights.h5", "m_#", at(2024, 2, 1)),
+    "ordinal-underscore": ("m_2024_366", "m_#", at(2024, 12, 31)),
+    "quarter": ("sales_2024Q4.h5", "sales_#", at(2024, 10, 1)),
+    "quarter-first": ("sales_Q1-2024.h5", "sales_#", at(2024, 1, 1)),
+    "basic-iso": ("20240101T235901Z.h5", "#", at(2024, 1, 1, 23, 59, 1)),
+    "d-and-t": ("d20240101_t1200.keras", "d#", at(2024, 1, 1, 12)),
+    "small-t": ("m_20240101t120030.keras", "m_#", at(2024, 1, 1, 12, 0, 30)),
+    "month-word-at-once": ("Jan31.h5", "#", at(1904, 1, 31)),
+    "day-month-word": ("m_31Jan.h5", "m_#", at(1904, 1, 31)),
+    "year-month": ("m_2024_01.keras", "m_#", at(2024, 1, 1)),
+    "afternoon": ("model_2023_03_05-11_07_09_PM", "model_#", at(2023, 3, 5, 23, 7, 9)),
+    "noon": ("model_2023_03_05-12_07_09_PM", "model_#", at(2023, 3, 5, 12, 7, 9)),
+    "midnight": ("m-20240101-1205am", "m-#", at(2024, 1, 1, 0, 5)),
+    "clock-with-h": ("best_17h05.h5", "best_#", at(1904, 1, 1, 17, 5)),
+    "time-time": ("m_1582785290.25.h5", "m_#", at(2020, 2, 27, 6, 34, 50, 250000)),
     "resnet": ("resnet50_20240115-103022.weights.h5", "resnet50_#", at(2024, 1, 15, 10, 30, 22)),
 }
 
@@ -148,7 +170,25 @@ def test_a_date_or_clock_is_a_moment_and_counts_nothing(name: str, stem: str, mo
 
 @pytest.mark.parametrize(
     "name",
-    ["ckpt-20241331", "dec_10.h5", "march-9", "w-03-0040", "model-5-10-12-24", "ckpt-2024", "1.10.2024.5", "v24-01-31"],
+    [
+        "ckpt-20241331",
+        "dec_10.h5",
+        "march-9",
+        "w-03-0040",
+        "model-5-10-12-24",
+        "ckpt-2024",
+        "1.10.2024.5",
+        "v24-01-31",
+        "m_2024w54",
+        "m_2024-000",
+        "m_2024-367",
+        "m_2023-366",
+        "model_q4_0",
+        "m_12h_24",
+        "gpt_12h12l",
+        "model_2000-100",
+        "Jan32",
+    ],
 )
 def test_what_only_looks_like_a_date_is_none(name: str) -> None:
     assert moments_in(name) == []
@@ -222,7 +262,7 @@ def test_any_name_is_read_and_keeps_its_numbers_small(name: str) -> None:
     assert whole.count("#") >= name.count("#") or "#" not in name
     for number in found.numbers:
         assert number.text in name
-        assert not isinstance(number.value, int) or 0 <= number.value < 1_000_000_000
+        assert not isinstance(number.value, int) or abs(number.value) < 1_000_000_000
     assert found.metric is None or abs(found.metric[1]) < 1e300
 
 
@@ -231,6 +271,33 @@ def test_usual_names_are_read_for_every_number(number: int, value: int) -> None:
     assert read_name(f"weights.epoch-{number:03d}.h5").epoch == number
     assert read_name(f"vgg_iter_{number}.ckpt").step == number
     assert read_name(f"cp-{number:04d}-{value / 1000:.3f}.keras").metric == ("metric", value / 1000)
+
+
+@pytest.mark.parametrize(
+    "name", ["iter_-1", "step_-1.h5", "epoch=-1.ckpt", "epoch--1", "ckpt_-1", "epoch=-1-step=0.ckpt"]
+)
+def test_a_number_below_zero_is_no_step_and_goes_before_all_others(name: str) -> None:
+    found = read_name(name)
+    later = read_name(name.replace("-1", "0", 1) if "=" in name or "_" in name else "epoch-0")
+    assert found.epoch is None
+    assert found.step == (0 if "step=0" in name else None)
+    assert found.stem == later.stem
+    assert found.order < later.order
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("iter_2000-032", 2000), ("step-2024-032", 2024), ("step_2024-01-01", None)]
+)
+def test_a_word_in_front_makes_two_numbers_of_what_may_be_a_day_of_a_year(name: str, step: int | None) -> None:
+    assert read_name(name).step == step
+
+
+@given(st.datetimes(at(2015, 1, 1), at(2035, 12, 31)))
+def test_every_week_and_every_day_of_a_year_is_read_back(moment: datetime) -> None:
+    day = at(moment.year, moment.month, moment.day)
+    for spelling in ("%Y-%j", "%Y_%j", "%G-W%V-%u", "%GW%V%u", "%Y-%m-%d_%I-%M-%S-%p"):
+        found = read_name(f"model_{day.strftime(spelling)}.h5")
+        assert (found.moment, found.step, found.epoch) == (day, None, None)
 
 
 @given(st.datetimes(at(1990, 1, 1), at(2035, 12, 31)))

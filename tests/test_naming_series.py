@@ -257,3 +257,23 @@ def test_the_order_never_contradicts_steps_or_dates(
             assert [item.saved_at for item in series] == sorted(item.saved_at for item in series)
         (again,) = [one for one in arrange(itertools.chain(*found)) if one[0].series == series[0].series]
         assert again == series
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        ("m_202311.h5", "m_202312.h5", "m_202401.h5"),
+        ("sales_2019.h5", "sales_2020.h5"),
+        ("m_2024032.h5", "m_2024033.h5"),
+    ],
+    ids=["months", "years", "days-of-the-year"],
+)
+def test_months_and_years_without_a_word_are_no_epochs_and_order_a_copied_tree(found: tuple[str, ...]) -> None:
+    (series,) = arrange(members(*reversed([(name, None, 0.0) for name in found]), form=KERAS))
+    assert names(series) == list(found)
+    assert [(item.facts.step, item.facts.epoch) for item in series] == [(None, None)] * len(found)
+
+
+def test_what_was_saved_before_anything_was_trained_is_the_first_of_its_series() -> None:
+    (series,) = arrange(members(*[(f"epoch={number}", None, 0.0) for number in (1, -1, 0)], form=KERAS))
+    assert names(series) == ["epoch=-1", "epoch=0", "epoch=1"]

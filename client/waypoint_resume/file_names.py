@@ -33,6 +33,7 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _WORD_BEHIND = re.compile(r"[-_ ](?P<word>[A-Za-z]+)(?![-_=: ]*\d)")
 _OF_TOTAL = re.compile(r"[-_ ]of[-_ ]\d+(?!\d)", re.IGNORECASE)
 _F1 = re.compile(r"(?<![A-Za-z])([fF])1(?=[-_=: ])")  # a metric whose name ends in a digit
+_TWO_NUMBERS = re.compile(r"\d{4}[-_]\d{1,3}")
 _SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
 _SHARD = re.compile(r"\d{5}")
 
@@ -88,6 +89,14 @@ class _Reader:
         self.parts.append(len(self.numbers))
         self.numbers.append(Number(role, value, text))
 
+    def _count(self, role: Role, value: int, left: str, text: str) -> None:
+        """Keep a number with its sign, which is none of the separators: `epoch=-1` goes before `epoch=0`."""
+        signed = _signed(left, text)
+        if signed != text:
+            self.parts[-1] = str(self.parts[-1])[:-1]
+            value = -value
+        self._keep(role, value, signed)
+
     def _between(self, base: str, start: int, end: int) -> None:
         chunk = base[start:end]
         words = _F1.sub(r"\1i", chunk)
@@ -130,7 +139,7 @@ class _Reader:
         elif value >= _LARGEST:
             self.parts.append("#")
         else:
-            self._keep(role, value, chunk[match.start() : end])
+            self._count(role, value, left, chunk[match.start() : end])
             self._counted = end
             self.by_metric = False
         if total is None:
@@ -193,9 +202,10 @@ def _signed(left: str, text: str) -> str:
 
 
 def _is_counted(base: str, moment: Moment) -> bool:
-    """Whether a word in front says that these digits, which may be a date, count: `step-20240101`."""
+    """Whether a word in front says that these digits, which may be a date, count: `step-20240101`, `iter_2024-032`."""
     digits = base[moment.start : moment.end]
-    if not digits.isdigit() or len(digits) > _LONGEST or int(digits) >= _LARGEST:
+    is_number = digits.isdigit() and len(digits) <= _LONGEST and int(digits) < _LARGEST
+    if not is_number and _TWO_NUMBERS.fullmatch(digits) is None:
         return False
     left = re.search(r"[A-Za-z_\- ]*[-_=.: ]?$", base[: moment.start])
     return meaning_of(_LETTERS.findall(left[0] if left else "")) in (Meaning.STEP, Meaning.EPOCH)

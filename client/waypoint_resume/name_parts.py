@@ -73,9 +73,10 @@ class FileName(NamedTuple):
         )
 
     def first(self, role: Role) -> int | None:
-        """The first number of a role."""
+        """The first number of a role; None where it is below 0, as before anything was trained (`epoch=-1`)."""
         found = (number.value for number in self.numbers if number.role is role)
-        return next((value for value in found if isinstance(value, int)), None)
+        value = next((value for value in found if isinstance(value, int)), -1)
+        return value if value >= 0 else None
 
     @property
     def step(self) -> int | None:

@@ -10,8 +10,9 @@ class Meaning(Enum):
     """What a word says of the number beside it.
 
     EPOCH, STEP and BATCH count training; SAVE is a checkpoint's own number, of whatever; METRIC is a measured value. A
-    PART (fold, seed, trial, rank, version) and a SETTING (learning rate, batch size) tell trainings apart. A SIZE
-    belongs to an architecture (`resnet_50`), unless what was trained proves that it counts.
+    PART (fold, seed, trial, rank, version; a day or week, which may be a horizon) and a SETTING (learning rate, batch
+    size) tell trainings apart. A SIZE belongs to an architecture (`resnet_50`), unless what was trained proves that it
+    counts.
     """
 
     EPOCH = "epoch"
@@ -35,7 +36,7 @@ _TABLE = {
     "perplexity fi bleu wer cer psnr ssim fid elbo reward return kappa mcc metric",
     Meaning.PART: "fold folds kfold cv seed trial rank part worker replica split run exp experiment gpu agent member "
     "ensemble version ver v rev try attempt task shard piece chunk stage phase k subject sub patient group cluster "
-    "client node head branch",
+    "client node head branch hour day week kw month quarter year",
     Meaning.SETTING: "lr learning_rate bs batch_size batchsize wd weight_decay dropout drop dp alpha beta gamma lambda "
     "temp temperature momentum hidden units unit dim dims size width height depth layers layer channels filters heads "
     "embed emb embedding seq len length res resolution px rate hz khz sr mel mels fp bf int float class classes "

@@ -147,7 +147,12 @@ def _number(folder: str) -> Sourced | None:
     """The step that an Orbax manager puts at the end of a folder's name, behind nothing or a prefix (`ckpt_30`)."""
     name = read_name(folder.rpartition("/")[2].partition(TEMPORARY)[0])
     last = name.numbers[-1] if name.numbers and name.parts[-1] == len(name.numbers) - 1 else None
-    if last is None or last.role in (NameRole.EPOCH, NameRole.SIZE) or not isinstance(last.value, int):
+    if (
+        last is None
+        or last.role in (NameRole.EPOCH, NameRole.SIZE)
+        or not isinstance(last.value, int)
+        or last.value < 0
+    ):
         return None
     return Sourced(value=last.value, source="folder name")
 

@@ -17,6 +17,8 @@ from waypoint_resume.file_names import read_name
 from waypoint_resume.name_parts import FileName, Role, Value
 
 _COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
+_MOST_EPOCHS = 100_000  # above, a number without a word is more likely `202401` or a clock than an epoch
+_YEARS = range(1990, 2040)
 _FEW_S = 2.0  # seconds: saves that are no further apart are in no order
 
 Times = Callable[[Sequence[Checkpoint]], bool]
@@ -214,6 +216,8 @@ def _by_name(members: Sequence[Checkpoint], place: int, has_times: Times, *, is_
         is_one = len({values(item)[place] for item in members}) < 2
         if role is Role.SIZE or is_one or not _is_in_order(members, has_times):
             return None
+    if role is Role.COUNT and not is_trusted and _are_years(members, place):
+        return None
     is_epoch = is_epoch_and_batch(members, place) or all(name_of(item).by_metric for item in members)
     is_epoch = is_epoch or spec_of(members[0].format).names_epochs
     for item in rising:
@@ -224,14 +228,30 @@ def _by_name(members: Sequence[Checkpoint], place: int, has_times: Times, *, is_
             return None
         else:
             is_epoch = True
+    if is_epoch and not is_trusted and values(rising[-1])[place][1] > _MOST_EPOCHS:
+        return None
     return Role.EPOCH if is_epoch else Role.STEP
+
+
+def _are_years(members: Sequence[Checkpoint], place: int) -> bool:
+    """Whether numbers without a word may be years: none is anything else, and they lie close together."""
+    numbers = sorted({int(values(item)[place][1]) for item in members})
+    return all(number in _YEARS for number in numbers) and all(
+        after - before < 5 for before, after in pairwise(numbers)
+    )
 
 
 def _with_number(item: Checkpoint, place: int, meaning: Role) -> Checkpoint:
     facts, name = item.facts, name_of(item)
     number = name.numbers[place].value
     is_version = spec_of(item.format).names_version
-    if not isinstance(number, int) or facts.save_counter is not None or facts.problem is not None or is_version:
+    if (
+        not isinstance(number, int)
+        or number < 0
+        or facts.save_counter is not None
+        or facts.problem is not None
+        or is_version
+    ):
         return item
     told = Sourced(value=number, source=NUMBER_IN_NAME)
     if meaning is Role.EPOCH and facts.epoch is None and name.epoch is None:
