@@ -141,7 +141,8 @@ def test_metadata_cut_anywhere_is_truncated(tmp_path: Path) -> None:
             (folder / name).write_bytes(content[:length])
             if name == "_CHECKPOINT_METADATA":  # no restore needs it
                 facts, variables = read(tmp_path, "1")
-                assert (facts.saved_at, bool(variables)) == (None, True)
+                assert variables
+                assert facts.saved_at is not None  # told by the database
                 continue
             with pytest.raises(TruncatedError) as caught:
                 read(tmp_path, "1")

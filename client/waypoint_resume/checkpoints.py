@@ -20,6 +20,7 @@ ORBAX_MARK = "_CHECKPOINT_METADATA"
 ORBAX_TEMP = ".orbax-checkpoint-tmp"
 _ORBAX_TREE = "_METADATA"
 _NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)
+_REST_OF_ITEM = frozenset({"commit_success.txt", "_sharding", "array_metadatas"})
 _TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?", re.DOTALL)
 _TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _SHARD_H5 = re.compile(r".+_\d{5}\.weights\.h5", re.DOTALL)
@@ -66,6 +67,9 @@ def find_checkpoints(run: Path) -> Iterator[Found]:
             elif is_keras_folder(here / name, names):
                 yield found_at(run, here / name, KERAS_FOLDER, here / name / WEIGHTS)
                 folders.remove(name)
+            elif _is_rest_of_step(here / name, names) and any(_is_step(here / other) for other in folders):
+                yield found_at(run, here / name, "orbax", here / name)  # its manager takes it for a step, and fails
+                folders.remove(name)
             if marks or ORBAX_MARK in names or ORBAX_TEMP in name:
                 folders.remove(name)  # an Orbax save that was not finished is no checkpoint, whatever lies in it
         yield from _in_folder(run, here, files)
@@ -86,6 +90,27 @@ def _unmarked_tree(folder: Path, names: set[str]) -> Path | None:
         if tree.is_file() and not (folder / item / ORBAX_MARK).exists():
             return tree
     return None
+
+
+def _is_step(folder: Path) -> bool:
+    """Whether a folder is a step that an Orbax manager saved."""
+    is_named = _NUMBERED.fullmatch(folder.name) is not None
+    return is_named and ((folder / ORBAX_MARK).is_file() or _unmarked_tree(folder, names_in_folder(folder)) is not None)
+
+
+def _is_rest_of_step(folder: Path, names: set[str]) -> bool:
+    """Whether a folder has the name of an Orbax step, and nothing of it but metrics and items that are empty or were
+    never finished.
+    """
+    if not _NUMBERED.fullmatch(folder.name):
+        return False
+    others = [folder / name for name in names if name not in ("metrics", "commit_success.txt")]
+    return all(ORBAX_TEMP in item.name or _is_rest_of_item(item) for item in others)
+
+
+def _is_rest_of_item(item: Path) -> bool:
+    """Whether a folder has at most the parts of an Orbax item without which no tree is read."""
+    return item.is_dir() and names_in_folder(item) <= _REST_OF_ITEM
 
 
 def walk_run(run: Path) -> Iterator[tuple[Path, list[str], list[str]]]:

@@ -203,7 +203,9 @@ def _orbax_damage(path: Path) -> str | None:
             is_done = True  # an older Orbax, which notes nothing
         if not is_done or any(_ORBAX_TEMP in item.name for item in path.iterdir()):
             return "the save was not finished"
-    return None if any(item.name in _ORBAX_PARTS for item in path.rglob("*")) else "none of its arrays is there"
+    items = [item for item in path.iterdir() if _ORBAX_TEMP not in item.name]  # in which a save was not finished
+    parts = (item for top in items for item in (top, *(top.rglob("*") if top.is_dir() else ())))
+    return None if any(item.name in _ORBAX_PARTS for item in parts) else "none of its arrays is there"
 
 
 def _folder_damage(path: Path) -> str | None:

@@ -40,7 +40,7 @@ def read(fetch: Fetch) -> dict[str, Value]:
     """Every key of the database's newest version. Raises a FormatError that names the part."""
     values: dict[str, Value] = {}
     budget = Budget()
-    root = _root(fetch(MANIFEST, 0, MAX_MANIFEST + 1), budget)
+    root, _ = _newest(fetch(MANIFEST, 0, MAX_MANIFEST + 1), budget)
     waiting = [root] if root else []
     while waiting:
         node = waiting.pop()
@@ -62,8 +62,13 @@ def read(fetch: Fetch) -> dict[str, Value]:
     return values
 
 
-def _root(data: bytes, budget: Budget) -> _Node | None:
-    """The newest version's root node; None for an empty database."""
+def committed_ns(fetch: Fetch) -> int:
+    """When the database's newest version was written, nanoseconds since 1970; 0 for none. Raises a FormatError."""
+    return _newest(fetch(MANIFEST, 0, MAX_MANIFEST + 1), Budget())[1]
+
+
+def _newest(data: bytes, budget: Budget) -> tuple[_Node | None, int]:
+    """The newest version's root node, None for an empty database, and when that was written."""
     length = int.from_bytes(data[4:12], "little")
     if data[:4] == MANIFEST_MAGIC and length > MAX_MANIFEST:
         raise TooLargeError(f"{length:,} bytes", section="manifest")
@@ -81,10 +86,11 @@ def _root(data: bytes, budget: Budget) -> _Node | None:
     count = cursor.count()
     cursor.numbers(count)
     heights = cursor.take(count)
-    columns = [cursor.numbers(count) for _ in range(4)]  # file, offset, length, keys
+    columns = [cursor.numbers(count) for _ in range(6)]  # file, offset, length, keys, bytes of the tree and of values
+    written = int.from_bytes(cursor.take(8 * count)[-8:], "little")
     if not count or not columns[3][-1]:
-        return None
-    return _node(files, columns[0][-1], columns[1][-1], columns[2][-1], heights[-1], b"")
+        return None, written
+    return _node(files, columns[0][-1], columns[1][-1], columns[2][-1], heights[-1], b""), written
 
 
 def _files(cursor: Cursor, base: bytes) -> list[tuple[bytes, bytes]]:

@@ -19,6 +19,7 @@ from core.formats.orbax_items import (
     MSGPACK,
     TEMPORARY,
     Item,
+    inner,
     json_object,
     top_metadata,
     tree_names,
@@ -29,6 +30,7 @@ from core.fs.storage import Storage
 from core.model import Contents, Facts, ReadProblem, Role, Sourced, Variable
 from waypoint_resume.file_names import read_name
 from waypoint_resume.name_parts import Role as NameRole
+from waypoint_resume.names import join
 
 MODEL_CONFIG = "model_config"
 TREE_OF_KERAS = "pytree"
@@ -37,6 +39,7 @@ UNRENAMED = "unrenamed"  # the kind of a save to which only its last rename is m
 NO_STEP = "the tree counts no steps, and the folder's name has no number"
 NO_STEP_OF_KERAS = "it holds no optimizer's iterations, and Keras names the folder by the epoch"
 NOT_KERAS = "not a tree of Keras, Flax or T5X: its keys do not tell weights from the rest"
+_COMMITTED_AT = "commit_timestamp_nsecs"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Result = tuple[Facts, tuple[Variable, ...]]
@@ -48,6 +51,7 @@ def read(storage: Storage, folder: str, names: Collection[str]) -> Result:
     """
     base = folder.rpartition("/")[2]
     top = top_metadata(storage, folder, names)
+    top = top if _COMMITTED_AT in top else {**top, _COMMITTED_AT: _committed_ns(storage, folder, names)}
     if TEMPORARY not in base:
         return _facts(folder, names, whole_items(storage, folder, names, top), top)
     try:
@@ -89,6 +93,12 @@ def tree_to_restore(names: Collection[str]) -> str:
 def items_to_restore(names: Collection[str]) -> list[str]:
     """The trees in a step, each restored by itself; none where the step is itself a tree."""
     return [item for item in tree_names(names) if item and item not in NO_TREES]
+
+
+def _committed_ns(storage: Storage, folder: str, names: Collection[str]) -> int:
+    """When the step's databases were written last, as they tell: a copy keeps that. 0 where none tells."""
+    places = [(join(folder, item), inner(names, item)) for item in tree_names(names)]
+    return max((orbax_arrays.committed_ns(storage, place, inside) for place, inside in places), default=0)
 
 
 def _readable_items(storage: Storage, folder: str, names: Collection[str]) -> list[Item]:
@@ -134,7 +144,7 @@ def _facts(folder: str, names: Collection[str], items: Iterable[Item], top: Mapp
         step=step,
         step_reason=None if step else why,
         epoch=epoch,
-        saved_at=_time(top.get("commit_timestamp_nsecs")),
+        saved_at=_time(top.get(_COMMITTED_AT)),
         variables=len(variables) if trees else None,
         parameters=parameters(variables) if shapes_known and Role.WEIGHT in roles else None,
         role_bytes=role_bytes(variables),

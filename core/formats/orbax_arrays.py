@@ -5,7 +5,7 @@ A database or array of a kind that is not read leaves shapes unknown; damage is 
 
 from collections.abc import Collection, Mapping
 
-from core.errors import TooLargeError, TruncatedError, UnsupportedError
+from core.errors import FormatError, TooLargeError, TruncatedError, UnsupportedError
 from core.formats import ocdbt, zarr
 from core.formats.ocdbt import MANIFEST, Value
 from core.fs.storage import Storage
@@ -86,3 +86,12 @@ def find(storage: Storage, folder: str, names: Collection[str]) -> Arrays:
         return Arrays(item, values)
     except (TooLargeError, UnsupportedError):
         return Arrays(item, {}, is_known=False)
+
+
+def committed_ns(storage: Storage, folder: str, names: Collection[str]) -> int:
+    """When the database of the item in `folder` was written last, nanoseconds since 1970; 0 where it does not tell."""
+    item = _Item(storage, folder, names)
+    try:
+        return ocdbt.committed_ns(item.fetch) if MANIFEST in names else 0
+    except FormatError:
+        return 0

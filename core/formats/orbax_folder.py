@@ -1,9 +1,11 @@
 """Which folders are Orbax checkpoints: a step with its items, finished or not, or a tree that was saved by itself."""
 
+import functools
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from core.formats.orbax_items import METADATA, MSGPACK, TEMPORARY
+from core.formats.ocdbt import MANIFEST
+from core.formats.orbax_items import ARRAY_METADATA, METADATA, METRICS, MSGPACK, SHARDING, TEMPORARY
 from core.formats.orbax_tree import TREE
 from core.formats.spec import FolderFiles, FolderShape, Group
 from core.fs.storage import Storage
@@ -15,6 +17,8 @@ _OWN = frozenset({METADATA, COMMITTED})
 _ARRAY = ".zarray"
 _NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)  # how a CheckpointManager names its steps
 _MOST_ITEMS = 64
+_MOST_STEPS = 16  # the first and the last, looked at beside a remnant
+_REST = frozenset({COMMITTED, SHARDING, ARRAY_METADATA, MANIFEST, "d", "_strings.json"})
 
 
 def is_mark(name: str) -> bool:
@@ -24,7 +28,7 @@ def is_mark(name: str) -> bool:
 
 def group(folder: FolderFiles) -> Iterator[Group]:
     """The folder as a whole, whatever lies in it."""
-    if Format.ORBAX in folder.units and folder.files:
+    if Format.ORBAX in folder.units and (folder.files or Format.ORBAX in folder.confirmed):
         yield Group(name="", format=Format.ORBAX, files=tuple(folder.files.values()))
     if Format.ORBAX in folder.units:
         folder.files.clear()
@@ -42,6 +46,8 @@ def is_orbax(names: Collection[str], folder: str) -> bool:
 
 def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
     if _is_marked(names, folder) or _is_unmarked_step(storage, folder, names, subfolders):
+        return subfolders
+    if is_remnant(storage, folder, names, subfolders):
         return subfolders
     return ()
 
@@ -66,6 +72,51 @@ def _is_unmarked_step(storage: Storage, folder: str, names: Collection[str], sub
     return bool(items) and not any(_has(storage, place, METADATA) for place in items)
 
 
+def is_remnant(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
+    """Whether nothing is left of a step but its numbered folder beside other steps: its manager still takes it for one.
+    It may hold what a step has beside its trees: metrics, temporary or empty items, and those of the others' names.
+    """
+    above, _, base = folder.rpartition("/")
+    if not folder or METADATA in names or not _OWN.issuperset(names) or not _NUMBERED.fullmatch(base):
+        return False
+    own = [name for name in subfolders if name != METRICS and TEMPORARY not in name]
+    try:
+        if not all(_is_rest(storage, join(folder, name)) for name in own):
+            return False
+        items = _items_in(storage, above, storage.folder_time(above))
+        return bool(items) and all(name in items or _is_empty(storage, join(folder, name)) for name in own)
+    except OSError:
+        return False
+
+
+@functools.lru_cache(maxsize=64)
+def _items_in(storage: Storage, folder: str, _changed_ns: int) -> frozenset[str]:
+    """The names of the items in a folder's steps, as far as those are looked at. Kept: many steps may lie there."""
+    steps = [name for name in storage.members(folder).subfolders if _NUMBERED.fullmatch(name)]
+    looked_at = {*steps[:_MOST_STEPS], *steps[-_MOST_STEPS:]}
+    return frozenset(item for name in looked_at for item in _items_of_step(storage, join(folder, name)))
+
+
+def _items_of_step(storage: Storage, folder: str) -> Sequence[str]:
+    """The items of a step, which has its mark or is one of early Orbax; none for any other folder."""
+    members = storage.members(folder)
+    names = {file.name for file in members.files}
+    is_step = METADATA in names or _is_unmarked_step(storage, folder, names, members.subfolders)
+    return members.subfolders if is_step else ()
+
+
+def _is_rest(storage: Storage, item: str) -> bool:
+    """Whether a folder holds at most what Orbax writes into an item, and no tree."""
+    members = storage.members(item)
+    names = [file.name for file in members.files] + list(members.subfolders)
+    return all(name in _REST or name.startswith("ocdbt.process_") for name in names)
+
+
+def _is_empty(storage: Storage, folder: str) -> bool:
+    members = storage.members(folder)
+    return not members.files and not members.subfolders
+
+
 def _has(storage: Storage, folder: str, name: str) -> bool:
     try:
         storage.stat(join(folder, name))
@@ -74,4 +125,4 @@ def _has(storage: Storage, folder: str, name: str) -> bool:
     return True
 
 
-SHAPE = FolderShape(is_one=is_orbax, absorbed=_absorbed)
+SHAPE = FolderShape(is_one=is_orbax, absorbed=_absorbed, is_remnant=is_remnant)

@@ -72,13 +72,15 @@ class Group:
 @dataclass(slots=True, kw_only=True)
 class FolderFiles:
     """A folder's files by name, from which each format takes its own; `units` are the formats of which the folder
-    itself is a checkpoint, `outside` names behind links that lead out of the root.
+    itself is a checkpoint (`confirmed` those that only a look around tells), `outside` names behind links that lead out
+    of the root.
 
     What a format's saves leave behind goes to `shards_only` (shards without an index, by prefix) and `temps` (by name).
     """
 
     files: dict[str, FileStat]
     units: Collection[Format] = ()
+    confirmed: Collection[Format] = ()
     outside: Collection[str] = ()
     shards_only: dict[str, list[FileStat]] = field(default_factory=dict)
     temps: dict[str, list[FileStat]] = field(default_factory=dict)
@@ -99,12 +101,14 @@ def none_absorbed(
 class FolderShape:
     """How a checkpoint that is a folder is known. `is_one` judges by the names of all files (absorbed ones among them)
     and the folder's path; `absorbed` gives, of its files' and its subfolders' names, the subfolders that belong to it;
-    `confirm` looks at content where names prove nothing.
+    `confirm` looks at content where names prove nothing; `is_remnant` tells, of its files' and its subfolders' names,
+    that nothing is left of it but its place among others.
     """
 
     is_one: Callable[[Collection[str], str], bool]
     absorbed: Callable[[Storage, str, Collection[str], Sequence[str]], Collection[str]] = none_absorbed
     confirm: Callable[[Storage, str], bool] | None = None
+    is_remnant: Callable[[Storage, str, Collection[str], Sequence[str]], bool] | None = None
 
 
 class Trial(NamedTuple):

@@ -29,6 +29,9 @@ class Entries(NamedTuple):
 class Storage(Protocol):
     """A root's content. Paths are POSIX, relative to the root; '' is the root. Errors are OSError."""
 
+    def __hash__(self) -> int:
+        """What is known of a storage may be kept by it."""
+
     def members(self, folder: str) -> Members:
         """The members of a folder, in no order. Sockets, broken links and links out of the root are no members."""
 

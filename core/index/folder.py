@@ -145,7 +145,7 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         old = known.get((path, one.files))
         if old is not None and old.health is not Health.WRITING and not _was_explained(old):
             facts = with_surroundings(storage, listing, one, old.facts)
-            moment, source = saved_at(one, facts)
+            moment, source = saved_at(one, facts, listing)
             kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
             checkpoints.append(dated(kept._replace(findings=file_rules.judge(old.path, old.format, facts)), times))
             reused += 1
@@ -207,9 +207,9 @@ def _checkpoint(
     facts = with_surroundings(storage, task.listing, one, reading.facts)
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     name = read_name(path.rpartition("/")[2])
-    newest = max((file.mtime_ns for file in one.files), default=0)
+    newest = max((file.mtime_ns for file in one.files), default=max(time for _, time in task.listing.folder_times))
     writing = bool(findings) and is_young(newest, task.now_ns, task.grace_ns)
-    moment, source = saved_at(one, facts)
+    moment, source = saved_at(one, facts, task.listing)
     return Checkpoint(
         root=task.root,
         run=task.run,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.formats.registry import spec_of
 from core.formats.spec import Group
-from core.model import Checkpoint, Facts, SavedAtSource
+from core.model import Checkpoint, Facts, Listing, SavedAtSource
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -15,10 +15,12 @@ def from_ns(nanoseconds: int) -> datetime:
     return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000 % 1_000_000)
 
 
-def saved_at(one: Group, facts: Facts) -> tuple[datetime, SavedAtSource]:
-    """The format's own word, else the time of the files."""
+def saved_at(one: Group, facts: Facts, listing: Listing) -> tuple[datetime, SavedAtSource]:
+    """The format's own word, else the time of the files, or of the folder where none is left."""
     if facts.saved_at is not None:
         return facts.saved_at, SavedAtSource.FORMAT
+    if not one.files:
+        return from_ns(max(time for _, time in listing.folder_times)), SavedAtSource.MTIME
     return from_ns(spec_of(one.format).dated_by(one.files)), SavedAtSource.MTIME
 
 

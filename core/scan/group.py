@@ -44,7 +44,9 @@ class Groups:
 def group(listing: Listing) -> Groups:
     """The units of a listing."""
     files = {file.name: file for file in listing.files if file.name not in OWN_FILES}
-    folder = FolderFiles(files=files, units=folder_formats(listing), outside=listing.outside_names)
+    folder = FolderFiles(
+        files=files, units=folder_formats(listing), confirmed=listing.confirmed, outside=listing.outside_names
+    )
     result = Groups(shards_only=folder.shards_only, temps=folder.temps, units=frozenset(folder.units))
     for spec in SPECS:
         result.checkpoints += spec.group(folder)

@@ -112,12 +112,10 @@ def _by_fingerprint(items: Sequence[Checkpoint]) -> dict[str, list[Checkpoint]]:
 def why_times_are_useless(members: Sequence[Checkpoint]) -> str | None:
     """Why save times do not tell the order, as a sentence's beginning; None where they do.
 
-    A copied tree has the times of its copying: all within two seconds, or, where a state file kept some true times,
-    mtimes of the same checkpoints that are far from those.
+    A copied tree has the times of its copying: all within two seconds, or, where a state file or the format kept some
+    true times, mtimes of the same checkpoints that are far from those.
     """
-    if len(members) < 2 or any(item.saved_at_source is SavedAtSource.FORMAT for item in members):
-        return None
-    if all(item.saved_at_source is SavedAtSource.STATE_FILE for item in members):
+    if len(members) < 2 or all(item.saved_at_source is not SavedAtSource.MTIME for item in members):
         return None
     stamps = [max((file.mtime_ns for file in item.files), default=0) for item in members]
     if max(stamps) - min(stamps) <= COPIED_WITHIN_NS:
@@ -125,9 +123,11 @@ def why_times_are_useless(members: Sequence[Checkpoint]) -> str | None:
     told = [
         abs(stamp / 1e9 - item.saved_at.timestamp())
         for stamp, item in zip(stamps, members, strict=True)
-        if item.saved_at_source is SavedAtSource.STATE_FILE
+        if item.saved_at_source is not SavedAtSource.MTIME
     ]
     if told and max(told) > _APART_S:
+        if any(item.saved_at_source is SavedAtSource.FORMAT for item in members):
+            return "The files' times are not those that the checkpoints tell"
         return "The files' times are not those in the state file"
     return None
 

@@ -62,7 +62,7 @@ def look(storage: Storage, folder: str) -> Listing:
         problems=tuple(problems),
         outside=tuple(sorted(link for link in outside if link.name not in SKIPPED)),
         is_deleted_run=bool(mlflow),
-        confirmed=frozenset(form for form, shape in shapes if _is_confirmed(storage, shape, names, folder)),
+        confirmed=frozenset(form for form, shape in shapes if _is_confirmed(storage, shape, names, folder, members)),
         listed_at=listed_at,
     )
 
@@ -76,12 +76,17 @@ def folder_formats(listing: Listing) -> frozenset[Format]:
         spec.format
         for spec in SPECS
         if spec.as_folder is not None
-        and (spec.as_folder.confirm is None or spec.format in listing.confirmed)
-        and spec.as_folder.is_one(names, listing.folder)
+        and (spec.format in listing.confirmed or spec.as_folder.confirm is None)
+        and (
+            spec.as_folder.is_one(names, listing.folder)
+            or (spec.format in listing.confirmed and spec.as_folder.is_remnant is not None)
+        )
     )
 
 
-def _is_confirmed(storage: Storage, shape: FolderShape, names: Collection[str], folder: str) -> bool:
+def _is_confirmed(storage: Storage, shape: FolderShape, names: Collection[str], folder: str, members: Members) -> bool:
+    if shape.is_remnant is not None and shape.is_remnant(storage, folder, names, members.subfolders):
+        return True
     return shape.confirm is not None and shape.is_one(names, folder) and shape.confirm(storage, folder)
 
 
