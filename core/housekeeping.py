@@ -12,6 +12,7 @@ from core.decisions.places import relative_to_run
 from core.decisions.run_folder import RunFolder
 from core.errors import NotFoundError
 from core.fs.local import LocalStorage
+from core.links import known_links, links_now
 from core.model import Checkpoint, Problem, Run
 from core.resume.history import read_manifests
 from core.resume.kept import bring_back, kept_checkpoints, take_away
@@ -22,7 +23,7 @@ from core.storage.batches import Batches, batches
 from core.storage.delete_now import Deleted, delete_now
 from core.storage.journal import FOLDERS, JournalFile
 from core.storage.journal_files import read_journal
-from core.storage.links import inner_links, with_folders_above
+from core.storage.links import Links
 from core.storage.live import Ground
 from core.storage.plan import make_plan
 from core.storage.planned import Plan, RunPlan, RunState
@@ -53,24 +54,30 @@ def plan(
     policy: Policy | None = None,
     elsewhere: Mapping[str, Elsewhere] | None = None,
     trials: TrialPlaces | None = None,
+    links: Links | None = None,
 ) -> Plan:
     """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing.
 
-    `elsewhere` is `named_elsewhere` of each root, and `trials` are places read before, for whoever plans many runs one
-    by one.
+    `elsewhere` is `named_elsewhere` of each root, `trials` and `links` (`known_links`) are places read before, for
+    whoever plans many runs one by one.
     """
     trials = trials or TrialPlaces(workspace)
+    known = links or known_links(workspace)
     named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
 
     def policy_of(root_path: str, run: str) -> Policy:
         return policy_for(workspace.retention, root_path, run) if policy is None else policy
 
-    states = (run_state(workspace, run, named[run.root], trials) for run in runs)
+    states = (run_state(workspace, run, known, named[run.root], trials) for run in runs)
     return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
 
 
 def run_state(
-    workspace: Workspace, run: Run, elsewhere: Elsewhere | None = None, trials: TrialPlaces | None = None
+    workspace: Workspace,
+    run: Run,
+    links: Links | None = None,
+    elsewhere: Elsewhere | None = None,
+    trials: TrialPlaces | None = None,
 ) -> RunState:
     """A run as the catalog and the decisions on disk have it now."""
     site = _site(workspace, run)
@@ -92,7 +99,7 @@ def run_state(
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
-        links=inner_links(site.root_path, with_folders_above(workspace.reader.folders_in(run.root, run.path))),
+        links=(links or known_links(workspace)).into_run(site.root_path, run.path),
         accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
         trial=(trials or TrialPlaces(workspace)).of(run),
     )
@@ -139,7 +146,7 @@ def execute(
     """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first. `empties`:
     somebody typed `confirmation_of` the plan; `word` is the run's name from whoever says that its job has ended.
     """
-    afresh = Afresh(state=lambda: run_state(workspace, run), policy=policy, grace=workspace.settings.write_grace)
+    afresh = _afresh(workspace, run, policy)
     act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
     return quarantine(_by_word(ground(workspace, run), planned, word), planned, afresh, act)
 
@@ -158,9 +165,17 @@ def delete(
     """Delete one run's part of a plan for good, at once: the way out of a full disk. `confirm` is the run's name. The
     catalog must be fresh.
     """
-    afresh = Afresh(state=lambda: run_state(workspace, run), policy=policy, grace=workspace.settings.write_grace)
+    afresh = _afresh(workspace, run, policy)
     act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
     return delete_now(_by_word(ground(workspace, run), planned, confirm), planned, afresh, act, confirm=confirm)
+
+
+def _afresh(workspace: Workspace, run: Run, policy: Policy) -> Afresh:
+    return Afresh(
+        state=lambda: run_state(workspace, run, links_now(workspace, run)),
+        policy=policy,
+        grace=workspace.settings.write_grace,
+    )
 
 
 def _by_word(ground: Ground, planned: RunPlan, word: str) -> Ground:
@@ -181,13 +196,15 @@ def undo_batch(
 def purge_batch(workspace: Workspace, run: Run, batch: str, *, confirm: str, actor: str | None = None) -> Purged:
     """Delete a batch for good."""
     who = actor or workspace.settings.actor
-    return purge(ground(workspace, run), batch, confirm=confirm, actor=who, now=workspace.now())
+    where, links = ground(workspace, run), links_now(workspace, run)
+    return purge(where, batch, confirm=confirm, actor=who, now=workspace.now(), links=links)
 
 
 def purge_old(workspace: Workspace, run: Run, days: float, actor: str | None = None) -> tuple[Purged, ...]:
     """Delete a run's batches that are so old."""
     who = actor or workspace.settings.actor
-    return purge_older(ground(workspace, run), days, actor=who, now=workspace.now())
+    where, links = ground(workspace, run), links_now(workspace, run)
+    return purge_older(where, days, actor=who, now=workspace.now(), links=links)
 
 
 def run_batches(workspace: Workspace, run: Run) -> Batches:

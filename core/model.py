@@ -126,8 +126,8 @@ class Listing:
     folders), named 'sub/name'. `confirmed` are formats of which the folder itself is a checkpoint, as far as only its
     content tells that. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the absorbed ones:
     while they stay, no file came, went or was renamed. `outside` are its links, and those of absorbed folders, that
-    lead out of the root; `is_deleted_run`: MLflow marks the run as deleted. `listed_at` is of the monotonic clock,
-    seconds.
+    lead out of the root, `inner_links` the names of all its other ones, sound or not; `is_deleted_run`: MLflow marks
+    the run as deleted. `listed_at` is of the monotonic clock, seconds.
     """
 
     folder: str
@@ -138,6 +138,7 @@ class Listing:
     is_named_run: bool = False
     problems: tuple[Problem, ...] = ()
     outside: tuple[OutwardLink, ...] = ()
+    inner_links: tuple[str, ...] = ()
     is_deleted_run: bool = False
     confirmed: frozenset[Format] = frozenset()
     listed_at: float = field(default=0.0, compare=False)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from core import housekeeping
 from core.accounts import Audited
 from core.errors import CoreError, NotFoundError
+from core.links import known_links
 from core.model import Problem, Run
 from core.storage.batches import Batch
 from core.storage.growth import Growths
@@ -77,10 +78,11 @@ def could_go(
     alone = 0
     trials = TrialPlaces(workspace)
     elsewhere = {root.id: housekeeping.named_elsewhere(workspace, root.id) for root in workspace.reader.roots()}
+    links = known_links(workspace)
     for run in runs:
         check()
         try:
-            (planned,) = housekeeping.plan(workspace, [run], elsewhere=elsewhere, trials=trials).runs
+            (planned,) = housekeeping.plan(workspace, [run], elsewhere=elsewhere, trials=trials, links=links).runs
         except NotFoundError:
             continue
         except (CoreError, OSError) as error:

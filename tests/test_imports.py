@@ -34,7 +34,7 @@ LAYERS = (
     ("passed_over",),
     ("whereabouts",),
     ("workspace",),
-    ("trials",),
+    ("links", "trials"),
     ("accounts", "care", "housekeeping", "pausing"),
     ("survey",),
     ("auditor",),

@@ -187,7 +187,7 @@ def test_what_a_link_inside_the_root_leads_to_stays(root: Path) -> None:
     document = answer("plan", "c", "--latest", 1)["runs"][0]
     assert sorted(gone(document)) == ["ckpts/ckpt-5", "ckpts/ckpt-6"]
     stays = {item["path"]: item["reasons"] for item in document["stays"]}
-    assert stays["ckpts/ckpt-1"] == ["ckpts/best.index leads to it"]
+    assert stays["ckpts/ckpt-1"] == ["ckpts/best.data-00000-of-00001 leads to it"]
     assert stays["ckpts/ckpt-2"] == ["picks/first.index leads to it"]
     assert stays["ckpts/ckpt-3"] == ["chosen leads to it"]
     assert stays["ckpts/ckpt-4"] == ["picks/again.data-00000-of-00001 leads to it"]

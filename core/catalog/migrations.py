@@ -19,7 +19,8 @@ def _create(connection: Connection) -> None:
 def _make_anew(connection: Connection) -> None:
     """Version 2: accepted findings and verifications. Version 4: names are read anew, so that series differ. Version 5:
     formats are read more closely. Version 6: sweeps and trials. Version 7: what is passed over is kept too. Version 8:
-    formats that were not read before. All that the versions before held is found on the disk again.
+    formats that were not read before. Version 9: links inside a root. All that the versions before
+    held is found on the disk again.
     """
     old = [table for table in tables.metadata.sorted_tables if table is not tables.versions]
     tables.metadata.drop_all(connection, tables=old)
@@ -38,6 +39,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _make_anew,
     _named_runs,
+    _make_anew,
     _make_anew,
     _make_anew,
     _make_anew,

@@ -40,10 +40,12 @@ folders = Table(
     Column("problems", Text, nullable=False),
     # JSON, '' for none, so that an index finds the few folders that have some.
     Column("links", Text, nullable=False),
+    Column("inner_links", Text, nullable=False),
     Column("kinds", Text, nullable=False),
     Column("endings", Text, nullable=False),
     Column("is_deleted", Boolean, nullable=False, server_default=false()),
     Index("folders_by_links", "root", "links"),
+    Index("folders_by_inner_links", "root", "inner_links"),
     Index("folders_by_kinds", "root", "kinds"),
 )
 

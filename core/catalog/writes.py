@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from core.catalog.passed_over import counts_from_json, counts_to_json, links_from_json, links_to_json
+from core.catalog.passed_over import (
+    counts_from_json,
+    counts_to_json,
+    links_from_json,
+    links_to_json,
+    names_from_json,
+    names_to_json,
+)
 from core.catalog.rows import (
     bounded,
     checkpoint_from_row,
@@ -28,7 +35,8 @@ _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 99
 
 class KnownFolder(NamedTuple):
     """A folder as the last pass saw it; `run` is '.' for the root and None outside every run. `links`, `kinds` and
-    `endings` tell what was passed over in it (`Listing.outside`, `Held`), `is_deleted` that MLflow marks it so.
+    `endings` tell what was passed over in it (`Listing.outside`, `Held`), `inner_links` are those of the listing,
+    `is_deleted` that MLflow marks it so.
     """
 
     path: str
@@ -46,6 +54,7 @@ class KnownFolder(NamedTuple):
     leftovers: tuple[Leftover, ...]
     problems: tuple[Problem, ...]
     links: tuple[OutwardLink, ...] = ()
+    inner_links: tuple[str, ...] = ()
     kinds: tuple[tuple[str, int], ...] = ()
     endings: tuple[tuple[str, int], ...] = ()
     is_deleted: bool = False
@@ -62,7 +71,7 @@ def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
 def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: Any) -> KnownFolder:  # noqa: ANN401
     """A row, in the order of KnownFolder's fields. Most folders hold nothing of note: empty lists are not parsed."""
     newest, units, folder_unit, marker, named, recheck, size, states, leftovers, problems, *passed = rest
-    links, kinds, endings, is_deleted, run = passed
+    links, inner_links, kinds, endings, is_deleted, run = passed
     return KnownFolder(
         from_text(path),
         signature,
@@ -79,6 +88,7 @@ def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: An
         () if leftovers == "[]" else leftovers_from_json(leftovers),
         () if problems == "[]" else tuple(Problem(path=where, problem=text) for where, text in json.loads(problems)),
         links_from_json(links) if links else (),
+        names_from_json(inner_links) if inner_links else (),
         counts_from_json(kinds) if kinds else (),
         counts_from_json(endings) if endings else (),
         is_deleted,
@@ -108,6 +118,7 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
             "leftovers": leftovers_to_json(item.leftovers) if item.leftovers else "[]",
             "problems": json.dumps([[problem.path, problem.problem] for problem in item.problems]),
             "links": links_to_json(item.links),
+            "inner_links": names_to_json(item.inner_links),
             "kinds": counts_to_json(item.kinds),
             "endings": counts_to_json(item.endings),
             "is_deleted": item.is_deleted,

@@ -36,6 +36,7 @@ class LocalStorage:
         subfolders: list[str] = []
         problems: list[Problem] = []
         outside: list[OutwardLink] = []
+        inner: list[str] = []
         # Through a descriptor of the folder, so that the kernel resolves one name for each stat and not the whole path.
         descriptor = os.open(self.absolute(folder), _FOLDER)
         try:
@@ -50,6 +51,7 @@ class LocalStorage:
                             if (target := self._leads_out(folder, entry.name)) is not None:
                                 outside.append(OutwardLink(entry.name, target))
                                 continue
+                            inner.append(entry.name)
                             found = entry.stat()
                         if is_regular(found.st_mode):
                             files.append(file_stat(entry.name, found))
@@ -60,7 +62,7 @@ class LocalStorage:
                         problems.append(Problem(path=to_text(place), problem=error.strerror or str(error)))
         finally:
             os.close(descriptor)
-        return Members(files, subfolders, problems, outside)
+        return Members(files, subfolders, problems, outside, inner)
 
     def _leads_out(self, folder: str, name: str) -> str | None:
         """Where a link leads, if that is not below the root or the root itself; its target is not looked at."""

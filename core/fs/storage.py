@@ -8,14 +8,15 @@ from core.model import FileStat, OutwardLink, Problem
 
 
 class Members(NamedTuple):
-    """What a folder holds: regular files, real subfolders (never links to folders), what could not be looked at, and
-    links that lead out of the root, which are not followed.
+    """What a folder holds: regular files, real subfolders (never links to folders), what could not be looked at, links
+    that lead out of the root, which are not followed, and the names of all other links, whatever they lead to.
     """
 
     files: list[FileStat]
     subfolders: list[str]
     problems: list[Problem]
     outside: Sequence[OutwardLink] = ()
+    inner_links: Sequence[str] = ()
 
 
 class Entries(NamedTuple):

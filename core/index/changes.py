@@ -118,5 +118,6 @@ def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
         leftovers=(),
         problems=listing.problems,
         links=listing.outside,
+        inner_links=listing.inner_links,
         is_deleted=listing.is_deleted_run,
     )

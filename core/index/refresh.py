@@ -259,6 +259,7 @@ def _settled(folder: KnownFolder, result: FolderResult) -> KnownFolder:
         problems=result.problems,
         recheck=result.recheck,
         links=result.listing.outside,
+        inner_links=result.listing.inner_links,
         kinds=result.held.kinds,
         endings=result.held.endings,
     )

@@ -40,6 +40,7 @@ def look(storage: Storage, folder: str) -> Listing:
     times, listed_at = [("", storage.folder_time(folder))], time.monotonic()
     members = storage.members(folder)
     files, problems, outside = list(members.files), list(members.problems), [*members.outside]
+    inner_links = list(members.inner_links)
     subfolders: list[str] = []
     names = {file[0] for file in files}
     shapes = [(spec.format, spec.as_folder) for spec in SPECS if spec.as_folder is not None]
@@ -48,7 +49,7 @@ def look(storage: Storage, folder: str) -> Listing:
         if name in SKIPPED or is_temp(name):
             continue
         if name in own or _is_temp(storage, join(folder, name), name):
-            _absorb(storage, folder, name, _Absorbed(files, times, problems, outside), _DEEPEST)
+            _absorb(storage, folder, name, _Absorbed(files, times, problems, outside, inner_links), _DEEPEST)
         else:
             subfolders.append(name)
     mlflow = _mlflow_run(storage, folder, names)
@@ -61,6 +62,7 @@ def look(storage: Storage, folder: str) -> Listing:
         is_named_run=_is_named(storage, folder, members),
         problems=tuple(problems),
         outside=tuple(sorted(link for link in outside if link.name not in SKIPPED)),
+        inner_links=tuple(sorted(name for name in inner_links if name not in SKIPPED)),
         is_deleted_run=bool(mlflow),
         confirmed=frozenset(form for form, shape in shapes if _is_confirmed(storage, shape, names, folder, members)),
         listed_at=listed_at,
@@ -95,6 +97,8 @@ def signature(listing: Listing) -> str:
     columns = tuple(zip(*listing.files, strict=True))[:_SIGNED]
     if listing.outside:
         columns = (*columns, tuple(map(tuple, listing.outside)))
+    if listing.inner_links:
+        columns = (*columns, listing.inner_links)
     # marshal is the fastest way to bytes; its version 2 writes equal values as equal bytes
     return hashlib.blake2b(marshal.dumps(columns, 2), digest_size=16).hexdigest()
 
@@ -117,6 +121,7 @@ class _Absorbed(NamedTuple):
     times: list[tuple[str, int]]
     problems: list[Problem]
     outside: list[OutwardLink]
+    inner_links: list[str]
 
 
 def _absorb(storage: Storage, folder: str, below: str, found: _Absorbed, depth: int) -> None:
@@ -131,6 +136,7 @@ def _absorb(storage: Storage, folder: str, below: str, found: _Absorbed, depth: 
         return
     found.files.extend(file._replace(name=f"{below}/{file.name}") for file in members.files)
     found.outside.extend(link._replace(name=f"{below}/{link.name}") for link in members.outside)
+    found.inner_links.extend(f"{below}/{name}" for name in members.inner_links)
     found.problems.extend(members.problems)
     if members.subfolders and depth == 0:
         too_deep = f"more than {_DEEPEST} folders deep: not read further"

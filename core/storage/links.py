@@ -1,52 +1,113 @@
-"""Links inside a root: what each leads to, so that no plan takes the checkpoint that `best -> model_3` means."""
+"""Links under the roots: what each leads to, so that no plan takes the checkpoint that `best -> model_3` means.
+
+Where links stand is known from the last look at the roots; what they lead to is asked of the disk each time, for a link
+on the way may be another one since. Right before something is done the run's own folders are listed once more.
+"""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from core.model import Checkpoint
+from core.decisions.places import relative_to_run
+from core.model import Checkpoint, Leftover
 from core.scan.walk import SKIPPED
-from waypoint_resume.names import join
+from core.storage.known import leftover_folder
+from waypoint_resume.names import folders_above, join, to_text
 
 
-def inner_links(root_path: str, folders: Iterable[str]) -> dict[str, str]:
-    """The links that stand in some folders and lead to something else in the root, each with the link's path; all are
-    relative to the root. Links of links are followed to the end, whether anything lies there or not.
+class Link(NamedTuple):
+    """A link: its path in its root (absolute, as configured), and the run that it stands in; None outside every run."""
+
+    root_path: str
+    path: str
+    run: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links by what they lead to: real absolute paths, in order. Links of links are followed to the end, whether
+    anything lies there or not.
+    """
+
+    targets: tuple[tuple[str, Link], ...] = ()
+
+    @classmethod
+    def of(cls, links: Iterable[Link]) -> "Links":
+        """Those links that are there now."""
+        found = ((os.path.join(link.root_path, link.path), link) for link in links)
+        return cls(tuple(sorted((os.path.realpath(place), link) for place, link in found if os.path.islink(place))))
+
+    def within(self, folder: str) -> Iterator[tuple[str, Link]]:
+        """What leads to a folder ('') or to anything in it, by path relative to the folder. `folder` is absolute."""
+        real = os.path.realpath(folder)
+        below = real.rstrip(os.sep) + os.sep
+        for first, end in ((real, f"{real}\0"), (below, f"{below[:-1]}0")):  # 0 follows the slash
+            span = slice(bisect_left(self.targets, (first,)), bisect_left(self.targets, (end,)))
+            yield from ((target[len(below) :], link) for target, link in self.targets[span])
+
+    def into_run(self, root_path: str, run: str) -> dict[str, str]:
+        """What in a run links lead to, relative to the root ('' is the root), and for each why it must stay."""
+        folder = "" if run == "." else run
+        found: dict[str, str] = {}
+        for target, link in self.within(os.path.join(root_path, folder)):
+            place = join(folder, target) if target else folder
+            found.setdefault(place, reason(link, root_path, run))
+        return found
+
+
+NO_LINKS = Links()
+
+
+def reason(link: Link, root_path: str, run: str) -> str:
+    """Why what a link leads to must stay, said in a run of a root."""
+    is_here = os.path.normpath(link.root_path) == os.path.normpath(root_path)
+    if is_here and (run == "." or link.path.startswith(f"{run}/")):
+        return f"{to_text(relative_to_run(link.path, run))} leads to it"
+    if link.run is None:
+        path = link.path if is_here else os.path.join(link.root_path, link.path)
+        return f"{to_text(path)} leads to it"
+    return f"linked from run {to_text(link.run)} ({to_text(relative_to_run(link.path, link.run))})"
+
+
+def standing_links(root_path: str, folders: Iterable[str], run: str) -> Iterator[Link]:
+    """The links that stand in a run's folders, and in those above them, now; all paths are relative to the root.
 
     What cannot be listed has none: nothing can be taken out of it either.
     """
-    root = os.path.realpath(root_path)
-    found: dict[str, str] = {}
-    for folder in sorted(set(folders)):
-        for name in _links_in(os.path.join(root_path, folder)):
-            target = os.path.realpath(os.path.join(root_path, folder, name))
-            if target.startswith(root.rstrip(os.sep) + os.sep):
-                found.setdefault(target[len(root) :].lstrip(os.sep), join(folder, name))
-    return found
+    for folder in sorted({"", *(above for path in folders for above in (path, *folders_above(path)))}):
+        owner = run if run == "." or f"{folder}/".startswith(f"{run}/") else None
+        try:
+            with os.scandir(os.path.join(root_path, folder)) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_symlink() and entry.name not in SKIPPED)
+        except OSError:
+            continue
+        yield from (Link(root_path, join(folder, name), owner) for name in names)
 
 
-def _links_in(place: str) -> Iterator[str]:
-    try:
-        with os.scandir(place) as entries:
-            yield from sorted(entry.name for entry in entries if entry.is_symlink() and entry.name not in SKIPPED)
-    except OSError:
-        return
-
-
-def with_folders_above(folders: Iterable[str]) -> set[str]:
-    """Folders relative to the root and all above them, the root ('') too."""
-    found = {""}
-    for folder in folders:
-        while folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return found
-
-
-def link_to(links: Mapping[str, str], item: Checkpoint) -> str | None:
-    """The first link that leads to a checkpoint: to its path, to one of its files, or into its folder."""
+def led_to(
+    links: Mapping[str, str], series: Sequence[Sequence[Checkpoint]], leftovers: Iterable[Leftover | Checkpoint]
+) -> dict[str, str]:
+    """Which checkpoints and leftovers, by path, a link leads to, and why each must stay: `links` are of
+    `Links.into_run`, series in order. A link may lead to their path, to one of their files, or into their folder; one
+    to a folder means the newest of each series in it that can be restored.
+    """
     if not links:
-        return None
-    for place in (item.path, *(join(item.folder, file.name) for file in item.files)):
-        if place in links:
-            return links[place]
-    return next((link for target, link in sorted(links.items()) if target.startswith(f"{item.path}/")), None)
+        return {}
+    owners: dict[str, str] = {}
+    for item in (*(item for members in series for item in members), *leftovers):
+        folder = item.folder if isinstance(item, Checkpoint) else leftover_folder(item)
+        owners |= dict.fromkeys((item.path, *(join(folder, file.name) for file in item.files)), item.path)
+    newest: dict[str, list[str]] = {}  # of each series, in each folder on the way
+    for members in series:
+        last = {above: one.path for one in members if one.restorable for above in ("", *folders_above(one.path))}
+        for folder, path in last.items():
+            newest.setdefault(folder, []).append(path)
+    found: dict[str, str] = {}
+    for target, why in sorted(links.items()):
+        nearest = (target, *reversed([*folders_above(target)]))
+        own = next((owners[place] for place in nearest if place in owners), None)
+        for path in newest.get(target, []) if own is None else [own]:
+            found.setdefault(path, why)
+    return found

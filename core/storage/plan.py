@@ -18,7 +18,7 @@ from core.scan.series import arrange, why_times_are_useless
 from core.storage.best_trials import rule_of
 from core.storage.irreplaceable import irreplaceable, is_interrupted
 from core.storage.known import is_leftover
-from core.storage.links import link_to
+from core.storage.links import led_to
 from core.storage.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.storage.policies import Point, Policy, is_past
 from waypoint_resume.names import to_text
@@ -39,15 +39,16 @@ def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     needed = irreplaceable(state.checkpoints, state.leftovers)
     saved = [item for item in state.checkpoints if not is_interrupted(item)]
     arranged = arrange(saved, remains(state.checkpoints, state.leftovers).values())
-    emptied = _why_emptied(state, arranged, policy)
+    interrupted = [item for item in state.checkpoints if is_interrupted(item)]
+    led = led_to(state.links, arranged, [*interrupted, *state.leftovers])
+    emptied = _why_emptied(state, arranged, policy, led)
     for series in arranged:
-        found += _series(state, series, policy, grace, needed, emptied)
-    for item in state.checkpoints:
-        if is_interrupted(item):
-            why = [*_held(state, item), *_told(needed, item.path)]
-            found.append(_leftover_row(state, item, why, policy, grace))
+        found += _series(state, series, policy, grace, needed, led, emptied)
+    for item in interrupted:
+        why = [*_held(state, item, led), *_told(needed, item.path)]
+        found.append(_leftover_row(state, item, why, policy, grace))
     for left in state.leftovers:
-        found.append(_leftover(state, left, policy, grace, _told(needed, left.path)))
+        found.append(_leftover(state, left, policy, grace, [*_told(led, left.path), *_told(needed, left.path)]))
     return RunPlan(
         root=state.root,
         root_path=state.root_path,
@@ -66,12 +67,13 @@ def _series(
     policy: Policy,
     grace: float,
     needed: Mapping[str, str],
+    led: Mapping[str, str],
     emptied: str | None = None,
 ) -> Iterator[Item | Stay]:
     latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
     kept = _kept(state, series, policy)
     for place, item in enumerate(series):
-        why = [*(() if emptied else _placed(series, place, latest)), *_held(state, item)]
+        why = [*(() if emptied else _placed(series, place, latest)), *_held(state, item, led)]
         is_resumable = spec_of(item.format).is_resumable
         if not is_resumable:
             why.append("listed, not resumable here: no policy takes it")
@@ -99,7 +101,9 @@ def _series(
             yield _go(ItemKind.CHECKPOINT, state, item, emptied or "no rule of the policy keeps it")
 
 
-def _why_emptied(state: RunState, arranged: Sequence[Sequence[Checkpoint]], policy: Policy) -> str | None:
+def _why_emptied(
+    state: RunState, arranged: Sequence[Sequence[Checkpoint]], policy: Policy, led: Mapping[str, str]
+) -> str | None:
     """Why all checkpoints of a sweep's trial go, the latest restorable too: it is not among the best, no rule keeps any
     of them, and nothing else protects one. All or none: else what protects the latest of every series holds here too.
     """
@@ -110,7 +114,7 @@ def _why_emptied(state: RunState, arranged: Sequence[Sequence[Checkpoint]], poli
     if not saved or any(_kept(state, series, policy) for series in arranged):
         return None
     is_held = any(
-        _held(state, item)
+        _held(state, item, led)
         or item.health is Health.WRITING
         or _is_linked(item)
         or (not item.restorable and is_unjudged(item.findings))
@@ -152,11 +156,9 @@ def _placed(series: Sequence[Checkpoint], place: int, latest: int) -> Iterator[s
         yield "sole member of its series"
 
 
-def _held(state: RunState, item: Checkpoint) -> list[str]:
+def _held(state: RunState, item: Checkpoint, led: Mapping[str, str]) -> list[str]:
     """Why people's decisions, or a link that they made, protect a checkpoint."""
-    link = link_to(state.links, item)
-    led = [] if link is None else [f"{_text(state, link) if _is_inside(state, link) else to_text(link)} leads to it"]
-    return [*_decided(state, item.path, item.format), *led]
+    return [*_decided(state, item.path, item.format), *_told(led, item.path)]
 
 
 def _decided(state: RunState, path: str, form: Format | None) -> list[str]:
@@ -230,10 +232,6 @@ def _stay(
 ) -> Stay:
     path = relative_to_run(item.path, state.run)
     return Stay(kind=kind, path=path, format=item.format, bytes=item.bytes, is_protected=is_protected, reasons=reasons)
-
-
-def _is_inside(state: RunState, path: str) -> bool:
-    return state.run == "." or path.startswith(f"{state.run}/")
 
 
 def _text(state: RunState, path: str) -> str:

@@ -41,7 +41,7 @@ class RunState:
     """What is known of one run now: by the catalog, and by the decisions on disk, read for this. `run` is relative to
     the root, `now_ns` the time of the disk's clock, `is_live` also for a fresh lease. `named_by` tells of checkpoints
     (relative to the root) which state file in another folder names them, or which one of another name than `checkpoint`
-    names them as its latest; `links` is of `core.storage.links`; `accepted` gives the notes of those who said that a
+    names them as its latest; `links` is of `Links.into_run`; `accepted` gives the notes of those who said that a
     thing is so on purpose. `trial` is the trial of a sweep that the run is. `may_have_ended`: it counts as live for its
     times alone, nobody holds its lease, and its disk has no room for another save, so that what would go is told, and
     waits for somebody's word.

@@ -14,12 +14,18 @@ from core.storage.acting import ConfirmError, StageError, acting, batch_places, 
 from core.storage.deletion import delete
 from core.storage.journal import Journal, JournalKind, Purge, Stage, printable, short_id
 from core.storage.journal_files import read_journal, write_journal
+from core.storage.linked_batches import why_linked
+from core.storage.links import NO_LINKS, Links
 from core.storage.live import Ground
 from core.storage.moves import held
 from core.storage.planned import freed
 from core.storage.recover import recover_all
 from core.storage.room import with_room
 from waypoint_resume.names import to_text
+
+
+class LinkedError(CoreError):
+    """A link leads to what would be deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +38,11 @@ class Purged:
     problems: tuple[Problem, ...]
 
 
-def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime) -> Purged:
+def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime, links: Links = NO_LINKS) -> Purged:
     """Delete a batch. `confirm` is what a person typed: the last digits of the batch's id, or the run's path.
 
-    Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError.
+    Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError; LinkedError
+    where one of `links` leads into it.
     """
     with acting(ground.site):
         recover_all(ground, actor=actor, now=now)
@@ -53,11 +60,18 @@ def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime
             raise ConfirmError(
                 f"A purge cannot be undone. To confirm it, type {short_id(journal.id)} or the run's name, {name}."
             )
+        if why := why_linked(links, ground.site, place, journal):
+            back = f"bring batch {short_id(journal.id)} back"
+            raise LinkedError(f"{why}. Remove the link, or {back}. Nothing was purged.")
         return purge_batch(ground, place, journal, actor=actor, now=now)
 
 
-def purge_older(ground: Ground, days: float | None, *, actor: str, now: datetime) -> tuple[Purged, ...]:
-    """Delete the batches that went into quarantine, or were set aside, so many days ago or longer. None: never."""
+def purge_older(
+    ground: Ground, days: float | None, *, actor: str, now: datetime, links: Links = NO_LINKS
+) -> tuple[Purged, ...]:
+    """Delete the batches that went into quarantine, or were set aside, so many days ago or longer. None: never. What
+    one of `links` leads into stays.
+    """
     if days is None or not batch_places(ground.site.folder):
         return ()
     purged: list[Purged] = []
@@ -69,7 +83,7 @@ def purge_older(ground: Ground, days: float | None, *, actor: str, now: datetime
             except (CoreError, FileNotFoundError):
                 continue
             is_old = journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days)
-            if is_old and not _is_kept(ground, journal):
+            if is_old and not _is_kept(ground, journal) and not why_linked(links, ground.site, place, journal):
                 purged.append(purge_batch(ground, place, journal, actor=actor, now=now))
     return tuple(purged)
 
