@@ -13,8 +13,9 @@ from core.storage.planned import RunPlan
 from core.storage.policies import KeepLatest, Policy
 from core.workspace import Workspace
 from tests.conftest import Opener
+from tests.test_cli import answer, run
 from tests.test_nameless_bundles import nameless
-from tests.test_storage_cli import answer, gone, run
+from tests.test_storage_cli import gone
 from tests.trees import START_NS, age, index_of, save, shard_of
 
 LATEST = Policy(rules=(KeepLatest(1),))
