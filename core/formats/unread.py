@@ -36,6 +36,10 @@ _PACKED_CHECKPOINT = re.compile(
     rf"(?:.+\.(?:index|data-\d{{5,}}-of-\d{{5,}}|keras|h5|hdf5)|saved_model\.pb(?:txt)?)\.(?:{'|'.join(UNPACKERS)})",
     re.DOTALL,
 )
+_PUT_ASIDE = re.compile(
+    r".+\.(?:keras|h5|hdf5|index)(?:~|[-_. ]?(?:bak|backup|old|orig|copy|tmp|part|save|crdownload|download|\d+)~?)",
+    re.DOTALL,
+)
 _SAVED_MODEL_PARTS = frozenset({"fingerprint.pb", "keras_metadata.pb"})
 # Names that tell too little: the content decides, and what it does not tell is nothing.
 _LOOKED_INTO = re.compile(r".+\.(?:pb|bin|ckpt|model|lite|meta)|checkpoint_\d+", re.DOTALL)
@@ -67,6 +71,8 @@ def _by_name(name: str) -> str | None:
     lowered = name.lower()
     if _PACKED_CHECKPOINT.fullmatch(lowered):
         return f"compressed checkpoint (.{lowered.rpartition('.')[2]})"
+    if _PUT_ASIDE.fullmatch(lowered):
+        return "checkpoint under another name"
     if name in _SAVED_MODEL_PARTS:
         return NO_SAVED_MODEL
     if _TFJS.fullmatch(name):

@@ -134,6 +134,14 @@ _ROWS = (
         "Unpack it beside the others: the reason names the file. No plan takes what is there.",
     ),
     (
+        "renamed-copy",
+        Family.FILES,
+        Severity.INFO,
+        "A whole checkpoint under a name by which nothing knows it.",
+        "Somebody put it aside (`model.keras.bak`), or a download was never renamed.",
+        "Give it its ending back, under a free name, to list it and to resume from it. No plan takes it.",
+    ),
+    (
         "no-saved-model",
         Family.FILES,
         Severity.WARNING,
@@ -300,7 +308,7 @@ RULES = {
 
 
 # After these a checkpoint may well be whole: it is passed over with the reason, but never taken for damaged.
-UNJUDGED = frozenset({"pattern-path", "no-permission", "not-told", "unrenamed-save", "packed-file"})
+UNJUDGED = frozenset({"pattern-path", "no-permission", "not-told", "unrenamed-save", "packed-file", "renamed-copy"})
 
 
 def is_unjudged(found: Iterable[Finding]) -> bool:

@@ -6,6 +6,7 @@ from core.formats.registry import spec_of
 from core.health.rules import UNJUDGED, finding, is_unjudged
 from core.model import Checkpoint, Contents, Finding, Health, Leftover
 from core.scan.name_numbers import content_step
+from core.scan.remains import RENAMED
 from core.scan.series import ordered
 from waypoint_resume.names import to_text
 
@@ -22,7 +23,7 @@ def judge_run(
         if any(item.health is Health.WRITING or is_unjudged(item.findings) for item in members):
             return
         if members:
-            yield finding("nothing-restorable", run, _none(len(members)))
+            yield finding("nothing-restorable", run, _none(len(members)) + _but_copies(leftovers))
         elif not any(item.writing or item.rule in UNJUDGED for item in leftovers):
             yield from _only_shards(run, leftovers)
         return
@@ -51,6 +52,15 @@ def _optimizer_lost(members: Sequence[Checkpoint]) -> Iterable[Finding]:
         if having and not newest.facts.has_optimizer:
             reason = f"It holds no optimizer state; {to_text(having[-1].path)} was the last that did."
             yield finding("optimizer-lost", newest.path, reason)
+
+
+def _but_copies(leftovers: Sequence[Leftover]) -> str:
+    """What lies there under another name, and whole."""
+    paths = [to_text(item.path) for item in leftovers if item.rule == RENAMED]
+    if not paths:
+        return ""
+    more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+    return f" But {paths[0]}{more} is whole, under another name: rename it before you start anew."
 
 
 def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:

@@ -13,6 +13,7 @@ from core.fs.storage import Storage
 from core.health import files as file_rules
 from core.index.held import NOTHING_HELD, held_instead
 from core.index.leftovers import leftovers
+from core.index.renamed import renamed_copies
 from core.index.save_times import dated, saved_at
 from core.index.surroundings import OF_SURROUNDINGS, with_surroundings
 from core.index.unsettled import Suspects, looks, suspects
@@ -159,8 +160,9 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         if made is not None:
             checkpoints.append(dated(made, times))
     left = leftovers(listing, groups, task.now_ns, task.grace_ns)
+    left += (copies := tuple(renamed_copies(storage, listing.folder, listing.files, groups)))
     writing = any(item.health is Health.WRITING for item in checkpoints) or any(item.writing for item in left)
-    is_plain = not checkpoints and not left
+    is_plain = not checkpoints and len(left) == len(copies)
     held = held_instead(storage, listing.folder, listing.files) if is_plain else NOTHING_HELD
     return FolderResult(
         listing=listing,

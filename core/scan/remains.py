@@ -12,6 +12,7 @@ from core.formats.file_groups import LEFT_BY
 from core.model import Checkpoint, Facts, Leftover, SavedAtSource
 
 INTERRUPTED, UNRENAMED = "interrupted-save", "unrenamed-save"
+RENAMED = "renamed-copy"  # a whole checkpoint under another name, which is no save that was never done
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What TensorFlow and Orbax append to a save's name while it is being written.
 _UNFINISHED = re.compile(
@@ -27,7 +28,7 @@ def remains(checkpoints: Iterable[Checkpoint], leftovers: Iterable[Leftover]) ->
         if any(finding.rule in (INTERRUPTED, UNRENAMED) for finding in item.findings) and not item.restorable:
             found[item.path] = item._replace(path=_UNFINISHED.sub("", item.path), series="", id=-1 - len(found))
     for left in leftovers:
-        if _STATE_TEMP.fullmatch(left.path) is None:
+        if _STATE_TEMP.fullmatch(left.path) is None and left.rule != RENAMED:
             found[left.path] = _as_checkpoint(left, -1 - len(found))
     return found
 
