@@ -1,5 +1,6 @@
 """A model that Keras saved into a folder: read, verified, handed over and restored; damage is what Keras says."""
 
+import gzip
 import json
 import os
 import shutil
@@ -114,6 +115,27 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
+def recoded(name: str, encoding: str) -> Callable[[Path], object]:
+    """A change of a file's encoding."""
+    return lambda folder: (folder / name).write_bytes((folder / name).read_text("utf-8").encode(encoding))
+
+
+def packed(name: str) -> Callable[[Path], object]:
+    """A file that somebody compressed."""
+
+    def change(folder: Path) -> None:
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+        (folder / name).unlink()
+
+    return change
+
+
+def pointed(name: str) -> Callable[[Path], object]:
+    """A file in whose place a clone without Git LFS left a pointer."""
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1234\n"
+    return lambda folder: (folder / name).write_text(text)
+
+
 # What happens to a copy of the folder; and whether it is still that model to a scan, by the format's name.
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "whole": Path.exists,
@@ -126,19 +148,42 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "weights-cut": lambda folder: cut(folder / "model.weights.h5"),
     "weights-empty": lambda folder: os.truncate(folder / "model.weights.h5", 0),
     "name.keras": Path.exists,
+    **{
+        f"{name}-{encoding}": recoded(f"{name}.json", encoding)
+        for name in ("config", "metadata")
+        for encoding in ("utf-16", "utf-16-le", "utf-32", "utf-8-sig")
+    },
+    **{f"{name}-packed": packed(name) for name in ("config.json", "metadata.json", "model.weights.h5")},
+    **{f"{name}-pointer": pointed(name) for name in ("config.json", "metadata.json", "model.weights.h5")},
 }
+ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig")  # in a zip Keras reads all of them
 
 
 def test_what_is_restorable_is_what_keras_loads(saved: tuple[Path, object], tmp_path: Path) -> None:
     for name, damage in DAMAGE.items():
         shutil.copytree(saved[0] / "runs" / "run" / "model", tmp_path / "runs" / name)
         damage(tmp_path / "runs" / name)
+    for encoding in ENCODINGS:
+        with (
+            zipfile.ZipFile(saved[0] / "same.keras") as old,
+            zipfile.ZipFile(tmp_path / "runs" / f"{encoding}.keras", "w") as new,
+        ):
+            for name in old.namelist():
+                content = old.read(name)
+                new.writestr(name, content.decode().encode(encoding) if name == "config.json" else content)
     loads = job("loads", tmp_path / "runs")
     found = looked(tmp_path / "runs", tmp_path / "home")
     told = {path.partition("/")[0]: item.restorable for path, item in found.items()}
     # Without Keras' metadata its folder is not known, and the weights in it are restored as weights.
     assert told == loads
     assert found["metadata-gone/model.weights.h5"].format is Format.WEIGHTS_H5
+    for name in ("config.json", "metadata.json", "model.weights.h5"):
+        for how, rule in (("packed", "packed-file"), ("pointer", "lfs-pointer")):
+            one = found[f"{name}-{how}"]
+            assert one.format is Format.KERAS_FOLDER
+            assert [item.rule for item in one.findings][:1] == ([] if name == "metadata.json" else [rule])
+            assert all(item.reason.startswith(f"{name}: ") for item in one.findings[:1])
+    assert all(told[f"{encoding}.keras"] for encoding in ENCODINGS)
     assert found["name.keras"].findings[0].rule == "not-told"
     assert "rename it" in found["name.keras"].findings[0].reason
 

@@ -11,7 +11,7 @@ from core.model import Format
 LEFT_BY = Format.TF_BUNDLE  # whose saves leave shards without an index and temporary folders
 STATE_FILE = "checkpoint"
 EVENTS = ".tfevents."
-_SHARD = re.compile(r"(?P<prefix>.*)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)
+SHARD = re.compile(r"(?P<prefix>.*)\.data-(?P<number>\d{5,})-of-(?P<count>\d{5,})", re.DOTALL)
 _SHARD_END = re.compile(r"\.data-\d{5,}-of-\d{5,}$")
 _TEMP = re.compile(r"(?P<folder>(?:.+/)?[^/]*_temp(?:_[0-9a-f]{32})?)/[^/]+", re.DOTALL)
 _TEMP_STATE = re.compile(r".+\.tempstate\d+|checkpoint\.tmp[0-9a-f]+", re.DOTALL)
@@ -39,7 +39,7 @@ def bundles(folder: FolderFiles) -> Iterator[Group]:
     """TensorFlow's bundles, by their indexes; shards without one and what a save left go to the folder's leftovers."""
     files, shards = folder.files, folder.shards_only
     for name in list(files):
-        if ".data-" in name and "/" not in name and (match := _SHARD.fullmatch(name)):
+        if ".data-" in name and "/" not in name and (match := SHARD.fullmatch(name)):
             shards.setdefault(match["prefix"], []).append(folder.take(name))
         elif "/" in name and (match := _TEMP.fullmatch(name)):
             folder.temps.setdefault(match["folder"], []).append(folder.take(name))

@@ -5,10 +5,11 @@ load_model takes the folder by its config.json, unless its name ends in `.keras`
 that one tells a model of Keras from any folder with a config, so that its content is asked before names are believed.
 """
 
+import codecs
 from collections.abc import Collection, Iterator, Sequence
 
 from core.errors import CorruptError, TooLargeError, UnsupportedError
-from core.formats import h5_tree, keras_zip
+from core.formats import h5_tree, keras_zip, lfs
 from core.formats.bundle import BundleCache
 from core.formats.h5_tree import Place
 from core.formats.keras_zip import CONFIG, MAX_CONFIG, MAX_METADATA, MAX_PARSED, METADATA, WEIGHTS
@@ -16,6 +17,7 @@ from core.formats.spec import FolderFiles, FolderShape, Group, Reading, Unit
 from core.fs.storage import Storage
 from core.model import Format
 from waypoint_resume.names import join
+from waypoint_resume.packed import packed_name
 
 ASSETS = "assets"
 # What KerasHub keeps beside the model that it saved.
@@ -33,6 +35,7 @@ def group(folder: FolderFiles) -> Iterator[Group]:
     if Format.KERAS_FOLDER not in folder.units:
         return
     own = {CONFIG, METADATA, WEIGHTS, _OTHER_WEIGHTS, *_BESIDE}
+    own |= {file for name in (CONFIG, METADATA, WEIGHTS) if (file := packed_name(name, folder.files)) is not None}
     names = [name for name in folder.files if name in own or name.startswith(f"{ASSETS}/")]
     yield Group(name="", format=Format.KERAS_FOLDER, files=tuple(folder.take(name) for name in names))
 
@@ -44,6 +47,8 @@ def is_first(name: str) -> bool:
 
 def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     """The model's facts: its weights', as those of a model with its architecture."""
+    if CONFIG not in unit.files:
+        raise CorruptError("it is missing", section=CONFIG)
     if WEIGHTS not in unit.files:
         if _OTHER_WEIGHTS in unit.files:
             raise UnsupportedError(f"its weights are {_OTHER_WEIGHTS}, which is not read", section=WEIGHTS)
@@ -55,15 +60,19 @@ def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     if size > MAX_CONFIG:
         raise TooLargeError(f"{size:,} bytes, more than {MAX_CONFIG:,}", section=CONFIG)
     config = storage.read(join(unit.folder, CONFIG), MAX_PARSED) if size <= MAX_PARSED else None
-    version = keras_zip.version_in(storage.read(join(unit.folder, METADATA), MAX_METADATA))
+    if config is not None and config.startswith(codecs.BOM_UTF8):
+        raise CorruptError("it begins with a byte order mark, which load_model refuses", section=CONFIG, offset=0)
+    is_there = METADATA in unit.files
+    version = keras_zip.version_in(storage.read(join(unit.folder, METADATA), MAX_METADATA)) if is_there else None
     place = Place(path=join(unit.folder, WEIGHTS))
-    outside = keras_zip.described(config, 0, version, place)
+    outside = keras_zip.described(config, 0, version, place, in_utf8=True)
     facts, variables = keras_zip.joined(outside, h5_tree.read(storage, place))
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 
 def _is_one(names: Collection[str], _folder: str) -> bool:
-    return CONFIG in names and METADATA in names and _SHARDED not in names
+    has_all = all(name in names or packed_name(name, names) is not None for name in (CONFIG, METADATA))
+    return has_all and _SHARDED not in names
 
 
 def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
@@ -71,11 +80,20 @@ def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders:
 
 
 def _is_of_keras(storage: Storage, folder: str) -> bool:
-    """Whether the metadata are those that Keras writes."""
+    """Whether the metadata are those that Keras writes; where they are compressed, or lie elsewhere as Git LFS keeps
+    them, its name of the weights tells.
+    """
     try:
-        return keras_zip.version_in(storage.read(join(folder, METADATA), MAX_METADATA)) is not None
+        metadata = storage.read(join(folder, METADATA), MAX_METADATA)
+    except OSError:
+        metadata = None
+    if metadata is not None and not lfs.is_pointer(metadata):
+        return keras_zip.version_in(metadata) is not None
+    try:
+        names = {file.name for file in storage.members(folder).files}
     except OSError:
         return False
+    return WEIGHTS in names or packed_name(WEIGHTS, names) is not None
 
 
 SHAPE = FolderShape(is_one=_is_one, absorbed=_absorbed, confirm=_is_of_keras)

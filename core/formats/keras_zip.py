@@ -107,13 +107,15 @@ def is_needed(member: str) -> bool:
     return member in (CONFIG, WEIGHTS) or member.startswith("assets/")
 
 
-def described(config: bytes | None, offset: int, version: str | None, weights: Place | None) -> Outside:
+def described(
+    config: bytes | None, offset: int, version: str | None, weights: Place | None, *, in_utf8: bool = False
+) -> Outside:
     """What a model's config says, None for one that is too long to be searched. CorruptError where it describes no
-    model; `offset` is where it begins.
+    model; `offset` is where it begins. In a zip Keras reads it in any UTF, in a folder `in_utf8` alone.
     """
     optimizer: object = None
     if config is not None:
-        found = parse(config, CONFIG)
+        found = parse(config, CONFIG, in_utf8=in_utf8)
         if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
             raise CorruptError("it describes no model", section=CONFIG, offset=offset)
         compiled = found.get("compile_config")
@@ -129,7 +131,7 @@ def described(config: bytes | None, offset: int, version: str | None, weights: P
 def version_in(metadata: bytes) -> str | None:
     """Keras' version by a metadata.json; None where that cannot be read, for no restore needs it."""
     with suppress(FormatError):
-        found = parse(metadata, METADATA)
+        found = parse(metadata, METADATA, in_utf8=False)
         version = found.get("keras_version") if isinstance(found, dict) else None
         return version if isinstance(version, str) else None
     return None

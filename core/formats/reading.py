@@ -21,7 +21,9 @@ _ZIP_MAGIC = b"PK\x03\x04"
 # Kinds of core.model.ReadProblem that are damage; the others tell that the file could not be judged.
 DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
 # Files of checkpoints in parts without which they are restored all the same (docs/formats.md).
-_UNNEEDED = frozenset({"fingerprint.pb", "keras_metadata.pb", "commit_success.txt", "_CHECKPOINT_METADATA"})
+_UNNEEDED = frozenset(
+    {"fingerprint.pb", "keras_metadata.pb", "metadata.json", "commit_success.txt", "_CHECKPOINT_METADATA"}
+)
 
 Ahead = Mapping[str, Reading | FormatError | OSError]
 

@@ -8,14 +8,16 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
 from core.formats.bundle import BundleCache
+from core.formats.file_groups import SHARD
+from core.formats.h5_tree import SIGNATURE
 from core.formats.reading import read_unit
 from core.formats.spec import Unit
+from core.formats.sstable import MAGIC
 from core.fs.storage import Storage
 from core.model import FileStat, Format, Leftover
 from core.scan.group import Groups
 from core.scan.remains import RENAMED
 from core.sizes import size_text
-from waypoint_resume.damage import HDF5_MAGIC, SHARD, TABLE_MAGIC, ZIP_MAGIC
 from waypoint_resume.names import join, to_text
 
 _NAMED_SO = re.compile(r".+\.(?:keras|h5|hdf5|ckpt|index)(?![A-Za-z0-9])", re.DOTALL | re.IGNORECASE)
@@ -25,6 +27,7 @@ _OTHER_FILES = re.compile(
     r"|pt|pth|onnx|tflite|meta|msgpack|safetensors|zip|tar|t?gz|bz2|xz|zst|tfrecords?|parquet|pb|pbtxt|lock|sh|ldb|sst)",
     re.DOTALL | re.IGNORECASE,
 )
+_ZIP = b"PK\x03\x04"
 _SHORTEST = 64  # bytes: nothing shorter is a checkpoint
 _MOST_LOOKED_INTO = 64  # files of a folder; those first whose names suggest it
 
@@ -47,16 +50,16 @@ def _told(
     storage: Storage, folder: str, file: FileStat, names: Collection[str], lone_shards: Collection[str]
 ) -> str | None:
     path = join(folder, file.name)
-    head = storage.read(path, len(HDF5_MAGIC))
+    head = storage.read(path, len(SIGNATURE))
     shown = to_text(file.name)
-    if head == HDF5_MAGIC and _is_whole(storage, folder, file, Format.HDF5):
+    if head == SIGNATURE and _is_whole(storage, folder, file, Format.HDF5):
         return f"{shown} is a whole file of Keras under another name: give it the ending .h5 or .weights.h5"
-    if head.startswith(ZIP_MAGIC) and _is_whole(storage, folder, file, Format.KERAS):
+    if head.startswith(_ZIP) and _is_whole(storage, folder, file, Format.KERAS):
         return f"{shown} is a whole Keras model under another name: give it the ending .keras"
     index = _INDEX.fullmatch(file.name)
     if index is None and not lone_shards:
         return None
-    if storage.read_ranges(path, [(file.size - len(TABLE_MAGIC), len(TABLE_MAGIC))])[0] != TABLE_MAGIC:
+    if storage.read_ranges(path, [(file.size - len(MAGIC), len(MAGIC))])[0] != MAGIC:
         return None
     prefix = index["prefix"] if index is not None else next(iter(lone_shards))
     if any((match := SHARD.fullmatch(name)) and match["prefix"] == prefix for name in names):

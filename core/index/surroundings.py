@@ -49,9 +49,11 @@ def _explained(listing: Listing, one: Group, facts: Facts) -> Facts:
             detail = f"the link {to_text(link.name)} leads out of the root, where nothing is looked at"
             return facts._replace(problem=ReadProblem(kind="linked", file=problem.file, detail=detail))
     names = {file.name for file in listing.files}
-    told = (unpack_told(name, names) for name in sorted(names) if name.startswith(stem))
-    if (found := next((text for text in told if text is not None), None)) is not None:
-        return facts._replace(problem=ReadProblem(kind="packed", file=problem.file, detail=found))
+    own = {file.name for file in one.files} if not stem else {name for name in names if name.startswith(stem)}
+    for name in sorted(own):
+        if (found := unpack_told(name, names)) is not None:
+            file = name.rpartition(".")[0]
+            return facts._replace(problem=ReadProblem(kind="packed", file=file, detail=found))
     return facts
 
 
