@@ -283,6 +283,7 @@ class Checkpoint(NamedTuple):
     """One checkpoint as the catalog keeps it; the fields of contracts.md's `ls` and what pages need beside them.
 
     `root` is the root's id. `files` are relative to `folder`. `number` are the numbers of the name, for natural order.
+    `read_by` tells which version of its reader read it.
     """
 
     root: str
@@ -305,6 +306,7 @@ class Checkpoint(NamedTuple):
     is_latest_restorable: bool = False
     metric: tuple[str, float] | None = None
     id: int | None = None
+    read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,12 +345,17 @@ class Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What one pass over the roots did (contracts: `index`)."""
+    """What one pass over the roots did (contracts: `index`). Older code had judged `rejudged` runs and read `reread`
+    checkpoints; `waiting` folders are left for the next passes.
+    """
 
     roots: tuple[Root, ...] = ()
     runs: int = 0
     checkpoints: int = 0
     parsed: int = 0
     reused: int = 0
+    rejudged: int = 0
+    reread: int = 0
+    waiting: int = 0
     problems: tuple[tuple[str, Problem], ...] = field(default_factory=tuple)
     seconds: float = 0.0

@@ -23,7 +23,7 @@ from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Unit
 from core.fs.local import LocalStorage
-from core.index.options import Progress
+from core.index.options import REREAD_SECONDS, Progress
 from core.index.outside import standing
 from core.index.passes import refresh_all, root_id
 from core.model import Checkpoint, Facts, IndexReport, Problem, Root, Run, Variable
@@ -86,10 +86,15 @@ class Workspace:
         purpose: str = "shell",
         *,
         deep: bool = True,
+        reread_seconds: float | None = REREAD_SECONDS,
         watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
     ) -> IndexReport:
-        """One pass over every root, now; counts are those of the whole catalog afterwards."""
-        report, _ = refresh_all(self.engine, self.settings, purpose, deep=deep, watch=watch)
+        """One pass over every root, now; counts are those of the whole catalog afterwards. `reread_seconds` as in
+        `refresh_all`.
+        """
+        report, _ = refresh_all(
+            self.engine, self.settings, purpose, deep=deep, reread_seconds=reread_seconds, watch=watch
+        )
         totals = self.reader.overview(self.now())
         return replace(report, runs=totals.runs, checkpoints=totals.checkpoints)
 

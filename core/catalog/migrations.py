@@ -10,6 +10,9 @@ from sqlalchemy import Connection, Engine, inspect, select
 from core.catalog import tables
 from core.errors import CatalogError
 
+# What no look at the disk finds again: hours of reading, and how the runs have grown.
+KEPT = (tables.versions, tables.verifications, tables.audits, tables.snapshots)
+
 
 def _create(connection: Connection) -> None:
     """Version 1: every table and index."""
@@ -19,10 +22,10 @@ def _create(connection: Connection) -> None:
 def _make_anew(connection: Connection) -> None:
     """Version 2: accepted findings and verifications. Version 4: names are read anew, so that series differ. Version 5:
     formats are read more closely. Version 6: sweeps and trials. Version 7: what is passed over is kept too. Version 8:
-    formats that were not read before. Version 9: links inside a root. All that the versions before
-    held is found on the disk again.
+    formats that were not read before. Version 9: links inside a root. All that is dropped is found on the disk again; the
+    rest stays.
     """
-    old = [table for table in tables.metadata.sorted_tables if table is not tables.versions]
+    old = [table for table in tables.metadata.sorted_tables if table not in KEPT]
     tables.metadata.drop_all(connection, tables=old)
     tables.metadata.create_all(connection)
 
@@ -35,6 +38,17 @@ def _named_runs(connection: Connection) -> None:
         )
 
 
+def _stamped(connection: Connection) -> None:
+    """Version 10: which code judged what. What is there was judged by an older one: it is judged and read anew, bit by
+    bit, so that nothing has to be dropped any more when rules, names or readers change.
+    """
+    new = ((tables.folders, "looked_by"), (tables.folders, "read_by"), (tables.checkpoints, "read_by"))
+    for table, name in (*new, (tables.runs, "judged_by")):
+        if name not in {column["name"] for column in inspect(connection).get_columns(table.name)}:
+            kind = table.c[name].type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind} NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _make_anew,
@@ -45,6 +59,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _make_anew,
     _make_anew,
     _make_anew,
+    _stamped,
 )
 
 

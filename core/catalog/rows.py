@@ -140,6 +140,7 @@ def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
         "attempt": item.attempt,
         "is_latest": item.is_latest,
         "is_latest_restorable": item.is_latest_restorable,
+        "read_by": item.read_by,
         "detail": _encode(detail),
     }
 
@@ -168,6 +169,7 @@ def checkpoint_from_row(row: Mapping[str, Any], findings: Iterable[Finding] = ()
         attempt=row["attempt"],
         is_latest=row["is_latest"],
         is_latest_restorable=row["is_latest_restorable"],
+        read_by=row["read_by"],
         metric=None if metric is None else (metric[0], metric[1]),
     )
 

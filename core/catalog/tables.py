@@ -1,7 +1,8 @@
 """The catalog's tables, in SQLAlchemy Core. Nothing here is particular to SQLite.
 
 Names from the disk are stored as `waypoint_resume.names.to_text` makes them. Columns that end in `_ns` are integer
-nanoseconds, in `_us` integer microseconds since the epoch (UTC); `bytes` are apparent sizes.
+nanoseconds, in `_us` integer microseconds since the epoch (UTC); `bytes` are apparent sizes. Columns that end in `_by`
+keep which version of the code made the row (`core.index.stamp`): of a folder also which readers, divided by blanks.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
@@ -44,6 +45,8 @@ folders = Table(
     Column("kinds", Text, nullable=False),
     Column("endings", Text, nullable=False),
     Column("is_deleted", Boolean, nullable=False, server_default=false()),
+    Column("looked_by", String(12), nullable=False, server_default=""),
+    Column("read_by", Text, nullable=False, server_default=""),
     Index("folders_by_links", "root", "links"),
     Index("folders_by_inner_links", "root", "inner_links"),
     Index("folders_by_kinds", "root", "kinds"),
@@ -77,6 +80,7 @@ checkpoints = Table(
     Column("attempt", Integer, nullable=False),
     Column("is_latest", Boolean, nullable=False),
     Column("is_latest_restorable", Boolean, nullable=False),
+    Column("read_by", String(12), nullable=False, server_default=""),
     Column("detail", Text, nullable=False),
     Index("checkpoints_by_path", "root", "path", "format", unique=True),
     Index("checkpoints_by_run", "root", "run"),
@@ -110,6 +114,7 @@ runs = Table(
     Column("outside", Text, nullable=False),
     Column("turns_us", BigInteger),
     Column("is_deleted", Boolean, nullable=False, server_default=false()),
+    Column("judged_by", String(12), nullable=False, server_default=""),
     Index("runs_by_last_saved", "last_saved_us"),
 )
 

@@ -36,7 +36,7 @@ _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 99
 class KnownFolder(NamedTuple):
     """A folder as the last pass saw it; `run` is '.' for the root and None outside every run. `links`, `kinds` and
     `endings` tell what was passed over in it (`Listing.outside`, `Held`), `inner_links` are those of the listing,
-    `is_deleted` that MLflow marks it so.
+    `is_deleted` that MLflow marks it so, `looked_by` and `read_by` which code made it (`core.index.stamp`).
     """
 
     path: str
@@ -58,6 +58,8 @@ class KnownFolder(NamedTuple):
     kinds: tuple[tuple[str, int], ...] = ()
     endings: tuple[tuple[str, int], ...] = ()
     is_deleted: bool = False
+    looked_by: str = ""
+    read_by: str = ""
     run: str | None = None
 
 
@@ -71,7 +73,7 @@ def load_folders(connection: Connection, root: str) -> dict[str, KnownFolder]:
 def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: Any) -> KnownFolder:  # noqa: ANN401
     """A row, in the order of KnownFolder's fields. Most folders hold nothing of note: empty lists are not parsed."""
     newest, units, folder_unit, marker, named, recheck, size, states, leftovers, problems, *passed = rest
-    links, inner_links, kinds, endings, is_deleted, run = passed
+    links, inner_links, kinds, endings, is_deleted, looked_by, read_by, run = passed
     return KnownFolder(
         from_text(path),
         signature,
@@ -92,6 +94,8 @@ def _folder_of(path: str, signature: str, times: str, subfolders: str, *rest: An
         counts_from_json(kinds) if kinds else (),
         counts_from_json(endings) if endings else (),
         is_deleted,
+        looked_by,
+        read_by,
         None if run is None else from_text(run),
     )
 
@@ -122,6 +126,8 @@ def store_folders(connection: Connection, root: str, items: Iterable[KnownFolder
             "kinds": counts_to_json(item.kinds),
             "endings": counts_to_json(item.endings),
             "is_deleted": item.is_deleted,
+            "looked_by": item.looked_by,
+            "read_by": item.read_by,
         }
         for item in items
     ]
@@ -216,8 +222,8 @@ def store_runs(
 
 class RunMark(NamedTuple):
     """What a run's row was made from beside its files: its last change and median save interval, what was made of them
-    (live until, stale from), the state of the decisions about it, when time alone brings a new finding, and whether the
-    checkpoints that its state files name and that are none of its own were there.
+    (live until, stale from), the state of the decisions about it, when time alone brings a new finding, whether the
+    checkpoints that its state files name and that are none of its own were there, and which rules judged it.
     """
 
     changed_us: int | None
@@ -226,6 +232,7 @@ class RunMark(NamedTuple):
     decided: str
     turns_us: int | None
     outside: Mapping[str, bool]
+    judged_by: str
 
 
 def load_run_marks(connection: Connection, root: str) -> dict[str, RunMark]:
@@ -239,11 +246,12 @@ def load_run_marks(connection: Connection, root: str) -> dict[str, RunMark]:
         "decided",
         "turns_us",
         "outside",
+        "judged_by",
     )
     rows = connection.execute(select(*(runs.c[name] for name in names)).where(runs.c.root == root))
     return {
-        from_text(path): RunMark(changed, gap, (live, stale), decided, turns, _outside_of(outside))
-        for path, changed, gap, live, stale, decided, turns, outside in rows
+        from_text(path): RunMark(changed, gap, (live, stale), decided, turns, _outside_of(outside), by)
+        for path, changed, gap, live, stale, decided, turns, outside, by in rows
     }
 
 

@@ -39,6 +39,7 @@ from core.cli.sweeps import sweeps_command
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
 from core.health.rules import RULES
+from core.index.passes import upgrade_text
 from core.model import Checkpoint
 from core.trials import Standing, standings
 from waypoint_resume.names import to_text
@@ -80,7 +81,7 @@ app.command("resume-env")(resume_env_command)
 def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
     """Look at the disk and bring the catalog up to date."""
     with leaving(), opened(roots, keeps=True) as workspace:
-        report = refresh(workspace, "index")
+        report = refresh(workspace, "index", reread_seconds=None)
         code = report_problems(report)
         say_passed_over(workspace)
         if as_json:
@@ -92,6 +93,8 @@ def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
                 f"{report.reused:,} known already in the folders that changed; {report.seconds:.1f} s",
                 highlight=False,
             )
+            if upgraded := upgrade_text(report):
+                stdout.print(upgraded, highlight=False)
         raise typer.Exit(code)
 
 

@@ -17,6 +17,9 @@ def index_document(report: IndexReport, passed: Iterable[PassedOver] = ()) -> di
         "checkpoints": report.checkpoints,
         "parsed": report.parsed,
         "reused": report.reused,
+        "rejudged": report.rejudged,
+        "reread": report.reread,
+        "waiting": report.waiting,
         "problems": [
             {"root": to_text(root), "path": problem.path, "problem": problem.problem}
             for root, problem in report.problems

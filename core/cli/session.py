@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core import passed_over
 from core.errors import AmbiguousError, CatalogFullError, CoreError, NotFoundError, NotRestorableError, SettingsError
-from core.index.options import Progress
+from core.index.options import REREAD_SECONDS, Progress
 from core.index.passes import problem_texts
 from core.model import IndexReport
 from core.resume.errors import ConfirmError, ModeError
@@ -129,7 +129,9 @@ def refresh_anywhere(workspace: Workspace, purpose: str, *, deep: bool = True) -
         return refresh(workspace, purpose, deep=deep)
 
 
-def refresh(workspace: Workspace, purpose: str, *, deep: bool = True) -> IndexReport:
+def refresh(
+    workspace: Workspace, purpose: str, *, deep: bool = True, reread_seconds: float | None = REREAD_SECONDS
+) -> IndexReport:
     """One pass over the roots, with progress on stderr where that is a terminal."""
     columns = SpinnerColumn(), TextColumn("{task.description}")
     with Bar(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
@@ -141,7 +143,7 @@ def refresh(workspace: Workspace, purpose: str, *, deep: bool = True) -> IndexRe
                 task, description=f"{name}: {progress.folders:,} folders, {progress.checkpoints:,} checkpoints read"
             )
 
-        return workspace.refresh(purpose, deep=deep, watch=watch)
+        return workspace.refresh(purpose, deep=deep, reread_seconds=reread_seconds, watch=watch)
 
 
 def report_problems(report: IndexReport) -> int:

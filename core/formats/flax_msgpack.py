@@ -12,12 +12,11 @@ from typing import BinaryIO, NamedTuple
 
 from core.errors import CorruptError, UnsupportedError
 from core.formats import msgpack
-from core.formats.bundle import BundleCache
 from core.formats.dtypes import INTEGERS, SIZES
 from core.formats.fingerprint import LARGEST, check_sums, fingerprint, parameters, role_bytes
 from core.formats.msgpack import Bytes, Value
 from core.formats.orbax_tree import Leaf
-from core.formats.spec import FolderFiles, Group, Reading, Unit
+from core.formats.spec import BundleCache, FolderFiles, Group, Reading, Unit
 from core.fs.storage import Storage
 from core.model import Contents, Facts, Format, Role, Sourced, Variable
 

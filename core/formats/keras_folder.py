@@ -10,10 +10,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from core.errors import CorruptError, TooLargeError, UnsupportedError
 from core.formats import h5_tree, keras_zip, lfs
-from core.formats.bundle import BundleCache
 from core.formats.h5_tree import Place
 from core.formats.keras_zip import CONFIG, MAX_CONFIG, MAX_METADATA, MAX_PARSED, METADATA, WEIGHTS
-from core.formats.spec import FolderFiles, FolderShape, Group, Reading, Unit
+from core.formats.spec import BundleCache, FolderFiles, FolderShape, Group, Reading, Unit
 from core.fs.storage import Storage
 from core.model import Format
 from waypoint_resume.names import join

@@ -65,7 +65,7 @@ def read_unit(
     except Exception as error:  # noqa: BLE001 - whatever a hostile file brings about costs this file alone
         _log.warning("reading %s failed", to_text(unit.path), exc_info=True)
         reading = _failed(unit, "unexpected", f"{type(error).__name__}: {error}")
-    facts = _with_name(unit, _with_path(storage, unit, reading.facts))
+    facts = with_name(unit.name or unit.folder, _with_path(storage, unit, reading.facts))
     return reading if facts is reading.facts else reading._replace(facts=facts)
 
 
@@ -121,12 +121,12 @@ def _failed(unit: Unit, kind: str, detail: str, file: str | None = None) -> Read
     return Reading(format=unit.format, facts=Facts(contents_reason=reason, step_reason=reason, problem=problem))
 
 
-def _with_name(unit: Unit, facts: Facts) -> Facts:
+def with_name(path: str, facts: Facts) -> Facts:
     """What the content does not tell is taken from the name, where a word there says what its number is.
 
     A number without a word tells nothing by itself: its series does, see core/scan/name_numbers.py.
     """
-    name = read_name((unit.name or unit.folder).rpartition("/")[2])
+    name = read_name(path.rpartition("/")[2])
     if facts.epoch is None and name.epoch is not None:
         facts = facts._replace(epoch=Sourced(value=name.epoch, source=EPOCH_IN_NAME))
     if facts.step is None and name.step is not None and facts.problem is None:

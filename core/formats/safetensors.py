@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from core.errors import CorruptError, TooLargeError, TruncatedError
-from core.formats.bundle import BundleCache
 from core.formats.fingerprint import LARGEST, check_sums, fingerprint, role_bytes
 from core.formats.json_text import parse
-from core.formats.spec import FolderFiles, Group, Reading, Unit
+from core.formats.spec import BundleCache, FolderFiles, Group, Reading, Unit
 from core.fs.storage import Storage
 from core.model import Contents, Facts, FileStat, Format, Role, Shard, Variable
 from waypoint_resume.names import join

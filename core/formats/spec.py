@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from core.errors import FormatError
-from core.formats.bundle import BundleCache
+from core.formats.bundle import BundleCache as BundleCache  # noqa: PLC0414 - readers of other formats name it from here
 from core.fs.storage import Storage
 from core.model import Checkpoint, Facts, FileStat, Format, Role, Variable
 
@@ -178,6 +178,7 @@ class FormatSpec:
     is_foreign: Callable[[Unit, FormatError], bool] = nothing  # no checkpoint at all, though its name looks like one
     lookalike_files: int = 0  # how many files another tool's checkpoint look-alike has at most; 0: there is none
     in_workers: bool = False  # read by worker processes, several at once
+    has_metrics: bool = False  # it keeps metrics beside the values
     one_file_tells: bool = True  # where it is one file alone, that being empty or a Git LFS pointer tells all
     shown_file: Callable[[str], str] = str  # the file that a problem is about, by the checkpoint's name
     in_parts: bool = False  # several files that are needed together: a pointer in the place of one tells, too

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -33,7 +33,7 @@ class Bearings:
     now_us: int
     marks: dict[str, RunMark]
     results: Mapping[tuple[str, str], Verified]
-    stamps: dict[str, str] = field(default_factory=dict)
+    decided: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, engine: Engine, root: str, root_path: str, options: Options, now_ns: int) -> "Bearings":
@@ -51,11 +51,17 @@ class Bearings:
     def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder], storage: Storage) -> bool:
         if not self._is_as_live(run, mark, folders):
             return False
+        if self.is_rejudged(run):
+            return False
         if mark.turns_us is not None and mark.turns_us <= self.now_us:
             return False
         if mark.outside and standing(storage, mark.outside) != {path for path, there in mark.outside.items() if there}:
             return False
-        return mark.decided == self._stamp(run, folders)
+        return mark.decided == self._decided(run, folders)
+
+    def is_rejudged(self, run: str) -> bool:
+        """Whether older rules judged a run that is known."""
+        return run in self.marks and self.marks[run].judged_by != self.options.stamp.rules
 
     def _is_as_live(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder]) -> bool:
         """Whether the row tells until when the run is live, and from when it is stale, as it would be told now."""
@@ -79,24 +85,25 @@ class Bearings:
         folder = folders.get("" if run == "." else run)
         return self.options.decisions_dir is not None or (folder is not None and folder.is_marker)
 
-    def _stamp(self, run: str, folders: Mapping[str, KnownFolder]) -> str:
-        """Of the decisions about a run; not looked for where its folder has no `.waypoint`."""
-        if run not in self.stamps:
+    def _decided(self, run: str, folders: Mapping[str, KnownFolder]) -> str:
+        """The state of the decisions about a run; not looked for where its folder has no `.waypoint`."""
+        if run not in self.decided:
             may_be = self._may_be_decided(run, folders)
-            self.stamps[run] = (
+            self.decided[run] = (
                 decisions.stamp(self.root_path, self.root, run, self.options.decisions_dir) if may_be else ""
             )
-        return self.stamps[run]
+        return self.decided[run]
 
     def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> Beside:
         """What bears on one run. Decisions that cannot be read become a problem."""
-        decided, ended = self._stamp(run, folders), self._ended(run, folders)
+        decided, ended = self._decided(run, folders), self._ended(run, folders)
+        beside = Beside(now_us=self.now_us, verified=self.results, ended_us=ended, judged_by=self.options.stamp.rules)
         if not decided:
-            return Beside(now_us=self.now_us, verified=self.results, ended_us=ended)
+            return beside
         found = decisions.standing(self.root_path, self.root, run, self.options.decisions_dir)
         if found.problem is not None:
             problems.append(Problem(path=to_text(run), problem=found.problem))
-        return Beside(now_us=self.now_us, decided=decided, standing=found, verified=self.results, ended_us=ended)
+        return replace(beside, decided=decided, standing=found)
 
 
 def _verified(row: VerifiedRow) -> Verified:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from core.catalog.writes import KnownFolder
 from core.fs.storage import Storage
 from core.index.options import SECOND_NS, Options, Progress
+from core.index.stamp import Stamp
 from core.model import Listing, Problem
 from core.scan import walk
 from core.scan.group import group
@@ -17,13 +18,15 @@ _KEPT_FILES = 200_000  # listings of more files than this are not kept between w
 @dataclass(slots=True, kw_only=True)
 class Changes:
     """Every folder that is there; those to read, with their listing where kept; those of them whose units may be other
-    tools' files; those whose times moved while what they list stayed; and the folders that are gone.
+    tools' files; those whose times moved while what they list stayed; those that stayed and that an older reader read;
+    and the folders that are gone.
     """
 
     folders: dict[str, KnownFolder] = field(default_factory=dict)
     to_read: dict[str, Listing | None] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
     retimed: list[str] = field(default_factory=list)
+    outdated: set[str] = field(default_factory=set)
     gone: tuple[str, ...] = ()
 
 
@@ -48,8 +51,9 @@ def find_changes(
         old = known.get(path)
         progress.folders += 1
         progress.step()
-        if old is not None and not options.deep and _is_quiet(storage, old, recent_ns):
-            found.folders[path] = old
+        is_known = old is not None and _is_looked(old, options.stamp)
+        if old is not None and is_known and not options.deep and _is_quiet(storage, old, recent_ns):
+            _keep(found, old, options.stamp)
             waiting.extend(join(path, name) for name in old.subfolders)
             continue
         try:
@@ -64,8 +68,8 @@ def find_changes(
             continue
         waiting.extend(join(path, name) for name in listing.subfolders)
         mark = walk.signature(listing)
-        if old is not None and _is_same(old, listing, mark):
-            found.folders[path] = old
+        if old is not None and is_known and _is_same(old, listing, mark):
+            _keep(found, old, options.stamp)
             if old.times != listing.folder_times:  # else it would be listed again by every light pass
                 found.folders[path] = old._replace(times=listing.folder_times)
                 found.retimed.append(path)
@@ -79,6 +83,19 @@ def find_changes(
         found.to_read[path] = listing if kept <= _KEPT_FILES else None
     found.gone = tuple(known.keys() - found.folders.keys())
     return found
+
+
+def _is_looked(old: KnownFolder, stamp: Stamp) -> bool:
+    """Whether another look would find the same in an unchanged folder. What no reader took for a checkpoint may be one
+    to another reader, and its folder a run: that follows from looks alone.
+    """
+    return old.looked_by == stamp.looks and (old.has_units or stamp.is_read(old.read_by))
+
+
+def _keep(found: Changes, old: KnownFolder, stamp: Stamp) -> None:
+    found.folders[old.path] = old
+    if not stamp.is_read(old.read_by):
+        found.outdated.add(old.path)
 
 
 def _is_same(old: KnownFolder, listing: Listing, mark: str) -> bool:

@@ -1,7 +1,7 @@
 """A scan's unit of work: one folder's listing, and what is known of it, to records. Plain, picklable, run anywhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.ages import is_young
 from core.formats import state_file
@@ -14,6 +14,7 @@ from core.health import files as file_rules
 from core.index.held import NOTHING_HELD, held_instead
 from core.index.leftovers import leftovers
 from core.index.renamed import renamed_copies
+from core.index.reread import ReadBefore, Reread, named_anew
 from core.index.save_times import dated, saved_at
 from core.index.surroundings import OF_SURROUNDINGS, with_surroundings
 from core.index.unsettled import Suspects, looks, suspects
@@ -39,7 +40,9 @@ from waypoint_resume.names import join, to_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderTask:
-    """What the work needs: the root's id, the run, a listing, what is known of the folder, the time, the grace (ns)."""
+    """What the work needs: the root's id, the run, a listing, what is known of the folder, the time, the grace (ns),
+    and which readers read it before.
+    """
 
     root: str
     run: str
@@ -47,11 +50,14 @@ class FolderTask:
     known: tuple[Checkpoint, ...]
     now_ns: int
     grace_ns: int
+    before: ReadBefore = field(default_factory=ReadBefore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderResult:
-    """What the work found. `recheck`: something was being written, look again next time though nothing changed."""
+    """What the work found. `recheck`: something was being written, look again next time though nothing changed.
+    `reread` of the `parsed` were known from an older reader; `read_by` are the readers of all, divided by blanks.
+    """
 
     listing: Listing
     signature: str
@@ -64,6 +70,8 @@ class FolderResult:
     recheck: bool
     trial: Trial | None = None
     held: Held = NOTHING_HELD
+    reread: int = 0
+    read_by: str = ""
 
 
 def read_folder(storage: Storage, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
@@ -140,17 +148,18 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
     problems = list(listing.problems)
     checkpoints: list[Checkpoint] = []
     reused = parsed = 0
+    again = Reread(task.before)
     ahead = _read_ahead(storage, listing.folder, groups, known)
     for one in groups.checkpoints:
         path = join(listing.folder, one.name) if one.name else listing.folder
         old = known.get((path, one.files))
-        if old is not None and old.health is not Health.WRITING and not _was_explained(old):
-            facts = with_surroundings(storage, listing, one, old.facts)
-            moment, source = saved_at(one, facts, listing)
-            kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
-            checkpoints.append(dated(kept._replace(findings=file_rules.judge(old.path, old.format, facts)), times))
+        if old is not None and _is_settled(old) and again.keeps(one.format, old):
+            checkpoints.append(dated(_kept(storage, task, one, old), times))
             reused += 1
             continue
+        if old is None and again.stays_foreign(one.format):
+            continue
+        again.reads(one.format)
         try:
             made = _checkpoint(storage, task, one, cache, named, ahead)
         except FileNotFoundError:
@@ -173,10 +182,21 @@ def _read_once(storage: Storage, task: FolderTask, cache: BundleCache) -> Folder
         problems=tuple(problems),
         parsed=parsed,
         reused=reused,
+        reread=again.count,
+        read_by=again.readers,
         held=held,
         recheck=writing or len(problems) > len(listing.problems),
         trial=read_trial(storage, listing.folder, {file.name for file in listing.files}),
     )
+
+
+def _kept(storage: Storage, task: FolderTask, one: Group, old: Checkpoint) -> Checkpoint:
+    """A checkpoint whose files stayed, as its folder, its name and the rules are now."""
+    old = named_anew(old) if task.before.is_renamed else old
+    facts = with_surroundings(storage, task.listing, one, old.facts)
+    moment, source = saved_at(one, facts, task.listing)
+    kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
+    return kept._replace(findings=file_rules.judge(old.path, old.format, facts))
 
 
 def _read_ahead(
@@ -228,11 +248,14 @@ def _checkpoint(
         health=Health.WRITING if writing else health_of(findings),
         stem=name.stem,
         metric=_metric(reading.metrics) or name.metric,
+        read_by=task.before.present.get(one.format, ""),
     )
 
 
-def _was_explained(item: Checkpoint) -> bool:
-    return item.facts.problem is not None and item.facts.problem.kind in OF_SURROUNDINGS
+def _is_settled(item: Checkpoint) -> bool:
+    """Whether another reading of the same files would find the same."""
+    was_explained = item.facts.problem is not None and item.facts.problem.kind in OF_SURROUNDINGS
+    return item.health is not Health.WRITING and not was_explained
 
 
 def _metric(stored: Mapping[str, float]) -> tuple[str, float] | None:

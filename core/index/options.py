@@ -6,9 +6,11 @@ from pathlib import Path
 
 from core.ages import Ages
 from core.errors import CoreError
+from core.index.stamp import Stamp, current_stamp
 from core.model import Problem
 
 SECOND_NS = 1_000_000_000
+REREAD_SECONDS = 5.0
 
 
 class CancelledError(CoreError):
@@ -18,7 +20,8 @@ class CancelledError(CoreError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Settings of a pass; times in seconds. `deep`: stat every file, also where no folder changed. `decisions_dir`:
-    where people's decisions about read-only runs lie.
+    where people's decisions about read-only runs lie. `stamp`: which code judges. For so long (`reread_seconds`) a pass
+    reads again what older readers read, at least one checkpoint; None: all of it.
     """
 
     run_pattern: tuple[str, ...]
@@ -26,12 +29,14 @@ class Options:
     ages: Ages
     deep: bool = True
     decisions_dir: Path | None = None
+    stamp: Stamp = field(default_factory=current_stamp)
+    reread_seconds: float | None = REREAD_SECONDS
 
 
 @dataclass(slots=True)
 class Progress:
     """Counts of a pass, for whoever watches; `expected` is the number of folders of the last pass. `step` is called
-    often and may raise CancelledError.
+    often and may raise CancelledError. `rejudged`, `reread` and `waiting` as in `IndexReport`.
     """
 
     folders: int = 0
@@ -39,6 +44,9 @@ class Progress:
     checkpoints: int = 0
     parsed: int = 0
     reused: int = 0
+    rejudged: int = 0
+    reread: int = 0
+    waiting: int = 0
     changed: bool = False
     problems: list[Problem] = field(default_factory=list)
     step: Callable[[], None] = lambda: None

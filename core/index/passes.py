@@ -18,7 +18,7 @@ from core.catalog.rows import to_us
 from core.errors import CoreError
 from core.fs.local import LocalStorage
 from core.index.lock import WAIT_SECONDS, writing
-from core.index.options import Options, Progress
+from core.index.options import REREAD_SECONDS, Options, Progress
 from core.index.refresh import refresh_root
 from core.model import IndexReport, Problem, Root
 from core.settings import Settings
@@ -39,9 +39,12 @@ def refresh_all(
     purpose: str,
     *,
     deep: bool = True,
+    reread_seconds: float | None = REREAD_SECONDS,
     watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
 ) -> tuple[IndexReport, bool]:
     """One pass over every root, holding the home's lock. Returns the report and whether anything changed.
+
+    What older readers read is read again for so long in each root; None: all of it.
 
     BusyError when another process holds the lock for too long. A root that is missing or unreadable is a problem of
     its own in the report; what was known of it stays.
@@ -53,6 +56,7 @@ def refresh_all(
         ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after, write_grace=settings.write_grace),
         deep=deep,
         decisions_dir=settings.decisions_dir,
+        reread_seconds=reread_seconds,
     )
     total, changed = IndexReport(), False
     with _catalog_errors(settings), _alone(engine, settings, purpose):
@@ -68,6 +72,9 @@ def refresh_all(
                 roots=(*total.roots, root),
                 parsed=total.parsed + progress.parsed,
                 reused=total.reused + progress.reused,
+                rejudged=total.rejudged + progress.rejudged,
+                reread=total.reread + progress.reread,
+                waiting=total.waiting + progress.waiting,
                 problems=(*total.problems, *problems),
             )
     return replace(total, seconds=time.monotonic() - started), changed
@@ -88,6 +95,9 @@ def _refresh_one(
     except Exception as error:  # noqa: BLE001 - one root never hides the others
         _log.exception("the pass over %s failed", to_text(path))
         problem = f"{to_text(path)}: could not be looked at: {type(error).__name__}: {error}"
+    counts = IndexReport(rejudged=progress.rejudged, reread=progress.reread, waiting=progress.waiting)
+    if told := upgrade_text(counts):
+        _log.info("%s: %s", to_text(path), told)
     now = datetime.now(UTC)
     root = Root(id=root_id(path), path=path, problem=problem, looked_at=now if problem is None else None)
     with engine.begin() as connection:
@@ -117,3 +127,11 @@ def problem_texts(report: IndexReport) -> tuple[tuple[str, Problem], ...]:
     """Every problem of a report with its root's path, roots first."""
     own = tuple((root.path, Problem(path="", problem=root.problem)) for root in report.roots if root.problem)
     return (*own, *report.problems)
+
+
+def upgrade_text(report: IndexReport) -> str:
+    """What a pass judged and read anew because rules or readers changed, as a sentence; '' where that is nothing."""
+    if not (report.rejudged or report.reread or report.waiting):
+        return ""
+    rest = f"; {report.waiting:,} folders follow" if report.waiting else ""
+    return f"After an upgrade: {report.rejudged:,} runs judged anew, {report.reread:,} checkpoints read again{rest}."

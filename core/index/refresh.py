@@ -6,36 +6,38 @@ while a large root is read for the first time.
 """
 
 import contextlib
-import gc
+import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Engine
 
 from core.catalog import sweeps, writes
 from core.catalog.writes import KnownFolder
-from core.formats.state_file import is_foreign
 from core.fs.storage import Storage
-from core.health import files as file_rules
+from core.index.batch import Batch, calm_collector
 from core.index.beside import Bearings
 from core.index.changes import Changes, find_changes
 from core.index.folder import FolderResult, FolderTask, read_folder
+from core.index.known import by_folder, is_all_foreign, settled, unread
 from core.index.options import SECOND_NS, Options, Progress
 from core.index.outside import standing
 from core.index.ranking import rank_sweeps
 from core.index.reader_pool import Readers
 from core.index.reader_process import Item
+from core.index.reread import ReadBefore
 from core.index.rollup import RunRecord, roll_up
-from core.model import Checkpoint, Finding, Health, Listing, Problem
+from core.model import Checkpoint, Listing, Problem
 from core.scan import walk
 from core.scan.discover import deepest_run, find_runs
 from core.scan.state_files import prefixes, wanted_prefixes
-from core.sweeps.records import Trial
 from waypoint_resume.names import to_text
 
 _BATCH = 2_000  # checkpoints of one transaction
-_NEW_OBJECTS = 50_000  # between two looks of the garbage collector
+_KEPT = 20_000  # checkpoints of folders that were read to settle a doubt; of more, folders are read once again
 _OUTSIDE = ""  # the name of what lies in no run; a run is never called so, the root's is '.'
 
 
@@ -48,38 +50,12 @@ def refresh_root(
     progress.expected = len(known) or None
     now_ns = storage.now_ns()
     beside = Bearings.load(engine, root, root_path, options, now_ns)
-    with contextlib.closing(Readers()) as readers, _calm_collector():
+    with contextlib.closing(Readers()) as readers, calm_collector():
         changes = find_changes(storage, known, options, now_ns, progress, readers.expect)
         _Pass(engine, storage, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
         progress.changed |= rank_sweeps(engine, storage, root, changes.folders.keys())
+    progress.waiting = sum(not options.stamp.is_read(folder.read_by) for folder in changes.folders.values())
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
-
-
-@contextlib.contextmanager
-def _calm_collector() -> Iterator[None]:
-    """Let the garbage collector look less often: a pass makes records by the hundred thousand and no cycles, and going
-    through them again and again takes a tenth of its time.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], _NEW_OBJECTS), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one transaction writes."""
-
-    folders: list[KnownFolder] = field(default_factory=list)
-    old_rows: list[dict[str, Any]] = field(default_factory=list)
-    records: list[RunRecord] = field(default_factory=list)
-    trials: dict[str, Trial | None] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return sum(len(record.checkpoints) for record in self.records)
 
 
 @dataclass(slots=True)
@@ -98,9 +74,16 @@ class _Pass:
     progress: Progress
     readers: Readers
     old_rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    settled: dict[str, FolderResult] = field(default_factory=dict)
+    reread: set[str] = field(default_factory=set)
+    only_outdated: set[str] = field(default_factory=set)
+    reread_until: float = math.inf
+    has_reread: bool = False
 
     def write(self) -> None:
         """Read what changed and write it, run by run."""
+        if self.options.reread_seconds is not None:
+            self.reread_until = time.monotonic() + self.options.reread_seconds
         self._settle_doubts()
         by_run = self._dirty_runs()
         left = self._left_runs()
@@ -114,14 +97,14 @@ class _Pass:
             writes.delete_folders(connection, self.root, self.changes.gone)
             sweeps.forget_trials(connection, self.root, self.changes.gone)
             writes.delete_runs(connection, self.root, left)
-        batch = _Batch()
+        batch = Batch(self.root, self.known.keys())
         for run, results in self.readers.read_all(self.storage, self._items(by_run)):
             self._add(batch, run, by_run[run], results)
             self.progress.step()
             if batch.size >= _BATCH:
-                self._flush(batch)
-                batch = _Batch()
-        self._flush(batch)
+                batch.write(self.engine)
+                batch = Batch(self.root, self.known.keys())
+        batch.write(self.engine)
 
     def _left_runs(self) -> set[str]:
         """Runs that are no more, and those that lose folders to others: a kill before their new row is written must
@@ -134,14 +117,21 @@ class _Pass:
 
     def _settle_doubts(self) -> None:
         """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
+        kept = 0
         for path in self.changes.doubtful:
             listing = self._listing(path)
-            if listing is not None and _is_foreign(read_folder(self.storage, self._task(listing, "", ()))):
-                self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
+            if listing is not None:
+                known = by_folder(self._rows([path])).get(path, ())
+                result = read_folder(self.storage, self._task(listing, "", known))
+                if is_all_foreign(result):
+                    self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
+                if kept <= _KEPT:
+                    self.settled[path] = result
+                    kept += len(result.checkpoints)
             self.progress.step()
 
     def _dirty_runs(self) -> dict[str, list[str]]:
-        """The folders of every run in which anything changed; sets each folder's run."""
+        """The folders of every run in which anything changed or is to be read again; sets each folder's run."""
         folders = self.changes.folders
         runs = find_runs(
             (path for path, item in folders.items() if item.has_units),
@@ -151,6 +141,7 @@ class _Pass:
             (path for path, item in folders.items() if item.is_named),
         )
         by_run: dict[str, list[str]] = {}
+        outdated = set[str]()
         dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
         dirty |= {run or "." for run in runs} - self.beside.settled(folders, self.storage)
         for path, item in folders.items():
@@ -163,21 +154,58 @@ class _Pass:
                     by_run.setdefault(_OUTSIDE, []).append(path)
             if run is not None:
                 by_run.setdefault(run, []).append(path)
+                if path in self.changes.outdated:
+                    outdated.add(run)
             if item.run != run:
                 folders[path] = item._replace(run=run)
-        return {run: paths for run, paths in by_run.items() if run in dirty}
+        self.only_outdated = outdated - dirty
+        found = {run: paths for run, paths in by_run.items() if run in dirty or run in outdated}
+        return self._newest_first(found) if self.known else found
+
+    def _newest_first(self, by_run: dict[str, list[str]]) -> dict[str, list[str]]:
+        def age(run: str) -> int:
+            return -max(self.changes.folders[path].newest_ns for path in by_run[run])
+
+        return {run: by_run[run] for run in sorted(by_run, key=age)}
 
     def _items(self, by_run: dict[str, list[str]]) -> Iterator[Item]:
         """The folders to read, run by run, with the checkpoints that are known of them."""
         for run, paths in by_run.items():
-            rows = []
-            if any(path in self.known for path in paths):
-                with self.engine.connect() as connection:
-                    rows = writes.load_checkpoints(connection, self.root, paths)
+            if run in self.only_outdated and not self._may_reread():
+                continue
+            rows = self._rows(paths)
             self.old_rows[run] = rows
-            known = _by_folder(rows) if rows else {}
-            listings = (self._listing(path) for path in paths if path in self.changes.to_read)
-            yield run, [self._task(one, run, known.get(one.folder, ())) for one in listings if one is not None]
+            known = by_folder(rows) if rows else {}
+            fresh = [path for path in paths if path in self.changes.to_read and path not in self.settled]
+            listings = (one for path in fresh if (one := self._listing(path)) is not None)
+            again = self._listed_again(paths) if self.changes.outdated else ()
+            yield run, [self._task(one, run, known.get(one.folder, ())) for one in chain(listings, again)]
+
+    def _rows(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows of the checkpoints that are known in some folders."""
+        if not any(path in self.known for path in paths):
+            return []
+        with self.engine.connect() as connection:
+            return writes.load_checkpoints(connection, self.root, paths)
+
+    def _may_reread(self) -> bool:
+        return not self.has_reread or time.monotonic() < self.reread_until
+
+    def _listed_again(self, paths: Iterable[str]) -> Iterator[Listing]:
+        """Unchanged folders that an older reader read, the newest first, as long as there is time to read them, too.
+        What came to them since the walk is the next pass's.
+        """
+        now = time.monotonic()
+        end = now + max(self.reread_until - now, 0) / 2
+        outdated = [self.changes.folders[path] for path in paths if path in self.changes.outdated]
+        for folder in sorted(outdated, key=lambda one: -one.newest_ns):
+            if self.has_reread and time.monotonic() >= end:
+                return
+            with contextlib.suppress(OSError):
+                listing = walk.look(self.storage, folder.path)
+                if walk.signature(listing) == folder.signature:
+                    self.reread.add(folder.path)
+                    yield listing
 
     def _listing(self, path: str) -> Listing | None:
         """The walk's listing, or a new one where it was not kept; None where the folder went away."""
@@ -190,24 +218,53 @@ class _Pass:
         return listing
 
     def _task(self, listing: Listing, run: str, known: tuple[Checkpoint, ...]) -> FolderTask:
-        grace_ns = int(self.options.write_grace * SECOND_NS)
-        return FolderTask(root=self.root, run=run, listing=listing, known=known, now_ns=self.now_ns, grace_ns=grace_ns)
+        return FolderTask(
+            root=self.root,
+            run=run,
+            listing=listing,
+            known=known,
+            now_ns=self.now_ns,
+            grace_ns=int(self.options.write_grace * SECOND_NS),
+            before=self._before(listing, known),
+        )
 
-    def _add(self, batch: _Batch, run: str, paths: Sequence[str], results: Iterable[FolderResult]) -> None:
+    def _before(self, listing: Listing, known: Iterable[Checkpoint]) -> ReadBefore:
+        stamp, old = self.options.stamp, self.known.get(listing.folder)
+        if old is None:
+            return ReadBefore(present=stamp.readers)
+        is_same = bool(old.read_by) and not old.recheck and old.signature == walk.signature(listing)
+        least = 0
+        if not self.has_reread:
+            present = frozenset(stamp.readers.values())
+            is_old = not stamp.is_read(old.read_by) or any(item.read_by not in present for item in known)
+            least, self.has_reread = int(is_old), is_old
+        return ReadBefore(
+            present=stamp.readers,
+            known=frozenset(old.read_by.split()) if is_same else frozenset(),
+            is_renamed=old.looked_by != stamp.looks,
+            until=self.reread_until,
+            least=least,
+        )
+
+    def _add(self, batch: Batch, run: str, paths: Sequence[str], results: Iterable[FolderResult]) -> None:
         rows = self.old_rows.pop(run)
-        folders, members = self.changes.folders, _unread(rows, self.changes.to_read.keys(), run)
-        for result in results:
+        read = [path for path in paths if path in self.changes.to_read or path in self.reread]
+        folders, members = self.changes.folders, unread(rows, read, run)
+        before = (self.settled.pop(path) for path in read if path in self.settled)
+        for result in chain(results, before):
             path = result.listing.folder
-            folders[path] = _settled(folders[path], result)
+            folders[path] = settled(folders[path], result, self.options.stamp.looks)
             batch.trials[path] = result.trial
-            members += result.checkpoints
+            members += (item._replace(run=run) for item in result.checkpoints)
             self.progress.parsed += result.parsed
             self.progress.reused += result.reused
+            self.progress.reread += result.reread
             self.progress.checkpoints += len(result.checkpoints)
         own = [folders[path] for path in paths]
         batch.folders += own
         batch.old_rows += rows
         if run != _OUTSIDE:
+            self.progress.rejudged += self.beside.is_rejudged(run)
             batch.records.append(self._record(run, own, members))
 
     def _record(self, run: str, folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> RunRecord:
@@ -217,49 +274,3 @@ class _Pass:
         beside = self.beside.of(run, self.changes.folders, self.progress.problems)
         beside = replace(beside, outside={path: path in there for path in wanted})
         return roll_up(self.root, run, folders, members, self.root_path, existing | there, self.options.ages, beside)
-
-    def _flush(self, batch: _Batch) -> None:
-        with self.engine.begin() as connection:
-            writes.store_folders(connection, self.root, batch.folders, self.known.keys())
-            sweeps.store_read(connection, self.root, batch.trials)
-            members = (item for record in batch.records for item in record.checkpoints)
-            writes.store_checkpoints(connection, batch.old_rows, members)
-            writes.store_runs(connection, self.root, [(record.row, record.findings) for record in batch.records])
-
-
-def _is_foreign(result: FolderResult) -> bool:
-    """Whether all that looked like units in a folder is other tools'."""
-    return not result.checkpoints and all(is_foreign(state) for state in result.states)
-
-
-def _by_folder(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[Checkpoint, ...]]:
-    found: dict[str, list[Checkpoint]] = {}
-    for item in writes.checkpoints_of(rows):
-        found.setdefault(item.folder, []).append(item)
-    return {folder: tuple(items) for folder, items in found.items()}
-
-
-def _unread(rows: Sequence[dict[str, Any]], read: Iterable[str], run: str) -> list[Checkpoint]:
-    """Known checkpoints of the folders that need not be read, judged anew from their facts."""
-    skipped = {to_text(path) for path in read} if rows else set()
-    items = writes.checkpoints_of(row for row in rows if row["folder"] not in skipped)
-    return [item._replace(run=run, findings=_judged(item)) for item in items]
-
-
-def _judged(item: Checkpoint) -> tuple[Finding, ...]:
-    return () if item.health is Health.WRITING else file_rules.judge(item.path, item.format, item.facts)
-
-
-def _settled(folder: KnownFolder, result: FolderResult) -> KnownFolder:
-    """A folder's record after it was read."""
-    return folder._replace(
-        signature=result.signature,
-        states=result.states,
-        leftovers=result.leftovers,
-        problems=result.problems,
-        recheck=result.recheck,
-        links=result.listing.outside,
-        inner_links=result.listing.inner_links,
-        kinds=result.held.kinds,
-        endings=result.held.endings,
-    )

@@ -19,7 +19,8 @@ from core.scan.series import arrange, median_interval
 class Beside:
     """What bears on a run's row beside its files: the time (µs since the epoch), what people decided and the state of
     those files, verifications by (path, format), which checkpoints that are none of its own its state files name, with
-    whether they are there, and until when its jobs wrote that are known to have ended (µs since the epoch).
+    whether they are there, until when its jobs wrote that are known to have ended (µs since the epoch), and which rules
+    judge.
     """
 
     now_us: int
@@ -28,6 +29,7 @@ class Beside:
     verified: Mapping[tuple[str, str], Verified] = field(default_factory=dict)
     outside: Mapping[str, bool] = field(default_factory=dict)
     ended_us: int | None = None
+    judged_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ def roll_up(
             "outside": outside_text(beside.outside),
             "turns_us": judgement.turns_us,
             "is_deleted": facts.is_deleted,
+            "judged_by": beside.judged_by,
         },
         checkpoints=members,
         findings=judgement.findings,

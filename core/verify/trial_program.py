@@ -22,9 +22,9 @@ import numpy as np
 from core.formats.bundle import BundleCache
 from core.formats.keras_zip import is_needed
 from core.formats.orbax import tree_items
-from core.formats.readers import SAVED_MODEL_PREFIX
 from core.formats.reading import DAMAGE, read_unit
 from core.formats.registry import spec_of
+from core.formats.saved_model_reader import PREFIX as SAVED_MODEL_PREFIX
 from core.formats.spec import Unit
 from core.fs.local import LocalStorage
 from core.model import Format

@@ -11,6 +11,7 @@ import streamlit as st
 from core import passed_over as passed_over_texts
 from core.errors import CoreError, NotFoundError
 from core.index.indexer import IndexerStatus
+from core.index.passes import upgrade_text
 from core.model import Health, Root
 from pages._shared import format as fmt
 from pages._shared import links, service
@@ -85,7 +86,8 @@ def look_text(status: IndexerStatus | None, now: datetime) -> str:
         return f"Looking at the disk: {done}{share}, {fmt.count(status.checkpoints, 'checkpoint')}"
     if status.finished_at is None:
         return "Has not looked at the disk yet"
-    return f"Looked at the disk {fmt.ago(status.finished_at, now)}"
+    upgraded = "" if status.report is None else upgrade_text(status.report)
+    return f"Looked at the disk {fmt.ago(status.finished_at, now)}{f'. {upgraded}' if upgraded else ''}"
 
 
 def not_found(what: str) -> NoReturn:

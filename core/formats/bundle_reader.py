@@ -1,0 +1,18 @@
+"""TensorFlow's bundle, read as a checkpoint."""
+
+from core.errors import FormatError
+from core.formats import bundle
+from core.formats.bundle import BundleCache
+from core.formats.spec import Reading, Unit
+from core.fs.storage import Storage
+
+
+def read(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+    """A bundle's facts and variables."""
+    facts, variables = bundle.read(storage, unit.folder, unit.name, unit.files, cache)
+    return Reading(format=unit.format, facts=facts, variables=variables)
+
+
+def is_foreign(unit: Unit, error: FormatError) -> bool:
+    """Another tool's `.index`, which has no shards beside it."""
+    return len(unit.files) == 1 and error.section == "footer"

@@ -1,0 +1,17 @@
+"""A SavedModel with the bundle inside it, read as a checkpoint."""
+
+from core.formats import bundle, saved_model
+from core.formats.bundle import BundleCache
+from core.formats.spec import Reading, Unit
+from core.fs.storage import Storage
+
+PREFIX = "variables/variables"
+
+
+def read(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+    """A folder's facts and variables."""
+    inner = None
+    if f"{PREFIX}.index" in unit.files:
+        inner = bundle.read(storage, unit.folder, PREFIX, unit.files, cache)
+    facts, variables = saved_model.read(storage, unit.folder, tuple(unit.files), inner)
+    return Reading(format=unit.format, facts=facts, variables=variables)
