@@ -59,6 +59,9 @@ INDEX = {
     "checkpoints": int,
     "parsed": int,
     "reused": int,
+    "rejudged": int,
+    "reread": int,
+    "waiting": int,
     "problems": list,
     "passed_over": list,
 }

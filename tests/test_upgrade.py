@@ -23,6 +23,8 @@ from core.catalog import tables
 from core.catalog.audits import load_snapshots
 from core.catalog.engine import FILE_NAME
 from core.catalog.filters import CheckpointFilter
+from core.formats import registry
+from core.formats.registry import spec_of
 from core.health.subject import identity
 from core.index import stamp
 from core.index.indexer import root_id
@@ -194,10 +196,8 @@ def test_what_another_reader_takes_for_a_checkpoint_becomes_a_run(
     three_formats(disk)
     disk.look()
     assert "c" not in disk.runs()
-    monkeypatch.setattr("core.formats.keras_reader.is_other_hdf5", lambda _unit, _error: False)
-    spec = stamp.SPECS[[one.format for one in stamp.SPECS].index(Format.HDF5)]
-    mended = replace(spec, is_foreign=lambda _unit, _error: False)
-    monkeypatch.setitem(sys.modules["core.formats.registry"]._BY_FORMAT, Format.HDF5, mended)
+    mended = replace(spec_of(Format.HDF5), is_foreign=lambda _unit, _error: False)
+    monkeypatch.setitem(registry._BY_FORMAT, Format.HDF5, mended)
     disk.look(replace(upgraded(Format.HDF5, looks=True), deep=deep))
     assert "c" in disk.runs()
 
