@@ -107,6 +107,9 @@ def test_index(tmp_path: Path) -> None:
         "checkpoints": 3,
         "parsed": 3,
         "reused": 0,
+        "rejudged": 0,
+        "reread": 0,
+        "waiting": 0,
         "problems": [],
         "passed_over": [{"root": str(root), "links": [], "folders": []}],
     }
