@@ -22,8 +22,8 @@ def _create(connection: Connection) -> None:
 def _make_anew(connection: Connection) -> None:
     """Version 2: accepted findings and verifications. Version 4: names are read anew, so that series differ. Version 5:
     formats are read more closely. Version 6: sweeps and trials. Version 7: what is passed over is kept too. Version 8:
-    formats that were not read before. Version 9: links inside a root. All that is dropped is found on the disk again; the
-    rest stays.
+    formats that were not read before. Version 9: links inside a root. All that is dropped is found on the
+    disk again; the rest stays.
     """
     old = [table for table in tables.metadata.sorted_tables if table not in KEPT]
     tables.metadata.drop_all(connection, tables=old)

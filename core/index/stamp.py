@@ -70,12 +70,14 @@ def _is_of_reader(module: str) -> bool:
 
 
 def _is_of_looks(module: str) -> bool:
-    return module.startswith(("core.formats.", "core.scan.", "core.index.", "core.sweeps.", "waypoint_resume."))
+    return module == "core.ages" or module.startswith(
+        ("core.formats.", "core.scan.", "core.index.", "core.sweeps.", "waypoint_resume.")
+    )
 
 
 def _is_of_rules(module: str) -> bool:
     """Of the formats their table alone: what readers find is judged by their own versions."""
-    return module == "core.formats.registry" or module.startswith(
+    return module in ("core.formats.registry", "core.ages") or module.startswith(
         ("core.health.", "core.scan.", "core.index.", "core.decisions.", "waypoint_resume.")
     )
 
