@@ -72,6 +72,13 @@ class Workspace:
         self._use(copy_into_memory(self.settings.home / FILE_NAME))
         before.dispose()
 
+    def go_back_to_file(self) -> None:
+        """Use the home's catalog again; what the copy in memory knew alone is forgotten. CatalogError.
+
+        Who reads the copy at this moment reads on: it is gone with its last reader.
+        """
+        self._use(open_catalog(self.settings.home))
+
     def _use(self, engine: Engine) -> None:
         root_ids = [root_id(path) for path in self.settings.roots]
         self.reader, self.sweeps = Reader(engine, root_ids), SweepReader(engine, root_ids)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.index.indexer import Indexer
+from core.full_home import indexer_of
 from core.model import IndexReport
 from pages._shared import service
 from tests.pages_server import ROOT, Server, copy_samples, serve
@@ -85,7 +85,7 @@ def test_the_version_grows_while_the_first_look_goes_on(tmp_path: Path, monkeypa
     service.stop()
     try:
         current = service.current()
-        current.indexer = Indexer(current.workspace.engine, current.workspace.settings)
+        current.indexer = indexer_of(current.workspace)
         seen = []
         for checkpoints, report in ((0, None), (7, None), (9, IndexReport())):
             current.indexer._status = replace(current.indexer.status, checkpoints=checkpoints, report=report)

@@ -244,7 +244,11 @@ def test_kinds_follow_names_where_the_catalog_knows_nothing(root: Path) -> None:
         "run/.waypoint/kept/m/files/best.keras": 7,
         "run/.waypoint/kept/m/files/events.out.tfevents.1": 20,
         "run/.waypoint/log.jsonl": 1000,
+        "run/.waypoint/state/0a1b.json": 2,
+        "run/.waypoint/superseded/events.out.tfevents.1": 30,
+        "run/.waypoint/fits/1/kept.json": 400,
         "run/quarantine/x": 10_000,
+        "run/state/kept/x": 20_000,
     }
     write(root, {name: b"x" * size for name, size in files.items()})
     kinds = {kind: (amount.apparent, amount.files) for kind, amount in by_kind(audited(root)).items()}
@@ -252,7 +256,8 @@ def test_kinds_follow_names_where_the_catalog_knows_nothing(root: Path) -> None:
         Kind.EVENTS: (1, 1),
         Kind.QUARANTINE: (110, 2),
         Kind.KEPT: (27, 2),
-        Kind.OTHER: (11_000, 2),
+        Kind.RESUMING: (1432, 4),
+        Kind.OTHER: (30_000, 2),
     }
 
 

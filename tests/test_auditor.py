@@ -11,7 +11,7 @@ import pytest
 
 from core import housekeeping
 from core.auditor import Auditor
-from core.index.indexer import Indexer
+from core.full_home import indexer_of
 from core.model import Run
 from core.storage.journal import Act, Stage
 from core.storage.journal_files import read_journal, write_journal
@@ -242,7 +242,7 @@ def test_the_indexer_tells_of_each_deep_pass(tmp_path: Path, workspace: Opener) 
     save(tmp_path / "runs" / "a", 1)
     told = threading.Event()
     opened = workspace(tmp_path / "runs")
-    indexer = Indexer(opened.engine, opened.settings, told.set)
+    indexer = indexer_of(opened, told.set)
     indexer.start()
     try:
         assert told.wait(PATIENCE)

@@ -34,7 +34,7 @@ LAYERS = (
     ("passed_over",),
     ("whereabouts",),
     ("workspace",),
-    ("links", "trials"),
+    ("full_home", "links", "trials"),
     ("accounts", "care", "housekeeping", "pausing"),
     ("survey",),
     ("auditor",),

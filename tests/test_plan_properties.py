@@ -232,3 +232,21 @@ def test_in_a_copied_tree_the_times_that_are_told_leave_the_steps_of_the_others_
     (choice,) = choose([*items, other], (), "/data", frozenset())
     assert choice.chosen is not None
     assert choice.chosen.path == "run/ckpts/best-0.0020"
+
+
+@pytest.mark.parametrize(
+    "newest_last",
+    [
+        ("model_20231231-235901", "model_20240101-000501", "model_20240102-235901"),
+        ("m_28.01.2024_10-00-00", "m_31.01.2024_09-00-00", "m_03.02.2024_08-00-00"),
+        ("run-2024-01-31T10:00:00Z", "run-2024-02-01T09:00:00Z", "run-2024-02-10T08:00:00Z"),
+    ],
+    ids=["stamp", "day-first", "iso"],
+)
+@pytest.mark.parametrize("minutes", [(30, 20, 10), (0, 0, 0)], ids=["times-turned-round", "a-copy"])
+def test_dates_in_names_tell_the_plan_which_one_is_the_newest(
+    newest_last: tuple[str, ...], minutes: tuple[int, ...]
+) -> None:
+    """Files were touched or copied since, so that the order of their times, or that of the names, is another one."""
+    items = [a_member(name, minute=minute) for name, minute in zip(newest_last, minutes, strict=True)]
+    assert carried_out(a_state(*items), LATEST) == {f"ckpts/{name}" for name in newest_last[:2]}

@@ -115,6 +115,11 @@ def catalog_error(home: Path, error: DatabaseError | OSError) -> CatalogError:
     return CatalogError(f"{said} It is a cache: delete it and index again.")
 
 
+def has_room(home: Path) -> bool:
+    """Whether a home's disk has room enough to try its catalog again after it had none."""
+    return shutil.disk_usage(home).free >= 2 * _LEAST_BYTES
+
+
 def _is_full(home: Path, error: DatabaseError | OSError) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL

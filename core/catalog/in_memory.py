@@ -24,7 +24,9 @@ def copy_into_memory(file: Path) -> Engine:
     sqlite3.Error where the file cannot be read.
     """
     name, query = f"file:{uuid.uuid4().hex}", {"mode": "memory", "cache": "shared", "uri": "true"}
-    engine = create_engine(URL.create("sqlite", database=name, query=query), poolclass=QueuePool)
+    # A server's threads pass the connections of the pool on, one at a time.
+    url, shared = URL.create("sqlite", database=name, query=query), {"check_same_thread": False}
+    engine = create_engine(url, poolclass=QueuePool, connect_args=shared)
     event.listen(engine, "connect", _prepare)
     try:
         # Its connection stays open in the pool: with the last one the copy is gone.

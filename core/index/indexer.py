@@ -2,15 +2,17 @@
 
 import gc
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from core.background import Background
-from core.errors import BusyError, CoreError
+from core.errors import BusyError, CatalogFullError, CoreError
 from core.index.options import CancelledError, Progress
 from core.index.passes import refresh_all
 from core.model import IndexReport
@@ -41,12 +43,15 @@ class IndexerStatus:
 
 class Indexer(Background):
     """Looks at the roots every `settings.refresh` seconds in a daemon thread of its own; `after_deep` is called after
-    each pass that looked at every file. When it is stopped, a pass ends at the next folder.
+    each pass that looked at every file. When it is stopped, a pass ends at the next folder. `engine_for` gives the
+    catalog for a pass; it is told (True) when there is no room to write the one that it gave.
     """
 
-    def __init__(self, engine: Engine, settings: Settings, after_deep: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, engine_for: Callable[[bool], Engine], settings: Settings, after_deep: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__("waypoint-indexer")
-        self._engine, self._settings, self._after_deep = engine, settings, after_deep
+        self._engine_for, self._settings, self._after_deep = engine_for, settings, after_deep
         self._deep_next = True
         self._status = IndexerStatus()
 
@@ -79,7 +84,7 @@ class Indexer(Background):
             self._status, phase="looking", root=None, folders=0, checkpoints=0, started_at=datetime.now(UTC)
         )
         try:
-            report, changed = refresh_all(self._engine, self._settings, "dashboard", deep=deep, watch=self._watch)
+            report, changed = self._refresh(deep)
         except CancelledError:
             return
         except BusyError as error:
@@ -96,6 +101,19 @@ class Indexer(Background):
             )
             if deep:
                 self._after_deep()
+
+    def _refresh(self, deep: bool) -> tuple[IndexReport, bool]:
+        def refresh(engine: Engine) -> tuple[IndexReport, bool]:
+            return refresh_all(engine, self._settings, "dashboard", deep=deep, watch=self._watch)
+
+        try:
+            return refresh(self._engine_for(False))
+        except CatalogFullError as error:
+            try:
+                engine = self._engine_for(True)
+            except (sqlite3.Error, DBAPIError) as unreadable:
+                raise error from unreadable
+            return refresh(engine)
 
     def _finish(self, error: str) -> None:
         self._status = replace(self._status, phase="failed", finished_at=datetime.now(UTC), error=error)

@@ -40,21 +40,13 @@ class AuditRoot:
 
 
 class _Folder(NamedTuple):
-    """A folder to look into: its path, its run (None outside every run), whether batches lie in it, or what jobs kept
-    of what was handed over.
+    """A folder to look into: its path, its run (None outside every run), and under what its files are booked that
+    belong to nothing known.
     """
 
     path: str
     run: str | None
-    is_quarantine: bool
-    is_kept: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        """Under what its files are booked that belong to nothing known."""
-        if self.is_kept:
-            return Kind.KEPT
-        return Kind.QUARANTINE if self.is_quarantine else Kind.OTHER
+    kind: Kind = Kind.OTHER
 
 
 def audit(roots: Sequence[AuditRoot], now_ns: int) -> Usage:
@@ -96,7 +88,7 @@ class _Walk:
             top = self.root.storage.root_stat()
         except OSError as error:
             return self._failed("", error)
-        self._enter(_Folder("", "." if "." in self.root.known.runs else None, False), top, bounds)
+        self._enter(_Folder("", "." if "." in self.root.known.runs else None), top, bounds)
         while self.below:
             self._look(self.below.pop(), bounds)
         return None
@@ -144,15 +136,17 @@ class _Walk:
 
     def _inner(self, folder: _Folder, name: str) -> _Folder:
         path = join(folder.path, name)
-        is_own = folder.path.rpartition("/")[2] == HIDDEN
-        is_batches = name in FOLDERS and is_own
-        if is_batches and not folder.is_quarantine:
+        kind = folder.kind
+        if kind is Kind.OTHER and name == HIDDEN:
+            kind = Kind.RESUMING
+        elif kind is Kind.RESUMING and folder.path.rpartition("/")[2] == HIDDEN:
+            kind = Kind.KEPT if name == KEPT else Kind.QUARANTINE if name in FOLDERS else kind
+        if kind is Kind.QUARANTINE and folder.kind is not kind:
             holder = folder.path.removesuffix(HIDDEN).rstrip("/") or "."
             if self.quarantines[-1:] != [holder]:  # it may have both folders
                 self.quarantines.append(holder)
         run = path if path in self.root.known.runs else folder.run
-        is_kept = folder.is_kept or (is_own and name == KEPT)
-        return _Folder(path, run, folder.is_quarantine or is_batches, is_kept)
+        return _Folder(path, run, kind)
 
     def _cell(self, account: Account) -> int:
         """The first cell of an account, which is made if it is new."""

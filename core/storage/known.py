@@ -24,6 +24,7 @@ class Kind(StrEnum):
     EVENTS = "events"
     QUARANTINE = "quarantine"
     KEPT = "kept"
+    RESUMING = "resuming"
     OTHER = "other"
     FOLDERS = "folders"
 

@@ -28,8 +28,8 @@ class DiskFullError(CoreError, OSError):
         super().__init__(
             errno.ENOSPC,
             f"No space left on device for {to_text(str(run))}: nothing was moved. Quarantine writes a journal first, "
-            "and frees nothing until it is purged: delete at once instead (`quarantine --delete` in a shell), or free "
-            "some bytes by hand.",
+            "and frees nothing until it is purged: delete at once instead (on the Storage page, or by `quarantine "
+            "--delete` in a shell), or free some bytes by hand.",
         )
 
     def __str__(self) -> str:

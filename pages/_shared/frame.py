@@ -9,6 +9,7 @@ from typing import NoReturn
 import streamlit as st
 
 from core import passed_over as passed_over_texts
+from core.catalog.in_memory import is_in_memory
 from core.errors import CoreError, NotFoundError
 from core.index.indexer import IndexerStatus
 from core.index.passes import upgrade_text
@@ -24,6 +25,9 @@ FEW = 1  # things that were passed over, which their sentence names all
 SET_ROOTS = (
     "Point Waypoint at the folders where training jobs write, with `make run ROOTS=/data/runs` or the setting "
     "`WAYPOINT_ROOTS` (several separated by `:`)."
+)
+IN_MEMORY = (
+    "The disk of WAYPOINT_HOME is full: pages show a copy of the catalog in memory. What is verified now is not kept."
 )
 UNEXPECTED = (
     "This page could not be drawn: Waypoint met an error that it does not know. Nothing on the disk was changed by it. "
@@ -74,6 +78,8 @@ def last_look() -> None:
             st.rerun()
     if status is not None and status.error:
         st.caption(f":material/error: {md(status.error)}")
+    if is_in_memory(current.workspace.engine):
+        st.caption(f":material/memory: {md(IN_MEMORY)}")
 
 
 def look_text(status: IndexerStatus | None, now: datetime) -> str:

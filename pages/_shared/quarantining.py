@@ -13,7 +13,8 @@ from core.errors import CoreError
 from core.storage.planned import Item, Plan, RunPlan
 from core.storage.policies import Policy
 from core.storage.retention import policy_for
-from pages._shared import acting, batch_list, links, policy_form, service, tables
+from core.storage.room import DiskFullError
+from pages._shared import acting, batch_list, deleting, links, policy_form, service, tables
 from pages._shared import format as fmt
 from pages._shared.tables import Column
 from pages._shared.text import md, shorten, shown
@@ -39,6 +40,7 @@ class Outcome:
     batches: list[batch_list.Place] = field(default_factory=list)
     items: int = 0
     left: list[Left] = field(default_factory=list)
+    full: list[RunPlan] = field(default_factory=list)  # parts for which their disk had no room
 
 
 def what(items: Iterable[Item]) -> str:
@@ -75,6 +77,7 @@ def outcome() -> None:
         tables.show(columns, left[: tables.PAGE_ROWS], key="left-out", alt="What was left out, one thing a row")
         if len(left) > tables.PAGE_ROWS:
             st.caption(f"and {len(left) - tables.PAGE_ROWS:,} more")
+        deleting.buttons()
         st.button("Dismiss the list", key="left_dismiss", type="tertiary", on_click=_dismiss)
 
 
@@ -136,6 +139,7 @@ def moved(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Col
         try:
             _move_run(planned, policy, note, done, words)
         except (CoreError, OSError) as error:
+            done.full += [planned] if isinstance(error, DiskFullError) else []
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             done.left.append(Left(_name(planned), "all of it", reason))
     return done
@@ -147,6 +151,7 @@ def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Col
         return
     done = moved(parts, policy, note, words)
     st.session_state[_LEFT] = done.left
+    deleting.offer(done.full, policy)
     policy_form.forget()
     service.current().look_and_wait()
     acting.close()
@@ -178,3 +183,4 @@ def _name(planned: RunPlan) -> str:
 
 def _dismiss() -> None:
     st.session_state.pop(_LEFT, None)
+    deleting.offer((), None)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from core import care
 from core.auditor import Auditor
+from core.full_home import indexer_of, open_anywhere
 from core.index.indexer import Indexer, IndexerStatus
 from core.model import Checkpoint
 from core.settings import load
@@ -98,7 +99,7 @@ def current() -> Service:
     global _service  # noqa: PLW0603 - one for the process is the point
     with _lock:
         if _service is None:
-            _service = Service(workspace=Workspace.open(load()))
+            _service = Service(workspace=open_anywhere(load()))
         return _service
 
 
@@ -108,7 +109,7 @@ def start() -> Service:
     with _lock:
         if service.indexer is None:
             service.auditor.start()
-            service.indexer = Indexer(service.workspace.engine, service.workspace.settings, service.auditor.after_deep)
+            service.indexer = indexer_of(service.workspace, service.auditor.after_deep)
             service.indexer.start()
     return service
 

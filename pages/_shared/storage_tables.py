@@ -29,6 +29,7 @@ _KINDS = {
     Kind.OTHER: "other files",
     Kind.EVENTS: "event files",
     Kind.KEPT: "kept for manifests",
+    Kind.RESUMING: "kept for resuming",
 }
 _SORTS = ("name", "allocated", "apparent", "files")
 _HEADS = ("name", "root", "allocated_bytes", "apparent_bytes", "files")
