@@ -1,6 +1,7 @@
 """What is done about findings: verified, accepted with a note, put right. The pages and the shell share this."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from core.decisions import accepted
 from core.decisions.places import relative_to_run
 from core.health.subject import Subjects, identity
 from core.mend.desk import MendDesk
-from core.model import Checkpoint, Run
+from core.model import Checkpoint, Finding, Run
 from core.verify.results import Outcome, Verification, from_document, to_document
 from core.workspace import Workspace
 from waypoint_resume.names import to_text
@@ -49,22 +50,33 @@ def verification(workspace: Workspace, checkpoint: Checkpoint) -> Kept | None:
     return Kept(verification=found, finished_at=from_us(row.finished_us), holds=holds)
 
 
-def accept(workspace: Workspace, placed: PlacedFinding, note: str, actor: str | None = None) -> None:
-    """Accept a finding: it is so on purpose. It counts no more until what it is about changes."""
+def accept(workspace: Workspace, placed: Iterable[PlacedFinding], note: str, actor: str | None = None) -> None:
+    """Accept findings: they are so on purpose. Each counts no more until what it is about changes."""
     who, now = actor or workspace.settings.actor, workspace.now()
-    root = workspace.root(placed.root)
-    subject = _subject(workspace, placed)
-    item = accepted.new(placed.finding.rule, placed.finding.path, placed.run, subject, note=note, actor=who, now=now)
-    folder, decisions = workspace.places(root, placed.run)
-    accepted.accept(folder, [item], now=now, actor=who, decisions=decisions)
+    for (root, run), found in _by_run(placed).items():
+        subjects = _subjects(workspace, root, run)
+        items = [
+            accepted.new(one.rule, one.path, run, subjects.identity(one), note=note, actor=who, now=now)
+            for one in found
+        ]
+        folder, decisions = workspace.places(workspace.root(root), run)
+        accepted.accept(folder, items, now=now, actor=who, decisions=decisions)
 
 
-def withdraw_acceptance(workspace: Workspace, placed: PlacedFinding, actor: str | None = None) -> None:
+def withdraw_acceptance(workspace: Workspace, placed: Iterable[PlacedFinding], actor: str | None = None) -> None:
     """Undo `accept`."""
     who, now = actor or workspace.settings.actor, workspace.now()
-    folder, decisions = workspace.places(workspace.root(placed.root), placed.run)
-    path = to_text(relative_to_run(placed.finding.path, placed.run))
-    accepted.withdraw(folder, placed.finding.rule, path, now=now, actor=who, decisions=decisions)
+    for (root, run), found in _by_run(placed).items():
+        folder, decisions = workspace.places(workspace.root(root), run)
+        keys = [(one.rule, to_text(relative_to_run(one.path, run))) for one in found]
+        accepted.withdraw(folder, keys, now=now, actor=who, decisions=decisions)
+
+
+def _by_run(placed: Iterable[PlacedFinding]) -> dict[tuple[str, str], list[Finding]]:
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for one in placed:
+        found.setdefault((one.root, one.run), []).append(one.finding)
+    return found
 
 
 def mend_desk(workspace: Workspace, run: Run) -> MendDesk:
@@ -79,8 +91,6 @@ def mend_desk(workspace: Workspace, run: Run) -> MendDesk:
     )
 
 
-def _subject(workspace: Workspace, placed: PlacedFinding) -> str:
-    members = workspace.members(placed.root, placed.run)
-    leftovers = workspace.reader.leftovers(placed.root, placed.run)
-    states = workspace.reader.states(placed.root, placed.run)
-    return Subjects(members, leftovers, states).identity(placed.finding)
+def _subjects(workspace: Workspace, root: str, run: str) -> Subjects:
+    members, leftovers = workspace.members(root, run), workspace.reader.leftovers(root, run)
+    return Subjects(members, leftovers, workspace.reader.states(root, run))

@@ -53,7 +53,7 @@ def test_an_accepted_finding_counts_no_more_and_is_back_when_its_files_change(ru
     opened = workspace(runs)
     opened.refresh()
     assert (found(opened), numbers(opened, "a")) == ([("a/ckpt-3", "orphan-shard")], (0, 1))
-    care.accept(opened, only(opened), " kept for the paper ")
+    care.accept(opened, [only(opened)], " kept for the paper ")
     opened.refresh()
     assert (found(opened), numbers(opened, "a")) == ([], (0, 0))
     (kept,) = opened.reader.findings(FindingFilter(accepted=True))
@@ -73,14 +73,14 @@ def test_accepting_can_be_undone(runs: Path, workspace: Opener) -> None:
     opened = workspace(runs)
     opened.refresh()
     placed = only(opened)
-    care.accept(opened, placed, "so")
+    care.accept(opened, [placed], "so")
     opened.refresh(deep=False)
     assert found(opened) == []
-    care.withdraw_acceptance(opened, placed)
+    care.withdraw_acceptance(opened, [placed])
     opened.refresh(deep=False)
     assert found(opened) == [("a/ckpt-3", "orphan-shard")]
     with pytest.raises(NotFoundError, match="orphan-shard about ckpt-3 is not accepted"):
-        care.withdraw_acceptance(opened, placed)
+        care.withdraw_acceptance(opened, [placed])
     log = [json.loads(line) for line in (runs / "a" / ".waypoint" / "log.jsonl").read_text().splitlines()]
     assert [(entry["actor"], entry["event"]) for entry in log] == [
         ("ada", "accept findings"),
@@ -94,7 +94,7 @@ def test_what_another_home_accepted_is_seen_at_the_next_light_pass(
     ours, theirs = workspace(runs), workspace(runs, home=tmp_path / "other")
     ours.refresh()
     theirs.refresh()
-    care.accept(theirs, only(theirs), "so")
+    care.accept(theirs, [only(theirs)], "so")
     ours.refresh(deep=False)
     assert (found(ours), found(ours, accepted=True)) == ([], [("a/ckpt-3", "orphan-shard")])
 
@@ -102,7 +102,7 @@ def test_what_another_home_accepted_is_seen_at_the_next_light_pass(
 def test_deleting_the_catalog_loses_no_acceptance(runs: Path, workspace: Opener, tmp_path: Path) -> None:
     opened = workspace(runs)
     opened.refresh()
-    care.accept(opened, only(opened), "so")
+    care.accept(opened, [only(opened)], "so")
     fresh = workspace(runs, home=tmp_path / "fresh")
     fresh.refresh()
     assert (found(fresh), found(fresh, accepted=True)) == ([], [("a/ckpt-3", "orphan-shard")])
@@ -118,7 +118,7 @@ def test_a_file_of_acceptances_that_cannot_be_read_accepts_nothing_and_is_a_prob
     assert [(problem.path, ACCEPTED in problem.problem) for _, problem in report.problems] == [("a", True)]
     assert found(opened) == [("a/ckpt-3", "orphan-shard")]
     with pytest.raises(CoreError, match=r"accepted\.json cannot be understood"):
-        care.accept(opened, only(opened), "so")
+        care.accept(opened, [only(opened)], "so")
     assert (runs / "a" / ACCEPTED).read_text() == '{"version": 7}'
 
 
@@ -130,7 +130,7 @@ def test_decisions_about_a_read_only_run_lie_apart(
     opened.refresh()
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda *_, **__: False)  # root may write everywhere
-        care.accept(opened, only(opened), "so")
+        care.accept(opened, [only(opened)], "so")
     assert not (runs / "a" / ".waypoint").exists()
     assert [path.name for path in apart.rglob("accepted.json")] == ["accepted.json"]
     opened.refresh(deep=False)
@@ -228,4 +228,4 @@ def test_an_unreadable_place_for_decisions_is_an_error(runs: Path, workspace: Op
     opened.refresh()
     (runs / "a" / ".waypoint").write_text("a file in the way")
     with pytest.raises((CoreError, ReadOnlyError)):
-        care.accept(opened, only(opened), "so")
+        care.accept(opened, [only(opened)], "so")

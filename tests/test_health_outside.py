@@ -97,7 +97,7 @@ def test_an_accepted_state_file_is_back_when_more_goes_missing(tmp_path: Path, w
     opened = workspace(root)
     assert found(opened) == [("a/checkpoint", "dangling-history")]
     (placed,) = opened.reader.findings(FOUND)
-    care.accept(opened, placed, "cleaned by hand")
+    care.accept(opened, [placed], "cleaned by hand")
     assert found(opened) == []
     remove(prefixes[1])
     assert found(opened) == [("a/checkpoint", "dangling-history")]

@@ -72,7 +72,7 @@ def the_finding(rule: str, *, accepted: bool | None = False) -> PlacedFinding:
 
 def accept(rule: str, note: str) -> None:
     """Accept the only finding of a rule, and judge anew."""
-    care.accept(service.workspace(), the_finding(rule), note)
+    care.accept(service.workspace(), [the_finding(rule)], note)
     service.current().look_now()
 
 
@@ -240,6 +240,42 @@ def test_findings_that_repeat_in_a_folder_are_one_row_and_each_is_within(
     assert len(found) == 13
     assert found[6].startswith("ckpt-7.data")
     assert sum(button.label == "Accept…" for button in app.button) >= 13
+
+
+@pytest.mark.parametrize("page", ["health.py", "run.py"])
+def test_findings_that_repeat_are_accepted_with_one_note_and_taken_back(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    orphans(runs / "a", 13)
+    orphans(runs / "b", 2)
+    app = open_on(monkeypatch, runs)
+    show(app, page, **({"root": root_id(str(runs)), "run": "a"} if page == "run.py" else {"severity": "warning"}))
+    first = next(button for button in app.button if button.label == "Accept all…")
+    first.click().run()
+    app.text_area[0].set_value("kept for the shards").run()
+    app.button(key="accept_confirm").click().run()
+    assert "Accepted: orphan-shard of 13 things, a/ckpts/ckpt-1 … a/ckpts/ckpt-13." in plain(texts(app))
+    kept = json.loads((runs / "a/.waypoint/accepted.json").read_text())["accepted"]
+    assert {(one["rule"], one["path"], one["note"]) for one in kept} == {
+        ("orphan-shard", f"ckpts/ckpt-{number}", "kept for the shards") for number in range(1, 14)
+    }
+    counts = service.workspace().reader.finding_counts
+    assert counts(FindingFilter(rule="orphan-shard")) == {"orphan-shard": 2}
+    app.button(key="notice_undo").click().run()
+    assert "No longer accepted: orphan-shard of 13 things" in plain(texts(app))
+    assert counts(FindingFilter(rule="orphan-shard")) == {"orphan-shard": 15}
+
+
+def test_all_that_were_accepted_are_findings_again_in_one_click(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orphans(runs / "a", 3)
+    app = open_on(monkeypatch, runs)
+    placed = service.workspace().reader.findings(FindingFilter(rule="orphan-shard"), limit=None)
+    care.accept(service.workspace(), placed, "so")
+    service.current().look_now()
+    show(app, "health.py", accepted="true")
+    next(button for button in app.button if button.label == "Undo all").click().run()
+    assert "No finding was accepted." in texts(app)
+    assert json.loads((runs / "a/.waypoint/accepted.json").read_text())["accepted"] == []
 
 
 def test_the_overview_has_one_line_for_a_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

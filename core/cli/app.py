@@ -11,6 +11,7 @@ from core import passed_over
 from core.catalog.filters import CheckpointFilter
 from core.choose import SeriesChoice
 from core.cli import documents
+from core.cli.accept import accept_command
 from core.cli.batches import purge_command, undo_command
 from core.cli.health import health_command
 from core.cli.kept import kept_command
@@ -72,6 +73,7 @@ app.command("undo")(undo_command)
 app.command("purge")(purge_command)
 app.command("pin")(pin_command)
 app.command("kept")(kept_command)
+app.command("accept")(accept_command)
 app.command("resume")(resume_command)
 app.command("pause")(pause_command)
 app.command("resume-env")(resume_env_command)

@@ -4,7 +4,7 @@ An acceptance holds for the files that the finding was about: when one of them c
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from waypoint_resume.places import HIDDEN
 NAME = "accepted.json"
 VERSION = 1
 _LIMIT = 4 << 20
+_NAMED = 3  # findings in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +62,29 @@ def accept(
 
 
 def withdraw(
-    run_folder: Path, rule: str, path: str, *, now: datetime, actor: str, decisions: Path | None = None
-) -> Accepted:
-    """Undo an acceptance, which is returned. NotFoundError where there is none."""
-    gone: Accepted | None = None
+    run_folder: Path,
+    findings: Collection[tuple[str, str]],
+    *,
+    now: datetime,
+    actor: str,
+    decisions: Path | None = None,
+) -> tuple[Accepted, ...]:
+    """Undo acceptances, named by rule and path; returns those that there were. NotFoundError where there is none."""
+    gone: dict[tuple[str, str], Accepted] = {}
     home = writable_home(run_folder, decisions)
     with locked(home):
         for place in dict.fromkeys((home, run_folder)):
             kept = {(item.rule, item.path): item for item in _load(place)}
-            found = kept.pop((rule, path), None)
-            if found is not None:
-                log(home, actor=actor, event="withdraw acceptance", now=now, about={"findings": [[rule, path]]})
+            found = {key: kept.pop(key) for key in findings if key in kept}
+            if found:
+                about = {"findings": [list(key) for key in found]}
+                log(home, actor=actor, event="withdraw acceptance", now=now, about=about)
                 _store(place, kept)
-                gone = found
-    if gone is None:
-        raise NotFoundError(f"The finding {rule} about {path} is not accepted.")
-    return gone
+                gone |= found
+    if not gone:
+        named = ", ".join(f"{rule} about {path}" for rule, path in [*findings][:_NAMED])
+        raise NotFoundError(f"The finding {named} is not accepted.")
+    return tuple(gone.values())
 
 
 def new(rule: str, path: str, run: str, subject: str, *, note: str, actor: str, now: datetime) -> Accepted:
@@ -109,4 +117,7 @@ def _parse(document: Any) -> list[Accepted]:  # noqa: ANN401 (JSON)
 
 def _store(home: Path, kept: Mapping[tuple[str, str], Accepted]) -> None:
     document = {"version": VERSION, "accepted": [asdict(item) for item in kept.values()]}
-    write_atomic(home / HIDDEN / NAME, json.dumps(document, indent=2, ensure_ascii=True).encode() + b"\n")
+    data = json.dumps(document, indent=2, ensure_ascii=True).encode() + b"\n"
+    if len(data) > _LIMIT:  # what cannot be read again would stand for nothing
+        raise CoreError(f"{len(kept):,} accepted findings are more than {NAME} takes: nothing was accepted.")
+    write_atomic(home / HIDDEN / NAME, data)

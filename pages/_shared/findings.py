@@ -122,8 +122,14 @@ def card(place: Place, actions: Callable[[PlacedFinding], None]) -> None:
                     actions(place.placed(finding))
 
 
-def repeated_card(places: Sequence[Place], actions: Callable[[PlacedFinding], None]) -> None:
-    """Places of one folder about which the same was found, as one: what it means, what to do; each of them within."""
+def repeated_card(
+    places: Sequence[Place],
+    actions: Callable[[PlacedFinding], None],
+    all_actions: Callable[[str, Sequence[PlacedFinding]], None],
+) -> None:
+    """Places of one folder about which the same was found, as one: what it means, what to do, and `all_actions` for all
+    of them, with a name for keys; each of them within.
+    """
     first, last = places[0], places[-1]
     names = links.local(first.path, first.run), last.path.rpartition("/")[2]
     with st.container(border=True, gap="small"):
@@ -131,9 +137,12 @@ def repeated_card(places: Sequence[Place], actions: Callable[[PlacedFinding], No
             frame.badge(first.severity.value)
             st.markdown(f"**{len(places):,} × {md(names[0])} … {md(names[1])}**")
         for finding in first.findings:
-            with st.container(gap=None):
-                st.text(RULES[finding.rule].meaning)
-                st.caption(f"What to do: {md(finding.action)}")
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                with st.container(gap=None, width="stretch"):
+                    st.text(RULES[finding.rule].meaning)
+                    st.caption(f"What to do: {md(finding.action)}")
+                every = [place.placed(one) for place in places for one in place.findings if one.rule == finding.rule]
+                all_actions(short_id(first.root, first.run, first.path, finding.rule), every)
         rules = (finding.rule for finding in first.findings)
         key = f"each-{short_id(first.root, first.path, *rules)}"
         each = st.expander(f"Each of the {len(places):,}", on_change="rerun", key=key)

@@ -1,6 +1,6 @@
 """Findings rule by rule: which are asked for, how many there are, and each rule explained where it is met."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -82,12 +82,19 @@ def _within(found: FindingGroup, where: FindingFilter) -> FindingFilter:
 
 def repeated(found: FindingGroup, where: FindingFilter) -> None:
     """Findings that repeat in a folder: how many, from where to where, a link to their run; each of them within."""
-    with st.container(gap=None):
-        query = links.run_query(found.root, found.run)
-        label = md(shorten(shown(links.run_name(found.folder))))
-        st.page_link(links.RUN, label=label, icon=":material/folder:", query_params=query)
-        st.text(shown(found.label))
     key = short_id(found.root, found.run, found.folder, found.rule)
+
+    def all_of_them() -> list[PlacedFinding]:
+        every = service.workspace().reader.findings(_within(found, where), limit=None)
+        return sorted(every, key=lambda item: natural_key(item.finding.path))
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap=None, width="stretch"):
+            query = links.run_query(found.root, found.run)
+            label = md(shorten(shown(links.run_name(found.folder))))
+            st.page_link(links.RUN, label=label, icon=":material/folder:", query_params=query)
+            st.text(shown(found.label))
+        accepting.all_button(key, all_of_them, is_accepted=bool(where.accepted))
     each = st.expander(f"Each of the {found.number:,}", on_change="rerun", key=f"each-{key}")
     if not each.open:
         return
@@ -115,6 +122,11 @@ def actions(placed: PlacedFinding) -> None:
     if placed.finding.accepted is None:
         mending.button(placed)
     accepting.button(placed)
+
+
+def all_actions(name: str, placed: Sequence[PlacedFinding]) -> None:
+    """The buttons for findings of one rule that repeat in a folder; `name` names them in keys."""
+    accepting.all_button(name, lambda: placed, is_accepted=placed[0].finding.accepted is not None)
 
 
 def _link(placed: PlacedFinding) -> None:

@@ -30,7 +30,7 @@ def _found(root: Root, run: Run) -> None:
             if len(alike) == 1:
                 findings.card(alike[0], health_rules.actions)
             else:
-                findings.repeated_card(alike, health_rules.actions)
+                findings.repeated_card(alike, health_rules.actions, health_rules.all_actions)
         if len(groups) > SHOWN:
             st.caption(f"The worst {SHOWN} places. Health lists all of them.")
         query = {health_filters.RUN: health_filters.run_name(run)}
