@@ -23,7 +23,7 @@ class Watched(Indexer):
     """An indexer that tells after each pass, and can be held in the middle of one."""
 
     def __init__(self, workspace: Workspace) -> None:
-        super().__init__(workspace.engine, workspace.settings)
+        super().__init__(lambda _is_full: workspace.engine, workspace.settings)
         self.passes = threading.Semaphore(0)
         self.inside = threading.Event()
         self.go_on = threading.Event()
