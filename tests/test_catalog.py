@@ -571,3 +571,37 @@ def test_a_catalog_deleted_under_a_running_server_is_begun_anew(tmp_path: Path) 
 )
 def test_numbers_are_cut_to_what_a_database_holds(value: int | None, kept: int | None) -> None:
     assert bounded(value) == kept
+
+
+def test_folders_of_another_root_are_not_seen(engine: Engine) -> None:
+    state = StateFile(path="run/checkpoint", latest="c-1")
+    left = Leftover(path="run/x", rule="orphan-shard", files=(FileStat("x", 1, 1, 1),), reason="Alone.")
+    folder = writes.KnownFolder(
+        path="run",
+        signature="s",
+        times=(),
+        subfolders=(),
+        newest_ns=0,
+        has_units=True,
+        has_folder_unit=False,
+        is_marker=False,
+        is_named=False,
+        recheck=False,
+        bytes=1,
+        states=(state,),
+        leftovers=(left,),
+        problems=(),
+        run="run",
+    )
+    with engine.begin() as connection:
+        writes.store_folders(connection, "r00t", [folder], ())
+    for roots, expected in ((["r00t"], 1), (["0ther"], 0)):
+        reader = Reader(engine, roots)
+        answers = (
+            reader.states("r00t", "run"),
+            reader.all_states("r00t"),
+            reader.leftovers("r00t", "run"),
+            reader.all_leftovers("r00t"),
+            reader.folders_in("r00t", "run"),
+        )
+        assert [len(answer) for answer in answers] == [expected] * 5

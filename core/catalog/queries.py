@@ -115,7 +115,7 @@ class Reader:
 
     def folders_in(self, root: str, run: str) -> tuple[str, ...]:
         """A run's folder and all below it, also of runs inside it, relative to the root ('' is the root)."""
-        query = select(folders.c.path).where(folders.c.root == root)
+        query = select(folders.c.path).where(self._mine(folders), folders.c.root == root)
         if run != ".":
             own = to_text(run)
             below = and_(folders.c.path > f"{own}/", folders.c.path < f"{own}0")  # 0 follows the slash
@@ -125,26 +125,26 @@ class Reader:
     def states(self, root: str, run: str) -> tuple[StateFile, ...]:
         """The state files of a run."""
         query = select(folders.c.states).where(
-            folders.c.root == root, folders.c.run == to_text(run), folders.c.states != "[]"
+            self._mine(folders), folders.c.root == root, folders.c.run == to_text(run), folders.c.states != "[]"
         )
         return tuple(state for row in self._rows(query) for state in states_from_json(row["states"]))
 
     def all_states(self, root: str) -> tuple[StateFile, ...]:
         """Every state file of a root."""
-        query = select(folders.c.states).where(folders.c.root == root, folders.c.states != "[]")
+        query = select(folders.c.states).where(self._mine(folders), folders.c.root == root, folders.c.states != "[]")
         return tuple(state for row in self._rows(query) for state in states_from_json(row["states"]))
 
     def leftovers(self, root: str, run: str) -> tuple[Leftover, ...]:
         """The leftovers of a run."""
         query = select(folders.c.leftovers).where(
-            folders.c.root == root, folders.c.run == to_text(run), folders.c.leftovers != "[]"
+            self._mine(folders), folders.c.root == root, folders.c.run == to_text(run), folders.c.leftovers != "[]"
         )
         return tuple(item for row in self._rows(query) for item in leftovers_from_json(row["leftovers"]))
 
     def all_leftovers(self, root: str) -> tuple[tuple[str, Leftover], ...]:
         """Every leftover of a root's runs, each with its run."""
         query = select(folders.c.run, folders.c.leftovers).where(
-            folders.c.root == root, folders.c.run.is_not(None), folders.c.leftovers != "[]"
+            self._mine(folders), folders.c.root == root, folders.c.run.is_not(None), folders.c.leftovers != "[]"
         )
         return tuple(
             (from_text(row["run"]), item) for row in self._rows(query) for item in leftovers_from_json(row["leftovers"])

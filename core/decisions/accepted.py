@@ -112,7 +112,14 @@ def _load(home: Path) -> list[Accepted]:
 def _parse(document: Any) -> list[Accepted]:  # noqa: ANN401 (JSON)
     if document["version"] != VERSION:
         raise ValueError(f"version {document['version']!r}")
-    return [Accepted(**{name: str(item[name]) for name in Accepted.__slots__}) for item in document["accepted"]]
+    return [Accepted(**{name: _text(item, name) for name in Accepted.__slots__}) for item in document["accepted"]]
+
+
+def _text(item: Mapping[str, object], name: str) -> str:
+    value = item[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} of an accepted finding is {value!r}, not text")
+    return value
 
 
 def _store(home: Path, kept: Mapping[tuple[str, str], Accepted]) -> None:

@@ -235,8 +235,7 @@ class _Pass:
         is_same = bool(old.read_by) and not old.recheck and old.signature == walk.signature(listing)
         least = 0
         if not self.has_reread:
-            present = frozenset(stamp.readers.values())
-            is_old = not stamp.is_read(old.read_by) or any(item.read_by not in present for item in known)
+            is_old = not stamp.is_read(old.read_by) or any(item.read_by not in stamp.present for item in known)
             least, self.has_reread = int(is_old), is_old
         return ReadBefore(
             present=stamp.readers,

@@ -7,7 +7,7 @@ comment makes it new, too: then everything is judged once more, and what is read
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
 
@@ -31,7 +31,7 @@ _OF_EACH_READING = ("core.formats.reading", "core.formats.path_pattern", "core.f
 _NOT_OF_A_READER = frozenset({"core.formats.registry", "core.formats.spec", "core.formats.reading"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stamp:
     """The present versions: of what makes a folder's files to checkpoints, state files and leftovers (`looks`), of
     rules, series and roll-up (`rules`), and of each format's reader.
@@ -43,7 +43,12 @@ class Stamp:
 
     def is_read(self, read_by: str) -> bool:
         """Whether these readers, divided by blanks, are all of the present."""
-        return not read_by or _are_among(read_by, frozenset(self.readers.values()))
+        return not read_by or _are_among(read_by, self.present)
+
+    @cached_property
+    def present(self) -> frozenset[str]:
+        """The versions of all readers."""
+        return frozenset(self.readers.values())
 
 
 @cache
