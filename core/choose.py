@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
 from core.model import Checkpoint, Health, StateFile
+from core.scan.name_numbers import place_of
 from core.scan.series import Order, arrange, order_of, why_times_are_useless
 from core.scan.state_files import Answer, tensorflow_answer
 from waypoint_resume.names import to_text
@@ -22,7 +23,7 @@ class PassedOver:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesChoice:
     """One series and its answer. `members` come newest first; `chosen` is the latest restorable; `tensorflow_latest` is
-    what tf.train.latest_checkpoint gives for the series' folder, relative to the root.
+    what tf.train.latest_checkpoint gives for the folder of the newest, relative to the root.
     """
 
     id: str
@@ -47,7 +48,7 @@ def choose(
     by_folder = {state.path.rpartition("/")[0]: state for state in states if state.path.rpartition("/")[2] == NAME}
     choices = []
     for members in arrange(checkpoints):
-        state = by_folder.get(members[0].path.rpartition("/")[0])
+        state = by_folder.get(members[-1].path.rpartition("/")[0])
         answer = Answer() if state is None else tensorflow_answer(state, root_path, existing)
         choices.append(_choice(tuple(reversed(members)), answer))
     return tuple(sorted(choices, key=_place))
@@ -62,7 +63,7 @@ def _choice(members: tuple[Checkpoint, ...], answer: Answer) -> SeriesChoice:
     chosen = next((item for item in members if item.restorable), None)
     newer = members if chosen is None else members[: members.index(chosen)]
     first = members[0]
-    folder = first.path.rpartition("/")[0]
+    folder = place_of(first)
     within = folder[len(first.run) :].lstrip("/") if first.run != "." else folder
     return SeriesChoice(
         id=first.series,

@@ -277,3 +277,38 @@ def test_months_and_years_without_a_word_are_no_epochs_and_order_a_copied_tree(f
 def test_what_was_saved_before_anything_was_trained_is_the_first_of_its_series() -> None:
     (series,) = arrange(members(*[(f"epoch={number}", None, 0.0) for number in (1, -1, 0)], form=KERAS))
     assert names(series) == ["epoch=-1", "epoch=0", "epoch=1"]
+
+
+def in_folders(*found: tuple[str, int | None, float], name: str = "model.keras") -> list[Checkpoint]:
+    """One checkpoint of a name in each of some folders of a run: folder, step of the content, minute of the save."""
+    return [
+        a_member(name, step=step, minute=minute, form=Format.KERAS, folder=f"run/{folder}")
+        for folder, step, minute in found
+    ]
+
+
+@pytest.mark.parametrize("folder", ["checkpoint_{:06d}", "step_{}", "epoch-{}", "trial_7/checkpoint_{:06d}", "ckpt-{}"])
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_one_name_in_numbered_folders_of_saves_is_one_training(folder: str, is_copied: bool) -> None:
+    found = [(folder.format(number), None, 0.0 if is_copied else number) for number in (10, 9, 8, 11)]
+    (series,) = arrange(in_folders(*found))
+    assert [item.path.split("/")[-2] for item in series] == [folder.format(n).split("/")[-1] for n in (8, 9, 10, 11)]
+    assert [item.is_latest_restorable for item in series] == [False, False, False, True]
+    assert {(item.facts.step, item.facts.epoch) for item in series} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    "folder", ["fold_{}", "seed-{}", "trial_{}", "rank{}", "run_{}", "v{}", "model_{}", "2024010{}"]
+)
+def test_one_name_in_folders_that_tell_trainings_apart_is_one_each(folder: str) -> None:
+    assert len(arrange(in_folders(*[(folder.format(n), None, float(n)) for n in (1, 2, 3)]))) == 3
+
+
+def test_numbered_folders_whose_steps_do_not_rise_are_trainings_of_their_own() -> None:
+    assert len(arrange(in_folders(*[(f"checkpoint_{n}", 100, float(n)) for n in (1, 2, 3)]))) == 3
+    assert len(arrange(in_folders(*[(f"checkpoint_{n}", 100 * n, float(n)) for n in (1, 2, 3)]))) == 1
+
+
+def test_a_run_that_is_itself_named_as_a_save_is_no_save_of_a_training() -> None:
+    found = [a_member("model.keras", form=Format.KERAS, folder=f"checkpoint_{number}") for number in (1, 2)]
+    assert [len(series) for series in arrange(found)] == [1, 1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.checkpoints import USELESS_SPAN, Found, find_checkpoints, found_at, worker_temp
-from waypoint_resume.file_names import read_name
+from waypoint_resume.file_names import read_place
 from waypoint_resume.files import names_in_folder
 from waypoint_resume.inventory import is_keras_hdf5
 from waypoint_resume.live import Live
@@ -31,7 +31,7 @@ def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
 
     listed = getattr(live.manager, "checkpoints", ())  # in the order of its saves, which may count from two counters
     ranks = {os.path.realpath(path): rank for rank, path in enumerate(listed)}
-    names = {item.path: read_name(os.path.basename(item.path)) for item in found}
+    names = {item.path: read_place(*["", *item.path.split("/")][-2:]) for item in found}
     moments = {name.moment for name in names.values()}
     is_dated = len(moments) > 1 and all(moment is not None and has_year(moment) for moment in moments)
 

@@ -35,6 +35,10 @@ _OF_TOTAL = re.compile(r"[-_ ]of[-_ ]\d+(?!\d)", re.IGNORECASE)
 _F1 = re.compile(r"(?<![A-Za-z])([fF])1(?=[-_=: ])")  # a metric whose name ends in a digit
 _TWO_NUMBERS = re.compile(r"\d{4}[-_]\d{1,3}")
 _SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
+_SAVES = (Role.EPOCH, Role.STEP, Role.SAVE)
+_OF_SAVES = frozenset(
+    {"checkpoint", "checkpoints", "ckpt", "chkpt", "snapshot", "snap", "save"}
+)  # none of one's members
 _SHARD = re.compile(r"\d{5}")
 
 
@@ -57,6 +61,28 @@ def read_name(name: str) -> FileName:
         is_copy=copy is not None,
         fractions=tuple(reader.fractions),
     )
+
+
+@functools.lru_cache(maxsize=65536)
+def read_place(folder: str, name: str) -> FileName:
+    """Read a checkpoint's name with its folder's (the last component of its path), where that is one save's: a word says
+    that its only number counts, as in `checkpoint_000003/model.keras`.
+    """
+    above, found = read_name(folder), read_name(name)
+    if [number.role in _SAVES for number in above.numbers] != [True] or not _is_save(above):
+        return found
+    parts = (part if isinstance(part, str) else part + 1 for part in found.parts)
+    return found._replace(
+        parts=(*above.parts, "/", *parts),
+        numbers=(*above.numbers, *found.numbers),
+        fractions=tuple((place + len(above.parts) + 1, text) for place, text in found.fractions),
+        of_folder=1,
+    )
+
+
+def _is_save(folder: FileName) -> bool:
+    words = {word.lower() for part in folder.parts if isinstance(part, str) for word in _LETTERS.findall(part)}
+    return folder.numbers[0].role is not Role.SAVE or not words.isdisjoint(_OF_SAVES)
 
 
 class _Reader:

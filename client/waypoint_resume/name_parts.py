@@ -44,7 +44,8 @@ class FileName(NamedTuple):
     """A name, read. `parts` is the name without its ending: text, and places in `numbers` where these stand; measured
     values are `#`. Folds, seeds, versions and settings are text. `by_metric` tells that a measured value follows the
     last of `numbers`, as Keras' `{epoch:02d}-{val_loss:.2f}` puts it there. `fractions` are the places in `parts` and
-    the texts of those without a word, in front of all that counts: a setting perhaps (`m_1e-3_10`).
+    the texts of those without a word, in front of all that counts: a setting perhaps (`m_1e-3_10`). The first
+    `of_folder` numbers are those of the folder's name.
     """
 
     parts: tuple[Union[str, int], ...]  # noqa: UP007
@@ -53,6 +54,7 @@ class FileName(NamedTuple):
     by_metric: bool = False
     is_copy: bool = False
     fractions: tuple[tuple[int, str], ...] = ()
+    of_folder: int = 0
 
     @property
     def stem(self) -> str:

@@ -123,7 +123,11 @@ def _latest(
     if standing.latest is not None and standing.latest.prefix is not None:
         return standing.latest.prefix
     about = _stem(standing)
-    best = [item for item in _recommended(members, folder, existing) if about in (None, item.stem)]
+    best = [
+        item
+        for item in _recommended(members, folder, existing)
+        if about in (None, item.stem, item.stem.rpartition("/")[2])
+    ]
     series = "" if about is None else f" of the series {to_text(about).replace('#', 'N')}"
     where = to_text(folder) or "the root"
     if not best:

@@ -13,7 +13,7 @@ from typing import Any
 from core.formats.registry import spec_of
 from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Sourced
 from core.scan.remains import is_remains
-from waypoint_resume.file_names import read_name
+from waypoint_resume.file_names import read_name, read_place
 from waypoint_resume.name_parts import FileName, Role, Value
 
 _COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
@@ -25,8 +25,15 @@ Times = Callable[[Sequence[Checkpoint]], bool]
 
 
 def name_of(item: Checkpoint) -> FileName:
-    """The last component of a checkpoint's path, read."""
-    return read_name(item.path.rpartition("/")[2])
+    """The last component of a checkpoint's path, read; and its folder's, where that is a save in the run."""
+    folder, _, base = item.path.rpartition("/")
+    return read_name(base) if folder in ("", item.run) else read_place(folder.rpartition("/")[2], base)
+
+
+def place_of(item: Checkpoint) -> str:
+    """The folder in which the other saves of a checkpoint's training may lie."""
+    folder = item.path.rpartition("/")[0]
+    return folder.rpartition("/")[0] if name_of(item).of_folder else folder
 
 
 def values(item: Checkpoint) -> tuple[Value, ...]:
@@ -67,13 +74,14 @@ def _tells_apart(
     """Whether each value of the number at a place is a training of its own: what follows it starts again."""
     numbers = name_of(members[0]).numbers
     role, is_last = numbers[place].role, place == len(numbers) - 1
-    if role in _COUNTING:
+    if role in _COUNTING and place >= name_of(members[0]).of_folder:
         return False
     if role is Role.SIZE:
         return _counted_by_steps(members, place) is None and not _rise_with(members, groups, has_times)
     if is_last:
         is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
-        return role is Role.COUNT and is_alone and _steps_start_again(groups)
+        may_tell = role is Role.COUNT or place < name_of(members[0]).of_folder
+        return may_tell and is_alone and _steps_start_again(groups)
     if were_apart(groups):
         return True
     after = [[values(item)[place + 1 :] for item in items] for items in groups]
@@ -169,7 +177,8 @@ def without_guesses(item: Checkpoint) -> Checkpoint:
 def with_numbers(series: Sequence[Checkpoint], has_times: Times) -> list[Checkpoint]:
     """A series with what the numbers in its names count, where no word and no content tells and all of it fits."""
     members = _with_epochs_by_steps(series)
-    for place in reversed(range(len(name_of(members[0]).numbers))):
+    name = name_of(members[0])
+    for place in reversed(range(name.of_folder, len(name.numbers))):  # a folder's number tells the order alone
         meaning = _meaning(members, place, has_times)
         if meaning is not None:
             return [_with_number(item, place, meaning) for item in members]

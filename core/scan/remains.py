@@ -23,13 +23,15 @@ _STATE_TEMP = re.compile(r"(.*/)?checkpoint\.tmp[0-9a-f]+", re.DOTALL)  # a stat
 
 def remains(checkpoints: Iterable[Checkpoint], leftovers: Iterable[Leftover]) -> dict[str, Checkpoint]:
     """The remains of saves, by their path, under the names that these were to have; `id` is negative."""
+    checkpoints = list(checkpoints)
     found: dict[str, Checkpoint] = {}
+    run = next((item.run for item in checkpoints), "")
     for item in checkpoints:
         if any(finding.rule in (INTERRUPTED, UNRENAMED) for finding in item.findings) and not item.restorable:
             found[item.path] = item._replace(path=_UNFINISHED.sub("", item.path), series="", id=-1 - len(found))
     for left in leftovers:
         if _STATE_TEMP.fullmatch(left.path) is None and left.rule != RENAMED:
-            found[left.path] = _as_checkpoint(left, -1 - len(found))
+            found[left.path] = _as_checkpoint(left, run, -1 - len(found))
     return found
 
 
@@ -38,12 +40,12 @@ def is_remains(item: Checkpoint) -> bool:
     return item.id is not None and item.id < 0
 
 
-def _as_checkpoint(item: Leftover, number: int) -> Checkpoint:
+def _as_checkpoint(item: Leftover, run: str, number: int) -> Checkpoint:
     path = _UNFINISHED.sub("", item.path)
     newest_us = max((file.mtime_ns for file in item.files), default=0) // 1000
     return Checkpoint(
         root="",
-        run="",
+        run=run,
         path=path,
         folder=path.rpartition("/")[0],
         format=LEFT_BY,

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from core.fs.names import natural_key
 from core.model import Checkpoint, SavedAtSource
 from core.scan.name_fractions import by_fraction
-from core.scan.name_numbers import by_training, content_step, name_of, values, with_numbers, without_guesses
+from core.scan.name_numbers import by_training, content_step, name_of, place_of, values, with_numbers, without_guesses
 from core.scan.remains import is_remains
-from waypoint_resume.file_names import read_name
 from waypoint_resume.moments import has_year, in_one_year
 from waypoint_resume.names import short_id
 
@@ -46,8 +45,7 @@ def trainings_of(items: Iterable[Checkpoint]) -> list[Training]:
     """One run's checkpoints (and `core.scan.remains`, which are evidence), by training."""
     places: dict[tuple[object, ...], list[Checkpoint]] = {}
     for item in items:
-        folder, _, base = item.path.rpartition("/")
-        name = read_name(base)
+        name, folder = name_of(item), place_of(item)
         roles = "".join(number.role.name[:2] for number in name.numbers)  # `ckpt-20240131` may be a step or a day
         places.setdefault((folder, item.format.value, name.stem, roles), []).append(without_guesses(item))
     return [
