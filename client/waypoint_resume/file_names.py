@@ -65,7 +65,7 @@ def read_name(name: str) -> FileName:
 
 @functools.lru_cache(maxsize=65536)
 def read_place(folder: str, name: str) -> FileName:
-    """Read a checkpoint's name with its folder's (the last component of its path), where that is one save's: a word says
+    """Read a name with its folder's (the last component of its path), where that is one save's: a word says
     that its only number counts, as in `checkpoint_000003/model.keras`.
     """
     above, found = read_name(folder), read_name(name)
