@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Callable
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from core.catalog.engine import has_room
+from core.catalog.engine import catalog_error, has_room
 from core.catalog.in_memory import is_in_memory
 from core.errors import CatalogError, CatalogFullError
 from core.index.indexer import Indexer
@@ -24,6 +24,17 @@ def open_anywhere(settings: Settings) -> Workspace:
             return Workspace.open_in_memory(settings)
         except (sqlite3.Error, DBAPIError) as unreadable:
             raise error from unreadable
+
+
+def write_anywhere(workspace: Workspace, write: Callable[[], None]) -> None:
+    """Write to the catalog, or where its disk is full to a copy in memory, with which the workspace goes on then."""
+    try:
+        write()
+    except OperationalError as error:
+        if not isinstance(catalog_error(workspace.settings.home, error), CatalogFullError):
+            raise
+        workspace.go_on_in_memory()
+        write()
 
 
 def indexer_of(workspace: Workspace, after_deep: Callable[[], None] = lambda: None) -> Indexer:

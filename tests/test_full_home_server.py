@@ -3,17 +3,21 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import housekeeping
 from core.catalog.in_memory import is_in_memory
+from core.storage.policies import KeepLatest, Policy
 from pages._shared import deleting, frame, quarantining, service
 from tests.pages_server import serve
 from tests.small_disks import Maker, fill_up
 from tests.test_full_home import run_of
 from tests.test_pages import ROUTER, plain, show, texts
 from tests.test_storage_page import press, tried
+from tests.trees import flip
 
 pytestmark = pytest.mark.usefixtures("plain_environment", "no_unexpected_error")
 WITHIN = 60.0  # seconds
@@ -89,3 +93,24 @@ def test_the_page_deletes_at_once_what_could_not_be_moved(
         "a/ckpts/ckpt-4"
     ]
     assert plain(frame.IN_MEMORY) not in plain(texts(app.run()))
+
+
+def test_damage_that_is_found_while_the_home_is_full_reaches_the_plan(
+    small_disk: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: None
+) -> None:
+    disk = small_disk("disk", "6m")
+    run = run_of(tmp_path / "root")
+    monkeypatch.setenv("WAYPOINT_ROOTS", str(tmp_path / "root"))
+    monkeypatch.setenv("WAYPOINT_HOME", str(disk / "home"))
+    current = start()
+    space = current.workspace
+    flip(run / "ckpts/ckpt-4")
+    assert current.look_and_wait(WITHIN)
+    (newest,) = [item for item in space.members(space.find_run("a").root, "a") if item.path.endswith("-4")]
+    assert newest.restorable
+    fill_up(disk)
+    current.verifier.submit(str(tmp_path / "root"), newest)
+    until(lambda: any(item.path == newest.path and not item.restorable for item in space.members(newest.root, "a")))
+    assert is_in_memory(space.engine)
+    (planned,) = housekeeping.plan(space, [space.find_run("a")], Policy(rules=(KeepLatest(1),))).runs
+    assert {item.path for item in planned.items} == {"ckpts/ckpt-1", "ckpts/ckpt-2"}

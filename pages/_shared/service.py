@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from core import care
 from core.auditor import Auditor
-from core.full_home import indexer_of, open_anywhere
+from core.full_home import indexer_of, open_anywhere, write_anywhere
 from core.index.indexer import Indexer, IndexerStatus
 from core.model import Checkpoint
 from core.settings import load
@@ -86,7 +86,7 @@ class Service:
 
     def _keep(self, checkpoint: Checkpoint, result: Verification) -> None:
         """Keep a verification; what follows from it is found by looking again."""
-        care.keep_verification(self.workspace, checkpoint, result)
+        write_anywhere(self.workspace, lambda: care.keep_verification(self.workspace, checkpoint, result))
         self._look()
 
 
