@@ -1,4 +1,5 @@
 # make run      the dashboard                    make test     every test (ARGS= goes to pytest)
+# make quick    the tests without framework, browser and other processes: less than a minute (ARGS= as above)
 # make lint     ruff and mypy                    make bench    the benchmarks
 # make client   the wheel of the job's side      make compat   that side on each Python and framework (downloads much)
 # make samples  train the sample runs again      make protos   generate the protocol buffer code again
@@ -23,7 +24,7 @@ CHECKED = $(wildcard client/waypoint_resume core pages app.py tests fuzz)
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test soak compat lint bench client samples protos fuzz
+.PHONY: run test quick soak compat lint bench client samples protos fuzz
 
 # The Python is checked before anything is made of it. A .venv without pip is what a failed or killed attempt left.
 define ENSURE_VENV
@@ -66,6 +67,9 @@ run: $(VENV)/requirements.stamp
 
 test: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m pytest -ra -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+quick: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m pytest -q --quick -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m pytest -ra -m soak --soak $(ARGS)

@@ -4,27 +4,20 @@ import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from core.formats import bundle
 from core.formats.bundle import BundleCache
 from core.fs.local import LocalStorage
 from core.model import Facts, Variable
-from tests.writers import run_together
+from tests.written import written_folder
 
-_KEPT: list[TemporaryDirectory[str]] = []
 _KINDS = ("keras", "tf_keras")  # one process each: they disturb each other, and there are two cores
 
 
-@functools.cache
 def folder() -> Path:
     """The folder that write_bundles.py filled, once for all tests of a process."""
-    kept = TemporaryDirectory(prefix="waypoint-tests-")
-    _KEPT.append(kept)
-    program = str(Path(__file__).with_name("write_bundles.py"))
-    run_together([[program, kept.name, kind] for kind in _KINDS])
-    return Path(kept.name)
+    return written_folder(*(("write_bundles.py", kind) for kind in _KINDS))
 
 
 @functools.cache

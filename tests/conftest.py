@@ -14,6 +14,7 @@ from core.settings import Settings
 from core.workspace import Workspace
 from sample_runs import times
 from tests.disk import Disk
+from tests.quick import HEAVY_FIXTURES, is_quick
 from tests.small_disks import Maker, small_disks
 from tests.training import Trainings
 
@@ -30,8 +31,24 @@ Opener = Callable[..., Workspace]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--soak`: tests of that mark do ten times as many rounds (make soak)."""
+    """`--soak`: tests of that mark do ten times as many rounds (make soak). `--quick`: the light ones (make quick)."""
     parser.addoption("--soak", action="store_true", help="ten times as many rounds of the tests marked so")
+    parser.addoption("--quick", action="store_true", help="only tests without framework, browser and other processes")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --quick a file that imports something heavy is not even imported."""
+    if config.getoption("--quick") and collection_path.suffix == ".py" and not is_quick(collection_path):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --quick a test is left out that wants a heavy fixture of this file."""
+    if config.getoption("--quick"):
+        left_out = [item for item in items if HEAVY_FIXTURES & set(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

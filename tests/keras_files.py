@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,21 +16,13 @@ from core.fs.local import LocalStorage
 from core.index.folder import FolderTask, read_folder
 from core.model import Checkpoint
 from core.scan.walk import look
-from tests.writers import run_together
-
-_KEPT: list[TemporaryDirectory[str]] = []
+from tests.written import written_folder
 
 
-@functools.cache
 def folder() -> Path:
-    """The folder that write_keras_files.py filled, once for all tests of a process."""
-    kept = TemporaryDirectory(prefix="waypoint-tests-")
-    _KEPT.append(kept)
-    here = Path(__file__)
-    commands = [[str(here.with_name("write_keras_files.py")), kept.name, kind] for kind in ("keras", "tf_keras")]
-    commands.append([str(here.with_name("write_orbax_files.py")), kept.name])
-    run_together(commands)
-    return Path(kept.name)
+    """The folder that write_keras_files.py and write_orbax_files.py filled, once for all tests of a process."""
+    keras = [("write_keras_files.py", kind) for kind in ("keras", "tf_keras")]
+    return written_folder(*keras, ("write_orbax_files.py",))
 
 
 @functools.cache

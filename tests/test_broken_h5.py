@@ -8,16 +8,14 @@ import pytest
 from core.verify.results import Outcome
 from core.verify.run import verify
 from tests import keras_files
-from tests.writers import run_together
+from tests.written import written_folder
 
 UNFOLLOWED = ("external.", "external_link.")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("broken")
-    run_together([[str(Path(__file__).with_name("write_broken_h5.py")), str(place)]])
-    return place
+def folder() -> Path:
+    return written_folder(("write_broken_h5.py",))
 
 
 def test_restorable_is_what_keras_restores(folder: Path) -> None:

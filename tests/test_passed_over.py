@@ -17,17 +17,15 @@ from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.disk import Disk
 from tests.trees import save, write
-from tests.writers import run_together
+from tests.written import written_folder
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 123456\n"
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written() -> Path:
     """What the libraries wrote (tests/write_passed_over.py)."""
-    out = tmp_path_factory.mktemp("written")
-    run_together([[str(Path(__file__).with_name("write_passed_over.py")), str(out)]])
-    return out
+    return written_folder(("write_passed_over.py",))
 
 
 @pytest.fixture

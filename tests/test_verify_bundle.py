@@ -1,11 +1,9 @@
 """Verifying bundles: every byte of every tensor counts, and numbers that are none are counted."""
 
-import functools
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import ml_dtypes
 import numpy as np
@@ -26,9 +24,8 @@ from tests import builders
 from tests.builders import FLOAT, GRAPH_KEY, HALF, KERNEL, SUFFIX, Node, Tensor
 from tests.bundle_files import put
 from tests.keras_files import checkpoints
-from tests.writers import run_together
+from tests.written import written_folder
 
-_KEPT: list[TemporaryDirectory[str]] = []
 PREFIXES = ["kinds", "sharded", "tf1"]
 # Number in a bundle, and NumPy's type, of each dtype that has infinities.
 FLOATS = {
@@ -41,13 +38,9 @@ FLOATS = {
 }
 
 
-@functools.cache
 def written() -> Path:
     """The folder that write_verified.py filled."""
-    kept = TemporaryDirectory(prefix="waypoint-tests-")
-    _KEPT.append(kept)
-    run_together([[str(Path(__file__).with_name("write_verified.py")), kept.name]])
-    return Path(kept.name)
+    return written_folder(("write_verified.py",))
 
 
 def expected(prefix: str) -> dict[str, str]:
