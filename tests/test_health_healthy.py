@@ -9,7 +9,7 @@ from core.model import Format
 from tests import bundle_files, keras_files
 from tests.conftest import Opener
 from tests.training import look
-from tests.writers import run_together
+from tests.written import written_folder
 
 # What happened to sample runs on purpose (sample_runs/README.md).
 ACCIDENTS = {
@@ -21,26 +21,19 @@ ACCIDENTS = {
 }
 
 
-def v1_files(folder: Path) -> Path:
-    """TensorFlow 1's single-file checkpoints."""
-    run_together([[str(Path(__file__).with_name("write_v1.py")), str(folder)]])
-    return folder
-
-
 OF_OTHERS = (Format.TF_V1, Format.KERAS_FOLDER, Format.SAFETENSORS, Format.FLAX_MSGPACK)
 WRITTEN: set[Format] = {form for form in Format if form not in OF_OTHERS}
-WRITERS: dict[str, tuple[Callable[[Path], Path], set[Format]]] = {
-    "bundles": (lambda _: bundle_files.folder(), {Format.TF_BUNDLE}),
-    "keras, SavedModel and Orbax": (lambda _: keras_files.folder(), WRITTEN),
-    "V1": (v1_files, {Format.TF_V1}),
+WRITERS: dict[str, tuple[Callable[[], Path], set[Format]]] = {
+    "bundles": (bundle_files.folder, {Format.TF_BUNDLE}),
+    "keras, SavedModel and Orbax": (keras_files.folder, WRITTEN),
+    "V1": (lambda: written_folder(("write_v1.py",)), {Format.TF_V1}),
 }
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_what_the_frameworks_wrote_is_healthy(name: str, workspace: Opener, tmp_path: Path) -> None:
+def test_what_the_frameworks_wrote_is_healthy(name: str, workspace: Opener) -> None:
     write, formats = WRITERS[name]
-    (tmp_path / "written").mkdir()
-    seen = look(workspace(write(tmp_path / "written"), write_grace=0))
+    seen = look(workspace(write(), write_grace=0))
     assert seen.rules == []
     assert {item.format for item in seen.items.values()} == formats
     assert all(item.restorable for item in seen.items.values())

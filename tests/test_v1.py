@@ -1,12 +1,8 @@
 """TensorFlow 1's single-file checkpoints, with its Saver as the oracle; cut, flipped and forged ones."""
 
-import functools
 import json
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,23 +14,17 @@ from core.index.folder import FolderTask, read_folder
 from core.model import Contents, Facts, Format, Role, Sourced, Variable
 from core.scan.walk import look
 from tests.builders import table
+from tests.written import written_folder
 
-_KEPT: list[TemporaryDirectory[str]] = []
 NAME = "model.ckpt-3"
 STEP_KEY = b"\0global_step\0\1\0"
 HUGE = (1 << 63) - 1
 Meta = tuple[str, int, tuple[int, ...]]
 
 
-@functools.cache
 def folder() -> Path:
     """The folder that write_v1.py filled, once for all tests of a process."""
-    kept = TemporaryDirectory(prefix="waypoint-tests-")
-    _KEPT.append(kept)
-    command = [sys.executable, str(Path(__file__).with_name("write_v1.py")), kept.name]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return Path(kept.name)
+    return written_folder(("write_v1.py",))
 
 
 def read(path: Path) -> tuple[Facts, tuple[Variable, ...]]:

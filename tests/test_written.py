@@ -13,6 +13,8 @@ PROGRAM = """
 import os, sys
 with open(sys.argv[1] + "/" + sys.argv[2], "w") as file:
     file.write("{}")
+with open(sys.argv[1] + "/checkpoint", "w") as state:
+    state.write("all in " + sys.argv[1])
 with open({!r}, "a") as runs:
     runs.write("x")
 """
@@ -46,7 +48,11 @@ def test_a_program_runs_once_for_its_source_and_each_process_has_a_copy(programs
     for path in (programs / "cache").rglob("*"):
         os.utime(path, (1000, 1000))
     second = asked("a", "b")
-    assert {path.name: path.read_text() for path in second.iterdir()} == {"a": "old", "b": "old"}
+    assert {path.name: path.read_text() for path in second.iterdir()} == {
+        "a": "old",
+        "b": "old",
+        "checkpoint": f"all in {second}",
+    }
     assert counter.read_text() == "xx"
     assert time.time() - (second / "a").stat().st_mtime < 600
     write(programs, "new")
@@ -61,7 +67,7 @@ def test_what_a_killed_run_left_is_written_again(programs: Path) -> None:
     left.mkdir(parents=True)
     (left / "a").write_text("ha")
     (left / "more").write_text("")
-    assert sorted(os.listdir(asked("a"))) == ["a"]
+    assert sorted(os.listdir(asked("a"))) == ["a", "checkpoint"]
     assert (asked("a") / "a").read_text() == "whole"
 
 

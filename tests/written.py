@@ -21,13 +21,15 @@ from tests.writers import run_together
 _HERE = Path(__file__).parent
 _CACHE = _HERE.parent / ".cache" / "tests"
 _KEPT: list[TemporaryDirectory[str]] = []
+# TensorFlow's and Orbax' files of text that may hold absolute paths.
+_NAMING = ("checkpoint", "commit_success.txt")
 _OWN_CODE = re.compile(r"^\s*(?:from|import) (?:core|tests|pages|waypoint_resume)\b", re.MULTILINE)
 
 
 @functools.cache
 def written_folder(*programs: tuple[str, ...]) -> Path:
     """A folder of this process with what programs wrote: each a file of this folder, and what it is told after the
-    folder to write into. They run side by side. Its files are as old as if they were written a moment ago.
+    folder to write into. They run side by side. All is as if it had been written there a moment ago.
 
     AssertionError if a program fails; ValueError for one that imports code of this checkout, which is not in the key.
     """
@@ -41,6 +43,7 @@ def written_folder(*programs: tuple[str, ...]) -> Path:
         if not kept.exists():
             _write(programs, name, kept)
         shutil.copytree(kept, made.name, symlinks=True, dirs_exist_ok=True)
+    _name_anew(Path(made.name), _unfinished(name))
     _renew(Path(made.name))
     return Path(made.name)
 
@@ -51,7 +54,7 @@ def _key(programs: tuple[tuple[str, ...], ...]) -> str:
     for program, source in zip(programs, sources, strict=True):
         if _OWN_CODE.search(source):
             raise ValueError(f"{program[0]} imports code of this checkout: what it wrote cannot be kept")
-    told = repr((programs, sources, sys.version, _installed()))
+    told = repr((programs, sources, sys.version, _installed(), str(_CACHE)))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -61,14 +64,28 @@ def _installed() -> tuple[str, ...]:
     return tuple(sorted(f"{item.name} {item.version}" for item in metadata.distributions()))
 
 
+def _unfinished(name: str) -> Path:
+    """Where programs write, and so what the files say of their own place."""
+    return _CACHE / f"{name}-unfinished"
+
+
 def _write(programs: tuple[tuple[str, ...], ...], name: str, kept: Path) -> None:
     """Fill a folder, then let it have its name; what was kept of other versions, or half written, goes."""
     for old in _CACHE.glob(f"{name}-*"):
         shutil.rmtree(old)
-    unfinished = _CACHE / f"{name}-unfinished"
+    unfinished = _unfinished(name)
     unfinished.mkdir()
     run_together([[str(_HERE / file), str(unfinished), *told] for file, *told in programs])
     unfinished.rename(kept)
+
+
+def _name_anew(folder: Path, old: Path) -> None:
+    """Let the files that name the folder in which they were written name this one."""
+    for path in folder.rglob("*"):
+        if path.name in _NAMING:
+            stat, text = path.stat(), path.read_text(encoding="utf-8")
+            path.write_text(text.replace(str(old), str(folder)), encoding="utf-8")
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def _renew(folder: Path) -> None:
