@@ -34,6 +34,9 @@ WORDS: dict[str, Habit] = {
     "iter-and-whole-loss": ("iter_1000_loss_0", "iter_#_loss_#", 1000, None, ("loss", 0.0)),
     "step-k": ("step100k.h5", "step#", 100_000, None, None),
     "step-m": ("step_1.5M", "step_#", 1_500_000, None, None),
+    "step-with-an-exponent": ("step-2.5e6", "step-#", 2_500_000, None, None),
+    "iter-with-an-exponent": ("iter_1e5.ckpt", "iter_#.ckpt", 100_000, None, None),
+    "epoch-and-batch-letters": ("e03b0040.h5", "e#b0040", None, 3, None),
     "flax": ("checkpoint_step_20240101", "checkpoint_step_#", 20240101, None, None),
     "global-step": ("bert_global_step-9000", "bert_global_step-#", 9000, None, None),
     "update": ("agent_update=250", "agent_update=#", 250, None, None),
@@ -98,6 +101,8 @@ IDENTITIES: dict[str, Habit] = {
     "hidden-units": ("lstm_units128_dropout0.5.h5", "lstm_units128_dropout0.5", *NOTHING),
     "data-set": ("cifar10_best.h5", "cifar10_best", *NOTHING),
     "shard": ("model-00001-of-00005", "model-00001-of-00005", *NOTHING),
+    "hash": ("model-a1b2c3d4.h5", "model-a1b2c3d4", *NOTHING),
+    "hash-like-an-epoch": ("e5f3a7.keras", "e5f3a7", *NOTHING),
     "uuid": ("m-3fa85f64-5717-4562-b3fc-2c963f66afa6", "m-3fa85f64-5717-4562-b3fc-2c963f66afa6", *NOTHING),
 }
 HABITS = WORDS | UNWORDED | IDENTITIES

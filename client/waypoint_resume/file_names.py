@@ -25,6 +25,8 @@ _COPY = re.compile(r"(?: ?\(\d+\)|[-_ ]+copy(?:[-_ ]?\(?\d+\)?)?)$", re.IGNORECA
 _OPAQUE = re.compile(
     r"(?<![\dA-Za-z])\d+(?:x\d+)+(?!\d)|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|(?<![\d.])\d+(?:\.\d+){2,}"
+    # A hash: letters and digits by turns, and not as in `f1e010` or `e03b0040`.
+    r"|(?<![\dA-Za-z])(?=[0-9bef]*[acd])(?=[a-f\d]{6,}(?![\dA-Za-z]))[a-f]*\d+[a-f]+\d+[a-f]+[a-f\d]*"
 )
 # What begins with a zero has no fraction: the 10 of `weights0115.10-0.31` is a number of its own.
 _NUMBER = re.compile(r"(?:0\d+|\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?![A-Za-z\d]))?)")
@@ -188,6 +190,9 @@ class _Reader:
         elif meaning in (Meaning.STEP, Meaning.SAVE) and scale is not None:
             self._keep(Role(meaning.value), round(float(text) * scale), chunk[match.start() : end + 1])
             return end + 1
+        elif meaning in (Meaning.STEP, Meaning.EPOCH) and (whole_number := _whole(text)) is not None:
+            self._keep(Role(meaning.value), whole_number, match[0])
+            self._counted = end
         elif meaning in (Meaning.PART, Meaning.SETTING, Meaning.SIZE) or (is_attached and meaning is None):
             self.parts.append(match[0])
         elif meaning is Meaning.METRIC:
@@ -202,6 +207,14 @@ class _Reader:
                 self.metrics.append(("metric", float(text)))
                 self.by_metric = follows
         return end
+
+
+def _whole(text: str) -> int | None:
+    """A whole number that is written with an exponent: `1e5`, `2.5e6`."""
+    if "e" not in text.lower():
+        return None
+    value = float(text)
+    return int(value) if 0 <= value < _LARGEST and value.is_integer() else None
 
 
 def _role(meaning: Meaning | None, before: list[str], *, is_attached: bool) -> Role | None:
