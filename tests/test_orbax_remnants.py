@@ -88,6 +88,7 @@ def test_the_step_that_orbax_takes_and_cannot_restore_is_passed_over_with_its_re
 def test_numbered_folders_are_nobodys_without_a_step_beside_them_and_with_anything_else_in_them(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "run"
     saved(run)
+    (run / "other_40").mkdir()  # not of this manager's steps
     (run / "30" / "images").mkdir(parents=True)
     (run / "30" / "images" / "cat.png").write_bytes(b"x")
     (tmp_path / "runs" / "data" / "40").mkdir(parents=True)

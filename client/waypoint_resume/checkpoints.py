@@ -67,7 +67,9 @@ def find_checkpoints(run: Path) -> Iterator[Found]:
             elif is_keras_folder(here / name, names):
                 yield found_at(run, here / name, KERAS_FOLDER, here / name / WEIGHTS)
                 folders.remove(name)
-            elif _is_rest_of_step(here / name, names) and any(_is_step(here / other) for other in folders):
+            elif _is_rest_of_step(here / name, names) and any(
+                _is_step(here / other) for other in folders if _prefix(other) == _prefix(name)
+            ):
                 yield found_at(run, here / name, "orbax", here / name)  # its manager takes it for a step, and fails
                 folders.remove(name)
             if marks or ORBAX_MARK in names or ORBAX_TEMP in name:
@@ -90,6 +92,11 @@ def _unmarked_tree(folder: Path, names: set[str]) -> Path | None:
         if tree.is_file() and not (folder / item / ORBAX_MARK).exists():
             return tree
     return None
+
+
+def _prefix(step: str) -> str:
+    """What one Orbax manager puts in front of all of its steps' numbers."""
+    return step.rstrip("0123456789")
 
 
 def _is_step(folder: Path) -> bool:

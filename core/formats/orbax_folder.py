@@ -83,18 +83,24 @@ def is_remnant(storage: Storage, folder: str, names: Collection[str], subfolders
     try:
         if not all(_is_rest(storage, join(folder, name)) for name in own):
             return False
-        items = _items_in(storage, above, storage.folder_time(above))
+        items = _items_in(storage, above, _prefix(base), storage.folder_time(above))
         return bool(items) and all(name in items or _is_empty(storage, join(folder, name)) for name in own)
     except OSError:
         return False
 
 
 @functools.lru_cache(maxsize=64)
-def _items_in(storage: Storage, folder: str, _changed_ns: int) -> frozenset[str]:
+def _items_in(storage: Storage, folder: str, prefix: str, _changed_ns: int) -> frozenset[str]:
     """The names of the items in a folder's steps, as far as those are looked at. Kept: many steps may lie there."""
-    steps = [name for name in storage.members(folder).subfolders if _NUMBERED.fullmatch(name)]
+    found = storage.members(folder).subfolders
+    steps = [name for name in found if _NUMBERED.fullmatch(name) and _prefix(name) == prefix]
     looked_at = {*steps[:_MOST_STEPS], *steps[-_MOST_STEPS:]}
     return frozenset(item for name in looked_at for item in _items_of_step(storage, join(folder, name)))
+
+
+def _prefix(step: str) -> str:
+    """What one manager puts in front of all of its steps' numbers."""
+    return step.rstrip("0123456789")
 
 
 def _items_of_step(storage: Storage, folder: str) -> Sequence[str]:
