@@ -25,7 +25,9 @@ def pause(workspace: Workspace, root_id: str, run: str, note: str = "", actor: s
 
 def cannot_pause(heartbeat: Heartbeat | None) -> str | None:
     """Why the job of a run would refuse a pause, known before it is asked; None where nothing says so."""
-    return SEVERAL_WORKERS if heartbeat is not None and heartbeat.is_fresh and heartbeat.workers > 1 else None
+    if heartbeat is None or not heartbeat.is_fresh or heartbeat.workers == 1 or heartbeat.stops_together:
+        return None
+    return SEVERAL_WORKERS
 
 
 def withdraw_request(workspace: Workspace, root_id: str, run: str, request: str, actor: str | None = None) -> Pause:

@@ -68,6 +68,7 @@ class Decision:
     requests: RequestBox | None = None  # of the chief: what people ask of this job
     has_workers: bool = False  # whether others train with this one, step by step
     was_told: bool = False  # whether the other workers know what was chosen
+    start_id: str | None = None  # of several workers: what the chief called this start, the same in all of them
     named: Path | None = None  # the folder as the job named it, links and all
     base: Path | None = None  # where the manifest was handed over: the run, or a folder below or above it
     claim_home: Path | None = None  # where its claim lies

@@ -30,13 +30,14 @@ _LIMIT = 1024 * 1024
 class Heartbeat:
     """Whose lease a run has (None where it cannot be read), and how many seconds ago it was touched by the disk's
     clock. One that is not fresh is a job's that has ended without a word (at once, where its process is seen to be
-    gone), or is stuck. `workers` train together in it.
+    gone), or is stuck. `workers` train together in it; several are known to stop together where `stops_together`.
     """
 
     job: str | None
     age: float
     is_fresh: bool
     workers: int = 1
+    stops_together: bool = False
 
 
 def is_leased(home: Path, now_ns: int) -> bool:
@@ -61,6 +62,7 @@ def heartbeat(homes: Sequence[Path], clock: Callable[[], int]) -> Heartbeat | No
         age=max(0.0, (now_ns - touched) / _NS),
         is_fresh=is_fresh,
         workers=workers if type(workers) is int and workers > 0 else 1,
+        stops_together=record.get("stops_together") is True,
     )
 
 

@@ -32,6 +32,15 @@ def cluster_task() -> tuple[str | None, str, int, int]:
     return f"cluster-{_cluster_digest(cluster)}", kind, index, workers
 
 
+def cluster_tasks() -> tuple[str, ...]:
+    """From TF_CONFIG: every worker that trains, as `<type>-<index>`; none without a cluster."""
+    name, _, _, workers = cluster_task()
+    if name is None or workers < 1:
+        return ()
+    cluster = json.loads(os.environ["TF_CONFIG"])["cluster"]
+    return tuple(f"{kind}-{index}" for kind in ("chief", "worker") for index in range(len(cluster.get(kind, ()))))
+
+
 def _cluster_digest(cluster: Mapping[str, Any]) -> str:
     """A name for the cluster. Addresses of this machine alone say nothing of which machine, so it is added."""
     text = json.dumps(cluster, sort_keys=True)

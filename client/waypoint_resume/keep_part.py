@@ -120,6 +120,8 @@ class StateKeeping(WatchPart):
         return read
 
     def _put_back_metrics(self, state: Mapping[str, Any], watch: TrainingWatch) -> None:
+        if not state.get("metrics"):
+            return
         told = len(self._back.not_kept)
         if watch.fit is not None and not fits_metrics(state, self._trained):
             try:

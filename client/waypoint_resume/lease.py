@@ -61,6 +61,13 @@ class Lease:
         if self._stop.is_set():
             self.take()
 
+    def note(self, **values: object) -> None:
+        """Add to what it says of the job, while it is this process' own."""
+        with contextlib.suppress(OSError, ResumeError), decisions_lock(self.home, RELEASE_WAIT):
+            holder = read_record(self.path) or {}
+            if holder.get("token") == self._token and self.is_held:
+                write_record(self.path, {**holder, **values})
+
     def hold_while(self, is_training: Callable[[], bool]) -> None:
         """Give it back by itself, at the next touch, once a training is not running any more: an interrupted cell of a
         notebook ends without a word, and its kernel lives on.

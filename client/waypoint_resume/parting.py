@@ -73,6 +73,14 @@ def save_own(run: Path, live: Live, model: Any, step: int) -> str:  # noqa: ANN4
     return name
 
 
+def save_as_other_worker(folder: Path, live: Live) -> None:
+    """Take part in the chief's save: as the job does where this worker has a manager, else into a folder of ours."""
+    if live.manager is not None:
+        live.manager.save(**_numbering(live))
+    else:
+        save_own(folder, live, live.model, 0)
+
+
 def _remove_folder(folder: Path) -> None:
     for name in names_in_folder(folder):
         unlink_quietly(folder / name)

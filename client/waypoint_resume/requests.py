@@ -35,8 +35,9 @@ REQUEST_LIMIT = 64 * 1024  # bytes
 LOOK_EVERY = 1.0  # seconds
 ANSWER, WITHDRAWN = ".answer.json", ".withdrawn.json"
 SEVERAL_WORKERS = (
-    "This training has several workers, which would have to stop at the same step: end the job with its scheduler. It "
-    "goes on from the last checkpoint that it saved."
+    "This training has several workers, which have to stop at the same step, and they have not all said that they look "
+    "for that: each needs Waypoint or start.guard in fit(), or start.end_of_step(), and the cluster in TF_CONFIG. End "
+    "the job with its scheduler: it goes on from the last checkpoint that it saved."
 )
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 REQUEST_SPEC: dict[str, Any] = {

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 class Stop:
-    """What may end one training: the run's requests, and SIGTERM. `is_due` is to be asked after each batch or step."""
+    """What may end one training: the run's requests, and SIGTERM. `is_due` is to be asked after each batch or step.
+
+    `in_validation` tells whether it may also end at a batch of an epoch's validation.
+    """
+
+    in_validation = True
 
     def __init__(self, start: Start) -> None:
         self._decision, self._live = start._decision, start._live  # noqa: SLF001 - this is a part of it
@@ -121,12 +126,17 @@ class Stop:
         stopping.unwatch(self._decision)
 
     def _leave(self, checkpoint: str | None) -> None:
-        ended, step = stopping.PREEMPTED if stopping.is_asked() else stopping.PAUSED, self.step()
+        ended = stopping.PREEMPTED if stopping.is_asked() else stopping.PAUSED
+        self._give_back(checkpoint, ended)
+        stopping.leave(self._decision, ended)
+        stopping.watch(self._decision)
+
+    def _give_back(self, checkpoint: str | None, ended: str) -> None:
+        """Give the run back, mark the claim, and answer the request."""
+        step = self.step()
         self._decision.end(ended, step=step, checkpoint=checkpoint)
         if self._request is not None and self._box is not None:
             self._box.answer(self._request, step=step, checkpoint=checkpoint)
         where = f"saved as {checkpoint}" if checkpoint else "nothing was saved"
         LOG.info("%s at step %s, %s.", ended.capitalize(), step, where)
         self._request = None
-        stopping.leave(self._decision, ended)
-        stopping.watch(self._decision)

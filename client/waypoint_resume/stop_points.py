@@ -8,6 +8,7 @@ from waypoint_resume.fit_frame import is_running_here
 from waypoint_resume.keeping import Keeper
 from waypoint_resume.restored import trained_without_fit
 from waypoint_resume.stop import Stop
+from waypoint_resume.stop_together import stop_of
 from waypoint_resume.training_state import read_state
 from waypoint_resume.validation_hooks import checksum, may_change_weights
 from waypoint_resume.watch_parts import PARTS, WatchPart
@@ -33,7 +34,7 @@ class StopPart(WatchPart):
         """Hold the run again if an earlier fit() with this start gave it back."""
         assert watch.start is not None
         watch.start.hold(is_running_here(watch.model, watch.fit))
-        self._stop = Stop(watch.start)
+        self._stop = stop_of(watch.start)
 
     def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
         """Stop here, unless the epoch ends too: its validation and what it saves come first."""
@@ -50,7 +51,7 @@ class StopPart(WatchPart):
 
     def validation_batch_end(self, watch: TrainingWatch) -> None:
         """Stop here, where the weights are those of the epoch's last batch: the next start repeats the validation."""
-        if self._stop is None or not self._stop.is_due():
+        if self._stop is None or not self._stop.in_validation or not self._stop.is_due():
             return
         if not may_change_weights(watch.callbacks) or self._weights == checksum(watch.model):
             self._end(watch, watch.epoch, watch.batch - 1, self._logs)
@@ -69,6 +70,8 @@ class StopPart(WatchPart):
             self._stop.close()
 
     def _note_weights(self, watch: TrainingWatch) -> None:
+        if self._stop is None or not self._stop.in_validation:
+            return
         is_last = watch.fit is not None and watch.fit.steps == watch.batch
         self._weights = checksum(watch.model) if is_last and may_change_weights(watch.callbacks) else None
 
@@ -94,7 +97,7 @@ class LoopStop:
     def __init__(self, start: Start) -> None:
         start.hold()
         self._start = start
-        self._stop, self._live = Stop(start), start._live  # noqa: SLF001 - this is a part of it
+        self._stop, self._live = stop_of(start), start._live  # noqa: SLF001 - this is a part of it
         self._steps, self._latest = start.step or 0, self._newest()
 
     def end_of_step(self) -> None:

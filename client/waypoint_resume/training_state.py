@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypoint_resume.callback_memory import put_back_memory, read_memory
+from waypoint_resume.jobs import cluster_task
 from waypoint_resume.loose_variables import put_back_loose, read_loose
 from waypoint_resume.objects import sync_variables
 from waypoint_resume.random_state import put_back_random, read_random
 
 _COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
+OF_SEVERAL_WORKERS = "the metrics of this epoch: each worker holds a part of them, so those that are logged for it are of its other batches"
 _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "numpy")
 
 
@@ -50,17 +52,20 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
     callbacks, unkept = read_memory(trained.callbacks or ())
     generators, undrawn = read_random(trained.models)
     variables, large = read_loose(trained.models)
+    metrics = metric_variables(trained.models) if batch else []
+    if is_split := _is_split(metrics):
+        metrics = []
     return {
         "position": {"epoch": epoch, "batch": batch, "step": step_of(trained.optimizers), "stop": _is_to_stop(trained)},
         "learning_rate": [_value(rate) for rate in _rates(trained.optimizers)],
         "callbacks": callbacks,
         "random": generators,
-        "metrics": [_value(item) for item in metric_variables(trained.models)] if batch else [],
+        "metrics": [_value(item) for item in metrics],
         "counters": [_value(item) for item in _counters(trained.models)],
         "variables": variables,
         "data": data,
         "frameworks": versions(),
-        "not_kept": unkept + undrawn + large,
+        "not_kept": unkept + undrawn + large + ([OF_SEVERAL_WORKERS] if is_split else []),
     }
 
 
@@ -132,6 +137,13 @@ def versions() -> dict[str, str]:
     known = {name: getattr(sys.modules.get(name), "__version__", None) for name in _FRAMEWORKS}
     found = {name: str(version) for name, version in known.items() if version is not None}
     return {"python": sys.version.partition(" ")[0], **found}
+
+
+def _is_split(variables: Sequence[Any]) -> bool:
+    """Whether several workers each hold a part: reading such a variable waits until all of them read it."""
+    kinds = {str(getattr(getattr(item, "value", item), "synchronization", "")) for item in variables}
+    kinds |= {str(getattr(item, "synchronization", "")) for item in variables}
+    return any(kind.endswith(("ON_READ", "on_read")) for kind in kinds) and cluster_task()[3] > 1
 
 
 def _assign(what: str, variables: Sequence[Any], values: object, not_kept: list[str]) -> list[Any]:

@@ -19,9 +19,9 @@ from waypoint_resume.files import read_record, unlink_quietly, write_record
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.lock import POLL
 from waypoint_resume.places import HIDDEN, hidden_folder
+from waypoint_resume.stop_agreement import WORKERS
 from waypoint_resume.waiting import wait_seconds
 
-WORKERS = "workers"
 WORKERS_WAIT = 600.0  # seconds that a worker waits for the chief's decision
 
 
@@ -37,6 +37,8 @@ def publish_choice(decision: Decision, said: Mapping[str, object]) -> None:
     """
     folder, name = _worker_places(decision)
     answered: set[str] = set()
+    decision.start_id = uuid.uuid4().hex
+    said = {**said, "start": decision.start_id}
 
     def answer() -> None:
         asked = {str((read_record(path) or {}).get("id")) for path in folder.glob(f"{name}-*.ask")} - answered
@@ -73,6 +75,7 @@ def ask_chief(decision: Decision, wait: float | None = None) -> dict[str, Any]:
             if own in said.get("answers", ()):
                 if "error" in said:
                     raise ResumeError(f"The chief could not resume: {said['error']}")
+                decision.start_id = said.get("start")
                 return said
             time.sleep(POLL)
     finally:
