@@ -46,13 +46,14 @@ class StopTogether(Stop):
     def __init__(self, start: Start, agreement: StopAgreement) -> None:
         super().__init__(start)
         self._agreement, self._is_chief, self._is_told = agreement, self._decision.lease is not None, False
-        stopping.watch(self._decision)
 
     def is_due(self) -> bool:
         """Whether all workers are to end here, which costs a comparison unless somebody asked for it."""
-        if self._agreement.is_complete and not self._is_told and self._decision.lease is not None:
-            self._decision.lease.note(stops_together=True)
+        if self._agreement.is_complete and not self._is_told:
             self._is_told = True
+            stopping.watch(self._decision)  # before that SIGTERM waits for nothing
+            if self._decision.lease is not None:
+                self._decision.lease.note(stops_together=True)
         if self._box is not None and self._request is None:
             self._request = self._box.look()
             if self._request is not None and not self._box.accept(self._request):
@@ -120,7 +121,6 @@ class StopTogether(Stop):
         stopping.leave(self._decision, ended)
         self._agreement.go_on()
         self._is_told = False
-        stopping.watch(self._decision)
 
     def _save_for_the_chief(self) -> None:
         folder = tempfile.mkdtemp(prefix="waypoint-worker-")

@@ -19,7 +19,7 @@ from waypoint_resume.objects import sync_variables
 from waypoint_resume.random_state import put_back_random, read_random
 
 _COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
-OF_SEVERAL_WORKERS = "the metrics of this epoch: each worker holds a part, so what is logged for it is of its later batches"
+OF_SEVERAL_WORKERS = "the metrics of this epoch: each worker holds a part; what is logged is of its later batches"
 _FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "jax", "numpy")
 
 

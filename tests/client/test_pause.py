@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -165,4 +166,5 @@ def test_a_job_of_several_workers_is_known_not_to_pause_before_it_is_asked(
     assert found is not None
     assert found.workers == 2
     assert cannot_pause(found) == SEVERAL_WORKERS
+    assert cannot_pause(replace(found, stops_together=True)) is None
     assert cannot_pause(Heartbeat(job="slurm-7", age=5, is_fresh=True)) is None
