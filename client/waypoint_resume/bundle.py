@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any
 
 from waypoint_resume.bundle_weights import BundleWeights
@@ -20,6 +21,7 @@ from waypoint_resume.objects import (
     kind_of,
     passes_over,
     slot_meaning,
+    value_of,
     variable_name,
     walk_objects,
 )
@@ -220,7 +222,7 @@ class Bundle:
 
     def _non_finite(self) -> list[str]:
         return non_finite_names(
-            (variable_name(variable), self.reader.get_tensor(key), variable.numpy)
+            (variable_name(variable), self.reader.get_tensor(key), partial(value_of, variable))
             for key, variable, number in self.pairs.values()
             if not passes_over(self.paths.get(number, ""))
         )
@@ -232,6 +234,6 @@ class Bundle:
     def _check(self) -> list[str]:
         wrong = []
         for key, variable, _ in self.pairs.values():
-            if self.reader.get_tensor(key).tobytes() != variable.numpy().tobytes():
+            if self.reader.get_tensor(key).tobytes() != value_of(variable).tobytes():
                 wrong.append(variable_name(variable))
         return wrong

@@ -4,6 +4,7 @@ where other layers are trained.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from waypoint_resume.finite import non_finite_names
@@ -11,7 +12,16 @@ from waypoint_resume.freezing import changed_by_variables, told_changes, told_ot
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
 from waypoint_resume.object_graph import match_nodes, optimizer_nodes
-from waypoint_resume.objects import COUNTERS, is_model, is_variable, kind_of, passes_over, variable_name, walk_objects
+from waypoint_resume.objects import (
+    COUNTERS,
+    is_model,
+    is_variable,
+    kind_of,
+    passes_over,
+    value_of,
+    variable_name,
+    walk_objects,
+)
 from waypoint_resume.optimizers import trained_nodes
 
 if TYPE_CHECKING:
@@ -143,7 +153,7 @@ class BundleWeights:
 
     def _non_finite(self) -> list[str]:
         return non_finite_names(
-            (variable_name(variable), self._bundle.reader.get_tensor(key), variable.numpy)
+            (variable_name(variable), self._bundle.reader.get_tensor(key), partial(value_of, variable))
             for key, variable, _ in self.pairs.values()
         )
 
@@ -153,7 +163,7 @@ class BundleWeights:
 
     def _check(self) -> list[str]:
         theirs = ((self._bundle.reader.get_tensor(key), item) for key, item, _ in self.pairs.values())
-        return [variable_name(item) for value, item in theirs if value.tobytes() != item.numpy().tobytes()]
+        return [variable_name(item) for value, item in theirs if value.tobytes() != value_of(item).tobytes()]
 
 
 def weights_of(live: Live, root: Any) -> list[Any]:  # noqa: ANN401

@@ -9,6 +9,7 @@ from typing import Any
 from waypoint_resume.errors import MismatchError, ResumeError
 from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.live import Live
+from waypoint_resume.objects import value_of
 
 
 @dataclass
@@ -57,7 +58,7 @@ WEIGHTS_ONLY_WAY = (
 
 def load_checked(name: str, plan: LoadPlan, live: Live) -> None:
     """Load, and see that every variable has the value of the file; else everything is put back."""
-    former = [(variable, variable.numpy()) for variable in live.variables()]
+    former = [(variable, value_of(variable)) for variable in live.variables()]
     try:
         plan.load()
         wrong = plan.check()

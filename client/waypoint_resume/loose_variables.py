@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from waypoint_resume.objects import is_variable, keras_backend, optimizers_in, walk_objects
+from waypoint_resume.objects import is_split, is_variable, keras_backend, optimizers_in, value_of, walk_objects
 
 MOST_BYTES = 64 << 10  # of all together: each state holds them anew
 
@@ -38,7 +38,7 @@ def read_loose(models: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
             "holds; make them with add_weight or keras.Variable, or save by a CheckpointManager"
         )
         return {}, [told]
-    return {path: item.numpy() for path, item in found.items()}, []
+    return {path: value_of(item) for path, item in found.items()}, []
 
 
 def put_back_loose(models: Sequence[Any], kept: object) -> list[str]:
@@ -58,7 +58,7 @@ def _known(model: Any) -> Iterator[Any]:  # noqa: ANN401
         own = getattr(owner, "variables", ())
         for item in own() if callable(own) else own:
             yield item
-            yield getattr(item, "_value", None)
+            yield None if is_split(item) else getattr(item, "_value", None)
     for optimizer in optimizers_in(model):
         for _, item in walk_objects(optimizer):
             yield item

@@ -28,6 +28,8 @@ def children_of(item: Any) -> Mapping[str, Any]:  # noqa: ANN401 - TensorFlow ha
     """Return the trackable parts of an object by the names of the edges."""
     import tensorflow as tf
 
+    if is_split(item):
+        return {}
     found: dict[str, Any] = dict(tf.train.TrackableView.children(item))
     for part in getattr(item, "_attached_dependencies", None) or ():  # of tf.train.Checkpoint(root)
         found |= dict(children_of(part.ref)) if part.name == "root" else {part.name: part.ref}
@@ -52,14 +54,16 @@ def is_variable(item: object) -> bool:
 
 def is_optimizer(item: object) -> bool:
     """Tell whether an object is an optimizer."""
-    return hasattr(item, "apply_gradients") and hasattr(item, "iterations")
+    return not is_split(item) and hasattr(item, "apply_gradients") and hasattr(item, "iterations")
 
 
 def is_model(item: object) -> bool:
     """Tell whether an object is a Keras model or a tf.Module, and no optimizer."""
     tensorflow: Any = sys.modules.get("tensorflow")  # without it there is no tf.Module
-    return not is_optimizer(item) and (
-        hasattr(item, "fit") or (tensorflow is not None and isinstance(item, tensorflow.Module))
+    return (
+        not is_split(item)
+        and not is_optimizer(item)
+        and (hasattr(item, "fit") or (tensorflow is not None and isinstance(item, tensorflow.Module)))
     )
 
 
@@ -99,7 +103,7 @@ def optimizers_in(model: Any) -> list[Any]:  # noqa: ANN401
     seen: set[int] = set()
 
     def look(item: Any) -> None:  # noqa: ANN401
-        if id(item) in seen:
+        if id(item) in seen or is_split(item):
             return
         seen.add(id(item))
         if is_optimizer(item):
@@ -118,7 +122,7 @@ def optimizers_in(model: Any) -> list[Any]:  # noqa: ANN401
 
 def variable_name(variable: Any) -> str:  # noqa: ANN401
     """Return a variable's path, or its name without the output number."""
-    return str(getattr(variable, "path", variable.name)).partition(":")[0]
+    return str(variable.name if is_split(variable) else getattr(variable, "path", variable.name)).partition(":")[0]
 
 
 def kind_of(shape: Any, dtype: Any) -> str:  # noqa: ANN401
@@ -162,3 +166,21 @@ def slot_meaning(name: str, trained: Sequence[str]) -> str | None:
         return None
     start = plain.rindex(owner)
     return plain[start + len(owner) :].strip("_") or name[:start].strip("/").rpartition("/")[2]
+
+
+def value_of(variable: Any) -> Any:  # noqa: ANN401
+    """A variable's value as a NumPy array, without waiting for anybody: of one that several workers each hold a part of
+    (a mean or a sum over them, which TensorFlow takes when it is read, and all must read it) this worker's own part.
+    """
+    if is_split(variable):
+        return variable.values[0].numpy()
+    inner = getattr(variable, "value", None)  # of Keras 3 it is TensorFlow's variable
+    return inner.values[0].numpy() if is_split(inner) else variable.numpy()
+
+
+def is_split(variable: Any) -> bool:  # noqa: ANN401
+    """Whether each replica of a strategy holds a part of a variable of TensorFlow. Asked for an attribute that it does
+    not have, such a variable is read, and a worker that asks alone waits for ever or breaks the others' step.
+    """
+    kind = str(getattr(variable, "synchronization", ""))
+    return kind.endswith("ON_READ") and bool(getattr(variable, "values", ()))

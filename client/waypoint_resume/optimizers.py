@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from waypoint_resume.objects import is_optimizer
+from waypoint_resume.objects import is_optimizer, is_split
 
 _SAYS_NOTHING = frozenset({"optimizer", "optimiser", "optim", "opt", "adam", "adamw", "sgd", "rmsprop", "model", "net"})
 _NO_SLOTS = frozenset({"iteration", "iter", "learning_rate", "current_learning_rate", "decay"})
@@ -53,7 +53,7 @@ def _likeness(own: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
 
 def is_trained(item: Any) -> bool:  # noqa: ANN401
     """Whether an object is a model or layer with something to train."""
-    return not is_optimizer(item) and bool(getattr(item, "trainable_variables", None))
+    return not is_split(item) and not is_optimizer(item) and bool(getattr(item, "trainable_variables", None))
 
 
 def _words(name: str) -> list[str]:

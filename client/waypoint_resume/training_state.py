@@ -15,7 +15,7 @@ from typing import Any
 from waypoint_resume.callback_memory import put_back_memory, read_memory
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.loose_variables import put_back_loose, read_loose
-from waypoint_resume.objects import sync_variables
+from waypoint_resume.objects import is_split, sync_variables, value_of
 from waypoint_resume.random_state import put_back_random, read_random
 
 _COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
@@ -53,7 +53,7 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
     generators, undrawn = read_random(trained.models)
     variables, large = read_loose(trained.models)
     metrics = metric_variables(trained.models) if batch else []
-    if is_split := _is_split(metrics):
+    if is_of_workers := _is_of_workers(metrics):
         metrics = []
     return {
         "position": {"epoch": epoch, "batch": batch, "step": step_of(trained.optimizers), "stop": _is_to_stop(trained)},
@@ -65,7 +65,7 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
         "variables": variables,
         "data": data,
         "frameworks": versions(),
-        "not_kept": unkept + undrawn + large + ([OF_SEVERAL_WORKERS] if is_split else []),
+        "not_kept": unkept + undrawn + large + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
     }
 
 
@@ -139,11 +139,9 @@ def versions() -> dict[str, str]:
     return {"python": sys.version.partition(" ")[0], **found}
 
 
-def _is_split(variables: Sequence[Any]) -> bool:
-    """Whether several workers each hold a part: reading such a variable waits until all of them read it."""
-    kinds = {str(getattr(getattr(item, "value", item), "synchronization", "")) for item in variables}
-    kinds |= {str(getattr(item, "synchronization", "")) for item in variables}
-    return any(kind.endswith(("ON_READ", "on_read")) for kind in kinds) and cluster_task()[3] > 1
+def _is_of_workers(variables: Sequence[Any]) -> bool:
+    """Whether several workers each hold a part of them."""
+    return cluster_task()[3] > 1 and any(is_split(item) or is_split(getattr(item, "value", None)) for item in variables)
 
 
 def _assign(what: str, variables: Sequence[Any], values: object, not_kept: list[str]) -> list[Any]:
@@ -182,7 +180,7 @@ def _is_to_stop(trained: Trained) -> bool:
 def _value(variable: Any) -> Any:  # noqa: ANN401
     import numpy as np
 
-    return np.array(variable.numpy() if hasattr(variable, "numpy") else variable)
+    return np.array(value_of(variable) if hasattr(variable, "numpy") else variable)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

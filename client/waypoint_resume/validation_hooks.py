@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from waypoint_resume.objects import sync_variables
+from waypoint_resume.objects import sync_variables, value_of
 
 _HOOKS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end")
 _LEAVE_WEIGHTS = frozenset({"Callback", "ProgbarLogger", "TensorBoard", "LambdaCallback"})
@@ -36,5 +36,5 @@ def checksum(model: Any) -> int:  # noqa: ANN401
     sync_variables(model)
     found = 0
     for item in model.weights:
-        found = zlib.crc32(item.numpy().tobytes(), found)
+        found = zlib.crc32(value_of(item).tobytes(), found)
     return found
