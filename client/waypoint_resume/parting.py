@@ -22,6 +22,7 @@ from waypoint_resume.atomic import sync_folder
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import names_in_folder, read_file, unlink_quietly
 from waypoint_resume.live import Live
+from waypoint_resume.objects import value_of
 from waypoint_resume.places import HIDDEN, MANIFEST, hidden_folder
 from waypoint_resume.training_state import step_of
 
@@ -140,7 +141,7 @@ def _numbering(live: Live) -> dict[str, int]:
     latest = re.search(r"-(\d+)$", manager.latest_checkpoint or "")
     used, step = int(latest[1]) if latest else 0, step_of(live.optimizers) or 0
     if getattr(manager, "_waypoint_counts", None) is None:
-        used = max(used, int(live.checkpoint.save_counter))
+        used = max(used, int(value_of(live.checkpoint.save_counter)))
     return {"checkpoint_number": step if step > used + 2 else used + 3}
 
 
