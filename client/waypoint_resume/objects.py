@@ -174,7 +174,7 @@ def value_of(variable: Any) -> Any:  # noqa: ANN401
     """
     if is_split(variable):
         return variable.values[0].numpy()
-    inner = getattr(variable, "value", None)  # of Keras 3 it is TensorFlow's variable
+    inner: Any = getattr(variable, "value", None)  # of Keras 3 it is TensorFlow's variable
     return inner.values[0].numpy() if is_split(inner) else variable.numpy()
 
 
