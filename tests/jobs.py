@@ -135,10 +135,15 @@ class JobServer:
         job.stdin, job.stdout = stdin, stdout
         return job
 
-    def run(self, *arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":  # noqa: ANN401 - as start
-        """Run a program to its end, as subprocess.run does."""
+    def run(
+        self,
+        *arguments: object,
+        timeout: float = _PATIENCE_S,
+        **options: Any,  # noqa: ANN401 - as start
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a program to its end, as subprocess.run does; subprocess.TimeoutExpired after so many seconds."""
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-            status = self.start(*arguments, output=output, errors=errors, **options).wait()
+            status = self.start(*arguments, output=output, errors=errors, **options).wait(timeout)
             for file in (output, errors):
                 file.seek(0)
             return subprocess.CompletedProcess([*map(str, arguments)], status, output.read(), errors.read())

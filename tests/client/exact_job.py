@@ -134,7 +134,7 @@ def main() -> None:
         (folder / f"whole-{kind}").mkdir()
         job = Training(keras, folder / f"whole-{kind}", 1, saves_within_epochs=kind)
         results[f"whole-{kind}"] = job.result(job.fit(keras, [Waypoint(folder / f"whole-{kind}")], [], None))
-        for way, stops in (("waypoint", [9, 6]), ("guard", [14]), ("waypoint", [4, 4, 4, 4])):
+        for way, stops in (("waypoint", [9, 6]), ("guard", [14]), ("waypoint", [4, 4])):
             name = f"{way}-{'-'.join(map(str, stops))}-{kind}"
             (folder / name).mkdir()
             results[name] = interrupted(keras, folder / name, stops, way, saves_within_epochs=kind)

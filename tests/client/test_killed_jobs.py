@@ -3,16 +3,17 @@
 import hashlib
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.jobs import job_server
+
 JOBS = Path(__file__).with_name("killed_jobs.py")
 HERE = Path(__file__).parents[2]
 KILLS, SOAK_KILLS = 20, 100  # of each case, without and with --soak
+PATIENCE_S = 7_200.0
 FIT = [f"fit:{way}{manifest}" for way in ("callback", "resume", "launched") for manifest in ("", ":manifest")]
 Trainings = list[dict[str, Any]]
 
@@ -21,8 +22,8 @@ def ran(folder: Path, config: pytest.Config, cases: list[str], *options: str) ->
     """What became of the trainings of each case."""
     seed = random.randrange(10**9)
     kills = SOAK_KILLS if config.getoption("--soak") else KILLS
-    command = [sys.executable, str(JOBS), str(folder), str(seed), str(kills), *cases, *options]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    server = job_server("jax" if "--jax" in options else "keras")
+    done = server.run(JOBS, folder, seed, kills, *cases, *options, folder=HERE, timeout=PATIENCE_S)
     assert done.returncode == 0, f"seed {seed}: {done.stderr[-6000:]}"
     found: dict[str, Trainings] = json.loads(done.stdout)
     return found

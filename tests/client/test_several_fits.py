@@ -3,8 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from core.resume.manifest import Mode
 from core.settings import Settings
 from core.workspace import Workspace
+from tests.jobs import job_server
 from waypoint_resume import ResumeError, Waypoint
 from waypoint_resume.fit_order import forget_order
 
@@ -29,8 +28,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     """Where every script was run, and after how many batches its lives were killed."""
     folder = tmp_path_factory.mktemp("scripts")
     seed = str(random.randrange(10**9)) if request.config.getoption("--soak") else "1"
-    command = [sys.executable, str(JOB), str(folder / "runs"), seed, *NAMES]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = job_server("keras").run(JOB, folder / "runs", seed, *NAMES, timeout=1_800)
     assert done.returncode == 0, f"seed {seed}: {done.stderr[-6000:]}"
     return folder / "runs", json.loads(done.stdout)
 
