@@ -10,7 +10,7 @@ from core.verify.run import verify
 from tests import keras_files
 from tests.written import written_folder
 
-UNFOLLOWED = ("external.", "external_link.")
+UNFOLLOWED = ("external.", "external_link.", "inner_link.")
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ class Case(NamedTuple):
         """Whether the verification says itself that it did not look there, although the checkpoint seems whole."""
         _, _, parts = self.detail.partition("Not told: ")
         name = self.file.rpartition("/")[2]
-        return self.restorable and (f"the graph in {name}" in parts or ("/assets/" in self.file and "assets" in parts))
+        return self.restorable and (f"the graph in {name}" in parts or ("assets/" in self.file and "assets" in parts))
 
     @property
     def cell(self) -> str:

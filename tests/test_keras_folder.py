@@ -174,9 +174,9 @@ def test_what_is_restorable_is_what_keras_loads(saved: tuple[Path, object], tmp_
     loads = job("loads", tmp_path / "runs")
     found = looked(tmp_path / "runs", tmp_path / "home")
     told = {path.partition("/")[0]: item.restorable for path, item in found.items()}
-    # Without Keras' metadata its folder is not known, and the weights in it are restored as weights.
+    # Without Keras' metadata the folder is known by a config that describes a model, beside weights.
     assert told == loads
-    assert found["metadata-gone/model.weights.h5"].format is Format.WEIGHTS_H5
+    assert found["metadata-gone"].format is Format.KERAS_FOLDER
     for name in ("config.json", "metadata.json", "model.weights.h5"):
         for how, rule in (("packed", "packed-file"), ("pointer", "lfs-pointer")):
             one = found[f"{name}-{how}"]

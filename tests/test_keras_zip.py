@@ -183,6 +183,19 @@ def test_without_its_config_a_model_is_none(tmp_path: Path) -> None:
         keras_zip.read(repack(tmp_path / "a.keras", {"config.json": None}), "a.keras")
 
 
+@pytest.mark.parametrize("flag", [0x01, 0x20, 0x40], ids=["encrypted", "patch", "strongly encrypted"])
+def test_members_that_nobody_unpacks_are_not_told(tmp_path: Path, flag: int) -> None:
+    storage = repack(tmp_path / "m.keras", {})
+    content = bytearray((tmp_path / "m.keras").read_bytes())
+    entry = content.rindex(b"PK\x01\x02", 0, content.rindex(keras_zip.WEIGHTS.encode()))
+    content[entry + 8] |= flag
+    (tmp_path / "m.keras").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive, pytest.raises((RuntimeError, NotImplementedError)):
+        archive.open(keras_zip.WEIGHTS)
+    with pytest.raises(UnsupportedError, match=keras_zip.WEIGHTS):
+        keras_zip.read(storage, "m.keras")
+
+
 def test_one_bad_file_does_not_hide_the_rest(tmp_path: Path) -> None:
     storage = repack(tmp_path / "a.keras", {})
     repack(tmp_path / "deflated.keras", {}, zipfile.ZIP_DEFLATED)

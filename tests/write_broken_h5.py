@@ -59,6 +59,12 @@ def soft_link(file: h5py.File, place: str, _value: np.ndarray) -> None:
     file[place] = h5py.SoftLink("/gone")
 
 
+def inner_link(file: h5py.File, place: str, value: np.ndarray) -> None:
+    """A link to the weight, which lies elsewhere in the file."""
+    file["elsewhere"] = value
+    file[place] = h5py.SoftLink("/elsewhere")
+
+
 def null(file: h5py.File, place: str, _value: np.ndarray) -> None:
     """A dataset without values."""
     file[place] = h5py.Empty("f4")
@@ -71,6 +77,23 @@ def no_list(place: str, name: str) -> Callable[[h5py.File], None]:
         del file[place].attrs[name]
 
     return change
+
+
+def config(name: str, change: Callable[[dict[str, object]], object]) -> Callable[[h5py.File], None]:
+    """Changes a config of the model, which stays JSON."""
+
+    def write(file: h5py.File) -> None:
+        found = json.loads(file.attrs[name])
+        change(found)
+        file.attrs[name] = json.dumps(found)
+
+    return write
+
+
+def number(file: h5py.File) -> None:
+    """A number stands in the place of a config."""
+    del file.attrs["model_config"]
+    file.attrs["model_config"] = 3
 
 
 def second_name(file: h5py.File) -> None:
@@ -90,9 +113,13 @@ def main(folder: Path) -> None:
         file["layers"].visit(names.append)
         first = "layers/" + min(name for name in names if name.endswith("vars/0"))
     kinds = {"external": external, "external_link": external_link, "soft_link": soft_link, "null": null}
+    kinds["inner_link"] = inner_link
     legacy = {
         "whole": lambda _file: None,
         "second_name": second_name,
+        "no_class": config("model_config", lambda found: found.pop("class_name")),
+        "no_config": config("model_config", lambda found: found.update(config=None)),
+        "a_number": number,
         "no_dataset": without(f"model_weights/{kernel}"),
         "no_group": without("model_weights/a"),
         "no_weights": without("model_weights"),

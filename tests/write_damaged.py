@@ -50,6 +50,14 @@ def trained() -> keras.Model:
     return model
 
 
+def reader() -> keras.Model:
+    """A model whose vocabulary lies in files of its own."""
+    keras.utils.set_random_seed(1)
+    words = keras.layers.TextVectorization(name="words")
+    words.adapt(["a b", "c d e"])
+    return keras.Sequential([keras.Input((), dtype="string"), words, keras.layers.Embedding(9, 2)])
+
+
 Restore = Callable[[Path], object]
 RESTORES: dict[str, tuple[Restore, str]] = {}  # sample → (restore, name of the checkpoint in its folder)
 
@@ -105,6 +113,8 @@ def write_tensorflow() -> None:
     (FOLDER / "words").write_text("a 1\nb 2\n")
     tf.saved_model.save(Module(str(FOLDER / "words")), at("SavedModel", "1"))
     model.save(at("Keras 3 file", "m.keras"))
+    reader().save(at("Keras 3 file with words", "m.keras"))
+    reader().save(at("Keras folder", "m"), zipped=False)
     model.save_weights(at("Keras 3 weights", "m.weights.h5"))
     model.save_weights(at("Keras 3 weights in shards", "m.weights.json"), max_shard_size=3e-7)
     model.save(at("legacy HDF5", "m.h5"))
@@ -166,6 +176,8 @@ def tensorflow_restores() -> None:
             "TF1 V1 file": (saver(v1.train.SaverDef.V1), "model.ckpt-7"),
             "SavedModel": (saved_model, "1"),
             "Keras 3 file": (lambda folder: keras.models.load_model(folder / "m.keras"), "m.keras"),
+            "Keras 3 file with words": (lambda folder: keras.models.load_model(folder / "m.keras"), "m.keras"),
+            "Keras folder": (lambda folder: keras.models.load_model(folder / "m"), "m"),
             "Keras 3 weights": (lambda folder: model.load_weights(folder / "m.weights.h5"), "m.weights.h5"),
             "Keras 3 weights in shards": (
                 lambda folder: model.load_weights(folder / "m.weights.json"),

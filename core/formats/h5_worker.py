@@ -29,9 +29,13 @@ MAX_NAME = 65_536  # bytes of a path inside the file
 MAX_NAMES = 32 << 20  # bytes of all paths
 MAX_TEXT = 8 << 20  # bytes of an attribute that is read
 MAX_VALUES = 256  # integer scalars that are read
-CONFIGS = ("model_config", "training_config")  # what load_model reads beside the values
+CONFIGS: dict[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {  # what load_model reads beside the values
+    "model_config": (("class_name", str), ("config", (dict, list))),  # a list: Sequential of Keras 1 and 2.0
+    "training_config": (("optimizer_config", (dict, str)),),
+}
 MAX_HOPS = 16  # soft links that lead on to others
 ELSEWHERE = "it lies in another file, which is not followed"
+LINKED = "it is a link: newer Keras follows none, older Keras and tf-keras do"
 MEMORY = 160 << 20  # bytes that a file may cost beyond what the imports took
 
 
@@ -205,13 +209,18 @@ def config_fault(root: Any, name: bytes) -> str | None:  # noqa: ANN401
         return None
     value = bytes_attribute(root, name)
     if value is None:
-        is_long = h5a.open(root, name).get_space().get_simple_extent_npoints() == 1
+        found = h5a.open(root, name)
+        is_text = found.get_type().get_class() == h5t.STRING
+        is_long = is_text and found.get_space().get_simple_extent_npoints() == 1
         return None if is_long else "it holds no text"
     try:
-        found = json.loads(value.decode())
+        config = json.loads(value.decode())
     except (ValueError, RecursionError) as error:
         return f"no JSON: {str(error)[:200]}"
-    return None if isinstance(found, dict) else "it is no object"
+    if not isinstance(config, dict):
+        return "it is no object"
+    missing = (part for part, kind in CONFIGS[name.decode()] if not isinstance(config.get(part), kind))
+    return next((f"it has no {part}" for part in missing), None)
 
 
 def broken(root: Any, datasets: set[bytes], marks: list[str]) -> list[str] | None:  # noqa: ANN401
@@ -302,7 +311,7 @@ def join(place: bytes, name: bytes) -> bytes:
 
 
 def reached(root: Any, name: bytes) -> bytes:  # noqa: ANN401
-    """The path of what a path leads to, without soft links. Raises Refused where nothing is, or another file.
+    """The path of what a path leads to. Raises Refused where nothing is, another file, or what only a link leads to.
 
     Each step is looked at before it is taken, so that the library follows no link.
     """
@@ -326,6 +335,8 @@ def reached(root: Any, name: bytes) -> bytes:  # noqa: ANN401
         target = root.links.get_val(here)
         ahead += target.split(b"/")[::-1]
         place = b"" if target.startswith(b"/") else place
+    if hops:
+        raise Refused("unsupported", text(name), LINKED)
     return place
 
 

@@ -2,14 +2,16 @@
 
 What stands in a `.keras` file lies there by itself: config.json, metadata.json, model.weights.h5, assets/. Keras'
 load_model takes the folder by its config.json, unless its name ends in `.keras`; it never looks at metadata.json. Only
-that one tells a model of Keras from any folder with a config, so that its content is asked before names are believed.
+that one tells a model of Keras from any folder with a config, or, where it is lost or damaged, a config that describes
+a model beside weights; so that contents are asked before names are believed.
 """
 
 import codecs
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 
-from core.errors import CorruptError, TooLargeError, UnsupportedError
-from core.formats import h5_tree, keras_zip, lfs
+from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.formats import h5_tree, keras_zip, lfs, vocabularies
 from core.formats.h5_tree import Place
 from core.formats.keras_zip import CONFIG, MAX_CONFIG, MAX_METADATA, MAX_PARSED, METADATA, WEIGHTS
 from core.formats.spec import BundleCache, FolderFiles, FolderShape, Group, Reading, Unit
@@ -65,13 +67,20 @@ def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     version = keras_zip.version_in(storage.read(join(unit.folder, METADATA), MAX_METADATA)) if is_there else None
     place = Place(path=join(unit.folder, WEIGHTS))
     outside = keras_zip.described(config, 0, version, place, in_utf8=True)
+    parsed = keras_zip.parsed(config, in_utf8=True)
+    vocabularies.check(parsed, unit.files, lambda name: _vocabulary(storage, unit, name))
     facts, variables = keras_zip.joined(outside, h5_tree.read(storage, place))
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 
+def _vocabulary(storage: Storage, unit: Unit, name: str) -> bytes | None:
+    size = unit.files[name].size
+    return storage.read(join(unit.folder, name), size) if size <= vocabularies.MAX_VOCABULARY else None
+
+
 def _is_one(names: Collection[str], _folder: str) -> bool:
     has_all = all(name in names or packed_name(name, names) is not None for name in (CONFIG, METADATA))
-    return has_all and _SHARDED not in names
+    return (has_all or {CONFIG, WEIGHTS}.issubset(names)) and _SHARDED not in names
 
 
 def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
@@ -79,20 +88,22 @@ def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders:
 
 
 def _is_of_keras(storage: Storage, folder: str) -> bool:
-    """Whether the metadata are those that Keras writes; where they are compressed, or lie elsewhere as Git LFS keeps
-    them, its name of the weights tells.
+    """Whether the metadata are those that Keras writes; where they are lost or damaged, whether a config describes a model
+    beside weights; where they are compressed, or lie elsewhere as Git LFS keeps them, its name of the weights tells.
     """
     try:
-        metadata = storage.read(join(folder, METADATA), MAX_METADATA)
-    except OSError:
-        metadata = None
-    if metadata is not None and not lfs.is_pointer(metadata):
-        return keras_zip.version_in(metadata) is not None
-    try:
         names = {file.name for file in storage.members(folder).files}
+        metadata = storage.read(join(folder, METADATA), MAX_METADATA) if METADATA in names else b""
     except OSError:
         return False
-    return WEIGHTS in names or packed_name(WEIGHTS, names) is not None
+    if keras_zip.version_in(metadata) is not None:
+        return True
+    if lfs.is_pointer(metadata) or (METADATA not in names and packed_name(METADATA, names) is not None):
+        return WEIGHTS in names or packed_name(WEIGHTS, names) is not None
+    with suppress(OSError, FormatError):
+        keras_zip.described(storage.read(join(folder, CONFIG), MAX_PARSED), 0, None, None, in_utf8=True)
+        return WEIGHTS in names
+    return False
 
 
 SHAPE = FolderShape(is_one=_is_one, absorbed=_absorbed, confirm=_is_of_keras)

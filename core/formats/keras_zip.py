@@ -5,13 +5,13 @@ lie, as a range of the zip. `date_saved` is local time without a zone, so that i
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
-from core.formats import h5_roles, h5_tree, hdf5
+from core.formats import h5_roles, h5_tree, hdf5, vocabularies
 from core.formats.h5_tree import Place
 from core.formats.json_text import parse
 from core.formats.zip_members import Archive
@@ -27,6 +27,8 @@ MAX_CONFIG = 64 << 20  # bytes; a larger one is a bomb
 MAX_PARSED = 8 << 20  # bytes; a larger one is not searched for the optimizer's name
 MAX_METADATA = 1 << 20
 MAX_UNPACKED = 64 << 20  # bytes of weights that are unpacked because somebody deflated them
+
+_WITHOUT_ASSETS = 3  # members of a file that holds the model's config, its metadata and its weights alone
 
 Result = tuple[Facts, tuple[Variable, ...]]
 
@@ -96,15 +98,19 @@ def _outside(storage: Storage, path: str) -> Outside:
             raise kind(f"it has no {WEIGHTS}, but {held}", section="members")
         if archive.member(CONFIG) is None:
             raise CorruptError(NO_CONFIG, section="members")
-        for error in [error for name, error in archive.broken.items() if is_needed(name)]:
+        needed = needed_members({*archive.members, *archive.broken})
+        for error in [error for name, error in archive.broken.items() if name in needed]:
             raise error
         place = None if weights.is_deflated else Place(path=path, offset=weights.offset, length=weights.size)
-        return described(_config(archive), archive.members[CONFIG].offset, _version(archive), place)
+        config = _config(archive)
+        outside = described(config, archive.members[CONFIG].offset, _version(archive), place)
+        vocabularies.check(parsed(config), archive.members, lambda name: _vocabulary(archive, name))
+        return outside
 
 
-def is_needed(member: str) -> bool:
-    """Whether a restore reads a member; Keras does not look at `metadata.json`."""
-    return member in (CONFIG, WEIGHTS) or member.startswith("assets/")
+def needed_members(members: Collection[str]) -> frozenset[str]:
+    """The members that a restore reads: two, unless there are assets, for which Keras unpacks all that there are."""
+    return frozenset(members if len(members) > _WITHOUT_ASSETS else {CONFIG, WEIGHTS})
 
 
 def described(
@@ -114,11 +120,13 @@ def described(
     model; `offset` is where it begins. In a zip Keras reads it in any UTF, in a folder `in_utf8` alone.
     """
     optimizer: object = None
+    found = parsed(config, in_utf8=in_utf8)
     if config is not None:
-        found = parse(config, CONFIG, in_utf8=in_utf8)
-        if not isinstance(found, dict) or "class_name" not in found or "config" not in found:
+        if not isinstance(found, dict) or "class_name" not in found or not isinstance(found.get("config"), dict):
             raise CorruptError("it describes no model", section=CONFIG, offset=offset)
         compiled = found.get("compile_config")
+        if compiled and not isinstance(compiled, dict):
+            raise CorruptError("its compile_config is no object", section=CONFIG, offset=offset)
         optimizer = compiled.get("optimizer") if isinstance(compiled, dict) else None
     return Outside(
         weights,
@@ -126,6 +134,16 @@ def described(
         writer=hdf5.writer(version, hdf5.optimizer_name(optimizer)),
         accumulation=_accumulation(optimizer),
     )
+
+
+def parsed(config: bytes | None, *, in_utf8: bool = False) -> object:
+    """A model's config; None for one that is too long to be searched."""
+    return None if config is None else parse(config, CONFIG, in_utf8=in_utf8)
+
+
+def _vocabulary(archive: Archive, name: str) -> bytes | None:
+    is_long = archive.members[name].size > vocabularies.MAX_VOCABULARY
+    return None if is_long else archive.read(name, vocabularies.MAX_VOCABULARY)
 
 
 def version_in(metadata: bytes) -> str | None:

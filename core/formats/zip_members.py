@@ -22,6 +22,7 @@ _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack what they are given at once, gigabytes
+_SEALED = 0x61  # flags: encrypted, patched, strongly encrypted; nobody unpacks these without more than the file
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error)
 
 
@@ -124,6 +125,8 @@ def _ends64(file: BinaryIO, place: int) -> Iterator[tuple[int, int, int]]:
 def _member(file: BinaryIO, info: zipfile.ZipInfo, directory: int) -> Member:
     """Where a member's bytes are: its local header may be longer than the directory's entry."""
     where = info.header_offset
+    if info.flag_bits & _SEALED:
+        raise UnsupportedError("it is encrypted or a patch", section=info.filename, offset=where)
     if where < 0 or where + LOCAL.size > directory:
         raise CorruptError(f"{info.filename!r} lies beyond the members' end", section=DIRECTORY)
     try:

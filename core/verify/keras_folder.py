@@ -1,6 +1,7 @@
 """A model of Keras in a folder: every value of its weights, and every byte of what lies beside them."""
 
 from core.formats.keras_zip import WEIGHTS
+from core.formats.vocabularies import ASSETS, NOT_TOLD
 from core.verify.hdf5 import verify_file
 from core.verify.tally import WINDOW, Job, Tally
 
@@ -15,3 +16,5 @@ def verify_folder(job: Job, tally: Tally) -> None:
             while part := file.read(WINDOW):
                 tally.advance(len(part))
     tally.notes.append(NOTE)
+    if any(name.startswith(ASSETS) for name in job.files):
+        tally.notes.append(NOT_TOLD)

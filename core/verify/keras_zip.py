@@ -11,7 +11,8 @@ from typing import IO
 
 from core.errors import CorruptError, TooLargeError
 from core.formats.h5_worker import Window
-from core.formats.keras_zip import MAX_UNPACKED, WEIGHTS, is_needed
+from core.formats.keras_zip import MAX_UNPACKED, WEIGHTS, needed_members
+from core.formats.vocabularies import ASSETS, NOT_TOLD
 from core.formats.zip_members import Archive
 from core.verify.hdf5 import verify_file
 from core.verify.tally import WINDOW, Job, Tally
@@ -28,7 +29,10 @@ def verify_keras(job: Job, tally: Tally) -> None:
     ):
         members = archive.infolist()
         tally.expect(sum(member.file_size for member in members))
-        whole = [member.filename for member in members if _holds(archive, member, tally)]
+        needed = needed_members(archive.namelist())
+        whole = [one.filename for one in members if _holds(archive, one, tally, is_needed=one.filename in needed)]
+    if any(name.startswith(ASSETS) for name in whole):
+        tally.notes.append(NOT_TOLD)
     if WEIGHTS in whole:
         with opened_weights(path) as weights:
             verify_file(weights, job, tally)
@@ -57,7 +61,7 @@ def opened_weights(path: str) -> Iterator[IO[bytes] | Window]:
             yield copy
 
 
-def _holds(archive: zipfile.ZipFile, member: zipfile.ZipInfo, tally: Tally) -> bool:
+def _holds(archive: zipfile.ZipFile, member: zipfile.ZipInfo, tally: Tally, *, is_needed: bool) -> bool:
     """Whether a member's checksum holds. One that cannot be unpacked here is said to be unverifiable."""
     try:
         with archive.open(member) as stream:
@@ -66,7 +70,7 @@ def _holds(archive: zipfile.ZipFile, member: zipfile.ZipInfo, tally: Tally) -> b
     except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in another way
         tally.skip(member.filename, f"It cannot be unpacked: {error}.")
     except _BROKEN as error:
-        if is_needed(member.filename):
+        if is_needed:
             tally.mismatch(member.filename, f"It cannot be unpacked whole: {error}.")
         else:
             tally.notes.append(f"{member.filename} cannot be unpacked whole; no restore reads it.")

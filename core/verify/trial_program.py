@@ -20,12 +20,13 @@ import h5py
 import numpy as np
 
 from core.formats.bundle import BundleCache
-from core.formats.keras_zip import is_needed
+from core.formats.keras_zip import needed_members
 from core.formats.orbax import tree_items
 from core.formats.reading import DAMAGE, read_unit
 from core.formats.registry import spec_of
 from core.formats.saved_model_reader import PREFIX as SAVED_MODEL_PREFIX
 from core.formats.spec import Unit
+from core.formats.vocabularies import ASSETS
 from core.fs.local import LocalStorage
 from core.model import Format
 from core.verify.keras_zip import opened_weights
@@ -141,7 +142,7 @@ def with_h5py(request: dict[str, Any], counter: Count) -> list[str]:
     """One file, the weights inside a zip, or every shard."""
     for name in request["files"]:
         path = f"{request['folder']}/{name}"
-        if name.endswith(".json"):
+        if name.endswith(".json") or name.startswith(ASSETS):
             continue
         if zipfile.is_zipfile(path):
             _check_members(path)
@@ -155,7 +156,7 @@ def with_h5py(request: dict[str, Any], counter: Count) -> list[str]:
 def _check_members(path: str) -> None:
     """Unpack what a restore needs, as Keras does: a checksum that does not hold raises BadZipFile."""
     with zipfile.ZipFile(path) as archive:
-        for name in filter(is_needed, archive.namelist()):
+        for name in sorted(needed_members(archive.namelist())):
             with archive.open(name) as member:
                 while member.read(WINDOW):
                     pass
