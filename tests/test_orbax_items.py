@@ -1,10 +1,14 @@
 """A manifest of an Orbax step names what Orbax restores: its item, or all items of a Composite; old ones stay valid."""
 
 import json
+import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+import jax.numpy
 import jax.tree
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.resume.manifest import Manifest, parse, to_json
 from core.resume.snippet import framework, snippet
+from tests.keras_files import checkpoints
 from tests.test_client_training import opened
 from waypoint_resume.manifest import parse_manifest
 
@@ -117,3 +122,34 @@ def test_a_plan_keeps_the_step_whose_item_is_handed_over(tmp_path: Path) -> None
     done = CliRunner().invoke(app, ["plan", "--latest", "1", "--json", *roots], env=env)
     stays = {item["path"]: item["reasons"] for run in json.loads(done.stdout)["runs"] for item in run["stays"]}
     assert any(why.startswith("pending manifest") for why in stays["10"])
+
+
+RESTORE = """
+import sys
+import orbax.checkpoint as ocp
+for folder in sys.argv[1:]:
+    try:
+        with ocp.CheckpointManager(folder) as manager:
+            manager.restore(30, args=ocp.args.StandardRestore())
+        print("restores")
+    except Exception:
+        print("refuses")
+"""
+
+
+def test_what_is_json_and_tells_nothing_is_refused_as_orbax_does(tmp_path: Path) -> None:
+    names = ("_METADATA", "_sharding", "array_metadatas/process_0")
+    folders = [tmp_path / name.partition("/")[0] for name in names]
+    with ocp.CheckpointManager(tmp_path / "whole") as manager:
+        manager.save(30, args=ocp.args.StandardSave({"params": {"w": jax.numpy.arange(6.0)}}))
+    for folder, name in zip(folders, names, strict=True):
+        shutil.copytree(tmp_path / "whole", folder)
+        file = folder / "30" / "default" / name
+        emptied = {**json.loads(file.read_text()), "tree_metadata": {}} if name == "_METADATA" else []
+        file.write_text(json.dumps(emptied))
+        (found,) = checkpoints(folder)["30"].findings
+        assert (found.rule, name in found.reason) == ("unreadable-file", True)
+    assert checkpoints(tmp_path / "whole")["30"].restorable
+    command = [sys.executable, "-c", RESTORE, str(tmp_path / "whole"), *map(str, folders)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["restores", "refuses", "refuses", "refuses"]

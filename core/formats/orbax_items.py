@@ -133,8 +133,14 @@ def _tree(storage: Storage, folder: str, item: str, inside: Collection[str]) -> 
         if STRINGS not in inside:
             raise TruncatedError("it is missing", section=f"{before}{STRINGS}")
         _json(storage, folder, f"{before}{STRINGS}", stops_at_nul=True)
-    for name in [name for name in inside if name == SHARDING or name.startswith(f"{ARRAY_METADATA}/")]:
-        _json(storage, folder, f"{before}{name}", stops_at_nul=name == SHARDING)
+    if arrays.by_name and not found:
+        raise CorruptError("it names none of the arrays that are there", section=f"{before}{TREE}")
+    for name in [name for name in inside if name.startswith(f"{ARRAY_METADATA}/")]:
+        json_object(storage, folder, f"{before}{name}")
+    if SHARDING in inside:
+        shardings = _json(storage, folder, f"{before}{SHARDING}", stops_at_nul=True)
+        if not isinstance(shardings, dict):
+            raise CorruptError("it is no object", section=f"{before}{SHARDING}", offset=0)
     return Item(item, tree, found, arrays)
 
 
