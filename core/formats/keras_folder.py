@@ -88,8 +88,8 @@ def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders:
 
 
 def _is_of_keras(storage: Storage, folder: str) -> bool:
-    """Whether the metadata are those that Keras writes; where they are lost or damaged, whether a config describes a model
-    beside weights; where they are compressed, or lie elsewhere as Git LFS keeps them, its name of the weights tells.
+    """Whether the metadata are those that Keras writes; where they are lost or damaged, whether a config describes a
+    model beside weights; where they are compressed, or lie elsewhere as Git LFS keeps them, the weights' name tells.
     """
     try:
         names = {file.name for file in storage.members(folder).files}
