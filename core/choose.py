@@ -1,11 +1,11 @@
 """The first question's answer: which checkpoint to resume from, and why the newer ones were passed over. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
-from core.model import Checkpoint, Health, StateFile
+from core.model import Checkpoint, Health, Leftover, StateFile
 from core.scan.name_numbers import place_of
 from core.scan.series import Order, arrange, order_of, why_times_are_useless
 from core.scan.state_files import Answer, tensorflow_answer
@@ -52,6 +52,15 @@ def choose(
         answer = Answer() if state is None else tensorflow_answer(state, root_path, existing)
         choices.append(_choice(tuple(reversed(members)), answer))
     return tuple(sorted(choices, key=_place))
+
+
+def killed_saves(choices: Iterable[SeriesChoice], leftovers: Iterable[Leftover]) -> tuple[str, ...]:
+    """Where no series has anything to resume from: what is told of saves that lack only their name, from which a job
+    may go on by itself.
+    """
+    if any(choice.chosen for choice in choices):
+        return ()
+    return tuple(item.reason for item in leftovers if item.rule == "unrenamed-save" and not item.writing)
 
 
 def _place(choice: SeriesChoice) -> tuple[object, ...]:

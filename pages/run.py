@@ -88,6 +88,7 @@ pending(run, now)
 choices = service.workspace().choices(root.id, run.path)
 for choice in choices:
     choice_card.draw(choice, now, only=len(choices) == 1)
+choice_card.killed_saves(root, run, choices)
 if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:

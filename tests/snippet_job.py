@@ -113,9 +113,13 @@ def job(run: str) -> dict[str, Any]:
         parts = {"model": model, "optimizer": model.optimizer}
         names["checkpoint"] = tf.train.Checkpoint(model) if run == "root" else tf.train.Checkpoint(**parts)
         names["manager"] = tf.train.CheckpointManager(names["checkpoint"], str(RUNS / "manager"), max_to_keep=2)
-        names["train"] = lambda epoch: model.fit(
-            data(), initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[note]
-        )
+
+        def train(epoch: int, batch: int) -> None:
+            if batch == 0:
+                seen.append(epoch)
+            model.train_on_batch(X[:4], Y[:4])
+
+        names["train"] = train
     return names
 
 
@@ -142,7 +146,7 @@ def ran_one(run: str, path: Path) -> dict[str, Any]:
     with tf.Graph().as_default() if run == "tf1" else tf.device(None):
         names = job(run)
         exec(compile(path.read_text() + AFTER.get(run, ""), path, "exec"), names)
-        start = names.get("start")
+        start = names["waypoint"].start if "waypoint" in names else names.get("start")
         told = {} if start is None else {"source": start.source, "step": start.step}
         return {**told, "epochs": names.get("seen"), "values": values(names.get("restored", ()))}
 

@@ -141,6 +141,14 @@ def test_the_epoch_is_known_only_where_the_counting_is(epoch: Sourced | None, ex
     assert ("epoch-unknown" in warned(checkpoint)) == (expected is None)
 
 
+def test_a_loop_that_counts_steps_alone_is_not_asked_for_epochs() -> None:
+    checkpoint = a_checkpoint(epoch=None, save_counter=Sourced(value=3, source="save_counter"))
+    assert "epoch-unknown" not in warned(checkpoint)
+    for told in ({"epoch": Sourced(value=4, source="epoch")}, {"step": None}):
+        other = checkpoint._replace(facts=checkpoint.facts._replace(**told))
+        assert "epoch-unknown" in warned(other)  # something counts epochs, or nothing tells how far it is
+
+
 def test_newer_ones_are_named_with_the_reason() -> None:
     broken = a_checkpoint(9)._replace(
         restorable=False,

@@ -101,3 +101,11 @@ def test_the_plain_call_restores_what_was_saved_and_says_why_it_is_plain(ran: Ma
     assert one["code"].startswith("# waypoint_resume ")
     assert "withdraw the manifest once the job runs" in one["code"]
     assert one["state"] is ManifestState.PENDING
+
+
+def test_each_way_in_answers_a_pause(ran: Mapping[str, Any]) -> None:
+    for run in OBEYED:
+        code = ran[run]["code"]
+        own = "start.end_of_step()" if OBEYED[run][1] is Framework.TENSORFLOW else "callbacks=[*callbacks, waypoint]"
+        assert own in code
+        assert "python -m waypoint_resume run --run RUN -- python train.py" in code

@@ -1,13 +1,20 @@
 """A save of TensorFlow that was killed between its only part and the last rename: TensorFlow restores the part."""
 
+import os
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from core.cli.app import app
 from core.fs.local import LocalStorage
 from core.health.runs import judge_run
 from core.index.folder import FolderTask, read_folder
 from core.model import Leftover
 from core.scan.walk import look
+from tests.test_pages import home, open_on, plain, show, values  # noqa: F401 - home is a fixture
 from tests.writers import run_together
+from waypoint_resume.names import short_id
 
 PROGRAM = """
 import os, sys
@@ -36,3 +43,19 @@ def test_a_whole_part_is_no_leftover_of_a_save_that_did_not_finish(tmp_path: Pat
     assert list(judge_run(".", [], [found])) == []  # nobody is told to start the job anew
     (tmp_path / "ckpt-2_temp/part-00000-of-00001.index").unlink()
     assert leftover(tmp_path).rule == "interrupted-save"
+
+
+def test_latest_and_the_run_page_tell_from_what_a_job_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811 - pytest's way
+    root = home / "runs"
+    run_together([["-c", PROGRAM, str(root / "a")]])
+    for path in (root / "a/ckpt-2_temp", *(root / "a/ckpt-2_temp").iterdir()):
+        os.utime(path, (1e9, 1e9))
+    told = (
+        "a/ckpt-2_temp/part-00000-of-00001 has index and data: if whole, TensorFlow restores it by this prefix, and "
+        "waypoint_resume goes on from it where nothing else can be restored."
+    )
+    page = show(open_on(monkeypatch, root), "run.py", root=short_id(str(root)), run="a")
+    assert told in " ".join(map(plain, values(page, "info")))
+    done = CliRunner().invoke(app, ["latest", "a", "--root", str(root)])
+    assert done.exit_code == 3
+    assert f"No checkpoint of a can be restored. {told}" in " ".join(done.output.split())

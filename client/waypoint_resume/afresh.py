@@ -19,6 +19,7 @@ from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.ids import uuid7
 from waypoint_resume.inventory import ORBAX_UNFINISHED, RENAMED_INDEX, lying_in
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
+from waypoint_resume.killed_save import is_killed_save
 from waypoint_resume.layout import is_inner
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import FORMATS
@@ -83,7 +84,7 @@ def _behind_links(run: Path) -> list[PassedOver]:
 
 def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str]) -> None:
     """ResumeError where a fresh start would stand beside whole checkpoints; what is damaged is told."""
-    known = {item.path for item in passed}
+    known = {os.path.dirname(item.path) if is_killed_save(item.path) else item.path for item in passed}
     whole = [item for item in passed if item.error is not None]
     for found in lying_in(run):
         if found.path in known:

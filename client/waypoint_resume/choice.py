@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from waypoint_resume.finite import told_non_finite
 from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.kill_window import kept_states, prefer_kept
+from waypoint_resume.killed_save import killed_saves, name_of_save, told_of_killed
 from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
@@ -149,9 +151,22 @@ def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, Loa
         return done
     told += [*others, *why]
     chosen = first_that_fits(decision, found, live, passed)
+    if chosen is None:
+        chosen = _killed(decision, live, passed, told)
     told += [str(item) for item in passed if chosen is not None or item.error is None]
     if chosen is None:
         require_nothing_lost(decision.run, passed, told)
+    return chosen
+
+
+def _killed(decision: Decision, live: Live, passed: list[PassedOver], told: list[str]) -> tuple[Found, LoadPlan] | None:
+    """What a kill left of a save in TensorFlow's temporary folder, where it is whole; of a script's later fit() nobody
+    knows which one it was.
+    """
+    if live.order is not None and live.order.mark.number > 0:
+        return None
+    chosen = first_that_fits(decision, killed_saves(decision.run, live), live, passed)
+    told += [told_of_killed(chosen[0].path)] if chosen is not None else []
     return chosen
 
 
@@ -224,7 +239,7 @@ def _plan_of_pick(path: Path, name: str, kind: str, live: Live, *, weights_only:
 
 def recorded_epoch(run: Path, path: str) -> int | None:
     """How many epochs are done, where a name or BackupAndRestore's record tells."""
-    name = (run / path).name
+    name = os.path.basename(name_of_save(path))
     if name.startswith("latest.weights.h5"):
         record = read_record((run / path).with_name(f"training_metadata.json{name[17:]}")) or {}
         return record["epoch"] if type(record.get("epoch")) is int else None

@@ -42,12 +42,19 @@ def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
     return sorted(found, key=order, reverse=True)
 
 
-def _of_manager(run: Path, manager: Any) -> Iterator[Found]:  # noqa: ANN401
-    """A CheckpointManager's own checkpoints, also where a link in the run leads to its folder."""
+def manager_prefix(run: Path, manager: Any) -> tuple[Path | None, re.Pattern[str]]:  # noqa: ANN401
+    """The folder of a CheckpointManager's checkpoints, also where a link in the run leads to it (None where it lies
+    elsewhere), and what their names match.
+    """
     real = Path(os.path.realpath(manager.directory))
     given = Path(os.path.abspath(manager.directory))
     place = next((p for p in (real, Path(os.path.realpath(given.parent)) / given.name) if p.is_relative_to(run)), None)
-    own = re.compile(re.escape(Path(manager._checkpoint_prefix).name) + r"-\d+")  # noqa: SLF001
+    return place, re.compile(re.escape(Path(manager._checkpoint_prefix).name) + r"-\d+")  # noqa: SLF001
+
+
+def _of_manager(run: Path, manager: Any) -> Iterator[Found]:  # noqa: ANN401
+    """A CheckpointManager's own checkpoints."""
+    place, own = manager_prefix(run, manager)
     names = names_in_folder(place) if place is not None else set()
     for name in (name.removesuffix(".index") for name in names if name.endswith(".index")):
         if place is not None and own.fullmatch(name) and any(other.startswith(f"{name}.data-") for other in names):

@@ -28,18 +28,65 @@ def decision_homes(run: Path) -> list[Path]:
     base = os.environ.get("WAYPOINT_DECISIONS_DIR")
     homes = [run]
     for root in (run, *run.parents) if base else ():
-        home = Path(str(base)) / short_id(str(root)) / run.relative_to(root)
+        home = _home_below(Path(str(base)), root, run)
         if home.is_dir():
             homes.append(home)
     return homes
 
 
 def writable_home(run: Path, homes: Sequence[Path]) -> Path:
-    """The home that takes claims and leases: the run's folder if it can be written."""
+    """The home that takes claims and leases: the run's folder if it can be written, else the run's folder below
+    WAYPOINT_DECISIONS_DIR, which is made where the root is known. ResumeError.
+    """
     writable = [home for home in homes if takes_decisions(home)]
-    if not writable:
+    base = os.environ.get("WAYPOINT_DECISIONS_DIR")
+    if writable:
+        return writable[0]
+    if not base:
         raise ResumeError(not_writable(run))
-    return writable[0]
+    roots = _known_roots(run, Path(base))
+    if len(homes) > 1 or len(roots) != 1:
+        raise ResumeError(_no_home(run, Path(base), [home for home in homes if home != run]))
+    home = _home_below(Path(base), roots[0], run)
+    try:
+        make_folder(home)
+    except OSError as error:
+        raise ResumeError(
+            f"{to_text(str(run))} cannot be written, and {to_text(str(home))}, below WAYPOINT_DECISIONS_DIR, cannot be "
+            f"made ({error.strerror}): let this job's user write in {to_text(base)} (chmod -R g+rwX)."
+        ) from error
+    return home
+
+
+def _known_roots(run: Path, base: Path) -> list[Path]:
+    """The folders above a run that are roots of a dashboard: one has decided something there, or WAYPOINT_ROOTS says
+    so.
+    """
+    named = {os.path.realpath(name) for name in os.environ.get("WAYPOINT_ROOTS", "").split(os.pathsep) if name}
+    above = (run, *run.parents)
+    return [root for root in above if str(root) in named] or [
+        root for root in above if (base / short_id(str(root))).is_dir()
+    ]
+
+
+def _home_below(base: Path, root: Path, run: Path) -> Path:
+    return base / short_id(str(root)) / run.relative_to(root)
+
+
+def _no_home(run: Path, base: Path, homes: Sequence[Path]) -> str:
+    """What a person is told where WAYPOINT_DECISIONS_DIR is set and takes nothing about a run."""
+    if homes:
+        blocked = " and ".join(to_text(str(home)) for home in homes)
+        return (
+            f"Neither {to_text(str(run))} nor {blocked}, below WAYPOINT_DECISIONS_DIR, can be written: let this job's "
+            f"user write there (chmod -R g+rwX {blocked})."
+        )
+    example = to_text(str(_home_below(base, run.parent, run)))
+    return (
+        f"{to_text(str(run))} cannot be written, and {to_text(str(base))} (WAYPOINT_DECISIONS_DIR) has no folder for it, "
+        "for which folder above it is the dashboard's root cannot be told. Set WAYPOINT_ROOTS to that root, as for the "
+        f"dashboard, and the folder is made; or make it: mkdir -p {example}, if the root is {to_text(str(run.parent))}."
+    )
 
 
 def takes_decisions(home: Path) -> bool:

@@ -15,12 +15,11 @@ from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.fit_mark import FitMark
-from waypoint_resume.fit_order import FitOrder, forget_order
+from waypoint_resume.fit_order import forget_order
 from waypoint_resume.jobs import cluster_task, is_chief_task
-from waypoint_resume.live import Live
+from waypoint_resume.killed_save import WHY_KILLED, is_killed_save
 from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG, speak
-from waypoint_resume.loop_state import require_own_state
 from waypoint_resume.manifest import takes_weights_only
 from waypoint_resume.overrides import check_overrides
 from waypoint_resume.passing import pass_over
@@ -29,6 +28,7 @@ from waypoint_resume.restored import begin_keeping, restore_state, tell_restored
 from waypoint_resume.safekeeping import looked_after
 from waypoint_resume.settling import settle
 from waypoint_resume.start import Start
+from waypoint_resume.start_options import StartOptions
 from waypoint_resume.stopping import forget, heed_sigterm
 from waypoint_resume.training_state import learning_rates
 from waypoint_resume.workers import ask_chief, publish_choice
@@ -68,8 +68,7 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
     such as a sampler of your own) are kept beside each of its saves, and put back.
     RunIsBusy after that; MismatchError with every difference; ResumeError. Then nothing was changed.
     """
-    return begin(
-        run_dir,
+    options = StartOptions(
         model=model,
         checkpoint=checkpoint,
         manager=manager,
@@ -82,40 +81,19 @@ def resume(  # noqa: PLR0913 - the job's objects and its wishes, each with a nam
         wait=wait,
         keep=keep,
     )
+    return begin(run_dir, options)
 
 
-def begin(  # noqa: PLR0913 - as `resume`
-    run_dir: str | os.PathLike[str],
-    *,
-    model: Any = None,  # noqa: ANN401
-    checkpoint: Any = None,  # noqa: ANN401
-    manager: Any = None,  # noqa: ANN401
-    optimizer: Any = None,  # noqa: ANN401
-    steps_per_epoch: int | None = None,
-    take_over: bool = False,
-    chief: bool | None = None,
-    fresh: bool = False,
-    weights_only: bool = False,
-    wait: float | None = None,
-    keep: Sequence[Any] = (),
-    callbacks: Sequence[Any] = (),
-    order: FitOrder | None = None,
-) -> Start:
-    """`resume()` for a fit() whose callbacks and place in the `order` of this process' are known: what another training
-    saved in the run is passed over, and so is a fit() that was done before.
-    """
+def begin(run_dir: str | os.PathLike[str], options: StartOptions) -> Start:
+    """`resume()`, also for a fit() whose callbacks and place among this process' are known."""
     speak()
-    require_own_state(keep)
-    if fresh and weights_only:
-        raise ResumeError("fresh=True begins without any weights, and weights_only=True with some: leave one out.")
-    decision = undecided(run_dir)
+    options.require_sound()
+    decision, order, is_later = undecided(run_dir), options.order, options.is_later
     if order is None:
         forget_order(decision.run)  # what the job's own resume() restores is where its next fit() begins
-    is_chief = is_chief_task() if chief is None else chief
+    is_chief = is_chief_task() if options.chief is None else options.chief
     try:
-        # Before anything is claimed: it refuses what it cannot fill.
-        live = Live(model, checkpoint, manager, optimizer, callbacks, order)
-        is_later = order is not None and order.is_later
+        live = options.live()  # before anything is claimed: it refuses what it cannot fill
 
         def require(manifest: Mapping[str, Any]) -> None:
             require_restorable(manifest["checkpoint"]["path"], manifest["checkpoint"]["format"], live)
@@ -123,22 +101,22 @@ def begin(  # noqa: PLR0913 - as `resume`
         if is_chief:
             decision = decide(
                 run_dir,
-                take_over=take_over,
-                fresh=fresh and not is_later,
-                weights_only=weights_only,
-                wait=wait,
+                take_over=options.take_over,
+                fresh=options.fresh and not is_later,
+                weights_only=options.weights_only,
+                wait=options.wait,
                 require=require,
                 follows=not is_later,
             )
-        decision.has_workers = cluster_task()[3] > 1 or chief is not None
+        decision.has_workers = cluster_task()[3] > 1 or options.chief is not None
         heed_sigterm(decision)
-        said = {} if is_chief or is_later else ask_chief(decision, wait)
-        start = Start(decision, live, steps_per_epoch)
-        start.kept_objects = list(keep)
+        said = {} if is_chief or is_later else ask_chief(decision, options.wait)
+        start = Start(decision, live, options.steps_per_epoch)
+        start.kept_objects = list(options.keep)
         if order is not None and is_later:
             LOG.info("%s: fit() number %s goes on with its model as it is.", decision.run, order.mark.number + 1)
         else:
-            start = _start(start, optimizer, said, fresh=fresh, weights_only=weights_only)
+            start = _start(start, options, said)
         begin_keeping(start)
     except BaseException as error:
         with contextlib.suppress(OSError):  # the reason matters more than that it was noted
@@ -157,21 +135,21 @@ def begin(  # noqa: PLR0913 - as `resume`
     return start
 
 
-def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool, weights_only: bool) -> Start:  # noqa: ANN401
-    decision, live = start._decision, start._live  # noqa: SLF001
+def _start(start: Start, options: StartOptions, said: Mapping[str, Any]) -> Start:
+    decision, live, optimizer = start._decision, start._live, options.optimizer  # noqa: SLF001
     is_chief = decision.lease is not None
     decision.manifest = decision.manifest if is_chief else said["manifest"]
     manifest = decision.manifest
     if manifest is not None:
         start.overrides, start.best = dict(manifest["overrides"]), manifest["restore"]["best_metric"]
         check_overrides(start.overrides, optimizer if optimizer is not None else live.only_optimizer())
-    chosen, is_picked = settle(start, said, fresh=fresh, weights_only=weights_only)
+    chosen, is_picked = settle(start, said, fresh=options.fresh, weights_only=options.weights_only)
     if isinstance(chosen, FitMark):
         return pass_over(start, chosen)
     if live.order is not None and live.order.target is None:
         live.order.target = live.order.mark.number
     if chosen is None:
-        return _begin_afresh(start, "as asked" if fresh else "no manifest and no checkpoint")
+        return _begin_afresh(start, "as asked" if options.fresh else "no manifest and no checkpoint")
     found, plan = chosen
     note_restored(decision, found.path, is_picked=is_picked)
     script_rates = learning_rates(live.optimizers)
@@ -181,7 +159,7 @@ def _start(start: Start, optimizer: Any, said: Mapping[str, Any], *, fresh: bool
     for name, value in start.overrides.items() if is_picked else ():  # what was saved since has them, or newer ones
         setattr(optimizer if optimizer is not None else live.only_optimizer(), name, value)
     _place(start, found, plan, is_picked=is_picked)
-    why = "no manifest, the newest that fits"
+    why = WHY_KILLED if is_killed_save(found.path) else "no manifest, the newest that fits"
     if manifest is not None:
         why = f"the manifest {manifest['id']}" if is_picked else f"saved since it claimed the manifest {manifest['id']}"
         if is_picked and found.path != (named := picked_path(manifest)):

@@ -9,6 +9,7 @@ from waypoint_resume.fit_frame import RunningFit
 from waypoint_resume.oversight import tell_if_unused
 from waypoint_resume.resuming import begin
 from waypoint_resume.start import Start
+from waypoint_resume.start_options import StartOptions
 from waypoint_resume.watch import TrainingWatch
 
 
@@ -54,8 +55,7 @@ class Waypoint(TrainingWatch):
         self.fit_number = None if fit is None else fit - 1
 
     def _begin(self) -> Start:
-        return begin(
-            self.run_dir,
+        options = StartOptions(
             callbacks=self.callbacks,
             model=self.model,
             take_over=self.take_over,
@@ -65,6 +65,7 @@ class Waypoint(TrainingWatch):
             order=self.order,
             weights_only=self.weights_only,
         )
+        return begin(self.run_dir, options)
 
     @property
     def _run(self) -> Path:

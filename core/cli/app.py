@@ -9,7 +9,7 @@ from rich.text import Text
 
 from core import passed_over
 from core.catalog.filters import CheckpointFilter
-from core.choose import SeriesChoice
+from core.choose import SeriesChoice, killed_saves
 from core.cli import documents
 from core.cli.accept import accept_command
 from core.cli.batches import purge_command, undo_command
@@ -163,7 +163,12 @@ def latest_command(run: RunName, roots: Roots = None, as_json: AsJson = False, c
             for choice in choices:
                 _print_choice(choice)
         if not any(choice.chosen for choice in choices):
-            say(f"Nothing in {to_text(found.path)} can be restored.")
+            told = killed_saves(choices, workspace.reader.leftovers(found.root, found.path))
+            say(
+                " ".join(
+                    [f"{'No checkpoint of' if told else 'Nothing in'} {to_text(found.path)} can be restored.", *told]
+                )
+            )
             code = NOTHING_RESTORABLE
         raise typer.Exit(code)
 

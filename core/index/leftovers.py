@@ -28,7 +28,10 @@ def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> t
             if packed is not None:  # it is no leftover: with its index it is a checkpoint
                 found.append(_packed(path, parts, packed, writing=young))
             elif rule == "interrupted-save" and worker is None and (prefix := whole_part(parts)) is not None:
-                way = f"{to_text(prefix)} has index and data: if whole, TensorFlow restores it by this prefix."
+                way = (
+                    f"{to_text(prefix)} has index and data: if whole, TensorFlow restores it by this prefix, and "
+                    "waypoint_resume goes on from it where nothing else can be restored."
+                )
                 found.append(Leftover(path=path, rule="unrenamed-save", files=tuple(parts), reason=way, writing=young))
             else:
                 found.append(Leftover(path=path, rule=rule, files=tuple(parts), reason=reason, writing=young))

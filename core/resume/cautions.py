@@ -178,7 +178,8 @@ def _counters(checkpoint: Checkpoint, has_state: bool) -> Found:
         yield "step-unknown", {"why": _because(facts.step_reason)}
     if has_state:
         return
-    if restoring.initial_epoch(checkpoint) is None:
+    is_of_loop = facts.save_counter is not None and facts.step is not None and facts.epoch is None  # it counts steps
+    if restoring.initial_epoch(checkpoint) is None and not is_of_loop:
         told = "not known"
         if facts.epoch is not None:
             told = f"said to be {facts.epoch.value:,} ({to_text(facts.epoch.source)}), counted from 0 or from 1"

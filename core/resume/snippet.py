@@ -15,18 +15,18 @@ from core.resume.manifest import Manifest, Mode
 from waypoint_resume.names import from_text
 
 _FIT = """\
-from waypoint_resume import resume  # pip install: docs/resume.md
+from waypoint_resume import Waypoint  # pip install: docs/resume.md
 
 RUN = {run}
 # model: the job's own ({framework}), built, compiled, not yet trained.
 # {epochs}
-start = resume(RUN, model=model{steps})
-model.fit(
-    data,
-    epochs=EPOCHS,
-    initial_epoch={first},
-    callbacks=[*callbacks, start.guard],  # the guard is the last one
-)
+waypoint = Waypoint(RUN)
+model.fit(data, epochs=EPOCHS{first}, callbacks=[*callbacks, waypoint])
+# With no line of the script changed instead:
+#   python -m waypoint_resume run --run RUN -- python train.py
+# Where something is to be done between restoring and fit():
+#   start = resume(RUN, model=model{steps})
+#   model.fit(data, epochs=EPOCHS, initial_epoch={start}, callbacks=[*callbacks, start.guard])
 """
 _LOOP = """\
 from waypoint_resume import resume  # pip install: docs/resume.md
@@ -36,11 +36,14 @@ RUN = {run}
 # {epochs}
 start = resume(RUN, {argument}{steps})
 start.check()  # right before the first step: nothing restored over it
-for epoch in range({first}, EPOCHS):
-    train(epoch)  # the job's own steps, and its save
+for epoch in range({start}, EPOCHS):
+    first = start.batch or 0 if epoch == {start} else 0  # a pause saves in mid-epoch: those batches are done
+    for batch in range(first, STEPS):
+        train(epoch, batch)  # the job's own step, and its save
+        start.end_of_step()  # here a pause that was asked for, or SIGTERM, is followed
 start.finish()
-# A job that calls fit() gives resume() its model=model too, and to fit()
-# initial_epoch={first} and start.guard as its last callback.
+# A job that calls fit() gives Waypoint(RUN) to its callbacks instead, or is started by
+#   python -m waypoint_resume run --run RUN -- python train.py
 """
 _MANAGER = """\
 manager: the tf.train.CheckpointManager that the job saves with
@@ -119,23 +122,26 @@ def snippet(manifest: Manifest, run_folder: str, framework: Framework) -> str:
 def _obeying(manifest: Manifest, run_folder: str, framework: Framework) -> str:
     """The code that goes through the client."""
     restore, checkpoint = manifest.restore, manifest.checkpoint
-    first, steps = "start.epoch", ", steps_per_epoch=STEPS"
+    is_loop = framework is Framework.TENSORFLOW
+    start, first, steps = "start.epoch", "", ", steps_per_epoch=STEPS"
     if restore.weights_only:
         epochs, steps = "EPOCHS: of the new training, which counts from 0.", ""
     elif restore.initial_epoch is not None:
-        epochs = "STEPS: batches in an epoch."
+        epochs = "EPOCHS: of the whole training; the epochs that are done are among them."
     elif restore.initial_step is not None:
-        epochs = "STEPS: batches in an epoch; start.epoch is step // STEPS."
+        epochs = "EPOCHS: of the whole training; those that are done follow from the step."
     else:
-        first, steps = "FIRST", ""
+        start, first, steps = "FIRST", ", initial_epoch=FIRST", ""
         epochs = "FIRST: how many epochs are done; the files do not tell."
+    epochs += "\n# STEPS: batches in an epoch." if is_loop else ""
     of_manager = _NUMBERED.search(checkpoint.path) is not None
-    return (_LOOP if framework is Framework.TENSORFLOW else _FIT).format(
+    return (_LOOP if is_loop else _FIT).format(
         run=ascii(run_folder),
         framework=framework.value,
         epochs=epochs,
         steps=steps,
         first=first,
+        start=start,
         saver=_MANAGER if of_manager else _CHECKPOINT,
         argument="manager=manager" if of_manager else "checkpoint=checkpoint",
     )

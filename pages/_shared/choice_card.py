@@ -1,13 +1,15 @@
 """The card of one series: which checkpoint to resume from, why this one, and what newer ones lack."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 
+from core import choose
 from core.choose import SeriesChoice
 from core.formats.registry import spec_of
-from core.model import Checkpoint
-from pages._shared import facts, findings, frame, links, resume
+from core.model import Checkpoint, Root, Run
+from pages._shared import facts, findings, frame, links, resume, service
 from pages._shared.text import md, shown
 
 _LISTED = 5
@@ -28,6 +30,12 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
             st.caption(f":material/info: {md(choice.order_note)}")
         if spec_of(choice.latest.format).in_state_files:
             _tensorflow(choice)
+
+
+def killed_saves(root: Root, run: Run, choices: Sequence[SeriesChoice]) -> None:
+    """Where no checkpoint can be restored: what a job may go on from all the same."""
+    for told in choose.killed_saves(choices, service.workspace().reader.leftovers(root.id, run.path)):
+        st.info(md(told), icon=":material/restart_alt:")
 
 
 def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) -> None:
