@@ -28,6 +28,7 @@ from waypoint_resume.manifest import check_files, takes_weights_only
 from waypoint_resume.names import from_text
 from waypoint_resume.places import HIDDEN, MANIFEST, NAMED, decision_homes, hidden_folder, writable_home
 from waypoint_resume.requests import RequestBox
+from waypoint_resume.temps import clean_hidden
 from waypoint_resume.version import __version__
 from waypoint_resume.waiting import wait_for_run, wait_seconds
 
@@ -77,6 +78,7 @@ def _decide_now(
         decision.lease, decision.requests = lease, RequestBox(decision.home, decision_homes(decision.run))
         try:
             _name_run(decision)
+            clean_hidden(decision.home)
             decision.requests.refuse_older()
             if require is not None:
                 _follow(decision, require, fresh=fresh, weights_only=weights_only)

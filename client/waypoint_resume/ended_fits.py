@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waypoint_resume.atomic import make_folder, sync_folder
+from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.claim import Decision
 from waypoint_resume.ended_record import FITS, RECORD, EndedFit, ended_in
@@ -32,13 +32,13 @@ from waypoint_resume.log import LOG
 from waypoint_resume.names import to_text
 from waypoint_resume.objects import optimizers_in, sync_variables
 from waypoint_resume.places import HIDDEN, hidden_folder
+from waypoint_resume.temps import remove_temps
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
 if TYPE_CHECKING:
     from waypoint_resume.watch import TrainingWatch
 
 _OWN = "end.weights.h5"
-_TEMP_END = ".waypoint-tmp"
 _WHOLE = ("keras", "weights-h5")  # formats in which a model's optimizer is saved with it
 
 
@@ -154,18 +154,16 @@ def _drop_from(decision: Decision, number: int) -> None:
 def _keep(decision: Decision, mark: FitMark, path: str, kind: str, fill: Any) -> str:  # noqa: ANN401
     """Keep what `fill` puts into a folder, whole or not at all; its checkpoint's path, as of `ended_fit`. OSError."""
     folder = hidden_folder(decision.home, FITS)
-    for left in folder.glob(f".*{_TEMP_END}"):  # by a kill; nobody else keeps here, for this job has the lease
-        shutil.rmtree(left, ignore_errors=True)
-    temp, target = folder / f".{uuid.uuid4().hex}{_TEMP_END}", folder / str(mark.number)
+    remove_temps(folder)  # nobody else keeps here, for this job has the lease
+    temp, target = folder / f".{uuid.uuid4().hex}{TEMP_END}", folder / str(mark.number)
     make_folder(temp / FILES)
     fill(temp / FILES)
     write_record(temp / RECORD, {"version": 1, "checkpoint": to_text(path), "format": kind, "fit": mark.record()})
     if target.exists():
-        os.rename(target, folder / f".{uuid.uuid4().hex}{_TEMP_END}")
+        os.rename(target, folder / f".{uuid.uuid4().hex}{TEMP_END}")
     os.rename(temp, target)
     sync_folder(folder)
-    for left in folder.glob(f".*{_TEMP_END}"):
-        shutil.rmtree(left, ignore_errors=True)
+    remove_temps(folder)
     found = ended_fit(decision, mark.number)
     return path if found is None else found.path
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.atomic import make_folder, sync_folder
+from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.files import read_record, write_record
@@ -36,7 +36,6 @@ from waypoint_resume.spec import problems_of
 KEPT = "kept"
 RECORD = "kept.json"
 FILES = "files"
-_TEMP_END = ".waypoint-tmp"
 _SHARD = re.compile(r".*\.data-\d{5,}-of-\d{5,}", re.DOTALL)
 _REFLINK = 0x40049409  # FICLONE of Linux
 _SPARE = 64 << 20  # bytes that stay free for the job's own saves
@@ -121,10 +120,10 @@ def keep_pick(decision: Decision, path: str) -> str | None:
 
 def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: str) -> str | None:
     """Keep the files of a checkpoint under an id: its manifest's, or that of a start without one. As `keep_pick`."""
+    temp: Path | None = None
     try:
         folder = hidden_folder(decision.home, KEPT)
         target = folder / own
-        _remove_temps(folder)
         if (target / RECORD).exists():
             return None
         sizes = {name: (decision.run / name).stat().st_size for name in names}
@@ -135,7 +134,7 @@ def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: 
                 f"{path} is not kept aside: that takes {needed:,} bytes, and {free:,} are free. If this job saves over "
                 "it, it is gone."
             )
-        temp = folder / f".{uuid.uuid4().hex}{_TEMP_END}"
+        temp = folder / f".{uuid.uuid4().hex}{TEMP_END}"
         make_folder(temp / FILES)
         for name in names:
             make_folder((temp / FILES / name).parent)
@@ -154,6 +153,8 @@ def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: 
         os.rename(temp, target)
         sync_folder(folder)
     except OSError as error:
+        if temp is not None:
+            shutil.rmtree(temp, ignore_errors=True)  # what a full disk has room for again
         return f"{path} is not kept aside ({error}): if this job saves over it, it is gone."
     LOG.info("%s is kept in %s/%s/%s until the training is finished.", path, HIDDEN, KEPT, own)
     return None
@@ -208,12 +209,6 @@ def release_kept(run: Path, home: Path, *, but: Collection[str] = ()) -> list[st
 def drop_kept(item: Kept) -> None:
     """Delete what is kept; a kill leaves all of it, or nothing but a temporary folder that the next start removes."""
     with contextlib.suppress(OSError):
-        temp = item.folder.parent / f".{uuid.uuid4().hex}{_TEMP_END}"
+        temp = item.folder.parent / f".{uuid.uuid4().hex}{TEMP_END}"
         os.rename(item.folder, temp)
         shutil.rmtree(temp, ignore_errors=True)
-
-
-def _remove_temps(folder: Path) -> None:
-    """What a killed start left; only the one that holds the run's lease makes any."""
-    for path in folder.glob(f".*{_TEMP_END}"):
-        shutil.rmtree(path, ignore_errors=True)

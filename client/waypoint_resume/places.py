@@ -83,8 +83,8 @@ def _no_home(run: Path, base: Path, homes: Sequence[Path]) -> str:
         )
     example = to_text(str(_home_below(base, run.parent, run)))
     return (
-        f"{to_text(str(run))} cannot be written, and {to_text(str(base))} (WAYPOINT_DECISIONS_DIR) has no folder for it, "
-        "for which folder above it is the dashboard's root cannot be told. Set WAYPOINT_ROOTS to that root, as for the "
+        f"{to_text(str(run))} cannot be written, and {to_text(str(base))} (WAYPOINT_DECISIONS_DIR) has no folder for "
+        "it: which folder above it is the dashboard's root cannot be told. Set WAYPOINT_ROOTS to that root, as for the "
         f"dashboard, and the folder is made; or make it: mkdir -p {example}, if the root is {to_text(str(run.parent))}."
     )
 
