@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypoint_resume.atomic import make_folder, make_like, remove_stale, sync_folder, write_atomic
+from waypoint_resume.aside_states import file_record, rewrite_state, state_changes
+from waypoint_resume.atomic import make_folder, make_like, sync_folder
 from waypoint_resume.clock import moment_text
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.files import LONG, is_file_within, read_file, read_record, write_record
+from waypoint_resume.files import LONG, is_file_within, read_record, write_record
 from waypoint_resume.journal import JOURNAL, JOURNAL_SPEC, REWOUND
 from waypoint_resume.lock import log_action
 from waypoint_resume.names import folders_above, from_text, to_text
 from waypoint_resume.places import HIDDEN, hidden_folder
 from waypoint_resume.rules import one_of
 from waypoint_resume.spec import problems_of
-from waypoint_resume.state_files import STATE_FILE, state_without
 from waypoint_resume.version import __version__
 
 _OWN = {"kind": one_of("rewind")}
@@ -67,7 +67,7 @@ class SettingAside:
             return journal
         try:
             for state in journal["states"]:
-                self._rewrite(state, "old", "new", state["mtime_ns"] + _STATE_LATER_NS)
+                rewrite_state(self.run, state, "old", "new", state["mtime_ns"] + _STATE_LATER_NS)
             self._take(journal)
         except OSError as error:
             is_back = self._take_back(journal)
@@ -98,7 +98,7 @@ class SettingAside:
 
     def _begin(self) -> dict[str, Any]:
         items = [item for item in self.items() if item["files"]]
-        states = self._states(items)
+        states = state_changes(self.run, items, self.reason.pick, self.reason.format)
         journal = {
             "version": 1,
             "id": self.reason.id,
@@ -125,21 +125,12 @@ class SettingAside:
 
     def item_of(self, kind: str, path: str, form: str | None, reason: str, files: Sequence[str]) -> dict[str, Any]:
         """An item of the journal; of the files those that are there, and must not stay in their place."""
-        own = [self._file(name) for name in files if name not in self.reason.files and is_file_within(self.run, name)]
+        own = [
+            file_record(self.run, name)
+            for name in files
+            if name not in self.reason.files and is_file_within(self.run, name)
+        ]
         return {"kind": kind, "path": path, "format": form, "reason": reason, "files": own, "elsewhere": None}
-
-    def _file(self, name: str) -> dict[str, Any]:
-        found = os.lstat(self.run / name)
-        return {
-            "path": to_text(name),
-            "size": found.st_size,
-            "allocated": found.st_blocks * 512,
-            "mtime_ns": found.st_mtime_ns,
-            "mode": found.st_mode & 0o7777,
-            "inode": found.st_ino,
-            "device": found.st_dev,
-            "links": found.st_nlink,
-        }
 
     # -- folders and files
 
@@ -214,39 +205,7 @@ class SettingAside:
                 stays = True
         for state in journal["states"]:
             with contextlib.suppress(OSError):
-                self._rewrite(state, "new", "old", state["mtime_ns"])
+                rewrite_state(self.run, state, "new", "old", state["mtime_ns"])
         if not stays:
             self._keep({**journal, "stage": "undone", "undo": {"by": journal["by"], "at": moment_text(time.time())}})
         return not stays
-
-    # -- state files
-
-    def _states(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What the state files say now and must say then. One that names only what goes, goes with it."""
-        gone = {from_text(item["path"]): item for item in items if item["format"] == "tf-bundle"}
-        picked = self.reason.pick or ""
-        is_bundle = self.reason.format == "tf-bundle"
-        folders = {name.rpartition("/")[0] for name in (*gone, *((picked,) if is_bundle else ()))}
-        states = []
-        for folder in sorted(folders):
-            path = f"{folder}/{STATE_FILE}" if folder else STATE_FILE
-            old = read_file(self.run / path) if is_file_within(self.run, path) else None
-            if old is None:
-                continue
-            latest = picked.rpartition("/")[2] if is_bundle and picked.rpartition("/")[0] == folder else None
-            new = state_without(old, self.run / folder, {str(self.run / name) for name in gone}, latest)
-            if new is None:
-                own = [item for name, item in gone.items() if name.rpartition("/")[0] == folder]
-                own[-1]["files"].append(self._file(path))
-            elif new != old:
-                with contextlib.suppress(UnicodeDecodeError):  # TensorFlow cannot read it either: it stays
-                    texts = {"old": old.decode(), "new": new.decode()}
-                    states.append({**texts, "path": to_text(path), "mtime_ns": os.lstat(self.run / path).st_mtime_ns})
-        return states
-
-    def _rewrite(self, state: Mapping[str, Any], old: str, new: str, mtime_ns: int) -> None:
-        """Write one of a state file's contents in the place of the other; what somebody wrote since stays."""
-        path = self.run / from_text(state["path"])
-        if is_file_within(self.run, from_text(state["path"])) and read_file(path) == state[old].encode():
-            remove_stale(path)
-            write_atomic(path, state[new].encode(), mtime_ns=mtime_ns)
