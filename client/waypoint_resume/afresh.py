@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.checkpoint_files import files_of
-from waypoint_resume.checkpoints import Found, walk_run
+from waypoint_resume.checkpoints import Found
 from waypoint_resume.claim import Decision
 from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer, packed_part
 from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resume_errors
@@ -25,6 +25,7 @@ from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import FORMATS
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.run_tree import RunTree
 from waypoint_resume.setting_aside import Reason, SettingAside
 from waypoint_resume.unseen import (
     PACKED,
@@ -69,24 +70,25 @@ def judge_failure(path: Path, name: str, kind: str, error: Exception) -> PassedO
     return _whole(name, f"it does not fit: {type(error).__name__}: {said}")
 
 
-def _behind_links(run: Path) -> list[PassedOver]:
+def _behind_links(tree: RunTree) -> list[PassedOver]:
     """Linked folders of the run that hold checkpoints elsewhere: no start looks for them behind the link."""
     found = []
-    for here, folders, _ in walk_run(run):
+    for here, folders, _ in tree.walk():
         for path in (here / name for name in folders if (here / name).is_symlink()):
             target = Path(os.path.realpath(path))
-            if target.is_relative_to(run) or next(lying_in(target), None) is None:
+            if target.is_relative_to(tree.run) or next(lying_in(target), None) is None:
                 continue
-            name = path.relative_to(run).as_posix()
+            name = path.relative_to(tree.run).as_posix()
             found.append(_whole(name, f"it is a link to {target}, where checkpoints lie: name that folder as the run."))
     return found
 
 
-def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str]) -> None:
+def require_nothing_lost(tree: RunTree, passed: Sequence[PassedOver], told: list[str]) -> None:
     """ResumeError where a fresh start would stand beside whole checkpoints; what is damaged is told."""
+    run = tree.run
     known = {os.path.dirname(item.path) if is_killed_save(item.path) else item.path for item in passed}
     whole = [item for item in passed if item.error is not None]
-    for found in lying_in(run):
+    for found in lying_in(run, tree):
         if found.path in known:
             continue
         known.add(found.path)
@@ -95,15 +97,15 @@ def require_nothing_lost(run: Path, passed: Sequence[PassedOver], told: list[str
             told.append(str(other))
         else:
             whole.append(other)
-    for name, target, is_named in dead_links_in(run):
+    for name, target, is_named in dead_links_in(tree):
         unseen = f"it is a link to {target}, where nothing is: mount or mend it, or take the link away."
         whole += [_whole(name, unseen)] if is_named else []
         told += [] if is_named else [f"{name} is passed over: it is a link to {target}, where nothing is"]
-    for name, why, is_named in closed_folders_in(run):
+    for name, why, is_named in closed_folders_in(tree):
         whole += [_whole(name, f"it cannot be listed: {why}.")] if is_named else []
         told += [] if is_named else [f"{name} is passed over: it cannot be listed: {why}"]
-    told += remains_in(run, known)
-    raise_for_whole(run, [*whole, *_behind_links(run)], _WAY_OUT)
+    told += remains_in(tree, known)
+    raise_for_whole(run, [*whole, *_behind_links(tree)], _WAY_OUT)
 
 
 def raise_for_whole(run: Path, passed: Sequence[PassedOver], way_out: str) -> None:
@@ -190,7 +192,8 @@ class ClearingWay(SettingAside):
     def items(self) -> Iterator[dict[str, Any]]:
         """The checkpoints of any format, and shards without an index."""
         seen: set[str] = set()
-        for found in lying_in(self.run):
+        tree = RunTree(self.run)
+        for found in lying_in(self.run, tree):
             if not self._is_in_the_way(found.path):
                 continue
             files = [name for name in files_of(self.run, found) if name not in seen]
@@ -198,7 +201,7 @@ class ClearingWay(SettingAside):
             known = found.format if found.format in FORMATS else None
             kind = "checkpoint" if known else "leftover"
             yield self.item_of(kind, to_text(found.path), known, "in the way of a fresh start", files)
-        for here, _, names in walk_run(self.run):
+        for here, _, names in tree.walk():
             for name in (name for name in names if SHARD.fullmatch(name)):
                 path = (here / name).relative_to(self.run).as_posix()
                 if path not in seen and self._is_in_the_way(path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,17 +11,14 @@ from pathlib import Path
 from waypoint_resume.files import names_in_folder
 from waypoint_resume.keras_folder import FORMAT as KERAS_FOLDER
 from waypoint_resume.keras_folder import WEIGHTS, is_keras_folder
-from waypoint_resume.places import HIDDEN, is_named_run
+from waypoint_resume.run_tree import RunTree
 
-SKIPPED_FOLDERS = frozenset({HIDDEN, ".git", ".venv", "node_modules", "site-packages", "__pycache__"})
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 ORBAX_MARK = "_CHECKPOINT_METADATA"
 ORBAX_TEMP = ".orbax-checkpoint-tmp"
 _ORBAX_TREE = "_METADATA"
 _NUMBERED = re.compile(r"(?:.*_)?\d+", re.DOTALL)
 _REST_OF_ITEM = frozenset({"commit_success.txt", "_sharding", "array_metadatas"})
-_TEMP_FOLDER = re.compile(r".+_temp(?:_[0-9a-f]{32})?", re.DOTALL)
-_TEMP_PART = re.compile(r"part-\d+-of-\d+\..+", re.DOTALL)
 _SHARD_H5 = re.compile(r".+_\d{5}\.weights\.h5", re.DOTALL)
 _ENDINGS = (
     (".weights.json", "weights-h5-sharded"),
@@ -49,20 +45,21 @@ class Found:
     saved: float
 
 
-def find_checkpoints(run: Path) -> Iterator[Found]:
+def find_checkpoints(run: Path, tree: RunTree | None = None) -> Iterator[Found]:
     """Every checkpoint of a run, by its name, in no order. What was set aside is not among them, nor what lies in a
-    folder below that a job has named as its own run.
+    folder below that a job has named as its own run. `tree`: the run where it was listed already.
     """
-    for here, folders, files in walk_run(run):
+    tree = RunTree(run) if tree is None else tree
+    for here, folders, files in tree.walk():
         for name in list(folders):
-            names = names_in_folder(here / name)
+            names = tree.names_in(here / name)
             marks = [mark for mark in SAVED_MODEL_FILES if mark in names]
             if marks:
                 yield found_at(run, here / name, "saved-model", here / name / "variables" / "variables.index")
             elif ORBAX_MARK in names and ORBAX_TEMP not in name:
                 yield found_at(run, here / name, "orbax", here / name / ORBAX_MARK)
-            elif ORBAX_TEMP not in name and (tree := _unmarked_tree(here / name, names)) is not None:
-                yield found_at(run, here / name, "orbax", tree)
+            elif ORBAX_TEMP not in name and (dated := _unmarked_tree(here / name, names)) is not None:
+                yield found_at(run, here / name, "orbax", dated)
                 folders.remove(name)
             elif is_keras_folder(here / name, names):
                 yield found_at(run, here / name, KERAS_FOLDER, here / name / WEIGHTS)
@@ -122,17 +119,7 @@ def _is_rest_of_item(item: Path) -> bool:
 
 def walk_run(run: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     """The folders of a run as os.walk gives them, without Waypoint's own, temporary ones, and runs of other jobs."""
-    for folder, folders, files in os.walk(run):
-        here = Path(folder)
-        folders[:] = [
-            name
-            for name in folders
-            if name not in SKIPPED_FOLDERS
-            and not name.endswith(".waypoint-tmp")
-            and not is_named_run(here / name)
-            and not holds_parts(here / name)
-        ]
-        yield here, folders, files
+    return RunTree(run).walk()
 
 
 def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
@@ -153,12 +140,6 @@ def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
             kind = next((kind for ending, kind in _ENDINGS if name.endswith(ending) and name != ending), None)
             if kind is not None:
                 yield found_at(run, path, kind, path)
-
-
-def holds_parts(folder: Path) -> bool:
-    """Whether a folder is one in which TensorFlow writes a bundle's parts; people use that ending too."""
-    names = names_in_folder(folder) if _TEMP_FOLDER.fullmatch(folder.name) else set()
-    return bool(names) and all(_TEMP_PART.fullmatch(name) for name in names)
 
 
 def found_at(run: Path, path: Path, kind: str, dated: Path) -> Found:

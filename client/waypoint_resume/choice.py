@@ -30,6 +30,7 @@ from waypoint_resume.objects import keras_generation
 from waypoint_resume.orbax_step import orbax_plan
 from waypoint_resume.other_fits import is_done, of_this_fit
 from waypoint_resume.pick import picked_path, place_of_pick
+from waypoint_resume.run_tree import RunTree
 
 _REFUSED = {
     "tf-v1": "is TF1's kind, saved by name: restore it with tf.compat.v1.train.Saver",
@@ -140,7 +141,8 @@ def choose_checkpoint(
 def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, LoadPlan] | FitMark | None:
     """Where nobody handed anything over: the newest that fits."""
     passed: list[PassedOver] = []
-    found, others, later = of_this_fit(eligible_checkpoints(decision.run, live), decision, live)
+    tree = RunTree(decision.run)
+    found, others, later = of_this_fit(eligible_checkpoints(decision.run, live, tree), decision, live)
     if later is not None:
         return later
     if live.order is not None and live.order.is_later:
@@ -152,20 +154,22 @@ def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, Loa
     told += [*others, *why]
     chosen = first_that_fits(decision, found, live, passed)
     if chosen is None:
-        chosen = _killed(decision, live, passed, told)
+        chosen = _killed(decision, tree, live, passed, told)
     told += [str(item) for item in passed if chosen is not None or item.error is None]
     if chosen is None:
-        require_nothing_lost(decision.run, passed, told)
+        require_nothing_lost(tree, passed, told)
     return chosen
 
 
-def _killed(decision: Decision, live: Live, passed: list[PassedOver], told: list[str]) -> tuple[Found, LoadPlan] | None:
+def _killed(
+    decision: Decision, tree: RunTree, live: Live, passed: list[PassedOver], told: list[str]
+) -> tuple[Found, LoadPlan] | None:
     """What a kill left of a save in TensorFlow's temporary folder, where it is whole; of a script's later fit() nobody
     knows which one it was.
     """
     if live.order is not None and live.order.mark.number > 0:
         return None
-    chosen = first_that_fits(decision, killed_saves(decision.run, live), live, passed)
+    chosen = first_that_fits(decision, killed_saves(tree, live), live, passed)
     told += [told_of_killed(chosen[0].path)] if chosen is not None else []
     return chosen
 

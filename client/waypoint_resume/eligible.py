@@ -15,11 +15,14 @@ from waypoint_resume.inventory import is_keras_hdf5
 from waypoint_resume.live import Live
 from waypoint_resume.moments import has_year
 from waypoint_resume.objects import keras_generation
+from waypoint_resume.run_tree import RunTree
 
 
-def eligible_checkpoints(run: Path, live: Live) -> list[Found]:
-    """The run's checkpoints of the formats that this job can restore; a manager's are its own only."""
-    found = list(find_checkpoints(run)) if live.manager is None else list(_of_manager(run, live.manager))
+def eligible_checkpoints(run: Path, live: Live, tree: RunTree | None = None) -> list[Found]:
+    """The run's checkpoints of the formats that this job can restore; a manager's are its own only.
+    `tree`: the run where it was listed already.
+    """
+    found = list(find_checkpoints(run, tree)) if live.manager is None else list(_of_manager(run, live.manager))
     found = [item for item in found if worker_temp(item.path) is None]
     found = [item for item in found if item.format != "hdf5" or is_keras_hdf5(run / item.path)]
     if live.model is None:

@@ -18,10 +18,9 @@ from waypoint_resume.checkpoints import (
     Found,
     find_checkpoints,
     found_at,
-    walk_run,
 )
 from waypoint_resume.damage import HDF5_MAGIC, SHARD, TABLE_MAGIC, ZIP_MAGIC, ends_of
-from waypoint_resume.files import names_in_folder
+from waypoint_resume.run_tree import RunTree
 from waypoint_resume.unseen import unseen_in
 
 RENAMED_INDEX, ORBAX_UNFINISHED = "renamed-index", "orbax-unfinished"  # beside the formats of a manifest
@@ -32,16 +31,19 @@ _SHORTEST = 64  # bytes: nothing shorter is a checkpoint
 _LOOKED_INTO = 50_000  # files under other names, so that a run with a data set in it starts in time
 
 
-def lying_in(run: Path) -> Iterator[Found]:
-    """Everything that may be a checkpoint, those that `find_checkpoints` knows first."""
-    known = [item for item in find_checkpoints(run) if item.format != "hdf5" or is_keras_hdf5(run / item.path)]
+def lying_in(run: Path, tree: RunTree | None = None) -> Iterator[Found]:
+    """Everything that may be a checkpoint, those that `find_checkpoints` knows first. `tree`: the run where it was
+    listed already.
+    """
+    tree = RunTree(run) if tree is None else tree
+    known = [item for item in find_checkpoints(run, tree) if item.format != "hdf5" or is_keras_hdf5(run / item.path)]
     yield from known
     paths = {item.path for item in known}
-    own = names_in_folder(run)
+    own = tree.names_in(run)
     if any(name in own for name in SAVED_MODEL_FILES):
         yield found_at(run, run, "saved-model", run / "variables" / "variables.index")
     left = _LOOKED_INTO
-    for here, folders, files in walk_run(run):
+    for here, folders, files in tree.walk():
         place = here.relative_to(run).as_posix()
         is_part = any(place == path or place.startswith(f"{path}/") for path in paths if path != ".")
         if not is_part and (ORBAX_MARK in files or _ORBAX_NAMES.intersection(files)):
@@ -51,7 +53,7 @@ def lying_in(run: Path) -> Iterator[Found]:
         elif not is_part and left > 0:
             left -= len(files)
             yield from _renamed(run, here, files, paths)
-    yield from unseen_in(run)
+    yield from unseen_in(tree)
 
 
 def _renamed(run: Path, here: Path, files: list[str], paths: set[str]) -> Iterator[Found]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from waypoint_resume.checkpoints import Found, found_at, holds_parts, walk_run
+from waypoint_resume.checkpoints import Found, found_at
 from waypoint_resume.eligible import manager_prefix
-from waypoint_resume.files import names_in_folder
 from waypoint_resume.live import Live
+from waypoint_resume.run_tree import RunTree
 
 PART = "part-00000-of-00001"
 WHY_KILLED = "no manifest, and nothing else can be restored"
@@ -21,9 +21,9 @@ _FILES = frozenset({f"{PART}.index", f"{PART}.data-00000-of-00001"})
 _TEMP = "_temp"
 
 
-def killed_saves(run: Path, live: Live) -> list[Found]:
+def killed_saves(tree: RunTree, live: Live) -> list[Found]:
     """The only parts of saves that were not renamed, the newest first; with a manager those of its own saves."""
-    found = [item for item in _parts_in(run) if _is_of_manager(run / item.path, run, live)]
+    found = [item for item in _parts_in(tree) if _is_of_manager(tree.run / item.path, tree.run, live)]
     return sorted(found, key=lambda item: (item.saved, item.path), reverse=True)
 
 
@@ -46,11 +46,11 @@ def told_of_killed(path: str) -> str:
     )
 
 
-def _parts_in(run: Path) -> Iterator[Found]:
-    for here, _, _ in walk_run(run):
-        for folder in (here / name for name in names_in_folder(here)):
-            if holds_parts(folder) and _is_only_part(names_in_folder(folder)):
-                yield found_at(run, folder / PART, "tf-bundle", folder / f"{PART}.index")
+def _parts_in(tree: RunTree) -> Iterator[Found]:
+    for here, _, _ in tree.walk():
+        for folder in tree.temp_saves(here):
+            if _is_only_part(tree.names_in(folder)):
+                yield found_at(tree.run, folder / PART, "tf-bundle", folder / f"{PART}.index")
 
 
 def _is_only_part(names: set[str]) -> bool:

@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from waypoint_resume.checkpoints import ORBAX_TEMP, Found, found_at, holds_parts, walk_run
+from waypoint_resume.checkpoints import ORBAX_TEMP, Found, found_at
 from waypoint_resume.damage import SHARD, TABLE_MAGIC, ends_of
 from waypoint_resume.errors import ResumeError
-from waypoint_resume.files import names_in_folder, read_plain
+from waypoint_resume.files import read_plain
 from waypoint_resume.layout import is_inner
 from waypoint_resume.names import to_text
 from waypoint_resume.packed import UNPACKERS, unpack_told
+from waypoint_resume.run_tree import RunTree
 from waypoint_resume.state_files import STATE_FILE, latest_named
 
 PACKED, TEMP_SAVE = "packed", "tf-temp"  # beside the formats of a manifest
@@ -50,16 +51,15 @@ _MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)  # a MessagePack file's first byte, whe
 _SHOWN = 3  # paths in a sentence
 
 
-def unseen_in(run: Path) -> Iterator[Found]:
+def unseen_in(tree: RunTree) -> Iterator[Found]:
     """Compressed checkpoints whose unpacked form is not there, and the temporary folders of TensorFlow's saves."""
-    for here, _, files in walk_run(run):
+    for here, _, files in tree.walk():
         names = set(files)
         for name in files:
             if unpack_told(name, names) is not None and _is_packed_checkpoint(here / name):
-                yield found_at(run, here / name, PACKED, here / name)
-        for name in names_in_folder(here):
-            if holds_parts(here / name):
-                yield found_at(run, here / name, TEMP_SAVE, here / name)
+                yield found_at(tree.run, here / name, PACKED, here / name)
+        for folder in tree.temp_saves(here):
+            yield found_at(tree.run, folder, TEMP_SAVE, folder)
 
 
 def _is_packed_checkpoint(path: Path) -> bool:
@@ -93,27 +93,26 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def dead_links_in(run: Path) -> Iterator[tuple[str, str, bool]]:
+def dead_links_in(tree: RunTree) -> Iterator[tuple[str, str, bool]]:
     """Links that lead out of the run to what is not there: path, target, and whether it is named as checkpoints are."""
-    for here, _, files in walk_run(run):
+    for here, _, files in tree.walk():
         for path in (here / name for name in files):
             if not path.is_symlink() or path.exists():
                 continue
             target = os.path.realpath(path)
-            if Path(target).is_relative_to(run):
+            if Path(target).is_relative_to(tree.run):
                 continue  # what lay in the run is gone, and no mount brings it back
             named = _is_named_as_checkpoint(path.name) or _is_named_as_checkpoint(os.path.basename(target))
-            yield path.relative_to(run).as_posix(), target, named
+            yield path.relative_to(tree.run).as_posix(), target, named
 
 
-def closed_folders_in(run: Path) -> Iterator[tuple[str, str, bool]]:
+def closed_folders_in(tree: RunTree) -> Iterator[tuple[str, str, bool]]:
     """Folders that cannot be listed: path, why, and whether they are named as folders of checkpoints are."""
-    for here, folders, _ in walk_run(run):
+    for here, folders, _ in tree.walk():
         for path in (here / name for name in folders if not (here / name).is_symlink()):
-            try:
-                os.scandir(path).close()
-            except OSError as error:
-                yield path.relative_to(run).as_posix(), error.strerror or str(error), _is_named_as_checkpoint(path.name)
+            if (error := tree.problem_of(path)) is not None:
+                name = path.relative_to(tree.run).as_posix()
+                yield name, error.strerror or str(error), _is_named_as_checkpoint(path.name)
 
 
 def _is_named_as_checkpoint(name: str) -> bool:
@@ -122,13 +121,13 @@ def _is_named_as_checkpoint(name: str) -> bool:
     return is_folder or _NAMED_AS_CHECKPOINT.fullmatch(name) is not None
 
 
-def remains_in(run: Path, known: Iterable[str]) -> Iterator[str]:
+def remains_in(tree: RunTree, known: Iterable[str]) -> Iterator[str]:
     """What is told of remains of saves, and of formats that no job of TensorFlow or Keras restores, beside what is
     `known`: their paths.
     """
     told, foreign = set(known), dict[str, list[str]]()
-    for here, folders, files in walk_run(run):
-        place = here.relative_to(run)
+    for here, folders, files in tree.walk():
+        place = here.relative_to(tree.run)
         for name in folders:
             path = (place / name).as_posix()
             if ORBAX_TEMP in name and not any(item == path or item.startswith(f"{path}/") for item in told):

@@ -16,6 +16,7 @@ from waypoint_resume.loading import LoadPlan
 from waypoint_resume.other_fits import of_this_fit
 from waypoint_resume.pick import kept_copy
 from waypoint_resume.places import HIDDEN
+from waypoint_resume.run_tree import RunTree
 from waypoint_resume.weights_alone import RECORD, Taken, taken_weights
 
 
@@ -23,7 +24,8 @@ def choose_weights(decision: Decision, live: Live, told: list[str]) -> tuple[Fou
     """The newest whose weights fit; for a job that has begun so already what it saved itself, with everything, else
     the same weights again. ResumeError where there is nothing to take.
     """
-    found, taken = eligible_checkpoints(decision.run, live), taken_weights(decision)
+    tree = RunTree(decision.run)
+    found, taken = eligible_checkpoints(decision.run, live, tree), taken_weights(decision)
     if taken is not None:
         own = _own_save(decision, taken, found, live, told)
         if own is not None:
@@ -33,7 +35,7 @@ def choose_weights(decision: Decision, live: Live, told: list[str]) -> tuple[Fou
     chosen = first_that_fits(decision, found, live, passed, weights_only=True)
     told += [str(item) for item in passed if chosen is not None or item.error is None]
     if chosen is None:
-        require_nothing_lost(decision.run, passed, told)
+        require_nothing_lost(tree, passed, told)
         raise ResumeError(
             f"weights_only=True, and nothing lies in {decision.run} whose weights could be taken: a fresh start would "
             f"train from nothing. Name the run that has them, or fork its checkpoint into this one. {' '.join(told)}"
