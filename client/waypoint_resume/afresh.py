@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.checkpoint_files import files_of
-from waypoint_resume.checkpoints import Found
+from waypoint_resume.checkpoints import Found, is_killed_save
 from waypoint_resume.claim import Decision
 from waypoint_resume.damage import SHARD, bundle_prefix, damage_of, is_pointer, packed_part
 from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resume_errors
@@ -19,7 +19,6 @@ from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.ids import uuid7
 from waypoint_resume.inventory import ORBAX_UNFINISHED, RENAMED_INDEX, lying_in
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
-from waypoint_resume.killed_save import is_killed_save
 from waypoint_resume.layout import is_inner
 from waypoint_resume.lock import decisions_lock
 from waypoint_resume.manifest import FORMATS

@@ -30,6 +30,7 @@ _ENDINGS = (
 )
 # Where workers that are not the chief save for TensorFlow's sake: nobody reads it, and the save's end deletes it.
 _WORKER_TEMP = re.compile(r"(?:^|/)(workertemp_\d+)(?:/|$)")
+PART = "part-00000-of-00001"  # in a save's temporary folder: the only part of that save
 USELESS_SPAN = 2.0  # seconds: checkpoints that were all saved within them were copied, and their times tell nothing
 
 
@@ -78,6 +79,17 @@ def worker_temp(path: str) -> str | None:
     """The name of the workers' temporary folder that a POSIX path is, or leads through; None without one."""
     match = _WORKER_TEMP.search(path)
     return None if match is None else match[1]
+
+
+def name_of_save(path: str) -> str:
+    """The path that a checkpoint would have had: `ckpt-1` of a part in `ckpt-1_temp`; that of any other is its own."""
+    folder, _, name = path.rpartition("/")
+    return folder.rpartition("_temp")[0] or path if name == PART else path
+
+
+def is_killed_save(path: str) -> bool:
+    """Whether a path is that of a part in a save's temporary folder."""
+    return name_of_save(path) != path
 
 
 def _unmarked_tree(folder: Path, names: set[str]) -> Path | None:

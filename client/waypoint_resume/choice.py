@@ -10,7 +10,7 @@ from typing import Any
 
 from waypoint_resume.afresh import PassedOver, judge_failure, require_nothing_lost
 from waypoint_resume.bundle import Bundle
-from waypoint_resume.checkpoints import Found
+from waypoint_resume.checkpoints import Found, name_of_save
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.damage import bundle_prefix
@@ -22,7 +22,7 @@ from waypoint_resume.finite import told_non_finite
 from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.kill_window import kept_states, prefer_kept
-from waypoint_resume.killed_save import killed_saves, name_of_save, told_of_killed
+from waypoint_resume.killed_save import killed_saves, told_of_killed
 from waypoint_resume.legacy_hdf5 import hdf5_plan
 from waypoint_resume.live import Live
 from waypoint_resume.loading import LoadPlan
@@ -169,7 +169,7 @@ def _killed(
     """
     if live.order is not None and live.order.mark.number > 0:
         return None
-    chosen = first_that_fits(decision, killed_saves(tree, live), live, passed)
+    chosen = first_that_fits(decision, killed_saves(tree, decision.home, live), live, passed)
     told += [told_of_killed(chosen[0].path)] if chosen is not None else []
     return chosen
 

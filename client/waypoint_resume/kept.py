@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder
+from waypoint_resume.checkpoints import is_killed_save
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import moment_text
 from waypoint_resume.files import read_record, write_record
@@ -70,6 +71,10 @@ class Kept:
     def bytes(self) -> int:
         """The size of its files."""
         return sum((self.folder / FILES / name).stat().st_size for name in self.files)
+
+    def path_from(self, run: Path) -> str:
+        """The copy's path relative to a run; absolute where it does not lie in it."""
+        return os.path.relpath(self.place, run) if self.place.is_relative_to(run) else str(self.place)
 
     @property
     def place(self) -> Path:
@@ -195,7 +200,8 @@ def release_kept(run: Path, home: Path, *, but: Collection[str] = ()) -> list[st
     for item in kept_in(home):
         if item.manifest in but:
             continue
-        if item.is_original_there(run):
+        # A part of a killed save is gone when the same name was saved again: another save stands.
+        if item.is_original_there(run) or is_killed_save(item.path):
             drop_kept(item)
         else:
             told.append(

@@ -10,32 +10,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from waypoint_resume.checkpoints import Found, found_at
+from waypoint_resume.checkpoints import PART, Found, found_at, is_killed_save, name_of_save
+from waypoint_resume.claim import Decision
 from waypoint_resume.eligible import manager_prefix
+from waypoint_resume.identity import identity_of
+from waypoint_resume.kept import drop_kept, keep_files, kept_in
 from waypoint_resume.live import Live
 from waypoint_resume.run_tree import RunTree
 
-PART = "part-00000-of-00001"
 WHY_KILLED = "no manifest, and nothing else can be restored"
+_OWN = "killed-save"  # how the ids of copies begin
 _FILES = frozenset({f"{PART}.index", f"{PART}.data-00000-of-00001"})
-_TEMP = "_temp"
 
 
-def killed_saves(tree: RunTree, live: Live) -> list[Found]:
-    """The only parts of saves that were not renamed, the newest first; with a manager those of its own saves."""
-    found = [item for item in _parts_in(tree) if _is_of_manager(tree.run / item.path, tree.run, live)]
-    return sorted(found, key=lambda item: (item.saved, item.path), reverse=True)
+def killed_saves(tree: RunTree, home: Path, live: Live) -> list[Found]:
+    """The only parts of saves that were not renamed, the newest first; with a manager those of its own saves. Then the
+    copies in the `home` of those that a start went on from, for a job that saves under one name writes over its part.
+    """
+    found = [item for item in _parts_in(tree) if _is_of_manager(item.path, tree.run, live)]
+    found.sort(key=lambda item: (item.saved, item.path), reverse=True)
+    copies = [item for item in kept_in(home) if is_killed_save(item.path)]
+    own = [item for item in copies if item.is_whole() and _is_of_manager(item.path, tree.run, live)]
+    return [*found, *(Found(item.path_from(tree.run), item.format, 0.0) for item in own)]
 
 
-def name_of_save(path: str) -> str:
-    """The path that a checkpoint would have had: `ckpt-1` of a part in `ckpt-1_temp`; that of any other is its own."""
-    folder, _, name = path.rpartition("/")
-    return folder.rpartition(_TEMP)[0] or path if name == PART else path
+def keep_killed(decision: Decision, path: str) -> str | None:
+    """Keep a copy of the part that a start goes on from, until another save stands. Says why not where it cannot."""
+    try:
+        own = f"{_OWN}-{identity_of(decision.run, path).digest}"
+    except OSError as error:
+        return f"{path} is not kept aside ({error})."
+    return keep_files(decision, path, "tf-bundle", [f"{path}.{name.partition('.')[2]}" for name in sorted(_FILES)], own)
 
 
-def is_killed_save(path: str) -> bool:
-    """Whether a path is that of a part in a save's temporary folder."""
-    return name_of_save(path) != path
+def drop_killed(home: Path) -> None:
+    """Another save stands: the copies go."""
+    for item in kept_in(home):
+        if is_killed_save(item.path):
+            drop_kept(item)
 
 
 def told_of_killed(path: str) -> str:
@@ -58,9 +70,9 @@ def _is_only_part(names: set[str]) -> bool:
     return names >= _FILES and all(name.startswith(f"{PART}.") for name in names)
 
 
-def _is_of_manager(part: Path, run: Path, live: Live) -> bool:
+def _is_of_manager(part: str, run: Path, live: Live) -> bool:
     if live.manager is None:
         return True
     place, own = manager_prefix(run, live.manager)
-    save = Path(name_of_save(str(part)))
+    save = run / name_of_save(part)
     return save.parent == place and own.fullmatch(save.name) is not None

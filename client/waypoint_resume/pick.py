@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,7 @@ def kept_copy(decision: Decision, own: str) -> str | None:
     """The path of the whole copy that was kept under an id, relative to the run; absolute where it lies elsewhere."""
     for item in kept_in(decision.home):
         if item.manifest == own and item.is_whole():
-            inside = item.place.is_relative_to(decision.run)
-            return os.path.relpath(item.place, decision.run) if inside else str(item.place)
+            return item.path_from(decision.run)
     return None
 
 

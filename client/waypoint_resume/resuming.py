@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waypoint_resume.cautions import cautions
-from waypoint_resume.checkpoints import Found
+from waypoint_resume.checkpoints import Found, is_killed_save
 from waypoint_resume.choice import recorded_epoch, require_restorable
 from waypoint_resume.clock import moment_text
 from waypoint_resume.decision import decide, undecided
@@ -17,7 +17,7 @@ from waypoint_resume.errors import ResumeError
 from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.fit_order import forget_order
 from waypoint_resume.jobs import cluster_task, is_chief_task
-from waypoint_resume.killed_save import WHY_KILLED, is_killed_save
+from waypoint_resume.killed_save import WHY_KILLED
 from waypoint_resume.loading import LoadPlan, load_checked
 from waypoint_resume.log import LOG, speak
 from waypoint_resume.manifest import takes_weights_only

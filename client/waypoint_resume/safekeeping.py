@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from waypoint_resume.afresh import clear_the_way
 from waypoint_resume.checkpoint_files import files_of
-from waypoint_resume.checkpoints import Found
+from waypoint_resume.checkpoints import Found, is_killed_save
 from waypoint_resume.claim import Decision
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.journal import REWOUND
-from waypoint_resume.kept import keep_files, keep_pick, release_kept
+from waypoint_resume.kept import keep_files, keep_pick, kept_in, release_kept
+from waypoint_resume.killed_save import drop_killed, keep_killed
 from waypoint_resume.pick import picked_path
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.rewind import follow_rewind
@@ -52,7 +53,12 @@ def looked_after(decision: Decision, path: str, *, is_picked: bool) -> Iterator[
     manifest = decision.manifest
     if is_picked and manifest and path == picked_path(manifest) and (problem := keep_pick(decision, path)):
         yield problem
+    if not is_killed_save(path):
+        drop_killed(decision.home)
+    elif problem := keep_killed(decision, path):
+        yield problem
     current = [str(manifest["id"])] if manifest is not None else []
+    current += [item.manifest for item in kept_in(decision.home) if is_killed_save(item.path)]
     with contextlib.suppress(ResumeError):  # a record that only a start with weights alone must understand
         taken = taken_weights(decision)
         current += [] if taken is None else [taken.id]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from tests.jobs import job_server
 from waypoint_resume import MismatchError, ResumeError, resume
-from waypoint_resume.killed_save import name_of_save
+from waypoint_resume.checkpoints import name_of_save
 
 JOB = Path(__file__).with_name("killed_save_job.py")
 PART = "ckpts/ckpt-1_temp/part-00000-of-00001"
@@ -125,6 +126,28 @@ def test_a_model_alone_takes_it_and_a_finished_save_goes_first(tmp_path: Path) -
     start = resume(run, model=model)
     start.give_back()
     assert start.source == "epoch-02"
+
+
+@pytest.mark.usefixtures("one_job")
+def test_what_the_next_save_writes_over_is_kept_until_that_stands(killed: Path, tmp_path: Path) -> None:
+    run = a_copy(killed, tmp_path / "one-name")
+
+    def started() -> Any:  # noqa: ANN401 - a Start
+        checkpoint = objects(2)
+        start = resume(run, checkpoint=checkpoint)
+        start.give_back()
+        return start, checkpoint
+
+    assert started()[0].source == PART
+    shard = run / f"{PART}.{SHARD}"
+    shard.unlink()
+    shard.write_bytes(b"another save, killed in the midst")
+    start, checkpoint = started()
+    assert re.fullmatch(rf"\.waypoint/kept/killed-save-[0-9a-f]+/files/{PART}", start.source)
+    assert start.step == 2
+    checkpoint.write(str(run / "ckpts/ckpt-1"))
+    start, _ = started()
+    assert (start.source, list((run / ".waypoint/kept").iterdir())) == ("ckpts/ckpt-1", [])
 
 
 def test_the_name_that_a_save_would_have_got() -> None:
