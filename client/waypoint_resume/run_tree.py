@@ -73,7 +73,8 @@ class RunTree:
 
 
 def _list(folder: Path) -> _Listing:
-    folders, files = [], []
+    folders: list[str] = []
+    files: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
