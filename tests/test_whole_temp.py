@@ -51,7 +51,7 @@ def test_latest_and_the_run_page_tell_from_what_a_job_goes_on(home: Path, monkey
     for path in (root / "a/ckpt-2_temp", *(root / "a/ckpt-2_temp").iterdir()):
         os.utime(path, (1e9, 1e9))
     told = (
-        "a/ckpt-2_temp/part-00000-of-00001 has index and data: if whole, TensorFlow restores it by this prefix, and "
+        "ckpt-2_temp/part-00000-of-00001 has index and data: if whole, TensorFlow restores it by this prefix, and "
         "waypoint_resume goes on from it where nothing else can be restored."
     )
     page = show(open_on(monkeypatch, root), "run.py", root=short_id(str(root)), run="a")
