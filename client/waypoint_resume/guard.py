@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from waypoint_resume.ended_fits import ended_mark
 from waypoint_resume.fit_frame import RunningFit
+from waypoint_resume.start_options import StartOptions
 from waypoint_resume.watch import TrainingWatch
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Guard(TrainingWatch):
 
         # What resume() restored belongs to a later fit() than this one, or this one has another model.
         steps = given._steps_per_epoch  # noqa: SLF001
-        return begin(self._run, model=self.model, steps_per_epoch=steps, callbacks=self.callbacks, order=order)
+        own = StartOptions(model=self.model, steps_per_epoch=steps, callbacks=self.callbacks, order=order)
+        return begin(self._run, own)
 
     @property
     def _run(self) -> Path:
