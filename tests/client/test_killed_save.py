@@ -118,6 +118,7 @@ def test_a_model_alone_takes_it_and_a_finished_save_goes_first(tmp_path: Path) -
     (run / "epoch-03_temp").mkdir(parents=True)
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
     model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
     tf.train.Checkpoint(model=model, optimizer=model.optimizer).write(str(run / "epoch-03_temp/part-00000-of-00001"))
     start = resume(run, model=model)
     start.give_back()

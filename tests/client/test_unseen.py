@@ -82,6 +82,16 @@ def temp_save(run: Path) -> None:
     bundle(run / "ckpt-1_temp/part-00000-of-00001")
 
 
+def temp_save_of_two(run: Path) -> None:
+    """The same of a save of two parts."""
+    temp_save(run)
+    for path in list((run / "ckpt-1_temp").iterdir()):
+        ending = path.name[len("part-00000-of-00001") :]
+        for number in (0, 1):
+            shutil.copy(path, path.with_name(f"part-{number:05}-of-00002{ending}"))
+        path.unlink()
+
+
 def pointer_for_shard(run: Path) -> None:
     """A bundle whose values were not fetched."""
     bundle(run / "ckpt-1")
@@ -115,7 +125,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda run: (run / "best.keras").symlink_to("/not/mounted/e3.keras"),
         "best.keras: it is a link to",
     ),
-    "a whole save in a temporary folder": (temp_save, "ckpt-1_temp: it is a whole save"),
+    "a whole save in a temporary folder": (temp_save_of_two, "ckpt-1_temp: it is a whole save"),
     "a shard that is a pointer": (pointer_for_shard, "git lfs pull"),
     "a shard of weights that is a pointer": (pointer_for_sharded, r"w\.weights\.json is sharded"),
     "a part of a folder that is a pointer": (
@@ -158,7 +168,10 @@ def safetensors(run: Path) -> None:
 SAID: dict[str, tuple[Callable[[Path], object], str]] = {
     "shards without an index": (lambda run: without(run, "ckpt-1.index"), "ckpt-1 is passed over.*index is missing"),
     "an index without shards": (lambda run: without(run, f"ckpt-1.{SHARD}"), "ckpt-1 is passed over.*shards are"),
-    "half a save in a temporary folder": (cut_temp_save, "ckpt-1_temp is passed over.*not finished"),
+    "half a save in a temporary folder": (
+        cut_temp_save,
+        "ckpt-1_temp/part-00000-of-00001 is passed over, it cannot be restored",
+    ),
     "what a save was writing": (
         lambda run: (run / f"ckpt-1.{SHARD}.tempstate17").write_bytes(b"x"),
         "tempstate17 is passed over.*not finished",
