@@ -7,14 +7,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
-from core.formats.bundle import BundleCache
 from core.formats.file_groups import SHARD
-from core.formats.h5_tree import SIGNATURE
-from core.formats.reading import read_unit
-from core.formats.spec import Unit
+from core.formats.put_aside import whole_model
 from core.formats.sstable import MAGIC
 from core.fs.storage import Storage
-from core.model import FileStat, Format, Leftover
+from core.model import FileStat, Leftover
 from core.scan.group import Groups
 from core.scan.remains import RENAMED
 from core.sizes import size_text
@@ -27,7 +24,6 @@ _OTHER_FILES = re.compile(
     r"|pt|pth|onnx|tflite|meta|msgpack|safetensors|zip|tar|t?gz|bz2|xz|zst|tfrecords?|parquet|pb|pbtxt|lock|sh|ldb|sst)",
     re.DOTALL | re.IGNORECASE,
 )
-_ZIP = b"PK\x03\x04"
 _SHORTEST = 64  # bytes: nothing shorter is a checkpoint
 _MOST_LOOKED_INTO = 64  # files of a folder; those first whose names suggest it
 
@@ -49,13 +45,10 @@ def renamed_copies(storage: Storage, folder: str, files: Iterable[FileStat], gro
 def _told(
     storage: Storage, folder: str, file: FileStat, names: Collection[str], lone_shards: Collection[str]
 ) -> str | None:
-    path = join(folder, file.name)
-    head = storage.read(path, len(SIGNATURE))
-    shown = to_text(file.name)
-    if head == SIGNATURE and _is_whole(storage, folder, file, Format.HDF5):
-        return f"{shown} is a whole file of Keras under another name: give it the ending .h5 or .weights.h5"
-    if head.startswith(_ZIP) and _is_whole(storage, folder, file, Format.KERAS):
-        return f"{shown} is a whole Keras model under another name: give it the ending .keras"
+    path, shown = join(folder, file.name), to_text(file.name)
+    if (model := whole_model(storage, folder, file)) is not None:
+        what, ending = model
+        return f"{shown} is {what} under another name: give it the ending {ending}"
     index = _INDEX.fullmatch(file.name)
     if index is None and not lone_shards:
         return None
@@ -65,11 +58,3 @@ def _told(
     if any((match := SHARD.fullmatch(name)) and match["prefix"] == prefix for name in names):
         return f"{shown} is a bundle's index under another name: TensorFlow reads it as {to_text(prefix)}.index"
     return None
-
-
-def _is_whole(storage: Storage, folder: str, file: FileStat, form: Format) -> bool:
-    """Whether Keras wrote it, as far as its structure tells, and nothing of it is missing."""
-    path = join(folder, file.name)
-    unit = Unit(folder=folder, name=file.name, path=path, format=form, files={file.name: file})
-    reading = read_unit(storage, unit, BundleCache())
-    return reading is not None and reading.facts.problem is None
