@@ -4,8 +4,6 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,52 +14,16 @@ from core.model import Checkpoint, Contents, Format
 from core.verify.results import Outcome
 from core.verify.run import verify
 from tests.disk import Disk
+from tests.jobs import job_server
 from tests.test_client_training import opened
 
-JOB = """
-import json, os, sys
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", KERAS_BACKEND="tensorflow")
-import keras, numpy as np
-from waypoint_resume import resume
-
-def made():
-    keras.utils.set_random_seed(7)
-    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
-    model.compile(keras.optimizers.Adam(0.01), "mse")
-    return model
-
-what, place = sys.argv[1:]
-if what == "save":
-    model = made()
-    x, y = np.ones((8, 3)), np.zeros((8, 2))
-    model.fit(x, y, epochs=2, batch_size=4, verbose=0)
-    model.save(f"{place}/runs/run/model", zipped=False)
-    model.save(f"{place}/same.keras")
-    print(json.dumps([value.tolist() for value in model.get_weights()]))
-elif what == "loads":
-    said = {}
-    for name in sorted(os.listdir(place)):
-        try:
-            keras.saving.load_model(f"{place}/{name}")
-            said[name] = True
-        except Exception as error:
-            said[name] = False
-    print(json.dumps(said))
-else:
-    model = made()
-    start = resume(f"{place}/runs/run", model=model, steps_per_epoch=2)
-    weights = [value.tolist() for value in model.get_weights()]
-    print(json.dumps([start.source, int(model.optimizer.iterations.numpy()), weights]))
-    start.finish()
-"""
+JOB = Path(__file__).with_name("keras_folder_job.py")
 NAME = "run/model"
 
 
 def job(what: str, place: Path) -> object:
     """Run the program; what it printed last."""
-    done = subprocess.run(
-        [sys.executable, "-c", JOB, what, str(place)], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = job_server("keras").run(JOB, what, place)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,8 +1,6 @@
 """Models with optimizers and a train_step of their own: they go on exactly, or the first start says why they cannot."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.jobs import job_server
 from waypoint_resume import Waypoint, resume
 from waypoint_resume.optimizers import owner_by_name
 
@@ -18,7 +17,7 @@ JOB = Path(__file__).with_name("gan_job.py")
 
 @pytest.mark.parametrize("framework", ["keras", "tf_keras"])
 def test_a_killed_gan_ends_bitwise_where_an_unbroken_one_does(tmp_path: Path, framework: str) -> None:
-    done = subprocess.run([sys.executable, JOB, framework, tmp_path], capture_output=True, text=True, check=False)
+    done = job_server(framework).run(JOB, framework, tmp_path)
     said = {path.stem: path.read_text() for path in tmp_path.glob("*.txt")}
     assert done.returncode == 0, f"{done.stderr[-2_000:]}\n{said}"
     cases = ["keras", "weights", "mid-epoch", *(["tf-form"] if framework == "tf_keras" else [])]

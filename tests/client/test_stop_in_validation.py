@@ -1,13 +1,12 @@
 """SIGTERM within the validation of an epoch is followed there, and the next start comes out exact, val values too."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import pytest
 
+from tests.jobs import job_server
 from waypoint_resume.validation_hooks import may_change_weights
 
 JOB = Path(__file__).with_name("validated_job.py")
@@ -15,7 +14,7 @@ JOB = Path(__file__).with_name("validated_job.py")
 
 @pytest.mark.parametrize("framework", ["keras", "tf_keras", "jax"])
 def test_a_training_stopped_in_its_validation_goes_on_with_it(tmp_path: Path, framework: str) -> None:
-    done = subprocess.run([sys.executable, JOB, framework, tmp_path], capture_output=True, text=True, check=False)
+    done = job_server(framework).run(JOB, framework, tmp_path)
     said = {path.stem: path.read_text() for path in tmp_path.glob("*.txt")}
     assert done.returncode == 0, f"{done.stderr[-2_000:]}\n{said}"
     assert sorted(said) == ["known", *(["unknown"] if framework != "jax" else [])]
