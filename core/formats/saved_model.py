@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.formats import saved_model_text
 from core.formats.fingerprint import fingerprint, parameters
+from core.formats.saved_model_text import TEXT
 from core.formats.varint import read_varint
 from core.fs.storage import Storage
 from core.model import Contents, Facts, RoleBytes, Variable
 
 BINARY = "saved_model.pb"
-TEXT = "saved_model.pbtxt"
 MARKS = (BINARY, TEXT)
 INDEX = "variables/variables.index"
 KERAS = "keras_metadata.pb"
@@ -58,7 +59,7 @@ def read(
 
     `bundle` None: it has no variables, or (where `names` has an index) they could not be read.
     """
-    header = _header(storage, folder) if BINARY in names else Header()
+    header = _header(storage, folder) if BINARY in names else _text_header(storage, folder, names)
     is_keras = KERAS in names and _is_whole(storage, folder, KERAS)
     writer = _writer(header.version, is_keras=KERAS in names)
     for asset in header.assets:
@@ -130,6 +131,15 @@ def _header(storage: Storage, folder: str) -> Header:
                 assets += [name] if name else []
             has_objects = has_objects or part.number == OBJECT_GRAPH
         return Header(version, tuple(assets), has_objects)
+
+
+def _text_header(storage: Storage, folder: str, names: Collection[str]) -> Header:
+    """What saved_model.pbtxt says, which TensorFlow reads where there is no saved_model.pb."""
+    if TEXT not in names:
+        return Header()
+    with storage.open(f"{folder}/{TEXT}" if folder else TEXT) as file:
+        content = file.read(saved_model_text.MAX_TEXT + 1)
+    return Header() if len(content) > saved_model_text.MAX_TEXT else Header(*saved_model_text.read(content))
 
 
 def _text(file: BinaryIO, within: Field, number: int, most: int, *, errors: str) -> str | None:
