@@ -57,7 +57,7 @@ def _database() -> bytes:
     leaf = b"\0\0\1\3a/c\2\0\7\7"
     length = builders.varint(len(leaf) + 18)
     files = b"\1\1\1d"
-    manifest = bytes(16) + b"\0\0\0\0\0" + files + b"\1\1\0\0\0" + length + b"\1"
+    manifest = bytes(16) + b"\0\0\0\0\0" + files + b"\1\1\0\0\0" + length + b"\1\0\0" + bytes(8)
     return manifest + SPLIT + leaf
 
 
