@@ -71,11 +71,24 @@ def has_all_variables(model: Any) -> bool:  # noqa: ANN401 - of either Keras
     """Tell whether a Keras model has its variables: it was built, or all its parts were. One that only holds the models
     which its train_step trains (a GAN) is never called, so that Keras itself never calls it built.
     """
-    flatten = getattr(model, "_flatten_layers", None)
-    if flatten is None:
+    if getattr(model, "_flatten_layers", None) is None:
         return bool(getattr(model, "built", True))
-    parts = [item for item in flatten() if item is not model]
+    parts = list(_parts_of(model, {id(model)}))
     return (bool(model.built) or bool(parts)) and all(item.built or is_never_called(item) for item in parts)
+
+
+def _parts_of(layer: Any, seen: set[int]) -> Iterator[Any]:  # noqa: ANN401
+    """The layers in a layer, at any depth, but those in a built layer of Keras' own: that one has made what it needs,
+    though it may hold layers that never count as built (the StringLookup of a TextVectorization).
+    """
+    for item in layer._flatten_layers(include_self=False, recursive=False):  # noqa: SLF001 - no public name
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        is_keras_own = type(item).__module__.partition(".")[0] in ("keras", "tf_keras")
+        if not (is_keras_own and item.built) or is_model(item):
+            yield from _parts_of(item, seen)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from waypoint_resume.places import HIDDEN
 from waypoint_resume.position import Position, position_of
 from waypoint_resume.receipt import Receipt
 from waypoint_resume.stop_points import LoopStop
-from waypoint_resume.stopping import forget, heed_sigterm
+from waypoint_resume.stopping import follow_late, forget, heed_sigterm
 from waypoint_resume.timeline import cut_timeline
 
 
@@ -124,6 +124,7 @@ class Start:
         if self._loop_stop is not None:
             self._loop_stop.close()
         forget(self._decision)
+        follow_late()
 
     def give_back(self) -> None:
         """Give the lease back, with the manifest left open: a later fit() of this process goes on."""
@@ -131,6 +132,7 @@ class Start:
         if self._decision.lease is not None:
             self._decision.lease.release()
         forget(self._decision)
+        follow_late()
 
     def hold(self, is_training: Callable[[], bool] = lambda: True) -> None:
         """Hold the run while a training of this start runs: take the lease again if it was given back.

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from waypoint_resume.fit_frame import is_running_here
 from waypoint_resume.keeping import Keeper
+from waypoint_resume.log import LOG
 from waypoint_resume.restored import trained_without_fit
 from waypoint_resume.stop import Stop
 from waypoint_resume.stop_together import stop_of
+from waypoint_resume.stopping import is_asked
 from waypoint_resume.training_state import read_state
 from waypoint_resume.validation_hooks import checksum, may_change_weights
 from waypoint_resume.watch_parts import PARTS, WatchPart
@@ -57,11 +59,17 @@ class StopPart(WatchPart):
             self._end(watch, watch.epoch, watch.batch - 1, self._logs)
 
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
-        """Stop here, unless fit() ends by itself."""
-        is_over = watch.model.stop_training or (watch.fit is not None and epoch + 1 >= watch.fit.epochs)
-        if self._stop is not None and self._stop.is_due() and not is_over:
-            steps = watch.fit.steps if watch.fit is not None else None
-            self._end(watch, epoch, (steps or 1) - 1, logs)
+        """Stop here. Where fit() ends by itself it does that first, and SIGTERM is followed behind it."""
+        if self._stop is None or not self._stop.is_due():
+            return
+        batch = ((watch.fit.steps if watch.fit is not None else None) or 1) - 1
+        if not watch.model.stop_training and (watch.fit is None or epoch + 1 < watch.fit.epochs):
+            self._end(watch, epoch, batch, logs)
+        elif is_asked() and self._stop.saved_here(watch.epoch, watch.batch) is None:
+            try:
+                self._save(watch, epoch, batch, logs)
+            except Exception as error:  # noqa: BLE001 - whatever a full disk or a callback raises
+                LOG.error("What fit() ended with could not be saved: %s", error)
 
     def train_end(self, watch: TrainingWatch) -> None:
         """Nothing looks at the flag any more."""
@@ -76,19 +84,19 @@ class StopPart(WatchPart):
         self._weights = checksum(watch.model) if is_last and may_change_weights(watch.callbacks) else None
 
     def _end(self, watch: TrainingWatch, epoch: int, batch: int, logs: Any) -> None:  # noqa: ANN401
-        stop = self._stop
-        assert stop is not None
-
-        def save() -> str:
-            saved = stop.save(watch.model, watch.callbacks, epoch, batch, logs)
-            for part in watch.parts:
-                part.saved(watch, saved)
-            stop.remove_former(saved)
-            return saved
-
+        assert self._stop is not None
         watch.is_interrupted = True
-        stop.end(stop.saved_here(watch.epoch, watch.batch), save)
+        here = self._stop.saved_here(watch.epoch, watch.batch)
+        self._stop.end(here, lambda: self._save(watch, epoch, batch, logs))
         watch.is_interrupted = False
+
+    def _save(self, watch: TrainingWatch, epoch: int, batch: int, logs: Any) -> str:  # noqa: ANN401
+        assert self._stop is not None
+        saved = self._stop.save(watch.model, watch.callbacks, epoch, batch, logs)
+        for part in watch.parts:
+            part.saved(watch, saved)
+        self._stop.remove_former(saved)
+        return saved
 
 
 class LoopStop:

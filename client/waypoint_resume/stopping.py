@@ -101,6 +101,21 @@ def leave(decision: Decision, ended: str) -> None:
         _end_by_signal()
 
 
+def follow_late() -> None:
+    """Follow a SIGTERM that came as a training ended by itself, where nothing looks at the flag any more: its run was
+    given back, and the process ends as `leave` ends it.
+    """
+    if not is_asked() or _PROCESS.watched or threading.current_thread() is not threading.main_thread():
+        return
+    _PROCESS.signals = 0
+    LOG.info("SIGTERM came as this training ended: its run is given back, and the process ends here.")
+    former = signal.getsignal(signal.SIGTERM)
+    if callable(former) and former is not signal.default_int_handler:
+        former(signal.SIGTERM, None)
+    else:
+        _end_by_signal()
+
+
 def _handler(former: Any) -> Handler:  # noqa: ANN401 - a callable or one of signal's constants
     def handle(number: int, frame: FrameType | None) -> None:
         _PROCESS.signals += 1
