@@ -16,7 +16,7 @@ from waypoint_resume.fit_order import forget_order
 X = np.linspace(-1, 1, 16, dtype="float32").reshape(8, 2)
 
 
-class Ended(BaseException):  # noqa: N818 - no error
+class Ended(BaseException):
     """What the job's own handler ends it with."""
 
 
