@@ -32,6 +32,7 @@ class Stop:
     """
 
     in_validation = True
+    saves_alone = True  # no other process has to take part in a save
 
     def __init__(self, start: Start) -> None:
         self._decision, self._live = start._decision, start._live  # noqa: SLF001 - this is a part of it

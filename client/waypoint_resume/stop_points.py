@@ -65,7 +65,7 @@ class StopPart(WatchPart):
         batch = ((watch.fit.steps if watch.fit is not None else None) or 1) - 1
         if not watch.model.stop_training and (watch.fit is None or epoch + 1 < watch.fit.epochs):
             self._end(watch, epoch, batch, logs)
-        elif is_asked() and self._stop.saved_here(watch.epoch, watch.batch) is None:
+        elif is_asked() and self._stop.saves_alone and self._stop.saved_here(watch.epoch, watch.batch) is None:
             try:
                 self._save(watch, epoch, batch, logs)
             except Exception as error:  # noqa: BLE001 - whatever a full disk or a callback raises

@@ -42,6 +42,7 @@ class StopTogether(Stop):
     """One worker's part in ending a training. Every worker asks `is_due` at the same places."""
 
     in_validation = False  # where workers may run different numbers of batches
+    saves_alone = False
 
     def __init__(self, start: Start, agreement: StopAgreement) -> None:
         super().__init__(start)
