@@ -56,7 +56,7 @@ def trained(run: Path, signalled_at: int | None) -> tuple[list[int], list[Any]]:
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.1), "mse")
-    begun = []
+    begun: list[int] = []
     watch = Waypoint(run)
     for number in range(2):
         noted = Signalled(signalled_at if number == 0 else None)
