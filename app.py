@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.errors import CoreError
+from core.base.errors import CoreError
 from core.resume.client_wheel import client_wheel, wheel_name
-from pages._shared import service
-from pages._shared.guard import OwnSite
+from pages.parts.frame import service
+from pages.parts.frame.guard import OwnSite
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "

@@ -18,11 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.index import ROUNDS
-from core.fs.local import LocalStorage
-from core.model import Checkpoint, Contents, Facts, FileStat, Format, RoleBytes, SavedAtSource
-from core.storage.audit import AuditRoot, audit
-from core.storage.known import known_files
-from core.storage.usage import Usage
+from core.base.facts import Contents, Facts, Format, RoleBytes
+from core.base.files import FileStat
+from core.base.records import Checkpoint, SavedAtSource
+from core.disk_usage.audit import AuditRoot, audit
+from core.disk_usage.usage import Usage
+from core.runs.known_files import known_files
+from core.stores.local import LocalStore
 
 FILES, PER_RUN = 200_000, 50
 LIMIT = 2.5
@@ -79,7 +81,7 @@ def main() -> int:
         del items  # the audit of a server holds what is known, not the checkpoints
 
         def work() -> Usage:
-            return audit([AuditRoot(id="bench", storage=LocalStorage(str(root)), known=known)], time.time_ns())
+            return audit([AuditRoot(id="bench", storage=LocalStore(str(root)), known=known)], time.time_ns())
 
         usage, expected = work(), du_bytes(root)
         # In turns, so that what else the machine does slows both alike.

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from benchmarks.index import index_seconds, median_seconds, tensorflow_loop
 from core.formats import hdf5, keras_zip
-from core.fs.local import LocalStorage
-from core.index.reader_pool import PROCESSES
+from core.indexing.reader_pool import PROCESSES
+from core.stores.local import LocalStore
 
 BUNDLES, PER_FOLDER, SAVES, FILES = 1_000, 50, 3, 8
 LIMIT = 0.5
@@ -73,7 +73,7 @@ def visititems_seconds(path: Path, inside: str | None) -> float:
 
 def ratio_of_files(folder: Path, name: str, inside: str | None) -> tuple[float, float]:
     """(ours, h5py's) seconds for one file of several equal ones, as a scan reads a folder of them."""
-    storage = LocalStorage(str(folder))
+    storage = LocalStore(str(folder))
     paths = []
     for number in range(FILES):
         paths.append(f"{number}-{name}")

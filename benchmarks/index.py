@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.index.reader_pool import PROCESSES
+from core.indexing.reader_pool import PROCESSES
 
 BUNDLES, PER_FOLDER, SAVES = 20_000, 50, 8
 LIMIT_COLD = LIMIT_REFRESH = 2.0
@@ -102,8 +102,8 @@ def index_seconds(root: Path, home: Path) -> tuple[float, float, int]:
 
 def measure(root: str, home: Path) -> None:
     """Index cold and refresh, in this process; prints two medians in seconds and the number of checkpoints."""
-    from core.settings import load
-    from core.workspace import Workspace
+    from core.config.settings import load
+    from core.services.workspace import Workspace
 
     settings = load(roots_override=[root]).model_copy(update={"home": home})
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.index import ROUNDS, SAVES, make_tree
-from pages._shared import service
+from pages.parts.frame import service
 
 FILES = 200_000
 LIMIT = 10.0

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.verify.process import converse
 from core.verify.run import WORKER
+from core.workers.process import converse
 
 CAT_LIMIT, TENSORFLOW_LIMIT, MEMORY_LIMIT = 3.0, 0.4, 200 * 10**6
 ROUNDS = 15

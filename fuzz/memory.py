@@ -4,8 +4,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
-from core.fs.storage import Members
-from core.model import FileStat
+from core.base.files import FileStat
+from core.stores.store import Members
 
 
 class MemoryStorage:

@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from core.errors import FormatError, TruncatedError
+from core.base.errors import FormatError, TruncatedError
+from core.base.facts import Facts
 from core.formats import bundle, json_text, ocdbt, orbax, saved_model, state_file, v1, zarr
 from core.formats.bundle import BundleCache
 from core.formats.checksum import crc32c, masked_crc
@@ -19,7 +20,6 @@ from core.formats.object_graph import graph_roles, parse_graph
 from core.formats.orbax_items import TEMPORARY
 from core.formats.sstable import LazyTable, read_table
 from core.formats.zip_members import Archive
-from core.model import Facts
 from fuzz.memory import MemoryStorage
 from fuzz.seeds import ORBAX_ARRAYS, SEEDS, SPLIT
 from tests import builders

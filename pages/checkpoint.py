@@ -4,25 +4,16 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.base.records import Checkpoint, Root
 from core.formats.registry import spec_of
-from core.model import Checkpoint, Root
-from pages._shared import (
-    acting,
-    charts,
-    facts,
-    frame,
-    links,
-    lists,
-    mending,
-    pinning,
-    reads,
-    resume,
-    snippets,
-    variables,
-    verifying,
-)
-from pages._shared import format as fmt
-from pages._shared.text import md, shown
+from pages.parts import charts
+from pages.parts.checkpoint import facts, pinning, snippets, variables, verifying
+from pages.parts.frame import acting, frame, links, reads
+from pages.parts.frame import format as fmt
+from pages.parts.frame.text import md, shown
+from pages.parts.health import mending
+from pages.parts.resume import resume
+from pages.parts.tables import lists
 
 
 def verdict(checkpoint: Checkpoint) -> None:

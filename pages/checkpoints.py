@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
+from core.base.facts import Contents, Format
+from core.base.records import Health
 from core.catalog.filters import CheckpointFilter
 from core.catalog.queries import CHECKPOINT_SORTS
-from core.model import Contents, Format, Health
-from pages._shared import format as fmt
-from pages._shared import frame, links, lists, service, tables
+from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, service
+from pages.parts.tables import lists, tables
 
 MIB, GIB = 1 << 20, 1 << 30
 AGES: dict[str, tuple[int | None, int | None]] = {  # days: saved at most, saved at least ago

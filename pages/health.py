@@ -4,11 +4,12 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.base.records import Severity
 from core.catalog.answers import Overview
 from core.catalog.filters import FindingFilter
-from core.model import Severity
-from pages._shared import acting, frame, health_filters, health_rules, links, service
-from pages._shared import format as fmt
+from pages.parts.frame import acting, frame, links, service
+from pages.parts.frame import format as fmt
+from pages.parts.health import health_filters, health_rules
 
 WORDS = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.INFO: "Infos"}
 MEANINGS = {

@@ -7,10 +7,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.catalog.answers import Overview
 from core.catalog.filters import CheckpointFilter, FindingFilter
-from pages._shared import format as fmt
-from pages._shared import frame, links, lists, reads, service, storage_cards
-from pages._shared.findings import by_folder, folder_line
-from pages._shared.text import md
+from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, reads, service
+from pages.parts.frame.text import md
+from pages.parts.health.findings import by_folder, folder_line
+from pages.parts.storage import storage_cards
+from pages.parts.tables import lists
 
 ATTENTION = 8
 LAST_SAVES = 6

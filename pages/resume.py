@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.errors import CoreError
+from core.base.errors import CoreError
 from core.resume.history import ManifestState
-from pages._shared import acting, frame, job_code, kept, links, manifest_cards, manifests, reads, service
-from pages._shared.manifests import Placed
-from pages._shared.text import md
+from pages.parts.checkpoint import kept
+from pages.parts.frame import acting, frame, links, reads, service
+from pages.parts.frame.text import md
+from pages.parts.resume import job_code, manifest_cards, manifests
+from pages.parts.resume.manifests import Placed
 
 LATER = (
     (ManifestState.FINISHED, "The job that took these is done."),

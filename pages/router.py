@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages._shared import frame
+from pages.parts.frame import frame
 
 PAGES = {
     "overview.py": ("Overview", ":material/dashboard:", "visible"),

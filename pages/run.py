@@ -4,29 +4,19 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.base.records import Root, Run
 from core.catalog.filters import CheckpointFilter
 from core.catalog.queries import CHECKPOINT_SORTS
 from core.health.rules import RULES
-from core.model import Root, Run
-from pages._shared import (
-    acting,
-    charts,
-    choice_card,
-    frame,
-    links,
-    lists,
-    pausing,
-    pinning,
-    reads,
-    resume,
-    run_health,
-    service,
-    storage_cards,
-    sweep_lists,
-    tables,
-)
-from pages._shared import format as fmt
-from pages._shared.text import md, shown
+from pages.parts import charts
+from pages.parts.checkpoint import pinning
+from pages.parts.frame import acting, frame, links, reads, service
+from pages.parts.frame import format as fmt
+from pages.parts.frame.text import md, shown
+from pages.parts.resume import pausing, resume
+from pages.parts.runs import choice_card, run_health, sweep_lists
+from pages.parts.storage import storage_cards
+from pages.parts.tables import lists, tables
 
 
 def about(root: Root, run: Run, now: datetime) -> None:

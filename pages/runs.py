@@ -4,9 +4,11 @@ import streamlit as st
 
 from core.catalog.filters import RunFilter
 from core.catalog.queries import RUN_SORTS
-from core.trials import standings
-from pages._shared import format as fmt
-from pages._shared import frame, links, lists, service, sweep_lists, tables
+from core.services.sweeps import standings
+from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, service
+from pages.parts.runs import sweep_lists
+from pages.parts.tables import lists, tables
 
 STATUS = ("live", "idle", "stale")
 HEALTH = ("ok", "warning", "error")

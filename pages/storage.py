@@ -4,17 +4,13 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.survey import Survey
-from pages._shared import (
-    acting,
+from core.services.survey import Survey
+from pages.parts.frame import acting, frame, links, reads, service
+from pages.parts.storage import (
     batch_list,
-    frame,
-    links,
     plan_result,
     policy_form,
     quarantining,
-    reads,
-    service,
     storage_cards,
     storage_map,
     storage_tables,

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from core.model import Run
+from core.base.records import Run
+from core.services.sweeps import runs_of
 from core.sweeps.records import Sweep, Trial
-from core.trials import runs_of
-from pages._shared import format as fmt
-from pages._shared import frame, links, reads, service, sweep_lists, tables
-from pages._shared.text import md, shorten, shown
+from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, reads, service
+from pages.parts.frame.text import md, shorten, shown
+from pages.parts.runs import sweep_lists
+from pages.parts.tables import tables
 
 
 def about(sweep: Sweep, trials: tuple[Trial, ...], runs: dict[str, Run]) -> None:

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import care, housekeeping
-from core.model import Checkpoint, Run
+from core.base.records import Checkpoint, Run
+from core.config.settings import Settings
 from core.resume.manifest import Mode
-from core.settings import Settings
-from core.storage.policies import KeepLatest, Policy
-from core.workspace import Workspace
+from core.retention.policies import KeepLatest, Policy
+from core.services import findings, housekeeping
+from core.services.workspace import Workspace
 from waypoint_resume.claim import Decision
 from waypoint_resume.decision import decide
 from waypoint_resume.rewind import set_aside
@@ -91,14 +91,14 @@ class User:
     def point_at(self, path: str) -> object:
         """Let the state file name another latest; gives the mend's id."""
         checkpoint = self._checkpoint(path)
-        desk = care.mend_desk(self.workspace, self._run())
+        desk = findings.mend_desk(self.workspace, self._run())
         proposal = desk.point_at(checkpoint)
         assert proposal is not None
         return desk.apply(proposal, actor="a", now=self.workspace.now()).record.id
 
     def undo_mend(self) -> object:
         """Take the newest mend back."""
-        desk = care.mend_desk(self.workspace, self._run())
+        desk = findings.mend_desk(self.workspace, self._run())
         return desk.undo(desk.newest().record.id, actor="a", now=self.workspace.now()).state.value
 
     def quarantine(self) -> object:

@@ -7,11 +7,11 @@ undoes or purges the newest batch, as the line says, and tells how that ended.
 import sys
 from pathlib import Path
 
-from core.errors import BusyError, CoreError
-from core.settings import Settings
-from core.storage.batches import batches
-from core.storage.purge import purge
-from core.workspace import Workspace
+from core.acts.batches import batches
+from core.acts.purge import purge
+from core.base.errors import BusyError, CoreError
+from core.config.settings import Settings
+from core.services.workspace import Workspace
 from tests.quarantine_cases import Case
 from tests.resume_cases import NOW
 

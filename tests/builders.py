@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import cramjam
 
+from core.base.files import FileStat
 from core.formats.checksum import crc32c, mask, masked_crc
 from core.formats.sstable import MAGIC
 from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 from core.formats.wire.trackable_object_graph_pb2 import TrackableObjectGraph
-from core.model import FileStat
 
 RAW, SNAPPY = 0, 1
 FLOAT, INT32, STRING, INT64, HALF = 1, 3, 7, 9, 19

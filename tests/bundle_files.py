@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.base.facts import Facts, Variable
 from core.formats import bundle
 from core.formats.bundle import BundleCache
-from core.fs.local import LocalStorage
-from core.model import Facts, Variable
+from core.stores.local import LocalStore
 from tests.written import written_folder
 
 _KINDS = ("keras", "tf_keras")  # one process each: they disturb each other, and there are two cores
@@ -31,7 +31,7 @@ def expected() -> dict[str, Any]:
 
 def read(root: Path, prefix: str, cache: BundleCache | None = None) -> tuple[Facts, tuple[Variable, ...]]:
     """A bundle of a root; without a cache as if it were the first."""
-    storage = LocalStorage(str(root))
+    storage = LocalStore(str(root))
     inside, _, name = prefix.rpartition("/")
     files = {file.name: file for file in storage.members(inside).files}
     return bundle.read(storage, inside, name, files, BundleCache() if cache is None else cache)

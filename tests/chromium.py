@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pages._shared import frame
+from pages.parts.frame import frame
 from tests.pages_server import Server
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from core.settings import Settings
-from core.workspace import Workspace
+from core.config.settings import Settings
+from core.services.workspace import Workspace
 from sample_runs import times
 from tests.disk import Disk
 from tests.quick import HEAVY_FIXTURES, is_quick
@@ -135,7 +135,7 @@ def small_disk(tmp_path: Path) -> Iterator[Maker]:
 @pytest.fixture
 def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A page that fails says so kindly and logs the traceback: here that fails the test."""
-    from pages._shared import frame, reads  # here, for Streamlit takes a second, and few tests need it
+    from pages.parts.frame import frame, reads
 
     reads.pending_count.clear()
     yield
@@ -146,7 +146,7 @@ def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty root of a dashboard; the home lies beside it."""
-    from pages._shared import service
+    from pages.parts.frame import service
 
     monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("WAYPOINT_ACTOR", "tester")

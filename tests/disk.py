@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
+from core.base.records import Checkpoint, Root, Run
 from core.catalog import writes
 from core.catalog.engine import open_catalog
 from core.catalog.filters import CheckpointFilter, FindingFilter, RunFilter
 from core.catalog.queries import Reader
 from core.catalog.tables import metadata
-from core.fs.local import LocalStorage
-from core.fs.storage import Members
-from core.index.options import Options, Progress
-from core.index.refresh import refresh_root
-from core.model import Checkpoint, Root, Run
+from core.indexing.options import Options, Progress
+from core.indexing.refresh import refresh_root
+from core.stores.local import LocalStore
+from core.stores.store import Members
 from tests.trees import START, START_NS, options
 
 YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
-class Storage(LocalStorage):
+class Storage(LocalStore):
     """A disk whose clock stands still, and some of whose folders cannot be listed."""
 
     now = START_NS + YEAR_NS

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from core.base.records import Checkpoint
 from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Reading, Unit
-from core.fs.local import LocalStorage
-from core.index.folder import FolderTask, read_folder
-from core.model import Checkpoint
-from core.scan.walk import look
+from core.indexing.folder import FolderTask, read_folder
+from core.runs.walk import look
+from core.stores.local import LocalStore
 from tests.written import written_folder
 
 
@@ -34,14 +34,14 @@ def expected() -> dict[str, Any]:
     return found
 
 
-def storage() -> LocalStorage:
+def storage() -> LocalStore:
     """That folder as a root."""
-    return LocalStorage(str(folder()))
+    return LocalStore(str(folder()))
 
 
 def checkpoints(root: Path) -> dict[str, Checkpoint]:
     """Every checkpoint below a folder, as a scan finds it, by its path."""
-    place, waiting = LocalStorage(str(root)), [""]
+    place, waiting = LocalStore(str(root)), [""]
     found: dict[str, Checkpoint] = {}
     while waiting:
         listing = look(place, waiting.pop())
@@ -62,17 +62,17 @@ def reading(root: Path, checkpoint: Checkpoint) -> Reading:
     inside = checkpoint.path.removeprefix(checkpoint.folder).lstrip("/")
     files = {file.name: file for file in checkpoint.files}
     unit = Unit(checkpoint.folder, inside, checkpoint.path, checkpoint.format, files)
-    found = read_unit(LocalStorage(str(root)), unit, BundleCache())
+    found = read_unit(LocalStore(str(root)), unit, BundleCache())
     assert found is not None
     return found
 
 
-def corpus(name: str) -> LocalStorage:
+def corpus(name: str) -> LocalStore:
     """A folder of the corpus as a root; skips where there is no corpus."""
     root = Path(os.environ.get("WAYPOINT_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus")
     if not (root / name).is_dir():
         pytest.skip(f"no corpus at {root.name}/{name} (set WAYPOINT_CORPUS)")
-    return LocalStorage(str(root / name))
+    return LocalStore(str(root / name))
 
 
 def names(root: Path) -> list[str]:

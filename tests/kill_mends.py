@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from core.errors import CoreError
-from core.mend.desk import MendDesk
+from core.base.errors import CoreError
 from core.mend.errors import StateChangedError
+from core.mend.of_run import MendDesk
 from core.mend.propose import Proposal
 from core.mend.records import MendState
 from tests.mend_cases import STATE, a_desk

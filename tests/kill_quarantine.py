@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.storage.batches import batches
-from core.storage.journal import Stage
-from core.storage.purge import purge
-from core.storage.recover import needs_recovery, recover
+from core.acts.batches import batches
+from core.acts.journal import Stage
+from core.acts.purge import purge
+from core.acts.recover import needs_recovery, recover
 from tests.quarantine_cases import Case, FileFacts, bundle_files, folders, in_quarantine, state_text, tree
 from tests.resume_cases import NOW
 from tests.trees import START_NS, write

@@ -19,7 +19,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from core.model import Checkpoint, FileStat, Format
+from core.base.facts import Format
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.resume.fork import fork
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode, parse

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from core.storage.journal import Journal
+from core.acts.journal import Journal
 from tests.kill_quarantine import acting, no_sync, was_killed
 from tests.quarantine_cases import FileFacts, state_text, tree, tree_of
 from tests.rewind_cases import BACKUP, hand_over, to_be_rewound

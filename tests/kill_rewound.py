@@ -11,9 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from core.acts.undo import OnConflict
 from core.resume.propose import propose
 from core.resume.write import write_manifest
-from core.storage.undo import OnConflict
 from tests.kill_quarantine import acting, no_sync, was_killed
 from tests.quarantine_cases import Case, FileFacts, bundle_files, state_text, tree, tree_of
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk

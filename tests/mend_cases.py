@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from core.mend.desk import MendDesk, Refusal
+from core.base.records import Checkpoint, Root, Run, StateFile
+from core.mend.of_run import MendDesk, Refusal
 from core.mend.propose import Proposal
-from core.model import Checkpoint, Root, Run, StateFile
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from waypoint_resume.file_names import read_name
 

@@ -9,24 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from core.decisions.pins import Pins, read_pins
-from core.decisions.run_folder import RunFolder
+from core.acts.quarantine import Act, Quarantined, quarantine
+from core.acts.returns import Returned
+from core.acts.undo import OnConflict, undo
+from core.base.facts import Facts, Sourced
+from core.base.records import Checkpoint, Leftover, Root, SavedAtSource
 from core.formats.spec import Group
-from core.fs.local import LocalStorage
-from core.index.leftovers import leftovers
-from core.model import Checkpoint, Facts, Leftover, Root, SavedAtSource, Sourced
+from core.indexing.leftovers import leftovers
 from core.resume.history import Manifests
-from core.scan.group import group
-from core.scan.walk import look
-from core.storage.again import Afresh
-from core.storage.live import Ground
-from core.storage.plan import make_plan
-from core.storage.planned import RunPlan, RunState
-from core.storage.policies import KeepLatest, Policy
-from core.storage.quarantine import Act, Quarantined, quarantine
-from core.storage.returns import Returned
-from core.storage.undo import OnConflict, undo
-from core.workspace import Workspace
+from core.retention.again import Afresh
+from core.retention.plan import make_plan
+from core.retention.planned import RunPlan, RunState
+from core.retention.policies import KeepLatest, Policy
+from core.runfolder.liveness import Ground
+from core.runfolder.pins import Pins, read_pins
+from core.runfolder.run_folder import RunFolder
+from core.runs.group import group
+from core.runs.walk import look
+from core.services.workspace import Workspace
+from core.stores.local import LocalStore
 from tests.resume_cases import NOW
 from tests.trees import START_NS, write
 from waypoint_resume.file_names import read_name
@@ -116,7 +117,7 @@ class Case:
         """What a look at the disk tells, with the decisions left empty."""
         if self.workspace is not None:
             return self._known(self.workspace)
-        storage = LocalStorage(str(self.root))
+        storage = LocalStore(str(self.root))
         now_ns = storage.now_ns()
         seen = list(_units(storage, "" if self.run == "." else self.run, self.run, now_ns))
         return RunState(
@@ -140,7 +141,7 @@ class Case:
             root_path=root.path,
             run=self.run,
             is_live=workspace.find_run(self.run).status == "live",
-            now_ns=LocalStorage(root.path).now_ns(),
+            now_ns=LocalStore(root.path).now_ns(),
             checkpoints=workspace.members(root.id, self.run),
             leftovers=workspace.reader.leftovers(root.id, self.run),
             pins=read_pins(self.folder),
@@ -163,7 +164,7 @@ class Case:
         return undo(self.ground, batch, actor="bob", now=NOW, on_conflict=on_conflict)
 
 
-def _units(storage: LocalStorage, folder: str, run: str, now_ns: int) -> Iterator[Checkpoint | Leftover]:
+def _units(storage: LocalStore, folder: str, run: str, now_ns: int) -> Iterator[Checkpoint | Leftover]:
     """The checkpoints and leftovers at and below a folder, judged by their names alone."""
     listing = look(storage, folder)
     found = group(listing)

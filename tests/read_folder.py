@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from core.catalog.rows import checkpoint_to_row, finding_to_row, leftovers_to_json, states_to_json
-from core.formats import worker
-from core.fs.local import LocalStorage
-from core.index.folder import FolderResult, FolderTask, read_folder
-from core.scan.walk import look
+from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.runs.walk import look
+from core.stores.local import LocalStore
+from core.workers import parser_pool
 
 _NOW_NS = 4_000_000_000 * 1_000_000_000
 
 
-def task(storage: LocalStorage, folder: str = "") -> FolderTask:
+def task(storage: LocalStore, folder: str = "") -> FolderTask:
     """A folder's work long after everything in it was written."""
     return FolderTask(root="r00t", run="", listing=look(storage, folder), known=(), now_ns=_NOW_NS, grace_ns=0)
 
@@ -66,7 +66,7 @@ def found(result: FolderResult) -> dict[str, Any]:
 
 def main() -> None:
     """Read the folder of the first argument, and those in it."""
-    storage = LocalStorage(sys.argv[1])
+    storage = LocalStore(sys.argv[1])
     asked = [task(storage, folder) for folder in ("", *look(storage, "").subfolders)]
     memory, cpu, wall = megabytes("self"), time.process_time(), time.monotonic()
     results = [read_folder(storage, one) for one in asked]
@@ -74,7 +74,7 @@ def main() -> None:
         "memory": megabytes("self") - memory,
         "cpu": time.process_time() - cpu,
         "wall": time.monotonic() - wall,
-        "workers": [(megabytes(one._process.pid), seconds(one._process.pid)) for one in worker.POOL._idle],
+        "workers": [(megabytes(one._process.pid), seconds(one._process.pid)) for one in parser_pool.POOL._idle],
     }
     for result in results:
         through_database(result)

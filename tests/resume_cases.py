@@ -4,7 +4,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.model import Checkpoint, Contents, Facts, FileStat, Format, Run, SavedAtSource, Sourced
+from core.base.facts import Contents, Facts, Format, Sourced
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Run, SavedAtSource
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 

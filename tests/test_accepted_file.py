@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.decisions import accepted
-from core.errors import CoreError
+from core.base.errors import CoreError
+from core.runfolder import accepted
 from waypoint_resume.places import HIDDEN
 
 WHOLE = {"rule": "no-state", "path": ".", "identity": "1", "note": "", "by": "ann", "at": "2026-01-31T09:30:00Z"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.full_home import indexer_of
-from core.model import IndexReport
-from pages._shared import service
+from core.background.full_home import indexer_of
+from core.base.records import IndexReport
+from pages.parts.frame import service
 from tests.pages_server import ROOT, Server, copy_samples, serve
 
 

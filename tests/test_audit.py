@@ -13,15 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.base.facts import Contents, Facts, Format, RoleBytes
+from core.base.files import FileStat, Problem
+from core.base.records import Checkpoint, Leftover
 from core.catalog.filters import CheckpointFilter
-from core.fs.local import LocalStorage
-from core.fs.storage import Entries
+from core.disk_usage.audit import AuditRoot, audit
+from core.disk_usage.growth import Growth, Snapshot, growth, snapshots
+from core.disk_usage.usage import Age, Amount, Usage
 from core.health.rules import finding
-from core.model import Checkpoint, Contents, Facts, FileStat, Format, Leftover, Problem, RoleBytes
-from core.storage.audit import AuditRoot, audit
-from core.storage.growth import Growth, Snapshot, growth, snapshots
-from core.storage.known import NOTHING_KNOWN, Kind, Known, is_leftover, known_files, leftover_folder
-from core.storage.usage import Age, Amount, Usage
+from core.runs.known_files import NOTHING_KNOWN, Kind, Known, is_leftover, known_files, leftover_folder
+from core.stores.local import LocalStore
+from core.stores.store import Entries
 from tests.conftest import Opener
 from tests.trees import START, START_NS, a_member, age, save, write
 
@@ -30,7 +32,7 @@ NOW_NS = START_NS + 400 * DAY_NS
 
 
 def audited(*roots: Path, known: Known = NOTHING_KNOWN) -> Usage:
-    return audit([AuditRoot(id=root.name, storage=LocalStorage(str(root)), known=known) for root in roots], NOW_NS)
+    return audit([AuditRoot(id=root.name, storage=LocalStore(str(root)), known=known) for root in roots], NOW_NS)
 
 
 def du(*roots: Path) -> list[int]:
@@ -184,7 +186,7 @@ def assert_adds_up(usage: Usage) -> None:
 
 
 def test_a_root_that_is_gone_and_a_folder_that_goes_are_problems(root: Path) -> None:
-    class Shy(LocalStorage):
+    class Shy(LocalStore):
         """A folder of it cannot be listed."""
 
         def entries(self, folder: str) -> Entries:
@@ -193,7 +195,7 @@ def test_a_root_that_is_gone_and_a_folder_that_goes_are_problems(root: Path) -> 
             return super().entries(folder)
 
     write(root, {"shy/a": b"1", "open/b": b"22"})
-    gone = AuditRoot(id="gone", storage=LocalStorage(str(root / "nothing")), known=NOTHING_KNOWN)
+    gone = AuditRoot(id="gone", storage=LocalStore(str(root / "nothing")), known=NOTHING_KNOWN)
     shy = AuditRoot(id="shy", storage=Shy(str(root)), known=NOTHING_KNOWN)
     usage = audit([gone, shy], NOW_NS)
     assert usage.problems == (
@@ -207,7 +209,7 @@ def test_a_root_that_is_gone_and_a_folder_that_goes_are_problems(root: Path) -> 
 
 
 def test_a_folder_that_became_a_link_is_not_followed(odd: Path) -> None:
-    storage = LocalStorage(str(odd))
+    storage = LocalStore(str(odd))
     assert "er" in storage.entries("deep").names
     with pytest.raises(OSError, match="to-folder"):
         storage.entries("to-folder")
@@ -342,7 +344,7 @@ def test_an_indexed_tree_knows_what_each_file_is_for(samples: Path, workspace: O
     items = space.reader.checkpoints(CheckpointFilter(root=root.id), limit=None).items
     left = [(run.path, one) for run in runs for one in space.reader.leftovers(root.id, run.path)]
     known = known_files([run.path for run in runs], items, left)
-    usage = audit([AuditRoot(id=root.id, storage=LocalStorage(root.path), known=known)], NOW_NS)
+    usage = audit([AuditRoot(id=root.id, storage=LocalStore(root.path), known=known)], NOW_NS)
     assert_adds_up(usage)
     assert [usage.allocated_bytes] == du(samples)
     assert sum(entry.amount.apparent for entry in usage.by_format if entry.key) == sum(item.bytes for item in items)

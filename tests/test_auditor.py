@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from core import housekeeping
-from core.auditor import Auditor
-from core.full_home import indexer_of
-from core.model import Run
-from core.storage.journal import Act, Stage
-from core.storage.journal_files import read_journal, write_journal
-from core.storage.policies import KeepLatest, Policy
-from core.storage.retention import NO_POLICY
-from core.survey import Survey
-from core.workspace import Workspace
+from core.acts.journal import Act, Stage
+from core.acts.journal_files import read_journal, write_journal
+from core.background.auditor import Auditor
+from core.background.full_home import indexer_of
+from core.base.records import Run
+from core.retention.policies import KeepLatest, Policy
+from core.retention.tables import NO_POLICY
+from core.services import housekeeping
+from core.services.survey import Survey
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import index_of, save, shard_of, write
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from core import accounts
 from core.catalog.audits import RootSnapshot, load_audit, load_snapshots, store_audit
-from core.storage.known import Kind
-from core.storage.usage import Amount
+from core.disk_usage.usage import Amount
+from core.runs.known_files import Kind
+from core.services import disk_space
 from tests.conftest import Opener
 from tests.disk import Disk
 from tests.trees import START, index_of, save, write
@@ -33,9 +33,9 @@ def test_an_audit_is_read_back_as_it_was_kept(tmp_path: Path, workspace: Opener)
     write(tmp_path / "runs", {"a/.waypoint/quarantine/b/file": b"12345", "outside": b"1"})
     made = workspace(tmp_path / "runs")
     made.refresh()
-    assert accounts.last_audit(made) is None
-    audited = accounts.audit(made)
-    assert accounts.last_audit(made) == audited
+    assert disk_space.last_audit(made) is None
+    audited = disk_space.audit(made)
+    assert disk_space.last_audit(made) == audited
     root = made.reader.roots()[0].id
     assert {run for (_, run), _ in audited.usage.by_run} == {odd, "lost", None}
     assert dict(audited.usage.by_kind)[Kind.QUARANTINE] == Amount(5, dict(audited.usage.by_kind)[Kind.QUARANTINE][1], 1)
@@ -47,7 +47,7 @@ def test_a_root_itself_may_hold_batches(tmp_path: Path, workspace: Opener) -> No
     write(tmp_path / "runs", {".waypoint/quarantine/b/files/x/.waypoint/quarantine/c": b""})
     made = workspace(tmp_path / "runs")
     made.refresh()
-    assert [path for _, path in accounts.audit(made).usage.quarantines] == ["."]
+    assert [path for _, path in disk_space.audit(made).usage.quarantines] == ["."]
 
 
 def test_the_last_audit_replaces_the_one_before_and_the_snapshots_stay(disk: Disk) -> None:
@@ -68,9 +68,9 @@ def test_other_roots_have_audits_of_their_own(disk: Disk, tmp_path: Path, worksp
         save(tmp_path / name / "run", 1)
     both = workspace(tmp_path / "a", tmp_path / "b")
     both.refresh()
-    accounts.audit(both)
-    assert accounts.last_audit(workspace(tmp_path / "b", tmp_path / "a")) == accounts.last_audit(both)
-    assert accounts.last_audit(workspace(tmp_path / "a")) is None
+    disk_space.audit(both)
+    assert disk_space.last_audit(workspace(tmp_path / "b", tmp_path / "a")) == disk_space.last_audit(both)
+    assert disk_space.last_audit(workspace(tmp_path / "a")) is None
 
 
 def test_of_two_days_one_snapshot_an_hour_is_kept_the_last_one(disk: Disk) -> None:
@@ -105,14 +105,14 @@ def test_growth_is_told_between_the_oldest_and_the_newest_snapshot(tmp_path: Pat
     save(tmp_path / "runs" / "a", 1)
     made = workspace(tmp_path / "runs")
     made.refresh()
-    audited = accounts.audit(made)
-    assert accounts.growth_since(made, 30) is None
+    audited = disk_space.audit(made)
+    assert disk_space.growth_since(made, 30) is None
     root, (amount,) = made.reader.roots()[0].id, [amount for (_, run), amount in audited.usage.by_run if run == "a"]
     for days, less in ((40, 7), (20, 100), (10, 3)):
         then = audited.at - timedelta(days=days)
         row = RootSnapshot(root, then, (("a", amount.apparent - less, amount.allocated - less), ("gone", 50, 60)))
         store_audit(made.engine, "elsewhere", audited.at, {}, [row])
-    growths = accounts.growth_since(made, 30)
+    growths = disk_space.growth_since(made, 30)
     assert growths is not None
     assert {one.run: one.allocated for one in growths.by_run if one.run} == {"a": 100, "gone": -60}
     assert growths.by_root[0].since == audited.at - timedelta(days=20)

@@ -10,11 +10,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from core import housekeeping
-from core.storage.best_trials import KeepBestTrials
-from core.storage.policies import Policy
+from core.retention.best_trials import KeepBestTrials
+from core.retention.policies import Policy
+from core.services import housekeeping
+from core.services.sweeps import runs_of
 from core.sweeps.records import Direction, SweepKind
-from core.trials import runs_of
 from tests.conftest import Opener
 from tests.sweep_trees import put
 from tests.trees import START_NS

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import housekeeping
-from core.decisions.pins import Pin, Pins
-from core.errors import SettingsError
-from core.model import Format
+from core.acts.acting import ConfirmError
+from core.base.errors import SettingsError
+from core.base.facts import Format
 from core.resume.manifest import MetricMode
-from core.storage.acting import ConfirmError
-from core.storage.best_trials import KeepBestTrials, rule_of
-from core.storage.policies import KeepLatest, NewerThan, Policy
-from core.storage.retention import parse_policy
+from core.retention.best_trials import KeepBestTrials, rule_of
+from core.retention.policies import KeepLatest, NewerThan, Policy
+from core.retention.tables import parse_policy
+from core.runfolder.pins import Pin, Pins
+from core.services import housekeeping
 from core.sweeps.places import Peers, TrialPlace
 from core.sweeps.ranking import ranked
 from core.sweeps.records import Direction, SweepKind, Trial, TrialMetric, TrialStatus
@@ -376,7 +376,7 @@ def test_a_kill_after_the_state_file_went_is_taken_back(tmp_path: Path, workspac
     policy = Policy(rules=(KeepBestTrials(1),))
     (planned,) = housekeeping.plan(opened, [loser], policy).runs
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.storage.quarantine.take", lambda *_: sys.exit(9))  # nothing after it is done
+        patch.setattr("core.acts.quarantine.take", lambda *_: sys.exit(9))  # nothing after it is done
         with pytest.raises(SystemExit):
             housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
     assert sorted(before.keys() - tree(root).keys()) == ["sweep/trial_0/checkpoint"]

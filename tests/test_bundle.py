@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.facts import Contents, Facts, Role, RoleBytes, Sourced
 from core.formats import bundle, bundle_index, dtypes
 from core.formats.bundle import BundleCache
 from core.formats.bundle_index import GRAPH_KEY, IndexCache, parse_index
 from core.formats.sstable import FOOTER_SIZE, read_table
 from core.formats.wire.tensor_bundle_pb2 import BundleHeaderProto
-from core.fs.local import LocalStorage
-from core.model import Contents, Facts, Role, RoleBytes, Sourced
+from core.stores.local import LocalStore
 from tests import builders, bundle_files
 from tests.builders import ITERATIONS, KERNEL, MOMENTUM, SAVES, SUFFIX, Node, Tensor
 from tests.bundle_files import put, read
@@ -449,7 +449,7 @@ def test_names_that_are_no_utf_8_are_shown_escaped(tmp_path: Path) -> None:
 
 def test_an_index_without_shards_in_its_listing_is_read_as_lacking_them(tmp_path: Path) -> None:
     root = made(tmp_path)
-    storage = LocalStorage(str(root))
+    storage = LocalStore(str(root))
     facts, _ = bundle.read(storage, "", "ckpt", {"ckpt.index": storage.stat("ckpt.index")}, BundleCache())
     assert [shard.actual for shard in facts.shards] == [None]
 

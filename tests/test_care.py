@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from core import care
+from core.base.errors import CoreError, NotFoundError, ReadOnlyError
+from core.base.records import Checkpoint, Health
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
-from core.errors import CoreError, NotFoundError, ReadOnlyError
-from core.model import Checkpoint, Health
+from core.services import findings
+from core.services.workspace import Workspace
 from core.verify.results import BadRule, Outcome, TensorProblem, Verification
-from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import index_of, save, shard_of, state
 
@@ -53,7 +53,7 @@ def test_an_accepted_finding_counts_no_more_and_is_back_when_its_files_change(ru
     opened = workspace(runs)
     opened.refresh()
     assert (found(opened), numbers(opened, "a")) == ([("a/ckpt-3", "orphan-shard")], (0, 1))
-    care.accept(opened, [only(opened)], " kept for the paper ")
+    findings.accept(opened, [only(opened)], " kept for the paper ")
     opened.refresh()
     assert (found(opened), numbers(opened, "a")) == ([], (0, 0))
     (kept,) = opened.reader.findings(FindingFilter(accepted=True))
@@ -73,14 +73,14 @@ def test_accepting_can_be_undone(runs: Path, workspace: Opener) -> None:
     opened = workspace(runs)
     opened.refresh()
     placed = only(opened)
-    care.accept(opened, [placed], "so")
+    findings.accept(opened, [placed], "so")
     opened.refresh(deep=False)
     assert found(opened) == []
-    care.withdraw_acceptance(opened, [placed])
+    findings.withdraw_acceptance(opened, [placed])
     opened.refresh(deep=False)
     assert found(opened) == [("a/ckpt-3", "orphan-shard")]
     with pytest.raises(NotFoundError, match="orphan-shard about ckpt-3 is not accepted"):
-        care.withdraw_acceptance(opened, [placed])
+        findings.withdraw_acceptance(opened, [placed])
     log = [json.loads(line) for line in (runs / "a" / ".waypoint" / "log.jsonl").read_text().splitlines()]
     assert [(entry["actor"], entry["event"]) for entry in log] == [
         ("ada", "accept findings"),
@@ -94,7 +94,7 @@ def test_what_another_home_accepted_is_seen_at_the_next_light_pass(
     ours, theirs = workspace(runs), workspace(runs, home=tmp_path / "other")
     ours.refresh()
     theirs.refresh()
-    care.accept(theirs, [only(theirs)], "so")
+    findings.accept(theirs, [only(theirs)], "so")
     ours.refresh(deep=False)
     assert (found(ours), found(ours, accepted=True)) == ([], [("a/ckpt-3", "orphan-shard")])
 
@@ -102,7 +102,7 @@ def test_what_another_home_accepted_is_seen_at_the_next_light_pass(
 def test_deleting_the_catalog_loses_no_acceptance(runs: Path, workspace: Opener, tmp_path: Path) -> None:
     opened = workspace(runs)
     opened.refresh()
-    care.accept(opened, [only(opened)], "so")
+    findings.accept(opened, [only(opened)], "so")
     fresh = workspace(runs, home=tmp_path / "fresh")
     fresh.refresh()
     assert (found(fresh), found(fresh, accepted=True)) == ([], [("a/ckpt-3", "orphan-shard")])
@@ -118,7 +118,7 @@ def test_a_file_of_acceptances_that_cannot_be_read_accepts_nothing_and_is_a_prob
     assert [(problem.path, ACCEPTED in problem.problem) for _, problem in report.problems] == [("a", True)]
     assert found(opened) == [("a/ckpt-3", "orphan-shard")]
     with pytest.raises(CoreError, match=r"accepted\.json cannot be understood"):
-        care.accept(opened, [only(opened)], "so")
+        findings.accept(opened, [only(opened)], "so")
     assert (runs / "a" / ACCEPTED).read_text() == '{"version": 7}'
 
 
@@ -130,7 +130,7 @@ def test_decisions_about_a_read_only_run_lie_apart(
     opened.refresh()
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda *_, **__: False)  # root may write everywhere
-        care.accept(opened, [only(opened)], "so")
+        findings.accept(opened, [only(opened)], "so")
     assert not (runs / "a" / ".waypoint").exists()
     assert [path.name for path in apart.rglob("accepted.json")] == ["accepted.json"]
     opened.refresh(deep=False)
@@ -166,7 +166,7 @@ def test_what_a_verification_found_is_a_finding_until_the_files_change(
     opened = workspace(runs)
     opened.refresh()
     item = opened.reader.checkpoint(opened.reader.roots()[0].id, "b/ckpt-2")
-    care.keep_verification(opened, item, verified(item, opened, problem))
+    findings.keep_verification(opened, item, verified(item, opened, problem))
     opened.refresh(deep=False)
     judged = opened.reader.checkpoint(item.root, "b/ckpt-2")
     assert rule in {finding.rule for finding in judged.findings}
@@ -174,7 +174,7 @@ def test_what_a_verification_found_is_a_finding_until_the_files_change(
     chosen = opened.choices(item.root, "b")[0].chosen
     assert chosen is not None
     assert chosen.path == ("b/ckpt-2" if restorable else "b/ckpt-1")
-    kept = care.verification(opened, judged)
+    kept = findings.verification(opened, judged)
     assert kept is not None
     assert (kept.holds, kept.verification.problems) == (True, (problem,))
     save(runs / "b", 2, at_ns=1_800_000_000_000_000_000)
@@ -182,7 +182,7 @@ def test_what_a_verification_found_is_a_finding_until_the_files_change(
     healed = opened.reader.checkpoint(item.root, "b/ckpt-2")
     assert (healed.restorable, healed.health) == (True, Health.OK)
     assert rule not in {finding.rule for finding in healed.findings}
-    former = care.verification(opened, healed)
+    former = findings.verification(opened, healed)
     assert former is not None
     assert not former.holds
 
@@ -192,7 +192,7 @@ def test_a_second_verification_that_passes_clears_the_first(runs: Path, workspac
     opened.refresh()
     item = opened.reader.checkpoint(opened.reader.roots()[0].id, "b/ckpt-2")
     for problems, health in (((MISMATCH,), Health.ERROR), ((), Health.OK)):
-        care.keep_verification(opened, item, verified(item, opened, *problems))
+        findings.keep_verification(opened, item, verified(item, opened, *problems))
         opened.refresh(deep=False)
         judged = opened.reader.checkpoint(item.root, "b/ckpt-2")
         assert (judged.health, judged.restorable) == (health, health is Health.OK)
@@ -203,8 +203,8 @@ def test_a_verification_without_a_result_is_not_kept(outcome: Outcome, runs: Pat
     opened = workspace(runs)
     opened.refresh()
     item = opened.reader.checkpoint(opened.reader.roots()[0].id, "b/ckpt-2")
-    care.keep_verification(opened, item, replace(verified(item, opened), outcome=outcome))
-    assert care.verification(opened, item) is None
+    findings.keep_verification(opened, item, replace(verified(item, opened), outcome=outcome))
+    assert findings.verification(opened, item) is None
 
 
 def test_time_alone_makes_runs_and_checkpoints_stale(runs: Path, workspace: Opener) -> None:
@@ -228,4 +228,4 @@ def test_an_unreadable_place_for_decisions_is_an_error(runs: Path, workspace: Op
     opened.refresh()
     (runs / "a" / ".waypoint").write_text("a file in the way")
     with pytest.raises((CoreError, ReadOnlyError)):
-        care.accept(opened, [only(opened)], "so")
+        findings.accept(opened, [only(opened)], "so")

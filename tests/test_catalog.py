@@ -13,6 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, inspect, select, text
 
+from core.base.errors import CatalogError, NotFoundError
+from core.base.facts import Contents, Facts, Format, ReadProblem, RoleBytes, Shard, Sourced
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Health, Leftover, Root, SavedAtSource, StateFile
 from core.catalog import engine as catalog
 from core.catalog import migrations, tables, writes
 from core.catalog.engine import FILE_NAME, file_system_of, open_catalog, reopen_if_replaced
@@ -29,24 +33,7 @@ from core.catalog.rows import (
     states_to_json,
     to_us,
 )
-from core.errors import CatalogError, NotFoundError
 from core.health.rules import finding
-from core.model import (
-    Checkpoint,
-    Contents,
-    Facts,
-    FileStat,
-    Format,
-    Health,
-    Leftover,
-    ReadProblem,
-    RoleBytes,
-    Root,
-    SavedAtSource,
-    Shard,
-    Sourced,
-    StateFile,
-)
 from tests.trees import START, a_member
 
 NOW = START + timedelta(days=1)

@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given
 
-from core.choose import SeriesChoice, choose, reasons
+from core.base.facts import Format
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Health, SavedAtSource, StateFile
 from core.health.rules import finding
-from core.model import Checkpoint, FileStat, Format, Health, SavedAtSource, StateFile
+from core.runs.choice import SeriesChoice, choose, reasons
 from tests.test_series import members_of_a_run
 from tests.trees import MINUTE_NS, START_NS, a_member
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from core.base.facts import Contents, Format
+from core.base.records import Health, SavedAtSource, Severity
 from core.cli.app import app
 from core.health.rules import RULES
-from core.index import passes
-from core.model import Contents, Format, Health, SavedAtSource, Severity
+from core.indexing import passes
 from tests.test_lock import holder
 from tests.trees import index_of, save, shard_of, state, write
 

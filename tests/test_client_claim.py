@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from core.model import Checkpoint
+from core.base.records import Checkpoint
 from core.resume.history import ManifestState, read_manifests, withdraw
 from core.resume.manifest import Manifest
 from core.resume.manifest import parse as parse_by_core

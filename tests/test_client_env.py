@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from core.cli.resume_env import resume_env_command
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import save
 from waypoint_resume.decision import decide

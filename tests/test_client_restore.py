@@ -18,9 +18,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from core.config.settings import load
 from core.resume.manifest import Mode
-from core.settings import load
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from waypoint_resume import MismatchError, ResumeError, Waypoint, resume
 
 X, Y = np.linspace(-1, 1, 48, dtype="float32").reshape(16, 3), np.ones((16, 1), "float32")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.storage.journal import Journal, JournalKind, Stage
+from core.acts.journal import Journal, JournalKind, Stage
 from tests.kills import ends_of
 from tests.quarantine_cases import Case, bundle_files, folders, state_text, tree, tree_of
 from tests.rewind_cases import BACKUP, PICK, SECOND_NS, hand_over, to_be_rewound

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from core.config.settings import load
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode
-from core.settings import load
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.jobs import job_server
 
 JOB = Path(__file__).with_name("train_job.py")

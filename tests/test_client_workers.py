@@ -13,9 +13,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
+from core.config.settings import load
 from core.resume.manifest import Mode
-from core.settings import load
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.jobs import Job, job_server
 
 JOB = Path(__file__).with_name("worker_job.py")

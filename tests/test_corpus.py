@@ -12,9 +12,9 @@ from types import ModuleType
 
 import pytest
 
-from core.errors import CorruptError, TruncatedError
+from core.base.errors import CorruptError, TruncatedError
+from core.base.facts import Contents, Facts, Variable
 from core.formats.bundle_index import GRAPH_KEY
-from core.model import Contents, Facts, Variable
 from tests import bundle_files
 
 HERE = Path(__file__).parent

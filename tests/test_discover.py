@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.scan.discover import deepest_run, find_runs, is_inner
+from core.runs.discover import deepest_run, find_runs, is_inner
 
 INNER = (
     *("checkpoint", "checkpoints", "ckpt", "ckpts", "training_checkpoints", "best_ckpt", "weights", "model"),

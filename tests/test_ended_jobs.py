@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from core import housekeeping
-from core.mend.desk import MendDesk
-from core.storage.policies import KeepLatest, Policy
-from core.workspace import Workspace
+from core.mend.of_run import MendDesk
+from core.retention.policies import KeepLatest, Policy
+from core.services import housekeeping
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import save
 from waypoint_resume.heartbeat import ended_ns, ended_path, lease_path

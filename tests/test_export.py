@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages._shared.export import csv_bytes
+from pages.parts.tables.export import csv_bytes
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 

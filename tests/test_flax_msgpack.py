@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from flax import serialization
 
+from core.base.facts import Contents, Format, Role
 from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Reading, Unit
-from core.fs.local import LocalStorage
-from core.model import Contents, Format, Role
-from core.scan.group import group
-from core.scan.walk import look
+from core.runs.group import group
+from core.runs.walk import look
+from core.stores.local import LocalStore
 
 TREE: dict[str, Any] = {
     "step": 300,
@@ -29,7 +29,7 @@ TREE: dict[str, Any] = {
 
 def read(root: Path, name: str, *, is_named: bool = False) -> Reading | None:
     """A file of a folder as a scan reads it; None where nothing takes it for a checkpoint."""
-    storage = LocalStorage(str(root))
+    storage = LocalStore(str(root))
     for one in group(look(storage, "")).checkpoints:
         if one.name == name:
             files = {file.name: file for file in one.files}

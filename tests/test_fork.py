@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.decisions.desk import locked
-from core.errors import ReadOnlyError
-from core.fs.local import LocalStorage
-from core.model import Checkpoint, FileStat, Format
+from core.base.errors import ReadOnlyError
+from core.base.facts import Format
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.resume.copies import new_run
 from core.resume.errors import ChangedError, ModeError, NameTakenError, NoRoomError, NotAcceptedError, RunNameError
 from core.resume.fork import fork
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Manifest, Mode, parse
 from core.resume.propose import propose
-from core.scan.walk import look
+from core.runfolder.locking import locked
+from core.runs.walk import look
+from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.quarantine_cases import tree
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
@@ -261,7 +263,7 @@ def test_what_a_kill_left_is_unseen_and_removed_by_the_next_of_its_name(tmp_path
     (left / "ckpts").mkdir(parents=True)
     other = tmp_path / "exp/.c.0123456789abcdef.waypoint-tmp"
     other.mkdir()
-    assert look(LocalStorage(str(tmp_path)), "exp").subfolders == ("a",)
+    assert look(LocalStore(str(tmp_path)), "exp").subfolders == ("a",)
     forked(tmp_path, checkpoint)
     assert sorted(os.listdir(tmp_path / "exp")) == [other.name, "a", "b"]
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from core.base.facts import Format
+from core.base.files import FileStat
 from core.formats import doc
 from core.formats.registry import SPECS, spec_of
 from core.formats.spec import FolderFiles, FormatSpec
 from core.health.rules import RULES
-from core.model import FileStat, Format
 from core.resume.cautions import TEXTS
 from core.resume.snippet import CODE
 from core.verify.tally import Job, Tally

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from core.base.facts import Format
 from core.formats import (
     bundle,
     bundle_index,
     fingerprint,
-    h5_worker,
     hdf5,
     json_text,
     keras_zip,
@@ -21,10 +21,9 @@ from core.formats import (
     sstable,
     state_file,
     v1,
-    worker,
     zip_members,
 )
-from core.model import Format
+from core.workers import h5_worker, parser_pool
 
 TEXT = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
 ROWS = dict(line.strip("| ").split(" | ", 1) for line in TEXT.splitlines() if line.startswith("| "))
@@ -57,7 +56,7 @@ def test_every_format_has_a_row() -> None:
             "HDF5",
             [
                 f"{mib(h5_worker.MEMORY)} of memory",
-                f"{worker.SECONDS:g} seconds of a processor ({worker.WAIT:g} by the clock)",
+                f"{parser_pool.SECONDS:g} seconds of a processor ({parser_pool.WAIT:g} by the clock)",
             ],
         ),
         ("`.weights.json`", [mib(hdf5.MAX_MAP), f"{hdf5.MAX_SHARDS:,} shards"]),

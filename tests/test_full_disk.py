@@ -11,20 +11,21 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from core import housekeeping
+from core.acts import moves
+from core.acts import quarantine as quarantine_module
+from core.acts.acting import ConfirmError
+from core.acts.batches import batches
+from core.acts.delete_now import Deleted
+from core.acts.journal import Journal, Stage
+from core.acts.quarantine import Quarantined
+from core.acts.room import DiskFullError
+from core.base.errors import CoreError
 from core.cli.app import app
-from core.errors import CoreError
-from core.storage import moves
-from core.storage import quarantine as quarantine_module
-from core.storage.acting import ConfirmError
-from core.storage.batches import batches
-from core.storage.delete_now import Deleted
-from core.storage.journal import Journal, Stage
-from core.storage.policies import KeepLatest, Policy
-from core.storage.quarantine import Quarantined
-from core.storage.room import DiskFullError
-from core.workspace import Workspace
-from pages._shared import quarantining, service
+from core.retention.policies import KeepLatest, Policy
+from core.services import housekeeping
+from core.services.workspace import Workspace
+from pages.parts.frame import service
+from pages.parts.storage import quarantining
 from tests.conftest import Opener
 from tests.quarantine_cases import in_quarantine, tree
 from tests.small_disks import Maker, fill_up

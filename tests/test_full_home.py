@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.settings import Settings
-from core.workspace import Workspace
+from core.config.settings import Settings
+from core.services.workspace import Workspace
 from tests.small_disks import Maker, fill_up
 from tests.trees import flip, save, state
 

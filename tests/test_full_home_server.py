@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import housekeeping
 from core.catalog.in_memory import is_in_memory
-from core.storage.policies import KeepLatest, Policy
-from pages._shared import deleting, frame, quarantining, service
+from core.retention.policies import KeepLatest, Policy
+from core.services import housekeeping
+from pages.parts.frame import frame, service
+from pages.parts.storage import deleting, quarantining
 from tests.pages_server import serve
 from tests.small_disks import Maker, fill_up
 from tests.test_full_home import run_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.errors import FormatError
+from core.base.errors import FormatError
 from fuzz.targets import TARGETS, run
 
 SEEDS = [(name, number) for name, target in TARGETS.items() for number in range(len(target.seeds))]

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import FileStat, Format, Listing
-from core.scan.group import Groups, group
+from core.base.facts import Format
+from core.base.files import FileStat, Listing
+from core.runs.group import Groups, group
 
 
 def grouped(*names: str, folder: str = "exp/ckpts") -> Groups:

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from pages._shared.guard import OwnSite, is_own
+from pages.parts.frame.guard import OwnSite, is_own
 
 
 @pytest.mark.parametrize(

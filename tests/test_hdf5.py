@@ -9,11 +9,12 @@ import h5py
 import numpy as np
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
-from core.formats import h5_tree, h5_worker, hdf5
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.facts import Contents, Format, Role, Sourced, Variable
+from core.formats import h5_tree, hdf5
 from core.formats.fingerprint import fingerprint
-from core.fs.local import LocalStorage
-from core.model import Contents, Format, Role, Sourced, Variable
+from core.stores.local import LocalStore
+from core.workers import h5_worker
 from tests import keras_files
 
 LEGACY, WEIGHTS = Format.HDF5, Format.WEIGHTS_H5
@@ -39,11 +40,11 @@ def seen(variables: tuple[Variable, ...]) -> dict[str, tuple[tuple[int, ...] | N
     return {variable.name: (variable.shape, variable.dtype) for variable in variables}
 
 
-def write(path: Path, **contents: object) -> LocalStorage:
+def write(path: Path, **contents: object) -> LocalStore:
     with h5py.File(path, "w") as file:
         for name, value in contents.items():
             file[name.replace("__", "/")] = value
-    return LocalStorage(str(path.parent))
+    return LocalStore(str(path.parent))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_a_missing_shard_is_listed_and_contents_are_still_known() -> None:
 def test_a_broken_weight_map_is_a_typed_error(tmp_path: Path, content: str, error: type[FormatError]) -> None:
     (tmp_path / "x.weights.json").write_text(content)
     with pytest.raises(error):
-        hdf5.read_sharded(LocalStorage(str(tmp_path)), "x.weights.json", [])
+        hdf5.read_sharded(LocalStore(str(tmp_path)), "x.weights.json", [])
 
 
 def test_backup_epoch() -> None:
@@ -227,7 +228,7 @@ def test_backup_epoch() -> None:
 @pytest.mark.parametrize("name", ["adam.weights.h5", "tfk_legacy.h5"])
 def test_a_file_cut_anywhere_is_truncated(tmp_path: Path, name: str) -> None:
     content = (keras_files.folder() / name).read_bytes()
-    storage = LocalStorage(str(tmp_path))
+    storage = LocalStore(str(tmp_path))
     for length in keras_files.cuts(len(content), 200):
         (tmp_path / "cut.h5").write_bytes(content[:length])
         with pytest.raises(TruncatedError) as caught:
@@ -243,7 +244,7 @@ def test_a_file_damaged_anywhere_is_read_or_refused(tmp_path: Path) -> None:
         damaged = bytearray(content)
         damaged[place] ^= 0xFF
         (tmp_path / paths[-1]).write_bytes(damaged)
-    results = list(hdf5.read_many(LocalStorage(str(tmp_path)), paths))
+    results = list(hdf5.read_many(LocalStore(str(tmp_path)), paths))
     assert len(results) == len(paths)
     assert {type(result) for result in results} <= {hdf5.Found, CorruptError, TruncatedError, UnsupportedError}
     assert sum(isinstance(result, hdf5.Found) for result in results) > 10
@@ -258,11 +259,11 @@ def test_the_end_address_is_found_in_every_superblock(tmp_path: Path, version: s
     size = path.stat().st_size
     with path.open("rb") as opened:
         assert h5_tree.check_end(opened, size) == size
-    _, variables = hdf5.read(LocalStorage(str(tmp_path)), "a.h5")
+    _, variables = hdf5.read(LocalStore(str(tmp_path)), "a.h5")
     assert seen(variables) == {"vars/0": ((3,), "float64")}
     os.truncate(path, size - 1)
     with pytest.raises(TruncatedError, match=f"{size - 1:,} of the {size:,} bytes"):
-        hdf5.read(LocalStorage(str(tmp_path)), "a.h5")
+        hdf5.read(LocalStore(str(tmp_path)), "a.h5")
 
 
 @pytest.mark.parametrize("version", ["earliest", "latest"])
@@ -277,7 +278,7 @@ os._exit(0)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     with pytest.raises((TruncatedError, CorruptError)):
-        hdf5.read(LocalStorage(str(tmp_path)), "a.h5")
+        hdf5.read(LocalStore(str(tmp_path)), "a.h5")
 
 
 def test_bytes_behind_the_end_of_a_file_are_nobodys(tmp_path: Path) -> None:
@@ -297,7 +298,7 @@ def test_other_hdf5_files_are_nobodys(tmp_path: Path) -> None:
 def test_text_is_no_hdf5(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_text("version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(CorruptError, match="no HDF5 signature"):
-        hdf5.read(LocalStorage(str(tmp_path)), "a.h5")
+        hdf5.read(LocalStore(str(tmp_path)), "a.h5")
 
 
 def test_links_and_cycles_are_not_followed(tmp_path: Path) -> None:
@@ -318,7 +319,7 @@ def test_too_many_objects_and_too_deep_groups_are_refused(tmp_path: Path) -> Non
             h5py.h5g.create(file.id, str(number).encode())
     with h5py.File(tmp_path / "deep.h5", "w") as file:
         file.create_group("/".join("a" * (h5_worker.MAX_DEPTH + 2)))
-    storage = LocalStorage(str(tmp_path))
+    storage = LocalStore(str(tmp_path))
     with pytest.raises(TooLargeError, match="100,000 objects"):
         hdf5.read(storage, "many.h5")
     with pytest.raises(TooLargeError, match="64 deep"):

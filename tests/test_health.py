@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from core.base.facts import Facts, Format, ReadProblem, Shard
+from core.base.files import FileStat
+from core.base.records import Finding, Health, Leftover, Severity, StateFile
 from core.health import files, runs, state
 from core.health.doc import document
 from core.health.rules import RULES, finding
-from core.model import Facts, FileStat, Finding, Format, Health, Leftover, ReadProblem, Severity, Shard, StateFile
-from core.scan.series import arrange
-from core.scan.state_files import Answer, tensorflow_answer
+from core.runs.series import arrange
+from core.runs.state_files import Answer, tensorflow_answer
 from tests.trees import a_member
 
 ODD = os.fsdecode(b"caf\xe9")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from core.base.facts import Format
 from core.cli.app import app
-from core.model import Format
 from tests.conftest import Opener
 from tests.small_disks import Maker, fill_up
 from tests.training import Trainings, look, why_not

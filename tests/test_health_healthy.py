@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model import Format
+from core.base.facts import Format
 from tests import bundle_files, keras_files
 from tests.conftest import Opener
 from tests.training import look

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from core.catalog.filters import FindingFilter
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.test_health_state_files import tensorflow_latest
 from tests.training import Trainings

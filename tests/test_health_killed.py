@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.model import Checkpoint
-from core.sizes import size_text
+from core.base.records import Checkpoint
+from core.base.sizes import size_text
 from tests.conftest import Opener
 from tests.training import Trainings, agree, look, why_not
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.fs.local import LocalStorage
-from core.fs.storage import Members
-from core.index.folder import FolderResult, FolderTask, read_folder
-from core.model import Health
-from core.scan.walk import look as listed
+from core.base.records import Health
+from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.runs.walk import look as listed
+from core.stores.local import LocalStore
+from core.stores.store import Members
 from tests.conftest import Opener
 from tests.training import Trainings, agree, look
 from tests.trees import MINUTE_NS, START_NS, index_of, save, shard_of, state
@@ -55,7 +55,7 @@ def test_scans_while_one_prefix_is_written_without_a_pause(
     agree(root, look(opened))
 
 
-class Changing(LocalStorage):
+class Changing(LocalStore):
     """A disk on which something happens before each further listing."""
 
     def __init__(self, root: str, *events: Callable[[], object]) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from core import care
+from core.base.records import Health
 from core.catalog.filters import FindingFilter
-from core.model import Health
+from core.services import findings
+from core.services.workspace import Workspace
 from core.verify.results import BadRule, Outcome, TensorProblem, Verification
-from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import START_NS, index_of, save, shard_of, state
 
@@ -97,7 +97,7 @@ def test_an_accepted_state_file_is_back_when_more_goes_missing(tmp_path: Path, w
     opened = workspace(root)
     assert found(opened) == [("a/checkpoint", "dangling-history")]
     (placed,) = opened.reader.findings(FOUND)
-    care.accept(opened, [placed], "cleaned by hand")
+    findings.accept(opened, [placed], "cleaned by hand")
     assert found(opened) == []
     remove(prefixes[1])
     assert found(opened) == [("a/checkpoint", "dangling-history")]
@@ -136,5 +136,5 @@ def test_a_verification_of_other_files_is_no_finding(tmp_path: Path, workspace: 
         files=tuple(file._replace(size=file.size + 1) for file in item.files),
         finished_at=opened.now(),
     )
-    care.keep_verification(opened, item, result)
+    findings.keep_verification(opened, item, result)
     assert found(opened) == []

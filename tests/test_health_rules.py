@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.base.facts import Contents, Format
+from core.base.records import Checkpoint, Finding, StateFile
 from core.health.aging import judge_age, judge_superseded, superseded
 from core.health.listing import judge_listing
 from core.health.runs import judge_run
 from core.health.verified import BadTensor, Verified, judge_verified
-from core.model import Checkpoint, Contents, Finding, Format, StateFile
-from core.scan.series import arrange
+from core.runs.series import arrange
 from tests.trees import START, a_member
 
 DAY = timedelta(days=1)

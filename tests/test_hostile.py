@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from core.base.files import FileStat
 from core.formats.fingerprint import LARGEST
 from core.formats.json_text import MAX_MARKS
 from core.formats.state_file import NOT_ONE
 from core.formats.wire.tensor_bundle_pb2 import BundleEntryProto
-from core.fs.local import LocalStorage
-from core.index.folder import read_folder
-from core.model import FileStat
+from core.indexing.folder import read_folder
+from core.stores.local import LocalStore
 from tests import builders, hostile_files, hostile_hdf5
 from tests import read_folder as reader
 from tests.bundle_files import put
@@ -362,7 +362,7 @@ def test_what_takes_a_files_place_while_a_folder_is_read_is_waited_for_by_nobody
     monkeypatch.chdir(tmp_path)
     put(tmp_path, builders.bundle(builders.trained(7), "good") | {"model.meta": b"x"})
     make(tmp_path / name)
-    storage = LocalStorage(str(tmp_path))
+    storage = LocalStore(str(tmp_path))
     asked = reader.task(storage)
     listed = (*asked.listing.files, FileStat(name, 100, 1))
     result = read_folder(storage, replace(asked, listing=replace(asked.listing, files=tuple(sorted(listed)))))

@@ -15,29 +15,21 @@ CORE = HERE / "core"
 CLIENT = HERE / "client" / "waypoint_resume"
 # From the lowest layer to the highest; those in one row do not know each other.
 LAYERS = (
-    ("ages", "background", "errors", "sizes"),
-    ("model", "setting_values"),
-    ("settings",),
-    ("fs",),
+    ("base",),
+    ("config", "stores", "workers"),
     ("formats",),
-    ("scan",),
-    ("sweeps",),
-    ("health",),
-    ("decisions",),
-    ("catalog",),
-    ("index",),
-    ("choose",),
+    ("runs",),
+    ("health", "runfolder", "sweeps"),
     ("verify",),
+    ("catalog",),
+    ("indexing",),
     ("mend",),
     ("resume",),
-    ("storage",),
-    ("passed_over",),
-    ("whereabouts",),
-    ("workspace",),
-    ("full_home", "links", "trials"),
-    ("accounts", "care", "housekeeping", "pausing"),
-    ("survey",),
-    ("auditor",),
+    ("retention",),
+    ("acts",),
+    ("disk_usage",),
+    ("services",),
+    ("background",),
     ("cli",),
     ("__main__",),
 )
@@ -130,7 +122,7 @@ def loaded_after(imports: str) -> list[str]:
 
 
 def test_importing_the_core_and_the_shell_loads_nothing_heavy() -> None:
-    assert loaded_after("core, core.cli, core.cli.app, core.workspace, core.index.indexer") == []
+    assert loaded_after("core, core.cli, core.cli.app, core.services.workspace, core.background.indexer") == []
 
 
 def test_the_test_would_notice() -> None:

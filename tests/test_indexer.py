@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from core.background.indexer import Indexer, IndexerStatus
+from core.base.errors import BusyError
 from core.catalog import writes
-from core.errors import BusyError
-from core.index.indexer import Indexer, IndexerStatus
-from core.index.options import Progress
-from core.index.passes import problem_texts, root_id
-from core.workspace import Workspace
+from core.indexing.options import Progress
+from core.indexing.passes import problem_texts, root_id
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import age, save, write
 from waypoint_resume.names import short_id

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
 from core.formats import json_text
 from core.formats.json_text import parse
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core import accounts
+from core.base.errors import CoreError, NotFoundError
 from core.cli.app import app
-from core.errors import CoreError, NotFoundError
+from core.config.settings import load
 from core.resume.kept import bring_back, is_back, kept_checkpoints, take_away
-from core.settings import load
-from core.storage.known import Kind
-from core.workspace import Workspace
+from core.runs.known_files import Kind
+from core.services import disk_space
+from core.services.workspace import Workspace
 from tests.resume_cases import NOW
 from waypoint_resume.claim import Decision
 from waypoint_resume.kept import keep_pick
@@ -91,7 +91,7 @@ def test_the_audit_and_the_shell_know_it(tmp_path: Path, monkeypatch: pytest.Mon
     a_kept_run(root / "a", "bundle")
     workspace = Workspace.open(load(roots_override=[root]).model_copy(update={"home": tmp_path / "home"}))
     workspace.refresh()
-    usage = dict(accounts.audit(workspace).usage.by_kind)
+    usage = dict(disk_space.audit(workspace).usage.by_kind)
     workspace.close()
     assert usage[Kind.KEPT].files >= 2  # a linked shard is counted where the walk meets it first
     shell = CliRunner()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.model import Checkpoint, Contents, Format
+from core.base.facts import Contents, Format
+from core.base.records import Checkpoint
 from core.verify.results import Outcome
 from core.verify.run import verify
 from tests.disk import Disk

@@ -10,16 +10,16 @@ import h5py
 import numpy as np
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.facts import Contents, Role, Sourced
 from core.formats import hdf5, keras_zip, zip_members
-from core.fs.local import LocalStorage
-from core.model import Contents, Role, Sourced
+from core.stores.local import LocalStore
 from tests import keras_files
 
 COUNTER = "optimizer/vars/0 (iterations)"
 
 
-def repack(path: Path, change: dict[str, bytes | None], compression: int = zipfile.ZIP_STORED) -> LocalStorage:
+def repack(path: Path, change: dict[str, bytes | None], compression: int = zipfile.ZIP_STORED) -> LocalStore:
     """adam.keras again with some members replaced (None: left out)."""
     with zipfile.ZipFile(keras_files.folder() / "adam.keras") as old, zipfile.ZipFile(path, "w", compression) as new:
         members: dict[str, bytes | None] = {name: old.read(name) for name in old.namelist()}
@@ -27,7 +27,7 @@ def repack(path: Path, change: dict[str, bytes | None], compression: int = zipfi
         for name, content in members.items():
             if content is not None:
                 new.writestr(name, content)
-    return LocalStorage(str(path.parent))
+    return LocalStore(str(path.parent))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_deflated_members_are_read_too(tmp_path: Path) -> None:
 
 def test_a_zip_cut_anywhere_is_truncated(tmp_path: Path) -> None:
     content = (keras_files.folder() / "plain.keras").read_bytes()
-    storage = LocalStorage(str(tmp_path))
+    storage = LocalStore(str(tmp_path))
     for length in keras_files.cuts(len(content), 300):
         (tmp_path / "cut.keras").write_bytes(content[:length])
         with pytest.raises(TruncatedError):
@@ -112,7 +112,7 @@ def test_a_directory_damaged_anywhere_is_read_or_refused(tmp_path: Path) -> None
         damaged = bytearray(content)
         damaged[int(path.partition(".")[0])] ^= 0xFF
         (tmp_path / path).write_bytes(damaged)
-    results = list(keras_zip.read_many(LocalStorage(str(tmp_path)), paths))
+    results = list(keras_zip.read_many(LocalStore(str(tmp_path)), paths))
     assert len(results) == len(paths)
     assert all(isinstance(result, tuple | FormatError) for result in results)
     assert sum(isinstance(result, CorruptError) for result in results) > 20
@@ -126,7 +126,7 @@ def test_a_member_that_reaches_into_the_directory_is_truncated(tmp_path: Path) -
     struct.pack_into("<2L", content, entry + 20, size + 100, size + 100)
     (tmp_path / "a.keras").write_bytes(content)
     with pytest.raises(TruncatedError, match="beyond the members' end"):
-        keras_zip.read(LocalStorage(str(tmp_path)), "a.keras")
+        keras_zip.read(LocalStore(str(tmp_path)), "a.keras")
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

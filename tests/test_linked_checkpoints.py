@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from core import housekeeping
-from core.errors import CoreError
-from core.model import Run
-from core.storage.planned import RunPlan
-from core.storage.policies import KeepLatest, Policy
-from core.workspace import Workspace
+from core.base.errors import CoreError
+from core.base.records import Run
+from core.retention.planned import RunPlan
+from core.retention.policies import KeepLatest, Policy
+from core.services import housekeeping
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.test_cli import answer, run
 from tests.test_nameless_bundles import nameless

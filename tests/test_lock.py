@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BusyError
-from core.index.lock import FILE_NAME, writing
+from core.base.errors import BusyError
+from core.indexing.lock import FILE_NAME, writing
 
 HOLDER = """
 import sys
 from pathlib import Path
-from core.index.lock import writing
+from core.indexing.lock import writing
 with writing(Path(sys.argv[1]), "the other"):
     print("held", flush=True)
     sys.stdin.read()

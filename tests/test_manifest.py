@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from core.errors import CoreError
+from core.acts.journal import Journal, JournalKind, PurgedBatch, Stage
+from core.base.errors import CoreError
+from core.base.facts import Contents, Format
 from core.formats.registry import spec_of
 from core.formats.spec import RestoreApi
-from core.model import Contents, Format
 from core.resume.cautions import TEXTS
 from core.resume.errors import ManifestError
 from core.resume.manifest import (
@@ -32,8 +33,7 @@ from core.resume.manifest import (
     validate,
 )
 from core.resume.rewind import RewindPlan
-from core.storage.journal import Journal, JournalKind, PurgedBatch, Stage
-from core.storage.planned import ItemKind
+from core.retention.planned import ItemKind
 from waypoint_resume import ids
 from waypoint_resume import journal as journal_rules
 from waypoint_resume import manifest as shared

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from core.decisions.desk import locked
-from core.errors import BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
-from core.mend.desk import MendDesk
+from core.base.errors import BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.mend.errors import LiveRunError, StateChangedError
+from core.mend.of_run import MendDesk
 from core.mend.propose import Proposal
 from core.mend.records import Mend, MendState
+from core.runfolder.locking import locked
 from tests.mend_cases import RUN, STATE, a_desk
 from tests.resume_cases import NOW
 from tests.trees import state

@@ -10,14 +10,15 @@ from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
+from core.base.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
+from core.base.facts import Facts, Format, Sourced
+from core.base.records import Checkpoint
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.health.state import judge_state
 from core.mend.effects import deleted_by_next_save, effects
+from core.mend.on_disk import parse, stand
 from core.mend.propose import Proposal, propose
-from core.mend.standing import parse, stand
-from core.model import Checkpoint, Facts, Format, Sourced
-from core.scan.state_files import target
+from core.runs.state_files import target
 from tests.trees import START, a_member
 
 ROOT = "/data"

@@ -11,16 +11,16 @@ from types import ModuleType
 import pytest
 from google.protobuf import text_format
 
-from core.care import mend_desk
-from core.decisions.run_folder import RunFolder
-from core.errors import AmbiguousError
+from core.acts.rewrites import rewrites, write_states
+from core.base.errors import AmbiguousError
+from core.base.records import Checkpoint
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import deleted_by_next_save, effects
+from core.mend.of_run import MendDesk, Refusal
 from core.mend.propose import Proposal
-from core.model import Checkpoint
-from core.storage.rewrites import rewrites, write_states
+from core.runfolder.run_folder import RunFolder
+from core.services.findings import mend_desk
 from tests.conftest import Opener
 from tests.mend_cases import only
 from tests.training import look

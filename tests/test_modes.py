@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from core.model import Checkpoint, FileStat, Finding, Format, SavedAtSource, Severity, Sourced
+from core.base.facts import Format, Sourced
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Finding, SavedAtSource, Severity
 from core.resume.manifest import Mode
 from core.resume.modes import fork_name, outlooks, set_aside
 from core.resume.propose import propose

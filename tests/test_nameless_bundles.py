@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.trees import index_of, save, shard_of, state
 from waypoint_resume.identity import identity_of

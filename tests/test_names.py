@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.fs.names import natural_key
+from core.base.names import natural_key
 from waypoint_resume.names import from_text, short_id, to_text
 
 RAW_NAMES = st.one_of(

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Format, SavedAtSource, Sourced
+from core.base.facts import EPOCH_BY_STEPS, NUMBER_IN_NAME, Format, Sourced
+from core.base.records import EPOCH_IN_NAME, Checkpoint, SavedAtSource
 from core.resume import restoring
-from core.scan.series import arrange
+from core.runs.series import arrange
 from tests.trees import a_member
 
 KERAS = Format.WEIGHTS_H5

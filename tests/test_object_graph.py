@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from core.errors import CorruptError
+from core.base.errors import CorruptError
+from core.base.facts import Role
 from core.formats.object_graph import Counters, GraphRoles, graph_roles, parse_graph
-from core.model import Role
 from tests import builders
 from tests.builders import Node
 

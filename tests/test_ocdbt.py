@@ -9,12 +9,12 @@ import cramjam
 import pytest
 import tensorstore
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.facts import Contents, Facts, Sourced, Variable
 from core.formats import ocdbt, ocdbt_part, orbax, orbax_arrays, zarr
 from core.formats.checksum import crc32c
 from core.formats.ocdbt import Value
-from core.fs.local import LocalStorage
-from core.model import Contents, Facts, Sourced, Variable
+from core.stores.local import LocalStore
 from tests import keras_files
 
 DATABASES = ["jax_standard/10", "jax_pytree/step_20", "jax_zarr3/40", "jax_manager/50/default", "jax_items/60/state"]
@@ -32,7 +32,7 @@ def fetch(folder: Path) -> ocdbt.Fetch:
 
 
 def read(root: Path, folder: str) -> tuple[Facts, tuple[Variable, ...]]:
-    return orbax.read(LocalStorage(str(root)), folder, keras_files.names(root / folder))
+    return orbax.read(LocalStore(str(root)), folder, keras_files.names(root / folder))
 
 
 def node(body: bytes, magic: bytes = ocdbt.NODE_MAGIC, *, packed: bool = False) -> bytes:
@@ -195,7 +195,7 @@ def test_files_outside_the_item_are_never_opened(tmp_path: Path) -> None:
     content = config + files + bytes([1, 1, 0, 0, 0, len(node(LEAF)), 1, 1, 0])
     (tmp_path / "a" / ocdbt.MANIFEST).write_bytes(node(content, ocdbt.MANIFEST_MAGIC))
     with pytest.raises(TruncatedError, match="secret: it is missing"):
-        orbax_arrays.find(LocalStorage(str(tmp_path)), "a", [ocdbt.MANIFEST])
+        orbax_arrays.find(LocalStore(str(tmp_path)), "a", [ocdbt.MANIFEST])
 
 
 def test_a_database_of_another_kind_leaves_shapes_unknown(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from flax import serialization
 from safetensors.numpy import save
 from typer.testing import CliRunner
 
+from core.base.errors import NotRestorableError
+from core.base.facts import Format
+from core.base.records import Health
 from core.cli.app import app
-from core.errors import NotRestorableError
-from core.model import Format, Health
-from core.settings import load
+from core.config.settings import load
+from core.services.workspace import Workspace
 from core.verify.results import Outcome
 from core.verify.run import verify
-from core.workspace import Workspace
 from tests.trees import START_NS, write
 from tests.trees import save as save_bundle
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.facts import Contents, Facts, ReadProblem, Role, Sourced, Variable
 from core.formats import orbax, orbax_items
-from core.fs.local import LocalStorage
-from core.model import Contents, Facts, ReadProblem, Role, Sourced, Variable
+from core.stores.local import LocalStore
 from tests import keras_files
 
 
 def read(root: Path, folder: str) -> tuple[Facts, tuple[Variable, ...]]:
-    return orbax.read(LocalStorage(str(root)), folder, keras_files.names(root / folder))
+    return orbax.read(LocalStore(str(root)), folder, keras_files.names(root / folder))
 
 
 def copy(tmp_path: Path, source: str = "orbax/1", name: str = "1") -> Path:
@@ -128,7 +128,7 @@ def test_without_an_optimizer_the_folders_number_is_keras_epoch() -> None:
 def test_metrics_are_those_that_the_manager_kept() -> None:
     root = keras_files.folder()
     names = keras_files.names(root / "jax_manager/50")
-    assert orbax.metrics(LocalStorage(str(root)), "jax_manager/50", names) == {"loss": 0.3}
+    assert orbax.metrics(LocalStore(str(root)), "jax_manager/50", names) == {"loss": 0.3}
     (folder,) = [one for path, one in keras_files.written().items() if path == "jax_manager/50"]
     assert folder.metric == ("loss", 0.3)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.model import SavedAtSource
+from core.base.records import SavedAtSource
 from tests.test_client_training import opened
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.damage import damage_of

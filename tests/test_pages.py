@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.base.facts import Role, Variable
 from core.formats.spec import RestoreApi
-from core.model import Role, Variable
 from core.resume.cautions import TEXTS
 from core.resume.manifest import Mode
-from pages._shared import findings, frame, manifests, service
-from pages._shared.snippets import restore_code
-from pages._shared.tables import OPEN, PAGE_ROWS
-from pages._shared.text import lines, md, md_lines, shown
+from pages.parts.checkpoint.snippets import restore_code
+from pages.parts.frame import frame, service
+from pages.parts.frame.text import lines, md, md_lines, shown
+from pages.parts.health import findings
+from pages.parts.resume import manifests
+from pages.parts.tables.tables import OPEN, PAGE_ROWS
 from tests.pages_server import ROOT, copy_samples
 from tests.trees import save
 from waypoint_resume.names import short_id

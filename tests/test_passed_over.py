@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import NotFoundError
 from core.catalog.filters import FindingFilter
-from core.errors import NotFoundError
-from core.passed_over import PassedOver, look_up, sentences
-from core.whereabouts import why_no_run
-from core.workspace import Workspace
+from core.services.missing_runs import why_no_run
+from core.services.passed_over import PassedOver, look_up, sentences
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.disk import Disk
 from tests.trees import save, write

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.decisions import desk, pins, places
-from core.decisions.pins import MAX_NOTE, Pin, pin, read_pins, unpin
-from core.errors import BusyError, CoreError, NotFoundError, ReadOnlyError
-from core.model import Format
+from core.base.errors import BusyError, CoreError, NotFoundError, ReadOnlyError
+from core.base.facts import Format
+from core.runfolder import locking, pins, places
+from core.runfolder.pins import MAX_NOTE, Pin, pin, read_pins, unpin
 from waypoint_resume.names import short_id
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -171,8 +171,8 @@ def test_two_at_once_lose_no_pin(run: Path) -> None:
 
 
 def test_while_another_decides_nothing_is_pinned(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pins, "locked", functools.partial(desk.locked, wait=0.0))
-    with desk.locked(run), pytest.raises(BusyError, match="is deciding about this run"):
+    monkeypatch.setattr(pins, "locked", functools.partial(locking.locked, wait=0.0))
+    with locking.locked(run), pytest.raises(BusyError, match="is deciding about this run"):
         pin_first(run)
     assert read_pins(run).pins == ()
 

@@ -13,20 +13,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.base.facts import Format
+from core.base.files import FileStat, Problem
+from core.base.records import Checkpoint, Health, Leftover
 from core.catalog.filters import CheckpointFilter
-from core.decisions.pins import Pin, Pins, pin, read_pins
-from core.fs.local import LocalStorage
 from core.health.rules import finding
-from core.model import Checkpoint, FileStat, Format, Health, Leftover, Problem
 from core.resume.history import ManifestEntry, Manifests, ManifestState, read_manifests
 from core.resume.manifest import Manifest, MetricMode
-from core.scan.series import arrange
-from core.storage.document import plan_document
-from core.storage.plan import make_plan
-from core.storage.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
-from core.storage.policies import EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
-from core.storage.recheck import Rechecked, look, recheck
-from core.workspace import Workspace
+from core.retention.plan import make_plan
+from core.retention.plan_document import plan_document
+from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
+from core.retention.policies import EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
+from core.retention.recheck import Rechecked, look, recheck
+from core.runfolder.pins import Pin, Pins, pin, read_pins
+from core.runs.series import arrange
+from core.services.workspace import Workspace
+from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume_cases import a_checkpoint, on_disk
 from tests.test_resume_write import write as write_manifest
@@ -438,7 +440,7 @@ class Disk(NamedTuple):
 
     def recheck(self, plan: Plan, current: Plan | None = None) -> Rechecked:
         """A plan looked at again."""
-        storage = LocalStorage(str(self.root))
+        storage = LocalStore(str(self.root))
         found = {(run.root, run.run): look(storage, run) for run in plan.runs}
         return recheck(plan, current or self.plan(), found, made_at=datetime(2026, 2, 1, tzinfo=UTC))
 

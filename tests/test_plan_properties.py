@@ -12,16 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from core.choose import choose
-from core.decisions.pins import Pins
-from core.model import Checkpoint, FileStat, Leftover, SavedAtSource
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Leftover, SavedAtSource
 from core.resume.history import Manifests
 from core.resume.manifest import MetricMode
-from core.scan.remains import remains
-from core.scan.series import arrange
-from core.storage.plan import make_plan
-from core.storage.planned import RunState
-from core.storage.policies import EveryHours, EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
+from core.retention.plan import make_plan
+from core.retention.planned import RunState
+from core.retention.policies import EveryHours, EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
+from core.runfolder.pins import Pins
+from core.runs.choice import choose
+from core.runs.remains import remains
+from core.runs.series import arrange
 from tests.trees import START, a_member
 from tests.true_runs import COMPLETE, NOW_NS, Save, TrueRun, true_runs
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import SettingsError
+from core.base.errors import SettingsError
 from core.resume.manifest import MetricMode
-from core.storage.policies import (
+from core.retention.policies import (
     EveryHours,
     EverySteps,
     KeepBest,
@@ -21,7 +21,7 @@ from core.storage.policies import (
     Rule,
     is_past,
 )
-from core.storage.retention import KEYS, NO_POLICY, Retention, parse_policy, parse_retention, policy_for
+from core.retention.tables import KEYS, NO_POLICY, Retention, parse_policy, parse_retention, policy_for
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 # A busy machine is slow, not wrong.

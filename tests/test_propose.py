@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from core.base.facts import Contents, Format, Sourced
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Finding, Severity
 from core.formats.spec import RestoreApi
-from core.model import Checkpoint, Contents, FileStat, Finding, Format, Severity, Sourced
 from core.resume.cautions import TEXTS, newer
 from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore
 from core.resume.modes import outlooks

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import NotFoundError
-from core.storage.acting import ConfirmError, StageError
-from core.storage.batches import batches
-from core.storage.journal import Stage
-from core.storage.purge import Purged, purge, purge_older
-from core.storage.recover import recover
+from core.acts.acting import ConfirmError, StageError
+from core.acts.batches import batches
+from core.acts.journal import Stage
+from core.acts.purge import Purged, purge, purge_older
+from core.acts.recover import recover
+from core.base.errors import NotFoundError
 from tests.quarantine_cases import RUN, Case, a_case, in_quarantine, tree
 from tests.resume_cases import NOW
 from tests.small_disks import Maker, fill_up

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from core.decisions.desk import locked
-from core.decisions.pins import pin
-from core.errors import AmbiguousError, BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
-from core.model import Format
-from core.storage.acting import StageError
-from core.storage.again import Afresh
-from core.storage.batches import Batch, batches
-from core.storage.journal import Journal, Stage
-from core.storage.planned import RunPlan
-from core.storage.quarantine import Act, Quarantined, quarantine
-from core.storage.recover import needs_recovery, recover
-from core.storage.undo import ConflictError, OnConflict
+from core.acts.acting import StageError
+from core.acts.batches import Batch, batches
+from core.acts.journal import Journal, Stage
+from core.acts.quarantine import Act, Quarantined, quarantine
+from core.acts.recover import needs_recovery, recover
+from core.acts.undo import ConflictError, OnConflict
+from core.base.errors import AmbiguousError, BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
+from core.base.facts import Format
+from core.retention.again import Afresh
+from core.retention.planned import RunPlan
+from core.runfolder.locking import locked
+from core.runfolder.pins import pin
 from tests.quarantine_cases import Case, a_case, bundle_files, folders, in_quarantine, state_text, tree
 from tests.resume_cases import NOW
 from tests.trees import START_NS, write
@@ -600,7 +600,7 @@ def test_many_conflicts_are_counted(case: Case) -> None:
 
 
 def test_a_busy_run_is_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.storage.acting.locked", lambda home: locked(home, wait=0))
+    monkeypatch.setattr("core.acts.acting.locked", lambda home: locked(home, wait=0))
     with locked(case.folder), pytest.raises(BusyError, match="is deciding about this run"):
         case.go()
 

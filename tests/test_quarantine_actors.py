@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.storage.batches import batches
-from core.storage.journal import Stage
+from core.acts.batches import batches
+from core.acts.journal import Stage
 from tests.quarantine_cases import folders, in_quarantine, tree
 from tests.trees import index_of, save, state
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from core.storage.policies import EverySteps, KeepLatest, NewerThan, Policy, Rule
-from core.storage.purge import purge
+from core.acts.purge import purge
+from core.retention.policies import EverySteps, KeepLatest, NewerThan, Policy, Rule
 from tests.quarantine_cases import Case, bundle_files, folders, in_quarantine, state_text, tree
 from tests.resume_cases import NOW
 from tests.trees import START_NS, write

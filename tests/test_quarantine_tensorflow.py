@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from core.decisions.pins import pin
-from core.model import Format
-from core.storage.batches import batches
-from core.storage.journal import Stage
-from core.storage.planned import ItemKind
-from core.storage.policies import KeepLatest, Policy
-from core.storage.purge import purge
-from core.workspace import Workspace
+from core.acts.batches import batches
+from core.acts.journal import Stage
+from core.acts.purge import purge
+from core.base.facts import Format
+from core.retention.planned import ItemKind
+from core.retention.policies import KeepLatest, Policy
+from core.runfolder.pins import pin
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.quarantine_cases import Case, in_quarantine
 from tests.resume_cases import NOW

@@ -6,11 +6,13 @@ from pathlib import Path
 import h5py
 import pytest
 
+from core.base.facts import Contents, Format, Sourced
+from core.base.files import FileStat
+from core.base.records import EPOCH_IN_NAME, STEP_IN_NAME
 from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Reading, Unit
-from core.fs.local import LocalStorage
-from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Contents, FileStat, Format, Sourced
+from core.stores.local import LocalStore
 from tests import builders, bundle_files, keras_files
 from tests.builders import GRAPH_KEY, SAVES, Node
 from tests.bundle_files import put
@@ -21,12 +23,12 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 3\n"
 def unit(root: Path, name: str, kind: Format, folder: str = "") -> Unit:
     """All files of a folder as one unit."""
     path = f"{folder}/{name}" if folder and name else folder or name
-    files = {file.name: file for file in LocalStorage(str(root)).members(folder).files}
+    files = {file.name: file for file in LocalStore(str(root)).members(folder).files}
     return Unit(folder, name, path, kind, files)
 
 
 def read(root: Path, name: str, kind: Format = Format.TF_BUNDLE, *, is_named: bool = False) -> Reading | None:
-    return read_unit(LocalStorage(str(root)), unit(root, name, kind), BundleCache(), is_named=is_named)
+    return read_unit(LocalStore(str(root)), unit(root, name, kind), BundleCache(), is_named=is_named)
 
 
 def found(root: Path, name: str, kind: Format = Format.TF_BUNDLE, *, is_named: bool = False) -> Reading:
@@ -154,13 +156,13 @@ def test_a_damaged_file_takes_no_step_from_its_name(tmp_path: Path) -> None:
 def test_a_file_that_went_away_is_said_to_the_caller(tmp_path: Path) -> None:
     gone = Unit("", "ckpt", "ckpt", Format.TF_BUNDLE, {"ckpt.index": FileStat("ckpt.index", 10, 1)})
     with pytest.raises(FileNotFoundError):
-        read_unit(LocalStorage(str(tmp_path)), gone, BundleCache())
+        read_unit(LocalStore(str(tmp_path)), gone, BundleCache())
 
 
 def test_a_folder_in_a_files_place_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "ckpt.index").mkdir()
     bent = Unit("", "ckpt", "ckpt", Format.TF_BUNDLE, {"ckpt.index": FileStat("ckpt.index", 10, 1)})
-    reading = read_unit(LocalStorage(str(tmp_path)), bent, BundleCache())
+    reading = read_unit(LocalStore(str(tmp_path)), bent, BundleCache())
     assert reading is not None
     assert reading.facts.problem is not None
     assert (reading.facts.problem.kind, reading.facts.problem.detail) == ("unreadable", "Is a directory")
@@ -194,7 +196,7 @@ def test_what_is_no_hdf5_under_that_name_is_damage(tmp_path: Path) -> None:
 def test_a_bundle_in_a_folder_is_read_there() -> None:
     root = bundle_files.folder()
     one = unit(root, "ckpt-2", Format.TF_BUNDLE, "series")
-    reading = read_unit(LocalStorage(str(root)), one, BundleCache())
+    reading = read_unit(LocalStore(str(root)), one, BundleCache())
     assert reading is not None
     assert reading.facts.step == Sourced(4, "optimizer/_iterations")
     assert reading.facts.save_counter == Sourced(2, "save_counter")

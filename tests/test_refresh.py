@@ -19,20 +19,20 @@ import h5py
 import pytest
 from sqlalchemy import text
 
-from core.ages import Ages
+from core.base.ages import Ages
+from core.base.files import FileStat
+from core.base.records import Health
 from core.catalog import writes
 from core.catalog.filters import RunFilter
 from core.formats import bundle as bundle_reader
 from core.formats.bundle import BundleCache
-from core.fs.local import LocalStorage
-from core.fs.storage import Members
-from core.fs.storage import Storage as AnyStorage
-from core.index import reader_pool, refresh
-from core.index.options import CancelledError, Progress
-from core.index.passes import root_id
-from core.index.reader_process import Done, Item, ReaderProcess
-from core.index.refresh import refresh_root
-from core.model import FileStat, Health
+from core.indexing import reader_pool, refresh
+from core.indexing.options import CancelledError, Progress
+from core.indexing.passes import root_id
+from core.indexing.reader_process import Done, Item, ReaderProcess
+from core.indexing.refresh import refresh_root
+from core.stores.local import LocalStore
+from core.stores.store import Members, Store
 from tests.builders import bundle, trained
 from tests.disk import YEAR_NS, Disk, Storage
 from tests.trees import (
@@ -271,14 +271,14 @@ def test_an_unreadable_folder_is_a_problem_and_keeps_what_is_known(disk: Disk) -
 
 def test_a_folder_that_vanishes_during_a_pass_is_no_problem(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     three_runs(disk.root)
-    members = LocalStorage.members
+    members = LocalStore.members
 
-    def removed(storage: LocalStorage, folder: str) -> Members:
+    def removed(storage: LocalStore, folder: str) -> Members:
         if folder == "b":
             shutil.rmtree(disk.root / "b")
         return members(storage, folder)
 
-    monkeypatch.setattr(LocalStorage, "members", removed)
+    monkeypatch.setattr(LocalStore, "members", removed)
     assert disk.look().problems == []
     assert set(disk.runs()) == {"a", "c"}
 
@@ -287,15 +287,15 @@ def test_a_file_that_vanishes_before_it_is_read_is_looked_for_again_and_forgotte
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     three_runs(disk.root)
-    read = LocalStorage.read
+    read = LocalStore.read
 
-    def removed(storage: LocalStorage, path: str, limit: int) -> bytes:
+    def removed(storage: LocalStore, path: str, limit: int) -> bytes:
         if path == "a/ckpts/ckpt-10.index" and (disk.root / path).exists():
             for part in (disk.root / "a" / "ckpts").glob("ckpt-10.*"):
                 part.unlink()
         return read(storage, path, limit)
 
-    monkeypatch.setattr(LocalStorage, "read", removed)
+    monkeypatch.setattr(LocalStore, "read", removed)
     assert disk.look().problems == []
     assert {path for path in disk.items() if path.startswith("a/")} == {"a/ckpts/ckpt-20", "a/ckpts/ckpt-30"}
     assert disk.rules() == [("c/ckpt-2", "orphan-shard")]
@@ -500,9 +500,9 @@ def test_a_pass_that_ends_between_two_writes_leaves_no_run_out_of_date(
 PROGRAM = """
 import sys
 from pathlib import Path
-from core.index import refresh
-from core.settings import Settings
-from core.workspace import Workspace
+from core.indexing import refresh
+from core.config.settings import Settings
+from core.services.workspace import Workspace
 refresh._BATCH = 3
 workspace = Workspace.open(Settings(roots=(sys.argv[1],), home=Path(sys.argv[2]), actor="ada"))
 print("ready", flush=True)
@@ -531,7 +531,7 @@ def test_a_pass_killed_at_any_moment_leaves_a_catalog_that_the_next_completes(tm
     assert killed > 0
     ours, other = Disk(root, tmp_path / "home"), Disk(root, tmp_path / "other")
     for each in (ours, other):
-        refresh_root(each.engine, LocalStorage(str(root)), root_id(str(root)), str(root), options(), Progress())
+        refresh_root(each.engine, LocalStore(str(root)), root_id(str(root)), str(root), options(), Progress())
     expected = other.content()
     assert len(expected["checkpoints"]) == 60
     assert {**ours.content(), "roots": []} == {**expected, "roots": []}  # a root is noted at a pass's end
@@ -576,7 +576,7 @@ def test_the_other_process_may_die(disk: Disk, tmp_path: Path, monkeypatch: pyte
     killed: list[int] = []
 
     class Dying(ReaderProcess):
-        def read(self, storage: AnyStorage, chunk: list[Item]) -> list[Done]:
+        def read(self, storage: Store, chunk: list[Item]) -> list[Done]:
             found = super().read(storage, chunk)
             killed.append(self.process.pid)
             os.kill(self.process.pid, signal.SIGKILL)
@@ -614,9 +614,7 @@ def test_whatever_a_reader_raises_costs_one_file(disk: Disk, monkeypatch: pytest
     save(disk.root / "run", 2)
     real = bundle_reader.read
 
-    def fails(
-        storage: AnyStorage, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
-    ) -> object:
+    def fails(storage: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache) -> object:
         if prefix == "ckpt-1":
             raise ZeroDivisionError("no such luck")
         return real(storage, folder, prefix, files, cache)

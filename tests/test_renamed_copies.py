@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core import housekeeping
 from core.catalog.filters import FindingFilter
-from core.storage.policies import KeepLatest, Policy
+from core.retention.policies import KeepLatest, Policy
+from core.services import housekeeping
 from tests.test_client_training import opened
 from waypoint_resume.inventory import lying_in
 

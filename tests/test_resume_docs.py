@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.config.settings import load
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
-from core.settings import load
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 
 SCRIPT = re.search(r"```python\n(.*?)```", Path("docs/resume.md").read_text(encoding="utf-8"), re.DOTALL)
 

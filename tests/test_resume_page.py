@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import housekeeping
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.overrides import parse_overrides
-from pages._shared import service
-from pages._shared.install import pip_line
-from pages._shared.manifest_cards import pulse
+from core.services import housekeeping
+from pages.parts.frame import service
+from pages.parts.resume.install import pip_line
+from pages.parts.resume.manifest_cards import pulse
 from tests.pages_server import ROOT
 from tests.test_pages import columns, open_on, plain, show, texts
 from tests.trees import save

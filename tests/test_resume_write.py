@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from core.decisions import desk, places
-from core.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
-from core.model import Checkpoint, FileStat, Finding, Severity
+from core.base.errors import BusyError, NotFoundError, NotRestorableError, PlaceError, ReadOnlyError
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Finding, Severity
 from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
 from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
 from core.resume.manifest import Manifest, parse
 from core.resume.propose import Proposal, propose
 from core.resume.write import write_manifest
+from core.runfolder import locking, places
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewound_cases import lease
 from waypoint_resume.claim_record import Claim
@@ -249,12 +250,12 @@ def test_an_actor_without_a_name_is_refused_and_nothing_written(root: Path, chec
 
 def test_a_second_writer_waits_and_then_names_the_holder(root: Path) -> None:
     with (
-        desk.locked(root),
+        locking.locked(root),
         pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is deciding about this run"),
-        desk.locked(root, wait=0.05),
+        locking.locked(root, wait=0.05),
     ):
         pytest.fail("two at once")
-    with desk.locked(root, wait=0.05) as hidden:
+    with locking.locked(root, wait=0.05) as hidden:
         assert hidden == root / ".waypoint"
 
 

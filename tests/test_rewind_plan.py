@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from core import housekeeping
-from core.decisions.places import decisions_folder
-from core.errors import CoreError
-from core.model import Checkpoint, FileStat, Format
+from core.base.errors import CoreError
+from core.base.facts import Format
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.resume.errors import ConfirmError, ManifestError, ModeError
 from core.resume.history import read_manifests
 from core.resume.manifest import Manifest, Mode
 from core.resume.propose import Proposal, propose
 from core.resume.rewind import plan_path, read_plan
 from core.resume.write import write_manifest
+from core.runfolder.places import decisions_folder
+from core.services import housekeeping
 from tests.conftest import Opener
 from tests.quarantine_cases import tree_of
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk

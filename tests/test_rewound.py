@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from core.decisions.pins import pin
-from core.errors import CoreError, NotFoundError, PlaceError, ReadOnlyError
-from core.fs.local import LocalStorage
-from core.model import Format
+from core.acts.acting import StageError
+from core.acts.batches import Batch, batches
+from core.acts.journal import JournalKind, Stage
+from core.acts.purge import Purged, purge, purge_older
+from core.acts.recover import needs_recovery, recover
+from core.acts.undo import ConflictError, OnConflict
+from core.base.errors import CoreError, NotFoundError, PlaceError, ReadOnlyError
+from core.base.facts import Format
+from core.disk_usage.audit import AuditRoot, audit
 from core.resume.errors import StateError
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
-from core.storage.acting import StageError
-from core.storage.audit import AuditRoot, audit
-from core.storage.batches import Batch, batches
-from core.storage.journal import JournalKind, Stage
-from core.storage.known import NOTHING_KNOWN, Kind
-from core.storage.purge import Purged, purge, purge_older
-from core.storage.recover import needs_recovery, recover
-from core.storage.undo import ConflictError, OnConflict
-from core.workspace import Workspace
+from core.runfolder.pins import pin
+from core.runs.known_files import NOTHING_KNOWN, Kind
+from core.services.workspace import Workspace
+from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.quarantine_cases import Case as Place
 from tests.quarantine_cases import state_text, tree, tree_of
@@ -484,7 +484,7 @@ def test_the_audit_counts_what_was_set_aside_like_quarantine(place: Place) -> No
     rewound(place)
     place.go()
     usage = audit(
-        [AuditRoot(id="r", storage=LocalStorage(str(place.root)), known=NOTHING_KNOWN)], LocalStorage("/tmp").now_ns()
+        [AuditRoot(id="r", storage=LocalStore(str(place.root)), known=NOTHING_KNOWN)], LocalStore("/tmp").now_ns()
     )
     folders = [place.folder / ".waypoint" / name for name in ("rewound", "quarantine")]
     assert [any(folder.rglob("*.index")) for folder in folders] == [True, True]

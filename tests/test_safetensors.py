@@ -10,13 +10,13 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save, save_file
 
+from core.base.facts import Contents, Format, Role
 from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Reading, Unit
-from core.fs.local import LocalStorage
-from core.model import Contents, Format, Role
-from core.scan.group import group
-from core.scan.walk import look
+from core.runs.group import group
+from core.runs.walk import look
+from core.stores.local import LocalStore
 
 TREE: dict[str, NDArray[Any]] = {
     "dense.kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -30,7 +30,7 @@ TREE: dict[str, NDArray[Any]] = {
 
 def read(root: Path) -> dict[str, Reading]:
     """Every checkpoint of a folder, by its name, as a scan reads it."""
-    storage, found = LocalStorage(str(root)), {}
+    storage, found = LocalStore(str(root)), {}
     for one in group(look(storage, "")).checkpoints:
         files = {file.name: file for file in one.files}
         reading = read_unit(storage, Unit("", one.name, one.name, one.format, files), BundleCache())

@@ -14,7 +14,7 @@ import pytest
 
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from sample_runs import times
 from tests.conftest import Opener
 

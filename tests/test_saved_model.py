@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.facts import Contents, Facts, Role, Sourced, Variable
 from core.formats import saved_model
 from core.formats.fingerprint import fingerprint
-from core.fs.local import LocalStorage
-from core.model import Contents, Facts, Role, Sourced, Variable
+from core.stores.local import LocalStore
 from tests import builders, keras_files
 
 WEIGHT = Variable(name="variables/0", dtype="float32", shape=(2,), bytes=8, role=Role.WEIGHT, parameters=2)
@@ -23,7 +23,7 @@ WITH_OPTIMIZER = Facts(
 def read(root: Path, folder: str, bundle: Facts | None) -> Facts:
     names = keras_files.names(root / folder)
     given = None if bundle is None else (bundle, (WEIGHT,))
-    facts, variables = saved_model.read(LocalStorage(str(root)), folder, names, given)
+    facts, variables = saved_model.read(LocalStore(str(root)), folder, names, given)
     assert variables == (() if given is None else (WEIGHT,))
     return facts
 
@@ -116,7 +116,7 @@ def test_a_graph_cut_anywhere_is_truncated(tmp_path: Path) -> None:
 )
 def test_hostile_graphs_are_typed_errors(tmp_path: Path, content: bytes, error: type[FormatError] | None) -> None:
     (tmp_path / "saved_model.pb").write_bytes(content)
-    storage = LocalStorage(str(tmp_path))
+    storage = LocalStore(str(tmp_path))
     if error is None:
         assert saved_model.read(storage, "", ["saved_model.pb"], None)[0].contents is Contents.EXPORT
         return
@@ -126,7 +126,7 @@ def test_hostile_graphs_are_typed_errors(tmp_path: Path, content: bytes, error: 
 
 def test_a_text_graph_is_not_searched(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pbtxt").write_text("meta_graphs {}")
-    facts, _ = saved_model.read(LocalStorage(str(tmp_path)), "", ["saved_model.pbtxt"], None)
+    facts, _ = saved_model.read(LocalStore(str(tmp_path)), "", ["saved_model.pbtxt"], None)
     assert (facts.contents, facts.writer) == (Contents.EXPORT, None)
 
 

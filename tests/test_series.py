@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import Checkpoint, Format, SavedAtSource
-from core.scan.series import arrange, median_interval, ordered, times_are_useless
+from core.base.facts import Format
+from core.base.records import Checkpoint, SavedAtSource
+from core.runs.series import arrange, median_interval, ordered, times_are_useless
 from tests.trees import a_member
 
 

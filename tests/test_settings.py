@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SettingsError
-from core.settings import Settings, load, markdown, table
+from core.base.errors import SettingsError
+from core.config.settings import Settings, load, markdown, table
 
 ROOT = Path(__file__).parent.parent
 
@@ -286,7 +286,9 @@ def test_the_table_has_a_row_for_each_setting() -> None:
 
 def test_the_page_holds_the_table() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert markdown() in page, "docs/settings.md is out of date: put core.settings.markdown() in place of its table"
+    assert markdown() in page, (
+        "docs/settings.md is out of date: put core.config.settings.markdown() in place of its table"
+    )
 
 
 def test_the_example_of_the_page_is_valid(folder: Path) -> None:

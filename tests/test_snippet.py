@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.base.facts import Format
 from core.formats.spec import Framework
-from core.model import Format
 from core.resume.history import ManifestState
 from core.resume.snippet import framework, snippet
 from tests.jobs import job_server

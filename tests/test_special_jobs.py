@@ -9,7 +9,7 @@ import pytest
 
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.training import Trainings
 

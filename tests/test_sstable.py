@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
 from core.formats import sstable
 from core.formats.bundle_index import parse_index
 from core.formats.checksum import masked_crc

@@ -9,11 +9,12 @@ from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.base.files import FileStat
+from core.base.records import StateFile
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.fs.local import LocalStorage
-from core.model import FileStat, StateFile
-from core.scan.state_files import Answer, tensorflow_answer
+from core.runs.state_files import Answer, tensorflow_answer
+from core.stores.local import LocalStore
 from waypoint_resume.state_files import state_text
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 3\n"
@@ -56,7 +57,7 @@ def theirs(tf: ModuleType, folder: Path, root: Path) -> Answer:
 
 
 def ours(folder: Path, root: Path, files: tuple[str, ...]) -> Answer:
-    storage = LocalStorage(str(root))
+    storage = LocalStore(str(root))
     inside = folder.relative_to(root).as_posix()
     inside = "" if inside == "." else inside
     state = state_file.read(storage, inside, FileStat("checkpoint", 1 << 16, 7))
@@ -148,7 +149,7 @@ def test_a_missing_file_and_a_folder_of_that_name_answer_nothing(tf: ModuleType,
     assert theirs(tf, tmp_path / "run", tmp_path) == Answer()
     (tmp_path / "run" / "checkpoint").mkdir()
     assert theirs(tf, tmp_path / "run", tmp_path) == Answer()
-    state = state_file.read(LocalStorage(str(tmp_path)), "run", FileStat("checkpoint", 4096, 7))
+    state = state_file.read(LocalStore(str(tmp_path)), "run", FileStat("checkpoint", 4096, 7))
     assert state.unreadable == "Is a directory"
     assert tensorflow_answer(state, str(tmp_path), ()) == Answer()
 
@@ -158,7 +159,7 @@ def test_a_missing_file_and_a_folder_of_that_name_answer_nothing(tf: ModuleType,
 )
 def test_what_lies_outside_of_the_root_is_not_looked_at(tmp_path: Path, path: str) -> None:
     folder = fill(tmp_path, "run", INDEX, named(path))
-    state = state_file.read(LocalStorage(str(tmp_path)), "run", FileStat("checkpoint", 200, 7))
+    state = state_file.read(LocalStore(str(tmp_path)), "run", FileStat("checkpoint", 200, 7))
     answer = tensorflow_answer(state, str(tmp_path), {"run/ckpt-1", "ckpt-1"})
     assert answer.latest is None
     assert str(answer.error).endswith(OUTSIDE)
@@ -218,7 +219,7 @@ def test_a_cut_anywhere_answers_as_tensorflow_does(tf: ModuleType, tmp_path: Pat
 
 def test_too_large_a_file_is_not_read(tmp_path: Path) -> None:
     size = state_file.MAX_SIZE + 1
-    state = state_file.read(LocalStorage(str(tmp_path)), "", FileStat("checkpoint", size, 7))
+    state = state_file.read(LocalStore(str(tmp_path)), "", FileStat("checkpoint", size, 7))
     assert state.unreadable == f"It is no state file of TensorFlow, with {size:,} bytes"
 
 
@@ -227,7 +228,7 @@ def test_a_pointer_is_said_by_name() -> None:
 
 
 def test_what_went_away_is_unreadable(tmp_path: Path) -> None:
-    state = state_file.read(LocalStorage(str(tmp_path)), "", FileStat("checkpoint", 10, 7))
+    state = state_file.read(LocalStore(str(tmp_path)), "", FileStat("checkpoint", 10, 7))
     assert (state.unreadable, state.mtime_ns) == ("No such file or directory", 7)
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import housekeeping
+from core.acts.batches import Batch
 from core.catalog.audits import RootSnapshot, store_audit
-from core.storage.batches import Batch
-from core.storage.policies import KeepLatest, Policy
-from pages._shared import batch_list, pinning, quarantining, service
-from pages._shared import format as fmt
-from pages._shared.text import shorten
+from core.retention.policies import KeepLatest, Policy
+from core.services import housekeeping
+from pages.parts.checkpoint import pinning
+from pages.parts.frame import format as fmt
+from pages.parts.frame import service
+from pages.parts.frame.text import shorten
+from pages.parts.storage import batch_list, quarantining
 from tests.pages_server import SAMPLES
 from tests.rewound_cases import bundle, rewind
 from tests.test_pages import ROUTER, open_on, plain, show, texts, values

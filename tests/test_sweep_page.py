@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages._shared import service
+from pages.parts.frame import service
 from tests.chromium import IDLE, fresh_tab, launched, needs_chromium
 from tests.pages_server import ROOT, serve
 from tests.quarantine_cases import tree

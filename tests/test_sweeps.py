@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import housekeeping
-from core.errors import FormatError
-from core.storage.best_trials import KeepBestTrials
-from core.storage.policies import Policy
+from core.base.errors import FormatError
+from core.retention.best_trials import KeepBestTrials
+from core.retention.policies import Policy
+from core.services import housekeeping
+from core.services.sweeps import runs_of
+from core.services.workspace import Workspace
 from core.sweeps import keras_tuner, limits, ray_tune
 from core.sweeps.ranking import ranked
 from core.sweeps.reading import SOURCES
 from core.sweeps.records import Direction, Objective, Sweep, SweepKind, Trial, TrialStatus
-from core.trials import runs_of
-from core.workspace import Workspace
 from tests.conftest import Opener
 from tests.sweep_trees import keras_tuner_sweep, put, ray_sweep, trial_json
 from tests.trees import START_NS, save
@@ -146,7 +146,7 @@ def test_a_pass_that_was_killed_before_the_ranking_is_made_up_for(tmp_path: Path
     keras_tuner_sweep(tmp_path / "root" / "sweep", {"0": 0.5, "1": 0.25})
     opened = workspace(tmp_path / "root")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.index.refresh.rank_sweeps", lambda *_: False)
+        patch.setattr("core.indexing.refresh.rank_sweeps", lambda *_: False)
         opened.refresh()
     assert opened.sweeps.sweeps() == ()
     opened.refresh()

@@ -2,10 +2,12 @@
 
 import pytest
 
-from core.model import Checkpoint, Contents, Facts, FileStat
-from core.storage.known import NO_SHARE, Account, Kind
-from core.storage.tiles import LIMIT, Tile, TileKind, tiles
-from core.storage.usage import Age, Amount, Line, Usage, summed
+from core.base.facts import Contents, Facts
+from core.base.files import FileStat
+from core.base.records import Checkpoint
+from core.disk_usage.tiles import LIMIT, Tile, TileKind, tiles
+from core.disk_usage.usage import Age, Amount, Line, Usage, summed
+from core.runs.known_files import NO_SHARE, Account, Kind
 from tests.trees import a_member
 
 SHOWN = LIMIT // 4  # runs with a tile of their own

@@ -18,22 +18,22 @@ import pytest
 from safetensors.numpy import save_file
 from sqlalchemy import update
 
-from core.accounts import last_audit
+from core.base.facts import Format
 from core.catalog import tables
 from core.catalog.audits import load_snapshots
 from core.catalog.engine import FILE_NAME
 from core.catalog.filters import CheckpointFilter
+from core.config.settings import Settings
 from core.formats import registry
 from core.formats.registry import spec_of
 from core.health.subject import identity
-from core.index import stamp
-from core.index.options import CancelledError, Options, Progress
-from core.index.passes import root_id
-from core.index.refresh import refresh_root
-from core.index.stamp import Stamp, current_stamp
-from core.model import Format
-from core.settings import Settings
-from core.workspace import Workspace
+from core.indexing import stamp
+from core.indexing.options import CancelledError, Options, Progress
+from core.indexing.passes import root_id
+from core.indexing.refresh import refresh_root
+from core.indexing.stamp import Stamp, current_stamp
+from core.services.disk_space import last_audit
+from core.services.workspace import Workspace
 from tests.disk import Disk
 from tests.trees import flip, options, save
 from waypoint_resume.names import short_id
@@ -221,7 +221,7 @@ def test_a_pass_without_time_reads_one_again_and_the_next_goes_on(disk: Disk) ->
 
 
 def test_a_pass_that_ends_in_between_keeps_what_it_read_again(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.index.refresh._BATCH", 1)
+    monkeypatch.setattr("core.indexing.refresh._BATCH", 1)
     for run in "abc":
         save(disk.root / run, 1)
     disk.look()
@@ -277,7 +277,7 @@ def stamped() -> Stamp:
         ("core/formats/bundle_index.py", {"looks", "tf-bundle", "saved-model"}),
         ("core/formats/orbax_reader.py", {"looks", "orbax"}),
         ("core/health/rules.py", {"rules"}),
-        ("core/scan/series.py", {"rules"}),
+        ("core/runs/series.py", {"rules"}),
         ("core/catalog/queries.py", set[str]()),
     ],
 )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.facts import Contents, Facts, Format, Role, Sourced, Variable
 from core.formats import v1
 from core.formats.wire.saved_tensor_slice_pb2 import SavedTensorSlices
-from core.fs.local import LocalStorage
-from core.index.folder import FolderTask, read_folder
-from core.model import Contents, Facts, Format, Role, Sourced, Variable
-from core.scan.walk import look
+from core.indexing.folder import FolderTask, read_folder
+from core.runs.walk import look
+from core.stores.local import LocalStore
 from tests.builders import table
 from tests.written import written_folder
 
@@ -28,7 +28,7 @@ def folder() -> Path:
 
 
 def read(path: Path) -> tuple[Facts, tuple[Variable, ...]]:
-    return v1.read(LocalStorage(str(path.parent)), path.name, path.stat().st_size)
+    return v1.read(LocalStore(str(path.parent)), path.name, path.stat().st_size)
 
 
 def meta_of(tensors: Iterable[Meta]) -> bytes:
@@ -75,7 +75,7 @@ def test_contents_step_and_sums_are_what_was_saved() -> None:
 
 
 def test_a_folder_lists_it_with_its_graph() -> None:
-    storage = LocalStorage(str(folder()))
+    storage = LocalStore(str(folder()))
     asked = FolderTask(root="r", run="", listing=look(storage, ""), known=(), now_ns=4 * 10**18, grace_ns=0)
     result = read_folder(storage, asked)
     (item,) = result.checkpoints

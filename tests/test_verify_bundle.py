@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.base.facts import Format, Role
 from core.formats.bundle_index import IndexCache, parse_slice
 from core.formats.sstable import read_table
-from core.model import Format, Role
 from core.verify.bundle import BundleScan
 from core.verify.finite import Finite
 from core.verify.results import Outcome

@@ -9,8 +9,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from core.base.facts import Format
+from core.base.records import Checkpoint
 from core.formats.sstable import block_places
-from core.model import Checkpoint, Format
 from core.verify.hdf5 import blocks
 from core.verify.results import Outcome, Verification
 from core.verify.run import verify

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.model import Checkpoint, FileStat
-from core.verify import process, run, trial
-from core.verify.process import Ending, converse
-from core.verify.queue import State, Verifier, VerifyJob
+from core.background.verifier import State, Verifier, VerifyJob
+from core.base.files import FileStat
+from core.base.records import Checkpoint
+from core.verify import run, trial
 from core.verify.results import (
     BadRule,
     Outcome,
@@ -30,6 +30,8 @@ from core.verify.results import (
     to_document,
 )
 from core.verify.run import Progress, verify
+from core.workers import process
+from core.workers.process import Ending, converse
 from tests import builders, hostile_files, hostile_hdf5
 from tests.builders import Tensor
 from tests.bundle_files import put

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from core.fs.local import LocalStorage
-from core.fs.storage import Members
-from core.model import Format, Listing
-from core.scan.walk import folder_formats, look, signature
+from core.base.facts import Format
+from core.base.files import Listing
+from core.runs.walk import folder_formats, look, signature
+from core.stores.local import LocalStore
+from core.stores.store import Members
 from tests.trees import START_NS, write
 from waypoint_resume.names import to_text
 
 
 def looked(root: Path, folder: str = "") -> Listing:
-    return look(LocalStorage(str(root)), folder)
+    return look(LocalStore(str(root)), folder)
 
 
 def names(listing: Listing) -> list[str]:
@@ -87,9 +88,9 @@ def test_pipes_and_sockets_are_no_files(tmp_path: Path, monkeypatch: pytest.Monk
 def test_opening_a_pipe_that_took_a_files_place_does_not_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.h5")
     with pytest.raises(OSError, match="Illegal seek"):
-        LocalStorage(str(tmp_path)).read("a.h5", 10)
+        LocalStore(str(tmp_path)).read("a.h5", 10)
     with pytest.raises(FileNotFoundError, match="not a regular file"):
-        LocalStorage(str(tmp_path)).stat("a.h5")
+        LocalStore(str(tmp_path)).stat("a.h5")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_name_of_any_bytes_is_listed(name: bytes, text: str, tmp_path: Path) -
     assert [os.fsencode(file) for file in names(looked(tmp_path, subfolder))] == [name]
 
 
-class Shy(LocalStorage):
+class Shy(LocalStore):
     """Storage in which some folders cannot be listed."""
 
     refused: tuple[str, ...] = ()
@@ -163,13 +164,13 @@ def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(
 ) -> None:
     write(tmp_path, {"a.h5": b"x"})
     (tmp_path / "link.h5").symlink_to("a.h5")
-    inside = LocalStorage._leads_out
+    inside = LocalStore._leads_out
 
-    def gone(storage: LocalStorage, folder: str, name: str) -> str | None:
+    def gone(storage: LocalStore, folder: str, name: str) -> str | None:
         (tmp_path / "link.h5").unlink()
         return inside(storage, folder, "a.h5")
 
-    monkeypatch.setattr(LocalStorage, "_leads_out", gone)
+    monkeypatch.setattr(LocalStore, "_leads_out", gone)
     assert (names(looked(tmp_path)), looked(tmp_path).problems) == (["a.h5"], ())
 
 
@@ -273,7 +274,7 @@ def test_the_signature_changes_with_name_size_time_and_inode_alone(tmp_path: Pat
 
 def test_the_clock_is_that_of_the_files_and_leaves_nothing(tmp_path: Path) -> None:
     before = os.stat(tmp_path).st_mtime_ns
-    now = LocalStorage(str(tmp_path)).now_ns()
+    now = LocalStore(str(tmp_path)).now_ns()
     write(tmp_path / "later", {"x": b""}, at_ns=now)
     (tmp_path / "later" / "y").write_bytes(b"")
     assert 0 <= os.stat(tmp_path / "later" / "y").st_mtime_ns - now < 60_000_000_000

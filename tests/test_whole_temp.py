@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from core.base.records import Leftover
 from core.cli.app import app
-from core.fs.local import LocalStorage
 from core.health.runs import judge_run
-from core.index.folder import FolderTask, read_folder
-from core.model import Leftover
-from core.scan.walk import look
+from core.indexing.folder import FolderTask, read_folder
+from core.runs.walk import look
+from core.stores.local import LocalStore
 from tests.test_pages import home, open_on, plain, show, values  # noqa: F401 - home is a fixture
 from tests.writers import run_together
 from waypoint_resume.names import short_id
@@ -29,7 +29,7 @@ assert found.numpy() == [2.0]
 
 
 def leftover(root: Path) -> Leftover:
-    storage = LocalStorage(str(root))
+    storage = LocalStore(str(root))
     task = FolderTask(root="r", run="", listing=look(storage, ""), known=(), now_ns=1 << 62, grace_ns=0)
     (found,) = read_folder(storage, task).leftovers
     return found

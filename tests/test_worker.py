@@ -14,15 +14,15 @@ import h5py
 import numpy as np
 import pytest
 
-from core.errors import CrashedError, TooLargeError
-from core.formats import worker
+from core.base.errors import CrashedError, TooLargeError
+from core.workers import parser_pool
 
 GOOD = {"offset": None, "length": 0}
 
 
 @pytest.fixture
-def pool() -> Iterator[worker.Pool]:
-    made = worker.Pool(size=2)
+def pool() -> Iterator[parser_pool.Pool]:
+    made = parser_pool.Pool(size=2)
     yield made
     made.close()
 
@@ -45,7 +45,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    if asked == 'garbage': print('no JSON', flush=True)\n"
         "    print(json.dumps({'tree': os.getpid()}), flush=True)\n"
     )
-    monkeypatch.setattr(worker, "PROGRAM", path)
+    monkeypatch.setattr(parser_pool, "PROGRAM", path)
     return path
 
 
@@ -54,7 +54,7 @@ def kinds(answers: list[object]) -> list[str]:
 
 
 @pytest.mark.parametrize("bad", ["crash", "hang", "chatter", "garbage"])
-def test_a_bad_file_costs_itself_only(pool: worker.Pool, program: Path, bad: str) -> None:
+def test_a_bad_file_costs_itself_only(pool: parser_pool.Pool, program: Path, bad: str) -> None:
     answers = list(pool.run([{"path": path} for path in ("a", bad, "b")], seconds=0.5))
     assert kinds(list(answers)) == ["dict", "HungError" if bad == "hang" else "CrashedError", "dict"]
     error = answers[1]
@@ -62,7 +62,7 @@ def test_a_bad_file_costs_itself_only(pool: worker.Pool, program: Path, bad: str
     assert error.message.startswith("hung" if bad == "hang" else "the library that reads it crashed")
 
 
-def test_what_turns_in_circles_ends_by_its_processor_time(pool: worker.Pool, program: Path) -> None:
+def test_what_turns_in_circles_ends_by_its_processor_time(pool: parser_pool.Pool, program: Path) -> None:
     began = time.process_time(), os.times().children_user
     answers = list(pool.run([{"path": "a"}, {"path": "circle"}, {"path": "b"}]))
     pool.close()
@@ -72,7 +72,7 @@ def test_what_turns_in_circles_ends_by_its_processor_time(pool: worker.Pool, pro
     assert time.process_time() - began[0] + os.times().children_user - began[1] < 2.5
 
 
-def test_a_worker_that_was_killed_while_idle_is_replaced(pool: worker.Pool, program: Path) -> None:
+def test_a_worker_that_was_killed_while_idle_is_replaced(pool: parser_pool.Pool, program: Path) -> None:
     (first,) = pool.run([{"path": "a"}])
     assert isinstance(first, dict)
     os.kill(first["tree"], signal.SIGKILL)
@@ -81,7 +81,7 @@ def test_a_worker_that_was_killed_while_idle_is_replaced(pool: worker.Pool, prog
     assert second["tree"] != first["tree"]
 
 
-def test_a_worker_is_kept_between_files_and_ended_by_close(pool: worker.Pool, program: Path) -> None:
+def test_a_worker_is_kept_between_files_and_ended_by_close(pool: parser_pool.Pool, program: Path) -> None:
     pids = {answer["tree"] for _ in range(3) for answer in pool.run([{"path": "a"}]) if isinstance(answer, dict)}
     assert len(pids) == 1
     pool.close()
@@ -89,20 +89,20 @@ def test_a_worker_is_kept_between_files_and_ended_by_close(pool: worker.Pool, pr
 
 
 def test_a_program_that_does_not_start_is_an_error(
-    pool: worker.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool: parser_pool.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "PROGRAM", tmp_path / "absent.py")
+    monkeypatch.setattr(parser_pool, "PROGRAM", tmp_path / "absent.py")
     (answer,) = pool.run([{"path": "a"}])
     assert isinstance(answer, CrashedError)
 
 
-def test_threads_share_at_most_size_workers(pool: worker.Pool, program: Path) -> None:
+def test_threads_share_at_most_size_workers(pool: parser_pool.Pool, program: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: next(iter(list(pool.run([{"path": "a"}])))), range(40)))
     assert len({answer["tree"] for answer in answers if isinstance(answer, dict)}) <= 2
 
 
-def test_an_abandoned_batch_gives_its_worker_back(pool: worker.Pool, program: Path) -> None:
+def test_an_abandoned_batch_gives_its_worker_back(pool: parser_pool.Pool, program: Path) -> None:
     for _ in range(3):
         batch = pool.run([{"path": "a"}, {"path": "b"}])
         assert isinstance(next(batch), dict)
@@ -111,7 +111,7 @@ def test_an_abandoned_batch_gives_its_worker_back(pool: worker.Pool, program: Pa
 
 
 def test_nothing_of_the_parent_reaches_a_worker(
-    pool: worker.Pool, program: Path, monkeypatch: pytest.MonkeyPatch
+    pool: parser_pool.Pool, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAYPOINT_PASSWORD", "secret")
     with open(program, "rb") as kept:
@@ -124,7 +124,7 @@ def test_nothing_of_the_parent_reaches_a_worker(
     assert b"secret" not in (process / "environ").read_bytes()
 
 
-def test_memory_is_limited(pool: worker.Pool, tmp_path: Path) -> None:
+def test_memory_is_limited(pool: parser_pool.Pool, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
         file.attrs.create("training_config", np.array("x" * 100, dtype=h5py.string_dtype()))
     (answer,) = pool.run([{"path": str(tmp_path / "a.h5"), **GOOD}])
@@ -136,7 +136,7 @@ def test_memory_is_limited(pool: worker.Pool, tmp_path: Path) -> None:
     assert 256 << 20 < size < 600 << 20
 
 
-def test_gigabytes_in_an_attribute_are_not_read(pool: worker.Pool, tmp_path: Path) -> None:
+def test_gigabytes_in_an_attribute_are_not_read(pool: parser_pool.Pool, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
         file.attrs["training_config"] = np.zeros(9 << 20, "S1")
         file.attrs["keras_version"] = np.array(["3", "4"], dtype="S1")
@@ -151,8 +151,8 @@ def test_the_end_of_the_parent_leaves_no_process(tmp_path: Path) -> None:
         file["vars/0"] = np.zeros(3)
     code = f"""
 from core.formats import worker
-(answer,) = worker.POOL.run([{{"path": {str(tmp_path / "a.h5")!r}, "offset": None, "length": 0}}])
-print(worker.POOL._idle[0]._process.pid, flush=True)
+(answer,) = parser_pool.POOL.run([{{"path": {str(tmp_path / "a.h5")!r}, "offset": None, "length": 0}}])
+print(parser_pool.POOL._idle[0]._process.pid, flush=True)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not Path(f"/proc/{int(done.stdout)}").exists()
@@ -163,7 +163,7 @@ def test_a_worker_starts_without_running_the_main_module_again(tmp_path: Path) -
     main.write_text(
         "print('main')\n"  # no guard, as in a page
         "from core.formats import worker\n"
-        "(answer,) = worker.POOL.run([{'path': '/nowhere', 'offset': None, 'length': 0}])\n"
+        "(answer,) = parser_pool.POOL.run([{'path': '/nowhere', 'offset': None, 'length': 0}])\n"
         "print(answer.kind)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -177,7 +177,7 @@ def test_a_fork_does_not_speak_into_its_parents_pipes(program: Path) -> None:
         "from pathlib import Path\n"
         "from core.formats import worker\n"
         f"worker.PROGRAM = Path({str(program)!r})\n"
-        "ask = lambda: next(iter(list(worker.POOL.run([{'path': 'a'}]))))['tree']\n"
+        "ask = lambda: next(iter(list(parser_pool.POOL.run([{'path': 'a'}]))))['tree']\n"
         "first = ask()\n"
         "child = os.fork()\n"
         "if child == 0:\n"
@@ -188,7 +188,7 @@ def test_a_fork_does_not_speak_into_its_parents_pipes(program: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_works_from_a_thread_while_others_run(pool: worker.Pool, program: Path) -> None:
+def test_works_from_a_thread_while_others_run(pool: parser_pool.Pool, program: Path) -> None:
     found: list[object] = []
     thread = threading.Thread(target=lambda: found.extend(pool.run([{"path": "a"}])))
     thread.start()
@@ -197,6 +197,6 @@ def test_works_from_a_thread_while_others_run(pool: worker.Pool, program: Path) 
 
 
 def test_errors_keep_their_kind() -> None:
-    error = worker._judged({"error": ["too-large", "tree", "much"]})
+    error = parser_pool._judged({"error": ["too-large", "tree", "much"]})
     assert isinstance(error, TooLargeError)
     assert str(error) == "tree: much"

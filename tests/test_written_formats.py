@@ -7,8 +7,9 @@ from types import ModuleType
 import h5py
 import pytest
 
+from core.base.facts import Contents, Facts, Format, Role, Sourced
+from core.base.records import Checkpoint, SavedAtSource
 from core.formats.bundle_index import GRAPH_KEY
-from core.model import Checkpoint, Contents, Facts, Format, Role, SavedAtSource, Sourced
 from tests import keras_files
 from tests.test_hdf5 import seen, stored
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.base.records import Checkpoint, Finding, Severity
 from core.catalog import writes
 from core.catalog.filters import FindingFilter
-from core.model import Checkpoint, Finding, Severity
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.jobs import Job, job_server
 
 _PATIENCE_S = 120.0

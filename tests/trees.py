@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.ages import Ages
-from core.index.options import Options, Progress
-from core.model import Checkpoint, Facts, FileStat, Format, Health, SavedAtSource, Sourced
+from core.base.ages import Ages
+from core.base.facts import Facts, Format, Sourced
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Health, SavedAtSource
+from core.indexing.options import Options, Progress
 from tests.builders import bundle, trained
 from waypoint_resume.file_names import read_name
 

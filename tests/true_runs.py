@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from core.decisions.pins import Pins
+from core.base.facts import Format
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Health, Leftover, SavedAtSource
 from core.health.rules import RULES, Family, finding
-from core.model import Checkpoint, FileStat, Format, Health, Leftover, SavedAtSource
 from core.resume.history import Manifests
-from core.storage.planned import RunState
+from core.retention.planned import RunState
+from core.runfolder.pins import Pins
 from tests.trees import MINUTE_NS, START, START_NS, a_member
 from waypoint_resume.file_names import read_name
 

@@ -44,7 +44,7 @@ class Reason:
 
 
 class SettingAside:
-    """A batch in `.waypoint/rewound/<id>`, whose journal has the form of core/storage/journal.py.
+    """A batch in `.waypoint/rewound/<id>`, whose journal has the form of core/acts/journal.py.
 
     Under the run's lock, in this order: the journal, the state files, the files, the journal's last stage. A kill at
     any instant leaves a journal by which the next start goes on, or Waypoint's undo goes back.

@@ -1,4 +1,4 @@
-"""What the catalog answers with, beside the records of `core.model`."""
+"""What the catalog answers with, beside the records of `core.base`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import RowMapping
 
+from core.base.records import Finding, Run, StateFile
 from core.catalog.rows import from_us, to_us
-from core.model import Finding, Run, StateFile
 from waypoint_resume.names import from_text
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from core.base.errors import CatalogError, CatalogFullError
 from core.catalog.migrations import migrate
-from core.errors import CatalogError, CatalogFullError
 
 FILE_NAME = "catalog.sqlite3"
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a blank, a tab, a newline and a backslash

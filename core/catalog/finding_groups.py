@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from core.base.names import natural_key
+from core.base.records import Severity
 from core.catalog.answers import PlacedFinding
 from core.catalog.rows import folder_of
 from core.catalog.tables import findings
-from core.fs.names import natural_key
-from core.model import Severity
 from waypoint_resume.names import from_text, to_text
 
 _RANGE_BY_PATHS = 2_000  # findings of a group whose paths are all read to tell the first and the last

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, inspect, select
 
+from core.base.errors import CatalogError
 from core.catalog import tables
-from core.errors import CatalogError
 
 # What no look at the disk finds again: hours of reading, and how the runs have grown.
 KEPT = (tables.versions, tables.verifications, tables.audits, tables.snapshots)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Select, select
 
+from core.base.files import OutwardLink
 from core.catalog.tables import folders, runs
-from core.model import OutwardLink
 from waypoint_resume.names import from_text, join, to_text
 
 

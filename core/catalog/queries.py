@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, and_, case, func, or_, select
 
+from core.base.errors import NotFoundError
+from core.base.records import Checkpoint, Finding, Leftover, Root, Run, StateFile
 from core.catalog.answers import Overview, Page, PlacedFinding, run_from_row
 from core.catalog.filters import (
     CheckpointFilter,
@@ -25,8 +27,6 @@ from core.catalog.rows import (
     to_us,
 )
 from core.catalog.tables import checkpoints, findings, folders, roots, runs
-from core.errors import NotFoundError
-from core.model import Checkpoint, Finding, Leftover, Root, Run, StateFile
 from waypoint_resume.names import from_text, to_text
 
 RUN_SORTS = ("path", "last_saved", "newest_step", "checkpoints", "bytes", "errors")

@@ -6,23 +6,9 @@ from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.model import (
-    Checkpoint,
-    Contents,
-    Facts,
-    FileStat,
-    Finding,
-    Format,
-    Health,
-    Leftover,
-    ReadProblem,
-    RoleBytes,
-    SavedAtSource,
-    Severity,
-    Shard,
-    Sourced,
-    StateFile,
-)
+from core.base.facts import Contents, Facts, Format, ReadProblem, RoleBytes, Shard, Sourced
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Finding, Health, Leftover, SavedAtSource, Severity, StateFile
 from waypoint_resume.names import from_text, to_text
 
 # Made once, for json.dumps makes one each time. ASCII, for text out of a damaged file may be such as no database takes.

@@ -2,7 +2,7 @@
 
 Names from the disk are stored as `waypoint_resume.names.to_text` makes them. Columns that end in `_ns` are integer
 nanoseconds, in `_us` integer microseconds since the epoch (UTC); `bytes` are apparent sizes. Columns that end in `_by`
-keep which version of the code made the row (`core.index.stamp`): of a folder also which readers, divided by blanks.
+keep which version of the code made the row (`core.indexing.stamp`): of a folder also which readers, divided by blanks.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
+from core.base.records import Checkpoint
 from core.catalog.tables import checkpoints, runs, verifications
-from core.model import Checkpoint
 from waypoint_resume.names import from_text, to_text
 
 

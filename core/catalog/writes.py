@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from core.base.files import OutwardLink, Problem
+from core.base.records import Checkpoint, Finding, Leftover, Root, StateFile
 from core.catalog.passed_over import (
     counts_from_json,
     counts_to_json,
@@ -27,7 +29,6 @@ from core.catalog.rows import (
     states_to_json,
 )
 from core.catalog.tables import checkpoints, findings, folders, roots, runs, sweeps, trials, verifications
-from core.model import Checkpoint, Finding, Leftover, OutwardLink, Problem, Root, StateFile
 from waypoint_resume.names import from_text, to_text
 
 _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 999
@@ -36,7 +37,7 @@ _CHUNK = 400  # values in one IN (…): SQLite's oldest limit on variables is 99
 class KnownFolder(NamedTuple):
     """A folder as the last pass saw it; `run` is '.' for the root and None outside every run. `links`, `kinds` and
     `endings` tell what was passed over in it (`Listing.outside`, `Held`), `inner_links` are those of the listing,
-    `is_deleted` that MLflow marks it so, `looked_by` and `read_by` which code made it (`core.index.stamp`).
+    `is_deleted` that MLflow marks it so, `looked_by` and `read_by` which code made it (`core.indexing.stamp`).
     """
 
     path: str

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from core import care
+from core.base.errors import NotFoundError
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.cli.session import (
@@ -19,9 +19,9 @@ from core.cli.session import (
     refreshed,
     say,
 )
-from core.decisions.places import relative_to_run
-from core.errors import NotFoundError
 from core.health.rules import RULES
+from core.runfolder.places import relative_to_run
+from core.services import findings
 from waypoint_resume.names import to_text
 
 
@@ -55,9 +55,9 @@ def accept_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
             raise NotFoundError(f"Run {to_text(found.path)} has no {kind} {rule}{about}.")
         if not dry_run:
             if remove:
-                care.withdraw_acceptance(workspace, placed)
+                findings.withdraw_acceptance(workspace, placed)
             else:
-                care.accept(workspace, placed, note)
+                findings.accept(workspace, placed, note)
             refresh_anywhere(workspace, "accept", deep=False)
         if as_json:
             told = [{"rule": rule, "path": to_text(one.finding.path)} for one in placed]

@@ -7,9 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from core import passed_over
+from core.base.records import Checkpoint
 from core.catalog.filters import CheckpointFilter
-from core.choose import SeriesChoice, killed_saves
 from core.cli import documents
 from core.cli.accept import accept_command
 from core.cli.batches import purge_command, undo_command
@@ -40,9 +39,10 @@ from core.cli.sweeps import sweeps_command
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
 from core.health.rules import RULES
-from core.index.passes import upgrade_text
-from core.model import Checkpoint
-from core.trials import Standing, standings
+from core.indexing.passes import upgrade_text
+from core.runs.choice import SeriesChoice, killed_saves
+from core.services import passed_over
+from core.services.sweeps import Standing, standings
 from waypoint_resume.names import to_text
 
 app = typer.Typer(

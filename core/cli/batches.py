@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from core import housekeeping
+from core.acts.batches import Batch
+from core.acts.comeback import comes_as
+from core.acts.journal import short_id
+from core.acts.returns import WITHDRAWN
+from core.acts.undo import ConflictError
+from core.base.errors import NotFoundError
+from core.base.records import Run
+from core.base.sizes import size_text
 from core.cli.quarantine import DryRun
 from core.cli.session import (
     FAILED,
@@ -21,15 +28,8 @@ from core.cli.session import (
     say,
     stdout,
 )
-from core.errors import NotFoundError
-from core.model import Run
-from core.sizes import size_text
-from core.storage.batches import Batch
-from core.storage.comeback import comes_as
-from core.storage.journal import short_id
-from core.storage.returns import WITHDRAWN
-from core.storage.undo import ConflictError
-from core.workspace import Workspace, relative
+from core.services import housekeeping
+from core.services.workspace import Workspace, relative
 from waypoint_resume.names import to_text
 
 BatchName = Annotated[str | None, typer.Argument(metavar="[BATCH]", help="The batch's id or its last digits.")]

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core import housekeeping
+from core.acts.journal import short_id
+from core.acts.room import DiskFullError
+from core.base.errors import CoreError
+from core.base.records import Run
+from core.base.sizes import size_text
 from core.cli.session import say
-from core.errors import CoreError
-from core.model import Run
-from core.sizes import size_text
-from core.storage.journal import short_id
-from core.storage.planned import RunPlan
-from core.storage.policies import Policy
-from core.storage.recheck import LeftOut
-from core.storage.retention import policy_for
-from core.storage.room import DiskFullError
-from core.workspace import Workspace
+from core.retention.planned import RunPlan
+from core.retention.policies import Policy
+from core.retention.recheck import LeftOut
+from core.retention.tables import policy_for
+from core.services import housekeeping
+from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
 _LISTED = 20

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from core.choose import SeriesChoice
-from core.model import Checkpoint, IndexReport, Sourced
-from core.passed_over import PassedOver
-from core.trials import Standing
+from core.base.facts import Sourced
+from core.base.records import Checkpoint, IndexReport
+from core.runs.choice import SeriesChoice
+from core.services.passed_over import PassedOver
+from core.services.sweeps import Standing
 from waypoint_resume.names import to_text
 
 

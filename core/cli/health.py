@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from core.base.records import Finding, Severity
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.catalog.finding_groups import grouped
@@ -25,7 +26,6 @@ from core.cli.session import (
     stdout,
 )
 from core.health.rules import RULES
-from core.model import Finding, Severity
 from waypoint_resume.names import to_text
 
 _WIDE = 120  # columns of a terminal that has room for reasons beside names

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from core import housekeeping
+from core.base.sizes import size_text
 from core.cli.session import (
     AsJson,
     Cached,
@@ -20,7 +20,7 @@ from core.cli.session import (
     stdout,
 )
 from core.resume.kept import is_back
-from core.sizes import size_text
+from core.services import housekeeping
 from waypoint_resume.names import to_text
 
 Name = Annotated[str | None, typer.Argument(metavar="[MANIFEST]", help="The manifest's id or its last digits.")]

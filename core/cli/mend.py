@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from core.care import mend_desk
 from core.cli.naming import checkpoint_named
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
-from core.mend.desk import MendDesk, Refusal
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.errors import LiveRunError
+from core.mend.of_run import MendDesk, Refusal
 from core.mend.propose import Proposal
 from core.mend.records import Mend, MendState, document
-from core.workspace import Workspace
+from core.services.findings import mend_desk
+from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
 LAST = "last"

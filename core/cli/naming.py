@@ -2,9 +2,9 @@
 
 import posixpath
 
-from core.errors import AmbiguousError, NotFoundError
-from core.model import Checkpoint, Run
-from core.workspace import Workspace
+from core.base.errors import AmbiguousError, NotFoundError
+from core.base.records import Checkpoint, Run
+from core.services.workspace import Workspace
 from waypoint_resume.names import from_text, to_text
 
 

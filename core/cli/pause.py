@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from core import pausing
+from core.base.errors import NotFoundError
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
-from core.errors import NotFoundError
 from core.resume.pauses import OPEN, Pause
+from core.services import pausing
 from waypoint_resume.clock import moment_text
 from waypoint_resume.names import to_text
 

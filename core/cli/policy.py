@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from core.storage.policies import Policy
-from core.storage.retention import parse_policy
+from core.retention.policies import Policy
+from core.retention.tables import parse_policy
 
 Latest = Annotated[int | None, typer.Option(metavar="N", help="Keep the latest N that can be restored.")]
 Best = Annotated[int | None, typer.Option(metavar="N", help="Keep the N best by --metric.")]

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from core import housekeeping
 from core.cli import policy as options
 from core.cli.carrying_out import How, carry_out
 from core.cli.naming import checkpoint_named
@@ -24,7 +23,8 @@ from core.cli.session import (
     stdout,
 )
 from core.cli.usage import RunNames, SweepNames, named_runs, print_plan
-from core.storage.document import plan_document
+from core.retention.plan_document import plan_document
+from core.services import housekeeping
 from waypoint_resume.names import to_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from core.choose import reasons
+from core.base.errors import AmbiguousError, NotRestorableError
+from core.base.records import Checkpoint, Run
 from core.cli.naming import checkpoint_named
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, refreshed, say
-from core.errors import AmbiguousError, NotRestorableError
-from core.model import Checkpoint, Run
 from core.resume.errors import ModeError
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode, Scalar, to_json
 from core.resume.overrides import parse_overrides
 from core.resume.propose import Proposal
-from core.workspace import Workspace
+from core.runs.choice import reasons
+from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
 

@@ -15,14 +15,21 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn
 from sqlalchemy.exc import DBAPIError
 
-from core import passed_over
-from core.errors import AmbiguousError, CatalogFullError, CoreError, NotFoundError, NotRestorableError, SettingsError
-from core.index.options import REREAD_SECONDS, Progress
-from core.index.passes import problem_texts
-from core.model import IndexReport
+from core.base.errors import (
+    AmbiguousError,
+    CatalogFullError,
+    CoreError,
+    NotFoundError,
+    NotRestorableError,
+    SettingsError,
+)
+from core.base.records import IndexReport
+from core.config.settings import load
+from core.indexing.options import REREAD_SECONDS, Progress
+from core.indexing.passes import problem_texts
 from core.resume.errors import ConfirmError, ModeError
-from core.settings import load
-from core.workspace import Workspace
+from core.services import passed_over
+from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
 FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3

@@ -7,13 +7,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from core.base.records import Run
+from core.base.sizes import size_text
 from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
-from core.model import Run
-from core.sizes import size_text
+from core.services.sweeps import find_sweep, runs_of
+from core.services.workspace import Workspace
 from core.sweeps.places import score_text
 from core.sweeps.records import Sweep, Trial
-from core.trials import find_sweep, runs_of
-from core.workspace import Workspace
 from waypoint_resume.names import to_text
 
 

@@ -6,18 +6,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from core import accounts, housekeeping
+from core.base.records import Run
+from core.base.sizes import size_text
 from core.cli import policy as options
 from core.cli.policy import asked_policy
 from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
-from core.model import Run
-from core.sizes import size_text
-from core.storage.document import plan_document
-from core.storage.planned import Plan
-from core.storage.usage import Usage
-from core.storage.usage_document import usage_document
-from core.trials import find_sweep, runs_of
-from core.workspace import Workspace
+from core.disk_usage.usage import Usage
+from core.disk_usage.usage_document import usage_document
+from core.retention.plan_document import plan_document
+from core.retention.planned import Plan
+from core.services import disk_space, housekeeping
+from core.services.sweeps import find_sweep, runs_of
+from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
 _SHOWN = 20
@@ -32,7 +32,7 @@ def usage_command(roots: Roots = None, as_json: AsJson = False, cached: Cached =
     """Where the disk went: bytes by root, run, format, contents, kind and age. `--cached`: the last audit."""
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "usage", cached=cached)
-        found = (accounts.last_audit(workspace) if cached else None) or accounts.audit(workspace)
+        found = (disk_space.last_audit(workspace) if cached else None) or disk_space.audit(workspace)
         if as_json:
             print_json(usage_document(found.usage, {root.id: root.path for root in workspace.reader.roots()}))
         else:

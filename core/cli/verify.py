@@ -9,7 +9,8 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from core.care import keep_verification
+from core.base.errors import NotFoundError, NotRestorableError
+from core.base.records import Checkpoint
 from core.cli.session import (
     FAILED,
     AsJson,
@@ -24,11 +25,10 @@ from core.cli.session import (
     stderr,
     stdout,
 )
-from core.errors import NotFoundError, NotRestorableError
-from core.model import Checkpoint
+from core.services.findings import keep_verification
+from core.services.workspace import Workspace
 from core.verify.results import Outcome, Verification
 from core.verify.run import Progress, verify
-from core.workspace import Workspace
 from waypoint_resume.names import from_text, to_text
 
 

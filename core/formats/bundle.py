@@ -7,16 +7,17 @@ all that is read are verified. Source: tensorflow/core/util/tensor_bundle/tensor
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.errors import FormatError, TooLargeError
+from core.base.errors import FormatError, TooLargeError
+from core.base.facts import Facts, ReadProblem, Shard, Variable
+from core.base.files import FileStat
 from core.formats import dtypes, lfs
 from core.formats.bundle_index import GRAPH_KEY, BundleEntry, BundleIndex, IndexCache, ReadIndex
 from core.formats.bundle_layout import Layout, first_of, make_layout, step_of
 from core.formats.bundle_values import Values
 from core.formats.name_based import name_roles
 from core.formats.object_graph import GraphRoles, graph_roles, parse_graph
-from core.fs.local import told_permission
-from core.fs.storage import Storage
-from core.model import Facts, FileStat, ReadProblem, Shard, Variable
+from core.stores.local import told_permission
+from core.stores.store import Store
 from waypoint_resume.names import join, to_text
 
 MAX_INDEX = 32 * 1024 * 1024
@@ -38,7 +39,7 @@ def shard_name(prefix: str, number: int, count: int) -> str:
 
 
 def read(
-    storage: Storage, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
+    storage: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
 ) -> tuple[Facts, tuple[Variable, ...]]:
     """Facts and variables of the bundle `prefix`. `files` are the folder's, by name. FormatError or OSError for the
     index; what is wrong with a shard stands in the facts.
@@ -91,7 +92,7 @@ def _shards(prefix: str, index: BundleIndex, files: Mapping[str, FileStat]) -> t
     return tuple(shards)
 
 
-def _lfs_problem(storage: Storage, folder: str, shards: tuple[Shard, ...]) -> ReadProblem | None:
+def _lfs_problem(storage: Store, folder: str, shards: tuple[Shard, ...]) -> ReadProblem | None:
     """A Git LFS pointer in the place of a shard: a small file of the wrong length is looked into."""
     for shard in shards:
         if shard.actual is None or shard.actual == shard.expected or shard.actual > lfs.MOST_BYTES:

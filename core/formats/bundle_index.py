@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
-from core.errors import CorruptError, UnsupportedError
+from core.base.errors import CorruptError, UnsupportedError
 from core.formats import dtypes
 from core.formats.checksum import masked_crc
 from core.formats.fingerprint import LARGEST

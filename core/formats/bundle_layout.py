@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from core.base.facts import Contents, Facts, Role, Sourced, Variable
 from core.formats import dtypes, fingerprint
 from core.formats.bundle_index import GRAPH_KEY, BundleEntry, BundleIndex
 from core.formats.object_graph import VALUE_SUFFIX, Counters, GraphRoles
-from core.model import Contents, Facts, Role, Sourced, Variable
 
 _SAMPLES, _SAMPLE_BYTES = 8, 256 * 1024
 _NO_ROLES = GraphRoles(weights=frozenset(), optimizer=frozenset(), has_optimizer=False, counters=Counters())

@@ -1,13 +1,13 @@
 """TensorFlow's bundle, read as a checkpoint."""
 
-from core.errors import FormatError
+from core.base.errors import FormatError
 from core.formats import bundle
 from core.formats.bundle import BundleCache
 from core.formats.spec import Reading, Unit
-from core.fs.storage import Storage
+from core.stores.store import Store
 
 
-def read(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, cache: BundleCache) -> Reading:
     """A bundle's facts and variables."""
     facts, variables = bundle.read(storage, unit.folder, unit.name, unit.files, cache)
     return Reading(format=unit.format, facts=facts, variables=variables)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from core.errors import CorruptError, FormatError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TruncatedError
+from core.base.facts import Shard
 from core.formats.bundle_index import BundleEntry, ReadIndex
 from core.formats.checksum import crc32c, mask, masked_crc
 from core.formats.varint import read_varint
-from core.fs.storage import Storage
-from core.model import Shard
+from core.stores.store import Store
 from waypoint_resume.names import join, to_text
 
 _LARGEST_COUNT = (1 << 63) - 1  # an unsigned number may be larger; databases cannot keep it
@@ -20,7 +20,7 @@ class Values:
     first shard that may not be read.
     """
 
-    def __init__(self, storage: Storage, folder: str, shards: Sequence[Shard], found: ReadIndex) -> None:
+    def __init__(self, storage: Store, folder: str, shards: Sequence[Shard], found: ReadIndex) -> None:
         self._storage, self._folder, self._shards, self._found = storage, folder, shards, found
         self.mismatch: str | None = None
         self.reason: str | None = None

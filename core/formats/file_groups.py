@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from core.base.facts import Format
 from core.formats.saved_model import MARKS
 from core.formats.spec import FolderFiles, FolderShape, Group
-from core.fs.storage import Storage
-from core.model import Format
+from core.stores.store import Store
 
 LEFT_BY = Format.TF_BUNDLE  # whose saves leave shards without an index and temporary folders
 STATE_FILE = "checkpoint"
@@ -98,7 +98,7 @@ def _is_saved_model(names: Collection[str], _folder: str) -> bool:
 
 
 def _parts_of_saved_model(
-    _storage: Storage, folder: str, names: Collection[str], _subfolders: Sequence[str]
+    _storage: Store, folder: str, names: Collection[str], _subfolders: Sequence[str]
 ) -> Collection[str]:
     return _SAVED_MODEL_FOLDERS if _is_saved_model(names, folder) else ()
 

@@ -4,8 +4,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
-from core.errors import CorruptError
-from core.model import Role, RoleBytes, Variable
+from core.base.errors import CorruptError
+from core.base.facts import Role, RoleBytes, Variable
 
 _NUMBERED = re.compile(
     r"(?i)(?<![^/])(adadelta|adafactor|adagrad|adam|adamax|adamw|ftrl|lamb|lion|muon|nadam|rmsprop|sgd)_\d+(?![^/])"

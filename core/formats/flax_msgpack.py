@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from core.errors import CorruptError, UnsupportedError
+from core.base.errors import CorruptError, UnsupportedError
+from core.base.facts import Contents, Facts, Format, Role, Sourced, Variable
 from core.formats import msgpack
 from core.formats.dtypes import INTEGERS, SIZES
 from core.formats.fingerprint import LARGEST, check_sums, fingerprint, parameters, role_bytes
 from core.formats.msgpack import Bytes, Value
 from core.formats.orbax_tree import Leaf
 from core.formats.spec import BundleCache, FolderFiles, Group, Reading, Unit
-from core.fs.storage import Storage
-from core.model import Contents, Facts, Format, Role, Sourced, Variable
+from core.stores.store import Store
 
 ENDING = ".msgpack"
 ARRAY, SCALAR = 1, 3  # kinds of extensions
@@ -50,7 +50,7 @@ def group(folder: FolderFiles) -> Iterator[Group]:
             yield Group(name=name, format=Format.FLAX_MSGPACK, files=(folder.take(name),))
 
 
-def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """The arrays of a tree. UnsupportedError where there are none."""
     size = unit.files[unit.name].size
     with storage.open(unit.path) as file:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.base.facts import Role, Sourced, Variable
 from core.formats.dtypes import TRAINABLE
 from core.formats.h5_tree import Dataset, Tree
-from core.model import Role, Sourced, Variable
 
 OPTIMIZERS = frozenset(
     {"adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "loss_scale_optimizer"}

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from core.errors import CorruptError, FormatError, TruncatedError, UnsupportedError
-from core.formats import worker
-from core.fs.storage import Storage
+from core.base.errors import CorruptError, FormatError, TruncatedError, UnsupportedError
+from core.stores.store import Store
+from core.workers import parser_pool
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SECTION = "superblock"
@@ -108,7 +108,7 @@ def _end_address(head: bytes, at: int) -> int:
     return int.from_bytes(field_bytes, "little")
 
 
-def read_many(storage: Storage, places: Sequence[Place]) -> Iterator[Tree | FormatError | OSError]:
+def read_many(storage: Store, places: Sequence[Place]) -> Iterator[Tree | FormatError | OSError]:
     """Each file's tree or what was wrong with it, in their order, by one worker in one go."""
     lengths: list[int] = []
     early: dict[int, FormatError | OSError] = {}
@@ -125,12 +125,12 @@ def read_many(storage: Storage, places: Sequence[Place]) -> Iterator[Tree | Form
             continue
         lengths.append(length)
         requests.append({"path": storage.absolute(place.path), "offset": place.offset, "length": length})
-    answers = zip(lengths, worker.POOL.run(requests), strict=True)
+    answers = zip(lengths, parser_pool.POOL.run(requests), strict=True)
     for number, place in enumerate(places):
         yield early[number] if number in early else _taken(*next(answers), place.offset or 0)
 
 
-def read(storage: Storage, place: Place) -> Tree:
+def read(storage: Store, place: Place) -> Tree:
     """One file's tree; see `read_many`. Raises what was wrong."""
     (found,) = read_many(storage, (place,))
     if isinstance(found, Exception):
@@ -162,7 +162,7 @@ def _taken(length: int, answer: dict[str, Any] | FormatError, start: int) -> Tre
 
 
 def _error(kind: str, name: str, why: str) -> FormatError:
-    return worker.KINDS[kind](str(why), section=f"/{name}")
+    return parser_pool.KINDS[kind](str(why), section=f"/{name}")
 
 
 def _by_name(dataset: Dataset) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.facts import Contents, Facts, Format, Role, Shard, Sourced, Variable
 from core.formats import h5_roles, h5_tree
 from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
 from core.formats.h5_tree import Place, Tree
 from core.formats.json_text import parse
-from core.fs.storage import Storage
-from core.model import Contents, Facts, Format, Role, Shard, Sourced, Variable
+from core.stores.store import Store
 
 NO_OPTIMIZER = "the file holds no optimizer state, and nothing else in it counts steps"
 NO_COUNTER = "the optimizer's state has no iterations"
@@ -35,18 +35,18 @@ class Found(NamedTuple):
     variables: tuple[Variable, ...]
 
 
-def read(storage: Storage, path: str) -> tuple[Facts, tuple[Variable, ...]]:
+def read(storage: Store, path: str) -> tuple[Facts, tuple[Variable, ...]]:
     """One file's facts and variables. Raises UnsupportedError for an HDF5 file that Keras did not write."""
     _, facts, variables = read_found(storage, path)
     return facts, variables
 
 
-def read_found(storage: Storage, path: str) -> Found:
+def read_found(storage: Store, path: str) -> Found:
     """One file's facts with its format, known by its content."""
     return found_in(h5_tree.read(storage, Place(path=path)))
 
 
-def read_many(storage: Storage, paths: Sequence[str]) -> Iterator[Found | FormatError | OSError]:
+def read_many(storage: Store, paths: Sequence[str]) -> Iterator[Found | FormatError | OSError]:
     """Each file's facts or what was wrong with it, in their order; one round through the worker for all."""
     for tree in h5_tree.read_many(storage, [Place(path=path) for path in paths]):
         if isinstance(tree, Exception):
@@ -84,7 +84,7 @@ def found_in(tree: Tree, *, has_architecture: bool = False) -> Found:
     return Found(form, facts._replace(writer=_writer(tree)), roles.variables)
 
 
-def read_sharded(storage: Storage, json_path: str, shard_names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
+def read_sharded(storage: Store, json_path: str, shard_names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
     """A `.weights.json` and its shards. `shard_names` are the files beside it; what the map names and is not among
     them is a missing shard (`Facts.shards` with `actual` None), whose variables stay unknown.
     """
@@ -207,7 +207,7 @@ def _facts(
     )
 
 
-def _weight_map(storage: Storage, path: str) -> Mapping[str, tuple[str, ...]]:
+def _weight_map(storage: Store, path: str) -> Mapping[str, tuple[str, ...]]:
     """Group → names of the shards that hold it."""
     with storage.open(path) as file:
         content = file.read(MAX_MAP + 1)

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from core.errors import CorruptError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, TooLargeError, TruncatedError
 
 MAX_MARKS = 1_500_000  # brackets, commas and colons: an empty object has two bytes in the file and 70 in memory
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a character, alone or with its other half

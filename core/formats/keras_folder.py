@@ -10,13 +10,13 @@ import codecs
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
-from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.facts import Format
 from core.formats import h5_tree, keras_zip, lfs, vocabularies
 from core.formats.h5_tree import Place
 from core.formats.keras_zip import CONFIG, MAX_CONFIG, MAX_METADATA, MAX_PARSED, METADATA, WEIGHTS
 from core.formats.spec import BundleCache, FolderFiles, FolderShape, Group, Reading, Unit
-from core.fs.storage import Storage
-from core.model import Format
+from core.stores.store import Store
 from waypoint_resume.names import join
 from waypoint_resume.packed import packed_name
 
@@ -46,7 +46,7 @@ def is_first(name: str) -> bool:
     return name == CONFIG
 
 
-def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """The model's facts: its weights', as those of a model with its architecture."""
     if CONFIG not in unit.files:
         raise CorruptError("it is missing", section=CONFIG)
@@ -73,7 +73,7 @@ def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 
-def _vocabulary(storage: Storage, unit: Unit, name: str) -> bytes | None:
+def _vocabulary(storage: Store, unit: Unit, name: str) -> bytes | None:
     size = unit.files[name].size
     return storage.read(join(unit.folder, name), size) if size <= vocabularies.MAX_VOCABULARY else None
 
@@ -83,11 +83,11 @@ def _is_one(names: Collection[str], _folder: str) -> bool:
     return (has_all or {CONFIG, WEIGHTS}.issubset(names)) and _SHARDED not in names
 
 
-def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
+def _absorbed(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
     return (ASSETS,) if ASSETS in subfolders and _is_one(names, folder) and _is_of_keras(storage, folder) else ()
 
 
-def _is_of_keras(storage: Storage, folder: str) -> bool:
+def _is_of_keras(storage: Store, folder: str) -> bool:
     """Whether the metadata are those that Keras writes; where they are lost or damaged, whether a config describes a
     model beside weights; where they are compressed, or lie elsewhere as Git LFS keeps them, the weights' name tells.
     """

@@ -1,15 +1,15 @@
 """Keras' files, read as checkpoints: its zip, and HDF5 under any name."""
 
-from core.errors import FormatError, UnsupportedError
+from core.base.errors import FormatError, UnsupportedError
 from core.formats import hdf5, keras_zip
 from core.formats.spec import BundleCache, Reading, Unit
-from core.fs.storage import Storage
+from core.stores.store import Store
 from waypoint_resume.names import join
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
-def read_keras(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+def read_keras(storage: Store, unit: Unit, cache: BundleCache) -> Reading:
     """Keras 3's zip, or HDF5: tf.keras wrote that under any name."""
     if storage.read(join(unit.folder, unit.name), len(_HDF5_MAGIC)) == _HDF5_MAGIC:
         return read_hdf5(storage, unit, cache)
@@ -17,13 +17,13 @@ def read_keras(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 
-def read_hdf5(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read_hdf5(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """Keras' HDF5 files; content tells which."""
     found = hdf5.read_found(storage, unit.path)
     return Reading(format=found.format, facts=found.facts, variables=found.variables)
 
 
-def read_sharded(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read_sharded(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """Keras 3's weights in shards."""
     facts, variables = hdf5.read_sharded(storage, unit.path, tuple(unit.files))
     return Reading(format=unit.format, facts=facts, variables=variables)

@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from core.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
+from core.base.facts import Facts, Sourced, Variable
 from core.formats import h5_roles, h5_tree, hdf5, vocabularies
 from core.formats.h5_tree import Place
 from core.formats.json_text import parse
 from core.formats.zip_members import Archive
-from core.fs.local import LocalStorage
-from core.fs.storage import Storage
-from core.model import Facts, Sourced, Variable
+from core.stores.local import LocalStore
+from core.stores.store import Store
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
@@ -42,7 +42,7 @@ class Outside(NamedTuple):
     accumulation: int = 1  # batches whose gradients the optimizer gathers before it makes a step
 
 
-def read(storage: Storage, path: str) -> Result:
+def read(storage: Store, path: str) -> Result:
     """One file's facts and variables. A legacy HDF5 file of this name (Keras 2.12 wrote such) is read as what it is."""
     (found,) = read_many(storage, (path,))
     if isinstance(found, Exception):
@@ -50,7 +50,7 @@ def read(storage: Storage, path: str) -> Result:
     return found
 
 
-def read_many(storage: Storage, paths: Sequence[str]) -> Iterator[Result | FormatError | OSError]:
+def read_many(storage: Store, paths: Sequence[str]) -> Iterator[Result | FormatError | OSError]:
     """Each file's facts or what was wrong with it, in their order; one round through the worker for all."""
     outsides: list[Outside | FormatError | OSError] = []
     for path in paths:
@@ -85,7 +85,7 @@ def joined(outside: Outside, tree: h5_tree.Tree) -> Result:
     return facts._replace(step=Sourced(facts.step.value // outside.accumulation, source)), variables
 
 
-def _outside(storage: Storage, path: str) -> Outside:
+def _outside(storage: Store, path: str) -> Outside:
     with storage.open(path) as file:
         if h5_tree.is_hdf5(file.read(len(h5_tree.SIGNATURE))):
             return Outside(Place(path=path), has_architecture=False, writer=None)
@@ -179,14 +179,14 @@ def _config(archive: Archive) -> bytes | None:
     return archive.read(CONFIG, MAX_CONFIG)
 
 
-def _unpacked(storage: Storage, path: str) -> h5_tree.Tree:
+def _unpacked(storage: Store, path: str) -> h5_tree.Tree:
     """The tree of deflated weights, from a short-lived copy."""
     with storage.open(path) as file, tempfile.TemporaryDirectory(prefix="waypoint-") as folder:
         try:
             content = Archive(file).read(WEIGHTS, MAX_UNPACKED)
         except TooLargeError as error:
             raise UnsupportedError("deflated weights of that size are not read", section=WEIGHTS) from error
-        local = LocalStorage(folder)
+        local = LocalStore(folder)
         with open(local.absolute(WEIGHTS), "wb") as copy:
             copy.write(content)
         tree = h5_tree.read(local, Place(path=WEIGHTS))

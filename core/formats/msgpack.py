@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
 
 MAX_VALUES = 500_000
 MAX_DEPTH = 64

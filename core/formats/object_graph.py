@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from core.errors import CorruptError, TooLargeError
+from core.base.errors import CorruptError, TooLargeError
+from core.base.facts import Role
 from core.formats.wire.trackable_object_graph_pb2 import TrackableObjectGraph
-from core.model import Role
 
 MAX_NODES = 300_000
 MAX_LINKS = 750_000  # children, stored values and slots of all nodes

@@ -8,7 +8,7 @@ Format: https://google.github.io/tensorstore/kvstore/ocdbt/index.html#storage-fo
 from collections.abc import Callable
 from typing import NamedTuple
 
-from core.errors import CorruptError, TooLargeError, UnsupportedError
+from core.base.errors import CorruptError, TooLargeError, UnsupportedError
 from core.formats.ocdbt_part import MAX_PART, Budget, Cursor, opened
 
 MANIFEST = "manifest.ocdbt"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import cramjam
 
-from core.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
 from core.formats.checksum import crc32c
 from core.formats.varint import read_varint
 

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.errors import FormatError
+from core.base.errors import FormatError
+from core.base.facts import Contents, Facts, ReadProblem, Role, Sourced, Variable
 from core.formats import orbax_arrays
 from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
 from core.formats.orbax_items import (
@@ -26,8 +27,7 @@ from core.formats.orbax_items import (
     whole_items,
 )
 from core.formats.orbax_tree import ROLES, TREE, leaves, variable, writer
-from core.fs.storage import Storage
-from core.model import Contents, Facts, ReadProblem, Role, Sourced, Variable
+from core.stores.store import Store
 from waypoint_resume.file_names import read_name
 from waypoint_resume.name_parts import Role as NameRole
 from waypoint_resume.names import join
@@ -45,7 +45,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Result = tuple[Facts, tuple[Variable, ...]]
 
 
-def read(storage: Storage, folder: str, names: Collection[str]) -> Result:
+def read(storage: Store, folder: str, names: Collection[str]) -> Result:
     """A step's facts. `names` are its files relative to `folder`. A folder that was never renamed to its final name
     is not committed, and what it lacks is no error; if it lacks nothing, its problem says so.
     """
@@ -64,7 +64,7 @@ def read(storage: Storage, folder: str, names: Collection[str]) -> Result:
     return facts._replace(committed=False, problem=problem), variables
 
 
-def metrics(storage: Storage, folder: str, names: Collection[str]) -> Mapping[str, float]:
+def metrics(storage: Store, folder: str, names: Collection[str]) -> Mapping[str, float]:
     """What a CheckpointManager keeps beside a step: its metrics by name; none where there are none to read."""
     if f"{METRICS}/{METRICS}" not in names:
         return {}
@@ -95,13 +95,13 @@ def items_to_restore(names: Collection[str]) -> list[str]:
     return [item for item in tree_names(names) if item and item not in NO_TREES]
 
 
-def _committed_ns(storage: Storage, folder: str, names: Collection[str]) -> int:
+def _committed_ns(storage: Store, folder: str, names: Collection[str]) -> int:
     """When the step's databases were written last, as they tell: a copy keeps that. 0 where none tells."""
     places = [(join(folder, item), inner(names, item)) for item in tree_names(names)]
     return max((orbax_arrays.committed_ns(storage, place, inside) for place, inside in places), default=0)
 
 
-def _readable_items(storage: Storage, folder: str, names: Collection[str]) -> list[Item]:
+def _readable_items(storage: Store, folder: str, names: Collection[str]) -> list[Item]:
     """The trees of a save that never finished, as far as they can be read; their arrays are not looked at."""
     found = []
     nothing = orbax_arrays.find(storage, folder, ())

@@ -5,16 +5,16 @@ A database or array of a kind that is not read leaves shapes unknown; damage is 
 
 from collections.abc import Collection, Mapping
 
-from core.errors import FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import FormatError, TooLargeError, TruncatedError, UnsupportedError
 from core.formats import ocdbt, zarr
 from core.formats.ocdbt import MANIFEST, Value
-from core.fs.storage import Storage
+from core.stores.store import Store
 
 
 class _Item:
     """An item's files: read only where the listing has them, and never past their ends."""
 
-    def __init__(self, storage: Storage, folder: str, names: Collection[str]) -> None:
+    def __init__(self, storage: Store, folder: str, names: Collection[str]) -> None:
         self.storage, self.folder, self.names = storage, folder, names
         self.sizes: dict[str, int] = {}
 
@@ -70,7 +70,7 @@ class Arrays:
         return None if array is None else zarr.integer(name, array, self._values, self._item.value)
 
 
-def find(storage: Storage, folder: str, names: Collection[str]) -> Arrays:
+def find(storage: Store, folder: str, names: Collection[str]) -> Arrays:
     """The arrays of the item in `folder`, of which `names` are the files. Raises TruncatedError where values are
     missing, CorruptError where a checksum does not fit.
     """
@@ -88,7 +88,7 @@ def find(storage: Storage, folder: str, names: Collection[str]) -> Arrays:
         return Arrays(item, {}, is_known=False)
 
 
-def committed_ns(storage: Storage, folder: str, names: Collection[str]) -> int:
+def committed_ns(storage: Store, folder: str, names: Collection[str]) -> int:
     """When the database of the item in `folder` was written last, nanoseconds since 1970; 0 where it does not tell."""
     item = _Item(storage, folder, names)
     try:

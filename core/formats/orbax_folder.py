@@ -4,12 +4,12 @@ import functools
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+from core.base.facts import Format
 from core.formats.ocdbt import MANIFEST
 from core.formats.orbax_items import ARRAY_METADATA, METADATA, METRICS, MSGPACK, SHARDING, TEMPORARY
 from core.formats.orbax_tree import TREE
 from core.formats.spec import FolderFiles, FolderShape, Group
-from core.fs.storage import Storage
-from core.model import Format
+from core.stores.store import Store
 from waypoint_resume.names import join
 
 COMMITTED = "commit_success.txt"
@@ -44,7 +44,7 @@ def is_orbax(names: Collection[str], folder: str) -> bool:
     return MSGPACK in names and any(name.endswith(f"/{_ARRAY}") for name in inside)
 
 
-def _absorbed(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
+def _absorbed(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
     if _is_marked(names, folder) or _is_unmarked_step(storage, folder, names, subfolders):
         return subfolders
     if is_remnant(storage, folder, names, subfolders):
@@ -56,7 +56,7 @@ def _is_marked(names: Collection[str], folder: str) -> bool:
     return METADATA in names or TREE in names or TEMPORARY in folder.rpartition("/")[2]
 
 
-def _is_unmarked_step(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
+def _is_unmarked_step(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
     """Whether a folder is a step of early Orbax or T5X, which have no mark: its name ends with a number, and it holds
     trees and nothing else, or arrays beside their tree.
     """
@@ -72,7 +72,7 @@ def _is_unmarked_step(storage: Storage, folder: str, names: Collection[str], sub
     return bool(items) and not any(_has(storage, place, METADATA) for place in items)
 
 
-def is_remnant(storage: Storage, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
+def is_remnant(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
     """Whether nothing is left of a step but its numbered folder beside other steps: its manager still takes it for one.
     It may hold what a step has beside its trees: metrics, temporary or empty items, and those of the others' names.
     """
@@ -90,7 +90,7 @@ def is_remnant(storage: Storage, folder: str, names: Collection[str], subfolders
 
 
 @functools.lru_cache(maxsize=64)
-def _items_in(storage: Storage, folder: str, prefix: str, _changed_ns: int) -> frozenset[str]:
+def _items_in(storage: Store, folder: str, prefix: str, _changed_ns: int) -> frozenset[str]:
     """The names of the items in a folder's steps, as far as those are looked at. Kept: many steps may lie there."""
     found = storage.members(folder).subfolders
     steps = [name for name in found if _NUMBERED.fullmatch(name) and _prefix(name) == prefix]
@@ -103,7 +103,7 @@ def _prefix(step: str) -> str:
     return step.rstrip("0123456789")
 
 
-def _items_of_step(storage: Storage, folder: str) -> Sequence[str]:
+def _items_of_step(storage: Store, folder: str) -> Sequence[str]:
     """The items of a step, which has its mark or is one of early Orbax; none for any other folder."""
     members = storage.members(folder)
     names = {file.name for file in members.files}
@@ -111,19 +111,19 @@ def _items_of_step(storage: Storage, folder: str) -> Sequence[str]:
     return members.subfolders if is_step else ()
 
 
-def _is_rest(storage: Storage, item: str) -> bool:
+def _is_rest(storage: Store, item: str) -> bool:
     """Whether a folder holds at most what Orbax writes into an item, and no tree."""
     members = storage.members(item)
     names = [file.name for file in members.files] + list(members.subfolders)
     return all(name in _REST or name.startswith("ocdbt.process_") for name in names)
 
 
-def _is_empty(storage: Storage, folder: str) -> bool:
+def _is_empty(storage: Store, folder: str) -> bool:
     members = storage.members(folder)
     return not members.files and not members.subfolders
 
 
-def _has(storage: Storage, folder: str, name: str) -> bool:
+def _has(storage: Store, folder: str, name: str) -> bool:
     try:
         storage.stat(join(folder, name))
     except OSError:

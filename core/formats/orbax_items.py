@@ -8,13 +8,13 @@ that. The step's own `_CHECKPOINT_METADATA` is needed by nothing: Orbax restores
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
 from core.formats import msgpack, orbax_arrays
 from core.formats.json_text import parse
 from core.formats.ocdbt import MANIFEST
 from core.formats.orbax_arrays import Arrays
 from core.formats.orbax_tree import ARRAYS, STRING, TREE, Leaf, leaves
-from core.fs.storage import Storage
+from core.stores.store import Store
 
 METADATA = "_CHECKPOINT_METADATA"
 TEMPORARY = ".orbax-checkpoint-tmp"
@@ -42,7 +42,7 @@ class Item(NamedTuple):
     arrays: Arrays
 
 
-def json_object(storage: Storage, folder: str, name: str) -> dict[str, Any]:
+def json_object(storage: Store, folder: str, name: str) -> dict[str, Any]:
     """A JSON file's object."""
     found = _json(storage, folder, name)
     if not isinstance(found, dict):
@@ -50,7 +50,7 @@ def json_object(storage: Storage, folder: str, name: str) -> dict[str, Any]:
     return found
 
 
-def top_metadata(storage: Storage, folder: str, names: Collection[str]) -> dict[str, Any]:
+def top_metadata(storage: Store, folder: str, names: Collection[str]) -> dict[str, Any]:
     """What the step says of itself; nothing where that cannot be read, for no restore needs it."""
     if METADATA in names:
         try:
@@ -62,7 +62,7 @@ def top_metadata(storage: Storage, folder: str, names: Collection[str]) -> dict[
     return {}
 
 
-def whole_items(storage: Storage, folder: str, names: Collection[str], top: Mapping[str, Any]) -> list[Item]:
+def whole_items(storage: Store, folder: str, names: Collection[str], top: Mapping[str, Any]) -> list[Item]:
     """Every item that is a tree. Raises a FormatError for the first of any kind that is not whole."""
     handlers = top.get("item_handlers")
     by_item = {str(name): str(kind) for name, kind in handlers.items()} if isinstance(handlers, dict) else {}
@@ -112,7 +112,7 @@ def _has_arrays(inside: Collection[str]) -> bool:
     return MANIFEST in inside or any(name.endswith(_ARRAYS) for name in inside)
 
 
-def _tree(storage: Storage, folder: str, item: str, inside: Collection[str]) -> Item:
+def _tree(storage: Store, folder: str, item: str, inside: Collection[str]) -> Item:
     """A whole tree."""
     place = f"{folder}/{item}" if folder and item else folder or item
     before = f"{item}/" if item else ""
@@ -144,7 +144,7 @@ def _tree(storage: Storage, folder: str, item: str, inside: Collection[str]) -> 
     return Item(item, tree, found, arrays)
 
 
-def _msgpack_leaves(storage: Storage, folder: str, name: str) -> tuple[Leaf, ...]:
+def _msgpack_leaves(storage: Store, folder: str, name: str) -> tuple[Leaf, ...]:
     """The leaves of a tree of early Orbax or T5X: those that lie in arrays of their own, and those inside of it."""
     content = _content(storage, folder, name)
     found: list[Leaf] = []
@@ -181,13 +181,13 @@ def _check_arrays(found: Collection[Leaf], arrays: Arrays, before: str, *, every
             raise TruncatedError(f"{count} are missing", section=f"{before}{leaf.array}")
 
 
-def _json(storage: Storage, folder: str, name: str, *, stops_at_nul: bool = False) -> Any:  # noqa: ANN401 (JSON is anything)
+def _json(storage: Store, folder: str, name: str, *, stops_at_nul: bool = False) -> Any:  # noqa: ANN401 (JSON is anything)
     """A JSON file's value. TensorStore, which reads some of these files, stops at a NUL as it does at the end."""
     content = _content(storage, folder, name)
     return parse(content.partition(b"\0")[0] if stops_at_nul else content, name)
 
 
-def _content(storage: Storage, folder: str, name: str) -> bytes:
+def _content(storage: Store, folder: str, name: str) -> bytes:
     with storage.open(f"{folder}/{name}" if folder else name) as file:
         content = file.read(MAX_JSON + 1)
     if len(content) > MAX_JSON:

@@ -1,14 +1,14 @@
 """An Orbax step, read as a checkpoint, with the metrics that its manager keeps beside it."""
 
-from core.errors import FormatError
+from core.base.errors import FormatError
 from core.formats import orbax
 from core.formats.orbax_items import METADATA
 from core.formats.orbax_tree import TREE
 from core.formats.spec import BundleCache, Reading, Unit
-from core.fs.storage import Storage
+from core.stores.store import Store
 
 
-def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """A step's facts, variables and metrics."""
     facts, variables = orbax.read(storage, unit.folder, tuple(unit.files))
     metrics = orbax.metrics(storage, unit.folder, tuple(unit.files))

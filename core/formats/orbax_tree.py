@@ -4,9 +4,9 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.errors import CorruptError, TooLargeError
+from core.base.errors import CorruptError, TooLargeError
+from core.base.facts import Role, Variable
 from core.formats.orbax_arrays import Arrays
-from core.model import Role, Variable
 
 MAX_VARIABLES = 200_000
 MAX_DEPTH = 64

@@ -1,11 +1,12 @@
 """Whether a file under any name is a whole checkpoint of Keras, by its content."""
 
+from core.base.facts import Format
+from core.base.files import FileStat
 from core.formats.bundle import BundleCache
 from core.formats.h5_tree import SIGNATURE
 from core.formats.reading import read_unit
 from core.formats.spec import Unit
-from core.fs.storage import Storage
-from core.model import FileStat, Format
+from core.stores.store import Store
 from waypoint_resume.names import join
 
 _ZIP = b"PK\x03\x04"
@@ -16,7 +17,7 @@ _KINDS = (
 )
 
 
-def whole_model(storage: Storage, folder: str, file: FileStat) -> tuple[str, str] | None:
+def whole_model(storage: Store, folder: str, file: FileStat) -> tuple[str, str] | None:
     """What a file is, and the ending that it needs; None for one that Keras did not write, or that is not whole as
     far as its structure tells. OSError.
     """

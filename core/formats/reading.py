@@ -4,21 +4,23 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from core.errors import FormatError
+from core.base.errors import FormatError
+from core.base.facts import Facts, Format, ReadProblem, Sourced
+from core.base.files import FileStat
+from core.base.records import EPOCH_IN_NAME, STEP_IN_NAME
 from core.formats import hdf5, keras_zip, lfs
 from core.formats.bundle import BundleCache
 from core.formats.path_pattern import is_found
 from core.formats.registry import spec_of
 from core.formats.spec import Reading, Unit
-from core.fs.local import told_permission
-from core.fs.storage import Storage
-from core.model import EPOCH_IN_NAME, STEP_IN_NAME, Facts, FileStat, Format, ReadProblem, Sourced
+from core.stores.local import told_permission
+from core.stores.store import Store
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text
 
 _log = logging.getLogger(__name__)
 _ZIP_MAGIC = b"PK\x03\x04"
-# Kinds of core.model.ReadProblem that are damage; the others tell that the file could not be judged.
+# Kinds of core.base.facts.ReadProblem that are damage; the others tell that the file could not be judged.
 DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
 # Files of checkpoints in parts without which they are restored all the same (docs/formats.md).
 _UNNEEDED = frozenset(
@@ -28,7 +30,7 @@ _UNNEEDED = frozenset(
 Ahead = Mapping[str, Reading | FormatError | OSError]
 
 
-def read_ahead(storage: Storage, paths: Sequence[str]) -> Ahead:
+def read_ahead(storage: Store, paths: Sequence[str]) -> Ahead:
     """Several HDF5 and `.keras` files at once, by path: the worker processes that read them then work side by side."""
     by_kind: dict[bool, list[str]] = {True: [], False: []}
     for path in paths:
@@ -43,7 +45,7 @@ def read_ahead(storage: Storage, paths: Sequence[str]) -> Ahead:
 
 
 def read_unit(
-    storage: Storage, unit: Unit, cache: BundleCache, *, is_named: bool = False, ahead: Ahead | None = None
+    storage: Store, unit: Unit, cache: BundleCache, *, is_named: bool = False, ahead: Ahead | None = None
 ) -> Reading | None:
     """Facts and variables of one checkpoint; None for a foreign file that only looks like one.
 
@@ -69,7 +71,7 @@ def read_unit(
     return reading if facts is reading.facts else reading._replace(facts=facts)
 
 
-def _with_path(storage: Storage, unit: Unit, facts: Facts) -> Facts:
+def _with_path(storage: Store, unit: Unit, facts: Facts) -> Facts:
     """What TensorFlow would not find by its path, although nothing is wrong with it, says so."""
     if facts.problem is not None or not spec_of(unit.format).found_by_pattern:
         return facts
@@ -88,7 +90,7 @@ def _taken(ahead: Ahead | None, unit: Unit) -> Reading | None:
     return found
 
 
-def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
+def _placeholder(storage: Store, unit: Unit) -> Reading | None:
     """A single-file checkpoint that is empty, or a Git LFS pointer; one of several files with a pointer among them."""
     if spec_of(unit.format).in_parts and len(unit.files) > 1:
         name = next((name for name, file in unit.files.items() if _is_pointer(storage, unit, file)), None)
@@ -103,13 +105,13 @@ def _placeholder(storage: Storage, unit: Unit) -> Reading | None:
     return None
 
 
-def _is_pointer(storage: Storage, unit: Unit, file: FileStat) -> bool:
+def _is_pointer(storage: Store, unit: Unit, file: FileStat) -> bool:
     if not len(lfs.START) <= file.size <= lfs.MOST_BYTES or file.name.rpartition("/")[2] in _UNNEEDED:
         return False
     return lfs.is_pointer(_head(storage, unit, file.name, len(lfs.START)))
 
 
-def _head(storage: Storage, unit: Unit, name: str, length: int) -> bytes:
+def _head(storage: Store, unit: Unit, name: str, length: int) -> bytes:
     return storage.read(join(unit.folder, name), length)
 
 
@@ -124,7 +126,7 @@ def _failed(unit: Unit, kind: str, detail: str, file: str | None = None) -> Read
 def with_name(path: str, facts: Facts) -> Facts:
     """What the content does not tell is taken from the name, where a word there says what its number is.
 
-    A number without a word tells nothing by itself: its series does, see core/scan/name_numbers.py.
+    A number without a word tells nothing by itself: its series does, see core/runs/name_numbers.py.
     """
     name = read_name(path.rpartition("/")[2])
     if facts.epoch is None and name.epoch is not None:

@@ -6,6 +6,9 @@ In this order they take their files out of a folder: the first that knows a file
 import re
 from collections.abc import Callable, Sequence
 
+from core.base.facts import Format, Role
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.formats import (
     bundle_reader,
     file_groups,
@@ -22,7 +25,6 @@ from core.formats import (
     v1_reader,
 )
 from core.formats.spec import FormatSpec, Framework, RestoreApi, Restoring, Trial
-from core.model import Checkpoint, FileStat, Format, Role
 
 _ALL = frozenset(Role)
 _NEEDS_BUILD = "optimizer-needs-build"

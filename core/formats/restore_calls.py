@@ -5,11 +5,12 @@ holds what was tried.
 import re
 from collections.abc import Callable, Collection
 
+from core.base.facts import Contents
+from core.base.records import Checkpoint
 from core.formats import saved_model
 from core.formats.orbax import TREE_OF_KERAS
 from core.formats.orbax_tree import TREE
 from core.formats.spec import Framework, RestoreApi
-from core.model import Checkpoint, Contents
 
 SAVED_ITSELF = "layer_with_weights-"  # how Keras 2 names the layers of a model that is the root of a bundle
 # Readers write "Keras 3.15.1, optimizer Adam" or "TensorFlow 2.15.0, Keras 2".

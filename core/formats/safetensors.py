@@ -9,12 +9,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from core.errors import CorruptError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, TooLargeError, TruncatedError
+from core.base.facts import Contents, Facts, Format, Role, Shard, Variable
+from core.base.files import FileStat
 from core.formats.fingerprint import LARGEST, check_sums, fingerprint, role_bytes
 from core.formats.json_text import parse
 from core.formats.spec import BundleCache, FolderFiles, Group, Reading, Unit
-from core.fs.storage import Storage
-from core.model import Contents, Facts, FileStat, Format, Role, Shard, Variable
+from core.stores.store import Store
 from waypoint_resume.names import join
 
 ENDING = ".safetensors"
@@ -72,7 +73,7 @@ def is_index(name: str) -> bool:
     return name.endswith(INDEX)
 
 
-def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """The tensors of a file, or of all files that an index names."""
     shards: tuple[Shard, ...] = ()
     if is_index(unit.name):
@@ -97,7 +98,7 @@ def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
     return Reading(format=unit.format, facts=facts, variables=tuple(variables))
 
 
-def tensors(storage: Storage, folder: str, file: FileStat, shard: int | None) -> Iterator[Variable]:
+def tensors(storage: Store, folder: str, file: FileStat, shard: int | None) -> Iterator[Variable]:
     """The tensors of one file in the order of their values, which follow each other without a gap to its end."""
     path, where = join(folder, file.name), file.name
     (head,) = storage.read_ranges(path, [(0, _LENGTH)])
@@ -169,7 +170,7 @@ def _check_metadata(said: object, where: str) -> None:
         raise CorruptError(f"{_METADATA} is no table of texts", section=where)
 
 
-def _named_files(storage: Storage, unit: Unit) -> list[str]:
+def _named_files(storage: Store, unit: Unit) -> list[str]:
     """The files that an index names, each once."""
     size = unit.files[unit.name].size
     if size > MAX_INDEX:

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.facts import Contents, Facts, RoleBytes, Variable
 from core.formats import saved_model_text
 from core.formats.fingerprint import fingerprint, parameters
 from core.formats.saved_model_text import TEXT
 from core.formats.varint import read_varint
-from core.fs.storage import Storage
-from core.model import Contents, Facts, RoleBytes, Variable
+from core.stores.store import Store
 
 BINARY = "saved_model.pb"
 MARKS = (BINARY, TEXT)
@@ -53,7 +53,7 @@ class Field(NamedTuple):
 
 
 def read(
-    storage: Storage, folder: str, names: Collection[str], bundle: tuple[Facts, tuple[Variable, ...]] | None
+    storage: Store, folder: str, names: Collection[str], bundle: tuple[Facts, tuple[Variable, ...]] | None
 ) -> tuple[Facts, tuple[Variable, ...]]:
     """A SavedModel's facts. `names` are its files relative to `folder`; `bundle` is what its index says.
 
@@ -111,7 +111,7 @@ def _writer(version: str | None, *, is_keras: bool) -> str | None:
     return ", ".join(parts) or None
 
 
-def _header(storage: Storage, folder: str) -> Header:
+def _header(storage: Store, folder: str) -> Header:
     """What saved_model.pb says of its first graph."""
     with storage.open(f"{folder}/{BINARY}" if folder else BINARY) as file:
         length = file.seek(0, 2)
@@ -133,7 +133,7 @@ def _header(storage: Storage, folder: str) -> Header:
         return Header(version, tuple(assets), has_objects)
 
 
-def _text_header(storage: Storage, folder: str, names: Collection[str]) -> Header:
+def _text_header(storage: Store, folder: str, names: Collection[str]) -> Header:
     """What saved_model.pbtxt says, which TensorFlow reads where there is no saved_model.pb."""
     if TEXT not in names:
         return Header()
@@ -151,7 +151,7 @@ def _text(file: BinaryIO, within: Field, number: int, most: int, *, errors: str)
     return None
 
 
-def _is_whole(storage: Storage, folder: str, name: str) -> bool:
+def _is_whole(storage: Store, folder: str, name: str) -> bool:
     """Whether a file is a protocol buffers message to its end, as far as lengths tell."""
     with storage.open(f"{folder}/{name}" if folder else name) as file:
         try:

@@ -3,12 +3,12 @@
 from core.formats import bundle, saved_model
 from core.formats.bundle import BundleCache
 from core.formats.spec import Reading, Unit
-from core.fs.storage import Storage
+from core.stores.store import Store
 
 PREFIX = "variables/variables"
 
 
-def read(storage: Storage, unit: Unit, cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, cache: BundleCache) -> Reading:
     """A folder's facts and variables."""
     inner = None
     if f"{PREFIX}.index" in unit.files:

@@ -7,7 +7,7 @@ https://protobuf.dev/reference/protobuf/textformat-spec/.
 import re
 from typing import NamedTuple
 
-from core.errors import CorruptError, TruncatedError
+from core.base.errors import CorruptError, TruncatedError
 
 TEXT = "saved_model.pbtxt"
 MAX_TEXT = 64 << 20  # bytes; of a longer one only that it is there is known

@@ -10,10 +10,12 @@ from re import Pattern
 from types import MappingProxyType
 from typing import NamedTuple
 
-from core.errors import FormatError
+from core.base.errors import FormatError
+from core.base.facts import Facts, Format, Role, Variable
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.formats.bundle import BundleCache as BundleCache  # noqa: PLC0414 - readers of other formats name it from here
-from core.fs.storage import Storage
-from core.model import Checkpoint, Facts, FileStat, Format, Role, Variable
+from core.stores.store import Store
 
 
 class RestoreApi(StrEnum):
@@ -91,7 +93,7 @@ class FolderFiles:
 
 
 def none_absorbed(
-    _storage: Storage, _folder: str, _names: Collection[str], _subfolders: Sequence[str]
+    _storage: Store, _folder: str, _names: Collection[str], _subfolders: Sequence[str]
 ) -> Collection[str]:
     """Subfolders are folders of their own."""
     return ()
@@ -106,9 +108,9 @@ class FolderShape:
     """
 
     is_one: Callable[[Collection[str], str], bool]
-    absorbed: Callable[[Storage, str, Collection[str], Sequence[str]], Collection[str]] = none_absorbed
-    confirm: Callable[[Storage, str], bool] | None = None
-    is_remnant: Callable[[Storage, str, Collection[str], Sequence[str]], bool] | None = None
+    absorbed: Callable[[Store, str, Collection[str], Sequence[str]], Collection[str]] = none_absorbed
+    confirm: Callable[[Store, str], bool] | None = None
+    is_remnant: Callable[[Store, str, Collection[str], Sequence[str]], bool] | None = None
 
 
 class Trial(NamedTuple):
@@ -174,7 +176,7 @@ class FormatSpec:
     architecture: Pattern[str] | None = None  # files that hold no values
 
     # Reading: facts from bytes, in `core.formats` alone.
-    read: Callable[[Storage, Unit, BundleCache], Reading]
+    read: Callable[[Store, Unit, BundleCache], Reading]
     is_foreign: Callable[[Unit, FormatError], bool] = nothing  # no checkpoint at all, though its name looks like one
     lookalike_files: int = 0  # how many files another tool's checkpoint look-alike has at most; 0: there is none
     in_workers: bool = False  # read by worker processes, several at once

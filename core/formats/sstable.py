@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import cramjam
 
-from core.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, TooLargeError, TruncatedError, UnsupportedError
 from core.formats.checksum import masked_crc
 from core.formats.varint import read_varint
 

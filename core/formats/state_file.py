@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from google.protobuf import text_format
 
+from core.base.files import FileStat
+from core.base.records import StateFile
 from core.formats import lfs
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.fs.storage import Storage
-from core.model import FileStat, StateFile
+from core.stores.store import Store
 from waypoint_resume.state_files import may_be_state_file
 
 NAME = "checkpoint"
@@ -28,7 +29,7 @@ _PART = re.compile(r"\.(?:index|data-\d{5}-of-\d{5})$")
 _FAR_S = 4_600_000_000.0  # the year 2115
 
 
-def read(storage: Storage, folder: str, file: FileStat) -> StateFile:
+def read(storage: Store, folder: str, file: FileStat) -> StateFile:
     """A folder's state file. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
     path = posixpath.join(folder, file.name)
     if file.size > MAX_SIZE:
@@ -104,7 +105,7 @@ def is_misspelled(written: str) -> bool:
     return written.endswith("/") or _PART.search(written) is not None
 
 
-def others(storage: Storage, folder: str, files: Sequence[FileStat]) -> list[StateFile]:
+def others(storage: Store, folder: str, files: Sequence[FileStat]) -> list[StateFile]:
     """State files of other names (`best_dev_checkpoint`) among files that are nothing else; only content tells."""
     small = [
         file for file in files if file.size <= OTHER_MOST and "/" not in file.name and may_be_state_file(file.name)

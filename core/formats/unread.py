@@ -8,9 +8,9 @@ tensorflow/core/framework/graph.proto, https://docs.python.org/3/library/picklet
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from core.base.files import FileStat
 from core.formats import lfs
-from core.fs.storage import Storage
-from core.model import FileStat
+from core.stores.store import Store
 from waypoint_resume.names import join
 from waypoint_resume.packed import UNPACKERS
 
@@ -53,7 +53,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 _OPERATION = re.compile(rb"[A-Z][A-Za-z0-9_>]*")
 
 
-def kinds(storage: Storage, folder: str, files: Iterable[FileStat]) -> Iterator[tuple[str, FileStat]]:
+def kinds(storage: Store, folder: str, files: Iterable[FileStat]) -> Iterator[tuple[str, FileStat]]:
     """The kind of each file that is known and not read; a folder's files that are part of no checkpoint are asked for.
     Only some are looked into.
     """
@@ -82,7 +82,7 @@ def _by_name(name: str) -> str | None:
     return known or (PYTORCH if lowered.endswith(".pth.tar") else None)
 
 
-def _by_content(storage: Storage, path: str, name: str) -> str | None:
+def _by_content(storage: Store, path: str, name: str) -> str | None:
     try:
         head = storage.read(path, _HEAD)
     except OSError:

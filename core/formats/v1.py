@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from core.errors import CorruptError, FormatError, TooLargeError
+from core.base.errors import CorruptError, FormatError, TooLargeError
+from core.base.facts import Contents, Facts, Role, Sourced, Variable
 from core.formats import dtypes, fingerprint
 from core.formats.name_based import name_roles
 from core.formats.sstable import LazyTable
 from core.formats.wire.saved_tensor_slice_pb2 import SavedSliceMeta, SavedTensorSlices
-from core.fs.storage import Storage
-from core.model import Contents, Facts, Role, Sourced, Variable
+from core.stores.store import Store
 
 MAX_META = 5 * 1024 * 1024  # bytes of the list of variables: in memory it takes up to forty times as many
 MAX_VARIABLES = 100_000
@@ -25,7 +25,7 @@ _MOST_AXES = 254
 _WHOLE_SCALAR = b"\x00"  # a slice of no dimensions
 
 
-def read(storage: Storage, path: str, size: int) -> tuple[Facts, tuple[Variable, ...]]:
+def read(storage: Store, path: str, size: int) -> tuple[Facts, tuple[Variable, ...]]:
     """Facts and variables of a V1 file of `size` bytes. A FormatError of section 'footer' where it is no table."""
     table = LazyTable.open(size, lambda offset, length: storage.read_ranges(path, ((offset, length),))[0])
     meta = _parse(table.get(b""), MAX_META).meta

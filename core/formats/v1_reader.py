@@ -1,12 +1,12 @@
 """TF1's single file, read as a checkpoint."""
 
-from core.errors import FormatError
+from core.base.errors import FormatError
 from core.formats import v1
 from core.formats.spec import BundleCache, Reading, Unit
-from core.fs.storage import Storage
+from core.stores.store import Store
 
 
-def read(storage: Storage, unit: Unit, _cache: BundleCache) -> Reading:
+def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """A file's facts and variables."""
     facts, variables = v1.read(storage, unit.path, unit.files[unit.name].size)
     return Reading(format=unit.format, facts=facts, variables=variables)

@@ -3,7 +3,7 @@
 Source: https://protobuf.dev/programming-guides/encoding/#varints.
 """
 
-from core.errors import CorruptError, TruncatedError
+from core.base.errors import CorruptError, TruncatedError
 
 _MAX_BITS = 70
 _LARGEST = (1 << 64) - 1

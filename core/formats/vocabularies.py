@@ -7,7 +7,7 @@ https://github.com/keras-team/keras/blob/v3.15.1/keras/src/layers/preprocessing/
 
 from collections.abc import Callable, Collection
 
-from core.errors import CorruptError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, TruncatedError, UnsupportedError
 
 ASSETS = "assets/"
 NOT_TOLD = "Not told: what its assets hold."

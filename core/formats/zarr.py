@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import cramjam
 
-from core.errors import CorruptError, TooLargeError
+from core.base.errors import CorruptError, TooLargeError
 from core.formats.checksum import crc32c
 from core.formats.json_text import parse
 from core.formats.ocdbt import Value

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from core.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError, UnsupportedError
 
 MAX_MEMBERS = 10_000
 MAX_DIRECTORY = 1 << 20  # bytes

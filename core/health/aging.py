@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from core.base.records import Checkpoint, Finding
 from core.health.rules import finding
-from core.model import Checkpoint, Finding
 
 
 def judge_age(run: str, changed: datetime, now: datetime, stale_after: timedelta) -> Iterable[Finding]:

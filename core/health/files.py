@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from core.base.facts import Facts, Format, Shard
+from core.base.records import Finding
 from core.formats.registry import spec_of
 from core.health.rules import finding
-from core.model import Facts, Finding, Format, Shard
 from waypoint_resume.names import to_text
 from waypoint_resume.packed import unpack_told
 

@@ -4,10 +4,10 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from core.base.records import Checkpoint, Finding, StateFile
 from core.formats.state_file import NAME, base_of
 from core.health.rules import finding
-from core.model import Checkpoint, Finding, StateFile
-from core.scan.state_files import is_nameable, target
+from core.runs.state_files import is_nameable, target
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import to_text
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.model import Finding, Severity
+from core.base.records import Finding, Severity
 
 
 class Family(StrEnum):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from core.base.facts import Contents
+from core.base.records import Checkpoint, Finding, Health, Leftover
 from core.formats.registry import spec_of
 from core.health.rules import UNJUDGED, finding, is_unjudged
-from core.model import Checkpoint, Contents, Finding, Health, Leftover
-from core.scan.name_numbers import content_step
-from core.scan.remains import RENAMED
-from core.scan.series import ordered
+from core.runs.name_numbers import content_step
+from core.runs.remains import RENAMED
+from core.runs.series import ordered
 from waypoint_resume.names import to_text
 
 _SHARD = ".data-"  # in the name of a file with values

@@ -3,10 +3,10 @@
 import posixpath
 from collections.abc import Collection, Iterable
 
+from core.base.records import Finding, StateFile
 from core.formats.state_file import base_of, is_foreign, is_misspelled
 from core.health.rules import finding
-from core.model import Finding, StateFile
-from core.scan.state_files import lies_here_too, meant, target
+from core.runs.state_files import lies_here_too, meant, target
 
 
 def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> Iterable[Finding]:

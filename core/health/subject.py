@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from core.model import Checkpoint, FileStat, Finding, Leftover, StateFile
+from core.base.files import FileStat
+from core.base.records import Checkpoint, Finding, Leftover, StateFile
 from waypoint_resume.names import short_id
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from core.base.records import Finding
 from core.formats.object_graph import VALUE_SUFFIX
 from core.health.rules import finding
-from core.model import Finding
 
 _SHOWN = 3
 _NUMBERS = {"non-finite": "NaN or infinite", "infinite": "Infinite"}

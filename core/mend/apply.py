@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from core.decisions.desk import locked, log
-from core.decisions.places import relative_to_run, writable_home
-from core.decisions.run_folder import RunFolder
-from core.errors import NotFoundError, ReadOnlyError
+from core.base.errors import NotFoundError, ReadOnlyError
 from core.mend import records
 from core.mend.errors import LiveRunError, StateChangedError
+from core.mend.on_disk import on_disk, read
 from core.mend.propose import Proposal
 from core.mend.records import Mend, MendState, Record
-from core.mend.standing import on_disk, read
+from core.runfolder.locking import locked, log
+from core.runfolder.places import relative_to_run, writable_home
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.clock import moment_text
 from waypoint_resume.ids import uuid7

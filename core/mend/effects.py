@@ -12,7 +12,7 @@ from google.protobuf import text_format
 
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.mend.propose import Proposal
-from core.scan.state_files import Answer
+from core.runs.state_files import Answer
 from waypoint_resume.names import join, to_text
 
 _NEW = ""  # the name of a save that is not known

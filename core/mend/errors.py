@@ -1,6 +1,6 @@
 """What can stop a state file from being rewritten."""
 
-from core.errors import CoreError
+from core.base.errors import CoreError
 from waypoint_resume.names import to_text
 
 

@@ -10,12 +10,12 @@ import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
+from core.base.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
+from core.base.records import Checkpoint
 from core.formats import state_file
-from core.mend.standing import Entry, Standing, stand
-from core.model import Checkpoint
-from core.scan.series import arrange
-from core.scan.state_files import Answer, is_nameable, tensorflow_answer
+from core.mend.on_disk import Entry, Standing, stand
+from core.runs.series import arrange
+from core.runs.state_files import Answer, is_nameable, tensorflow_answer
 from waypoint_resume import state_files
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import join, to_text

@@ -16,12 +16,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from core.decisions.desk import hidden_folder
-from core.decisions.places import read_small
-from core.decisions.run_folder import RunFolder
-from core.errors import CoreError, PlaceError
+from core.base.errors import CoreError, PlaceError
 from core.formats.state_file import NAME
-from core.mend import standing
+from core.mend import on_disk
+from core.runfolder.locking import hidden_folder
+from core.runfolder.places import read_small
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_text, utc_moment
 from waypoint_resume.ids import PATTERN
@@ -97,7 +97,7 @@ def kept(mend: Mend) -> bytes | None:
         return None
     place = mend.folder / NAME
     try:
-        data = read_small(place, standing.LIMIT)
+        data = read_small(place, on_disk.LIMIT)
     except FileNotFoundError:
         data = None
     if digest(data) != mend.record.old:
@@ -131,7 +131,7 @@ def _state(site: RunFolder, record: Record, *, is_undone: bool) -> MendState:
     if is_undone:
         return MendState.UNDONE
     try:
-        now = digest(standing.read(site.state_file(from_text(record.state))))
+        now = digest(on_disk.read(site.state_file(from_text(record.state))))
     except PlaceError:
         return MendState.REPLACED
     if now == record.new:

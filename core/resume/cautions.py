@@ -6,10 +6,11 @@ Pure functions of what the catalog knows. A warning's id stays the same for ever
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from core.base.facts import Contents
+from core.base.names import natural_key
+from core.base.records import Checkpoint, Run, Severity
 from core.formats.registry import spec_of
 from core.formats.restore_calls import is_keras_2
-from core.fs.names import natural_key
-from core.model import Checkpoint, Contents, Run, Severity
 from core.resume import restoring
 from core.resume.manifest import Mode, OptimizerOutcome
 from waypoint_resume.names import to_text

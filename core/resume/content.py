@@ -6,11 +6,12 @@ import stat as modes
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.decisions.places import blocks, inside, relative_to_run
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.formats.file_groups import is_shard
-from core.model import Checkpoint, FileStat
 from core.resume.errors import ChangedError
 from core.resume.manifest import ManifestFile
+from core.runfolder.places import blocks, inside, relative_to_run
 from waypoint_resume.names import to_text
 
 SMALL = 4 * 1024 * 1024  # bytes: up to here a file is hashed

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.decisions.desk import locked
-from core.decisions.places import inside
-from core.errors import BusyError, PlaceError
+from core.base.errors import BusyError, PlaceError
 from core.resume.errors import NameTakenError, RunNameError
-from core.scan.walk import SKIPPED
+from core.runfolder.locking import locked
+from core.runfolder.places import inside
+from core.runs.walk import SKIPPED
 from waypoint_resume.access import take_access
 from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder
 from waypoint_resume.names import from_text, to_text

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from core.errors import CoreError
-from core.model import Problem
+from core.base.errors import CoreError
+from core.base.files import Problem
 
 
 class ManifestError(CoreError, ValueError):

@@ -13,22 +13,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from core.decisions.desk import locked, log
-from core.decisions.places import decisions_folder, relative_to_run, run_folder, writable_home
-from core.errors import BusyError, CoreError, ReadOnlyError
+from core.base.errors import BusyError, CoreError, ReadOnlyError
+from core.base.records import Checkpoint
+from core.base.sizes import size_text
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME as STATE_NAME
+from core.mend.on_disk import Entry
 from core.mend.propose import state_text
-from core.mend.standing import Entry
-from core.model import Checkpoint
 from core.resume.content import listed_files, require_unchanged
 from core.resume.copies import copy_files, new_run, require_name
 from core.resume.errors import NoRoomError
 from core.resume.manifest import Check, Manifest, Mode, Scalar, to_json
 from core.resume.propose import Proposal
 from core.resume.write import manifest_of, require_accepted
-from core.scan.state_files import is_nameable
-from core.sizes import size_text
+from core.runfolder.locking import locked, log
+from core.runfolder.places import decisions_folder, relative_to_run, run_folder, writable_home
+from core.runs.state_files import is_nameable
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.names import from_text, join, to_text
 from waypoint_resume.places import MANIFEST

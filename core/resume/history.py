@@ -13,14 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.decisions.desk import hidden_folder, locked, log
-from core.decisions.places import read_small, writable_home
-from core.errors import NotFoundError, PlaceError
-from core.fs.local import LocalStorage
-from core.model import Problem
+from core.base.errors import NotFoundError, PlaceError
+from core.base.files import Problem
 from core.resume.errors import ManifestError, StateError
 from core.resume.manifest import Manifest, parse, to_json
 from core.resume.write import FORMER
+from core.runfolder.locking import hidden_folder, locked, log
+from core.runfolder.places import read_small, writable_home
+from core.stores.local import LocalStore
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.claim import CLAIMS
 from waypoint_resume.claim_record import Claim, is_withdrawn, read_claim
@@ -159,7 +159,7 @@ def withdraw_held(
 
 
 def _require_no_job(run_folder: Path, decisions: Path | None, claim: Claim) -> None:
-    now_ns = LocalStorage(str(run_folder)).now_ns()
+    now_ns = LocalStore(str(run_folder)).now_ns()
     if any(is_leased(home, now_ns) for home in (run_folder, decisions) if home is not None):
         raise StateError(
             f"A job ({claim.job or 'without a name'}) lives in this run and follows the manifest: end it first. One "

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from core.decisions.desk import hidden_folder, locked, log
-from core.errors import CoreError, NotFoundError
+from core.base.errors import CoreError, NotFoundError
 from core.formats.file_groups import is_shard
 from core.resume.copies import copy_files, free_name
+from core.runfolder.locking import hidden_folder, locked, log
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.files import read_record
 from waypoint_resume.kept import FILES, KEPT, Kept, kept_in

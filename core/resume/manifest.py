@@ -12,8 +12,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from core.base.facts import Contents, Format
+from core.base.files import Problem
 from core.formats.spec import RestoreApi
-from core.model import Contents, Format, Problem
 from core.resume.errors import ManifestError
 from waypoint_resume import spec
 from waypoint_resume.clock import moment_of, moment_text

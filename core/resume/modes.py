@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core.base.records import Checkpoint, Run
+from core.base.sizes import size_text
 from core.formats.registry import spec_of
-from core.model import Checkpoint, Run
 from core.resume import restoring
 from core.resume.cautions import name, named, newer, reasons
 from core.resume.copies import free_name
 from core.resume.manifest import Mode
-from core.scan.series import COPIED_WITHIN_NS, times_are_useless
-from core.sizes import size_text
+from core.runs.series import COPIED_WITHIN_NS, times_are_useless
 from waypoint_resume.names import from_text, join, to_text
 
 # Two saves of the same moment, where no pace tells how far apart those of different moments are.

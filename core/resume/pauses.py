@@ -12,10 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.decisions.desk import hidden_folder, locked, log
-from core.decisions.places import writable_home
-from core.errors import CoreError, NotFoundError
+from core.base.errors import CoreError, NotFoundError
 from core.resume.errors import StateError
+from core.runfolder.locking import hidden_folder, locked, log
+from core.runfolder.places import writable_home
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_of, moment_text
 from waypoint_resume.files import names_in_folder, read_record

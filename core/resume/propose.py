@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.model import Checkpoint, Run, Severity, Sourced
+from core.base.facts import Sourced
+from core.base.records import Checkpoint, Run, Severity
 from core.resume import restoring
 from core.resume.cautions import Caution, cautions, newer, reasons
 from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore

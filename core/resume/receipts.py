@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.decisions.places import relative_to_run
-from core.model import Checkpoint
+from core.base.records import Checkpoint
+from core.runfolder.places import relative_to_run
 from waypoint_resume.clock import moment_of
 from waypoint_resume.files import names_in_folder, read_record
 from waypoint_resume.places import HIDDEN

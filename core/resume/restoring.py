@@ -5,13 +5,14 @@ docs/resume.md holds the outcomes. None means that it depends on the job, and a 
 
 import re
 
-from core.decisions.places import relative_to_run
-from core.errors import NotRestorableError
+from core.base.errors import NotRestorableError
+from core.base.facts import EPOCH_BY_STEPS, NUMBER_IN_NAME, Contents
+from core.base.records import EPOCH_IN_NAME, Checkpoint
 from core.formats.registry import spec_of
 from core.formats.spec import RestoreApi
 from core.formats.state_file import NAME as STATE_NAME
-from core.model import EPOCH_BY_STEPS, EPOCH_IN_NAME, NUMBER_IN_NAME, Checkpoint, Contents
 from core.resume.manifest import OptimizerOutcome
+from core.runfolder.places import relative_to_run
 from waypoint_resume.names import join, to_text
 
 # Sources of an epoch that say how it counts: the word epoch in a name, and BackupAndRestore's metadata. A bare number

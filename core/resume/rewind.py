@@ -12,13 +12,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from core.decisions.desk import hidden_folder
-from core.decisions.places import read_small, relative_to_run
-from core.errors import CoreError, PlaceError
+from core.base.errors import CoreError, PlaceError
+from core.base.facts import Format
+from core.base.records import Checkpoint
 from core.formats.registry import spec_of
-from core.model import Checkpoint, Format
 from core.resume import restoring
 from core.resume.modes import Aside
+from core.runfolder.locking import hidden_folder
+from core.runfolder.places import read_small, relative_to_run
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.names import join, to_text

@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Iterable
 
+from core.base.files import Problem
 from core.formats.registry import spec_of
 from core.formats.spec import Framework, RestoreApi, Restoring
-from core.model import Problem
 from core.resume.errors import ManifestError
 from core.resume.manifest import Manifest, Mode
 from waypoint_resume.names import from_text

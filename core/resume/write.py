@@ -11,11 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from core.decisions.desk import hidden_folder, locked, log
-from core.decisions.places import decisions_folder, read_small, relative_to_run, run_folder, writable_home
-from core.errors import NotRestorableError, ReadOnlyError
-from core.fs.local import LocalStorage
-from core.model import Checkpoint
+from core.base.errors import NotRestorableError, ReadOnlyError
+from core.base.records import Checkpoint
 from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
 from core.resume.errors import ConfirmError, ManifestError, ModeError, NotAcceptedError
@@ -31,6 +28,9 @@ from core.resume.manifest import (
 )
 from core.resume.propose import Proposal
 from core.resume.rewind import make_plan, write_plan
+from core.runfolder.locking import hidden_folder, locked, log
+from core.runfolder.places import decisions_folder, read_small, relative_to_run, run_folder, writable_home
+from core.stores.local import LocalStore
 from waypoint_resume.atomic import link_aside, remove_stale, write_atomic
 from waypoint_resume.heartbeat import is_leased
 from waypoint_resume.ids import uuid7
@@ -129,7 +129,7 @@ def require_accepted(checkpoint: Checkpoint, proposal: Proposal, accepted: Seque
 
 
 def _require_confirmed(folder: Path, decisions: Path | None, proposal: Proposal, path: str, confirm: str) -> None:
-    run, now_ns = to_text(path), LocalStorage(str(folder)).now_ns()
+    run, now_ns = to_text(path), LocalStore(str(folder)).now_ns()
     is_leased_now = any(is_leased(home, now_ns) for home in (folder, decisions) if home is not None)
     if (proposal.is_live or is_leased_now) and confirm != run:
         raise ConfirmError(

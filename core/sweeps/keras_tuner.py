@@ -10,7 +10,7 @@ has its direction there; so the objective follows from all trials together (`cor
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.errors import FormatError
+from core.base.errors import FormatError
 from core.formats.json_text import parse
 from core.sweeps.limits import MOST_BYTES, MOST_METRICS, finite, params_of, shortened, whole
 from core.sweeps.records import Direction, SweepKind, Trial, TrialMetric, TrialStatus

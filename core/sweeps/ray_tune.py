@@ -9,7 +9,7 @@ a trial is the last one that it reported, as in Ray's `ResultGrid.get_best_resul
 from collections.abc import Iterator
 from typing import Any
 
-from core.errors import FormatError
+from core.base.errors import FormatError
 from core.formats.json_text import parse
 from core.sweeps.limits import (
     MOST_BYTES,

@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from core.errors import FormatError
-from core.fs.storage import Storage
-from core.scan.trial_names import (
+from core.base.errors import FormatError
+from core.runs.trial_names import (
     KERAS_TUNER_FILE,
     RAY_FILES,
     is_keras_tuner_trial,
     is_ray_trial,
 )
+from core.stores.store import Store
 from core.sweeps import keras_tuner, ray_tune
 from core.sweeps.limits import MOST_BYTES, MOST_STATE_BYTES
 from core.sweeps.records import SweepKind, Trial, TrialStatus
@@ -27,10 +27,10 @@ class Source:
     kind: SweepKind
     label: str
     is_trial: Callable[[str, Collection[str]], bool]
-    read: Callable[[Storage, str], Trial | None]
+    read: Callable[[Store, str], Trial | None]
 
 
-def read_trial(storage: Storage, folder: str, names: Collection[str]) -> Trial | None:
+def read_trial(storage: Store, folder: str, names: Collection[str]) -> Trial | None:
     """The trial that a folder is, by the names of its files; None where it is none."""
     source = next((one for one in SOURCES if one.is_trial(folder, names)), None)
     if source is None:
@@ -42,11 +42,11 @@ def read_trial(storage: Storage, folder: str, names: Collection[str]) -> Trial |
         return Trial(path=folder, kind=source.kind, name=folder.rpartition("/")[2], problem=to_text(problem))
 
 
-def _keras_tuner(storage: Storage, folder: str) -> Trial | None:
+def _keras_tuner(storage: Store, folder: str) -> Trial | None:
     return keras_tuner.read_trial(storage.read(join(folder, KERAS_TUNER_FILE), MOST_BYTES + 1), folder)
 
 
-def _ray_tune(storage: Storage, folder: str) -> Trial | None:
+def _ray_tune(storage: Store, folder: str) -> Trial | None:
     params, _, results = RAY_FILES
     content, place = storage.read(join(folder, params), MOST_BYTES + 1), join(folder, results)
     start = max(0, storage.stat(place).size - ray_tune.TAIL)
@@ -70,9 +70,7 @@ def missing(folder: str) -> Trial:
     )
 
 
-def with_tuner(
-    storage: Storage, sweep: str, trials: Sequence[Trial]
-) -> tuple[tuple[Trial, ...], str | None, str | None]:
+def with_tuner(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
     """Trials with what the tuner's own files say of them; the objective's name, where they tell; and what cannot be
     read.
     """
@@ -83,7 +81,7 @@ def with_tuner(
     return tuple(trials), None, None
 
 
-def _hyperband(storage: Storage, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], None]:
+def _hyperband(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], None]:
     """Trials with why Hyperband may still begin others with their weights."""
     try:
         ids = keras_tuner.trials_in_brackets(storage.read(join(sweep, keras_tuner.ORACLE), MOST_BYTES))
@@ -97,7 +95,7 @@ def _hyperband(storage: Storage, sweep: str, trials: Sequence[Trial]) -> tuple[t
     return tuple(trial._replace(needed=needed.get(trial.name)) for trial in trials), None
 
 
-def _ray(storage: Storage, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
+def _ray(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
     trials = tuple(trial._replace(status=TrialStatus.UNKNOWN, score=None) for trial in trials)
     try:
         states = [file for file in storage.members(sweep).files if file.name.startswith(ray_tune.STATE)]

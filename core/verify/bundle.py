@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.errors import CorruptError, FormatError
+from core.base.errors import CorruptError, FormatError
 from core.formats.bundle import shard_name
 from core.formats.bundle_index import BundleEntry, ReadIndex, parse_slice
 from core.formats.checksum import crc32c, mask

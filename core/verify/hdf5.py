@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5s, h5t, h5z
 
-from core.formats.h5_worker import is_inside, kind_of, names_of, text, text_attribute
 from core.verify.finite import Finite
 from core.verify.tally import WINDOW, Job, Tally
+from core.workers.h5_worker import is_inside, kind_of, names_of, text, text_attribute
 from waypoint_resume.names import to_text
 
 ROOM = 32 << 20  # bytes of one chunk: the library holds it packed and unpacked

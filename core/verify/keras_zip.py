@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from core.errors import CorruptError, TooLargeError
-from core.formats.h5_worker import Window
+from core.base.errors import CorruptError, TooLargeError
 from core.formats.keras_zip import MAX_UNPACKED, WEIGHTS, needed_members
 from core.formats.vocabularies import ASSETS, NOT_TOLD
 from core.formats.zip_members import Archive
 from core.verify.hdf5 import verify_file
 from core.verify.tally import WINDOW, Job, Tally
+from core.workers.h5_worker import Window
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError)
 

@@ -15,7 +15,7 @@ from core.formats import orbax_arrays
 from core.formats.ocdbt import MANIFEST
 from core.formats.orbax import tree_items
 from core.formats.orbax_items import inner
-from core.fs.local import LocalStorage
+from core.stores.local import LocalStore
 from core.verify.finite import Finite
 from core.verify.hdf5 import blocks
 from core.verify.tally import WINDOW, Job, NotReadableError, Tally
@@ -51,7 +51,7 @@ def verify_orbax(job: Job, tally: Tally) -> None:
 
 def _arrays(job: Job) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Item, array name and key-value store of each array."""
-    storage = LocalStorage(job.folder)
+    storage = LocalStore(job.folder)
     for item in tree_items(job.files):
         inside = inner(job.files, item)
         folder = {"driver": "file", "path": f"{job.folder}/{item}/" if item else f"{job.folder}/"}

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from core.model import FileStat
+from core.base.files import FileStat
 
 LISTED = 1_000  # problems, and tensors that cannot be verified, that are kept by name; all are counted
 

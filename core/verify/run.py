@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from core.base.files import FileStat
+from core.base.records import Checkpoint
 from core.formats.registry import spec_of
-from core.fs.local import LocalStorage
-from core.model import Checkpoint, FileStat
-from core.verify.process import Ended, Ending, converse
+from core.stores.local import LocalStore
 from core.verify.results import BadRule, Outcome, Verification, identity, problems_of
 from core.verify.trial import try_restore
+from core.workers.process import Ended, Ending, converse
 from waypoint_resume.names import join, to_text
 
 WORKER = "core.verify.worker"
@@ -45,7 +46,7 @@ def verify(
     `watch` and `cancelled` are called from this thread, about ten times a second. With `restore` the library that
     would restore it reads it too.
     """
-    storage = LocalStorage(root_path)
+    storage = LocalStore(root_path)
     before, gone = _stats(storage, checkpoint)
     spec = spec_of(checkpoint.format)
     if not spec.is_verified:
@@ -94,7 +95,7 @@ class _Follower:
         self._watch(Progress(bytes_done=done, bytes_total=total, seconds=seconds, seconds_left=left))
 
 
-def _stats(storage: LocalStorage, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
+def _stats(storage: LocalStore, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
     """The files' facts now, and the first that is not there."""
     found: list[FileStat] = []
     for file in checkpoint.files:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from core.model import Format, Role, Variable
+from core.base.facts import Format, Role, Variable
 from core.verify.results import LISTED, BadRule
 
 WINDOW = 1 << 20  # bytes that are read at once: what was just read is still in the processor's cache

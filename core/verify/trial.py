@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from core.model import Checkpoint
-from core.verify.process import Ending, converse
+from core.base.records import Checkpoint
 from core.verify.results import RestoreAnswer, restore_of
+from core.workers.process import Ending, converse
 
 PROGRAM = "core.verify.trial_program"
 SECONDS = 600.0  # for one value, and for the imports before the first

@@ -19,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from core.base.facts import Format
 from core.formats.bundle import BundleCache
 from core.formats.keras_zip import needed_members
 from core.formats.orbax import tree_items
@@ -27,8 +28,7 @@ from core.formats.registry import spec_of
 from core.formats.saved_model_reader import PREFIX as SAVED_MODEL_PREFIX
 from core.formats.spec import Unit
 from core.formats.vocabularies import ASSETS
-from core.fs.local import LocalStorage
-from core.model import Format
+from core.stores.local import LocalStore
 from core.verify.keras_zip import opened_weights
 from core.verify.tally import WINDOW
 
@@ -95,7 +95,7 @@ def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -
 
 def _structure(request: dict[str, Any]) -> str | None:
     """What is wrong beside the values, such as a config that makes no model; None where nothing is."""
-    storage = LocalStorage(request["folder"])
+    storage = LocalStore(request["folder"])
     files = {name: storage.stat(name) for name in request["files"]}
     unit = Unit("", request["name"], request["name"], Format(request["format"]), files)
     reading = read_unit(storage, unit, BundleCache(), is_named=True)

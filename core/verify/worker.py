@@ -1,6 +1,6 @@
 """The program of the worker process: reads one checkpoint and tells what it found, in lines of JSON.
 
-Started by `core.verify.process` with one request on stdin: {"root", "folder", "name", "path", "format", "files"}. It
+Started by `core.workers.process` with one request on stdin: {"root", "folder", "name", "path", "format", "files"}. It
 answers `{"done", "total"}` in bytes while it reads, then `{"result": …, "peak": …}`, its largest resident memory in
 bytes, or `{"error": [kind, sentence]}`. It only reads, so that it may be killed at any time. JSON, not pickle: what a
 worker says after a hostile file must not run in the parent.
@@ -16,13 +16,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from core.errors import FormatError
+from core.base.errors import FormatError
+from core.base.facts import Format, Role
+from core.base.files import FileStat
 from core.formats.bundle import MAX_INDEX, BundleCache
 from core.formats.reading import DAMAGE, read_unit
 from core.formats.registry import spec_of
 from core.formats.spec import Reading, Unit
-from core.fs.local import LocalStorage
-from core.model import FileStat, Format, Role
+from core.stores.local import LocalStore
 from core.verify.bundle import BundleScan
 from core.verify.tally import Job, NotReadableError, Tally, untrained_weights
 from waypoint_resume.names import join, to_text
@@ -73,7 +74,7 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
     form = Format(request["format"])
     spec = spec_of(form)
     files = {row[0]: FileStat(*row) for row in request["files"]}
-    storage, cache = LocalStorage(request["root"]), BundleCache()
+    storage, cache = LocalStore(request["root"]), BundleCache()
     unit = Unit(request["folder"], request["name"], request["path"], form, files)
     job = Job(storage.absolute(unit.folder), unit.name, form, frozenset(files), {})
     scan = _bundle_scan(storage, unit, cache, tally)
@@ -104,7 +105,7 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
     return {"result": tally.result()}
 
 
-def _bundle_scan(storage: LocalStorage, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
+def _bundle_scan(storage: LocalStore, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
     """A bundle's tensors, read; None for other formats, and for an index that `read_unit` refuses."""
     bundle = spec_of(unit.format).bundle
     if bundle is None or f"{(prefix := bundle(unit.name))}.index" not in unit.files:

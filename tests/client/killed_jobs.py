@@ -389,9 +389,9 @@ def hand_over(run: Path) -> dict[str, str]:
     """Hand the newest checkpoint over of which the dashboard does not warn that no state was kept beside it, and go
     back to it where a newer one is there; its files' hashes by name.
     """
+    from core.config.settings import Settings
     from core.resume.manifest import Mode
-    from core.settings import Settings
-    from core.workspace import Workspace
+    from core.services.workspace import Workspace
 
     workspace = Workspace.open(Settings(roots=(str(run.parent),), home=run.parent.parent / "home", actor="ada"))
     try:

@@ -16,9 +16,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 import tensorflow as tf
 
-from core.housekeeping import undo_batch
-from core.settings import load
-from core.workspace import Workspace
+from core.config.settings import load
+from core.services.housekeeping import undo_batch
+from core.services.workspace import Workspace
 from waypoint_resume import ResumeError, resume
 
 Model = Any  # Keras has no types

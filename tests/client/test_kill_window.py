@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from core.settings import Settings
-from core.workspace import Workspace
+from core.config.settings import Settings
+from core.services.workspace import Workspace
 from waypoint_resume import Waypoint
 from waypoint_resume.checkpoints import Found
 from waypoint_resume.kill_window import prefer_kept

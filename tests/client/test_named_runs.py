@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from core.decisions.pins import pin, read_pins, unpin
-from core.model import Checkpoint, Format
+from core.base.facts import Format
+from core.base.records import Checkpoint
+from core.config.settings import load
 from core.resume.history import ManifestState, read_manifests, withdraw
 from core.resume.propose import propose
 from core.resume.write import write_manifest
-from core.settings import load
-from core.workspace import Workspace
+from core.runfolder.pins import pin, read_pins, unpin
+from core.services.workspace import Workspace
 from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.rewind_cases import to_be_rewound
 from waypoint_resume import ResumeError

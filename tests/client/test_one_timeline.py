@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 
-from core.housekeeping import undo_batch
+from core.config.settings import load
 from core.resume.manifest import Mode
-from core.settings import load
-from core.workspace import Workspace
+from core.services.housekeeping import undo_batch
+from core.services.workspace import Workspace
 from waypoint_resume import Waypoint, resume
 from waypoint_resume.event_files import read_events
 from waypoint_resume.timeline import cut_timeline, take_back_cut

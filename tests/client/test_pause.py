@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from core.errors import NotFoundError
-from core.pausing import cannot_pause, nobody_answers
+from core.base.errors import NotFoundError
 from core.resume.errors import StateError
 from core.resume.pauses import PauseState, ask_pause, read_pauses, withdraw_pause
+from core.services.pausing import cannot_pause, nobody_answers
 from waypoint_resume.decision import decide
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.heartbeat import heartbeat as youngest

@@ -14,9 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from core.config.settings import load
 from core.resume.manifest import Mode
-from core.settings import load
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from waypoint_resume import ResumeError, Waypoint, resume
 from waypoint_resume.kept import kept_in
 

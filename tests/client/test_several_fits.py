@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
+from core.config.settings import Settings
 from core.resume.manifest import Mode
-from core.settings import Settings
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from tests.jobs import job_server
 from waypoint_resume import ResumeError, Waypoint
 from waypoint_resume.fit_order import forget_order

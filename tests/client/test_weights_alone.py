@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from core.config.settings import load
 from core.resume.manifest import Mode, to_json
-from core.settings import load
-from core.workspace import Workspace
+from core.services.workspace import Workspace
 from waypoint_resume import MismatchError, ResumeError, Waypoint, resume
 from waypoint_resume.fit_order import forget_order
 from waypoint_resume.kept import kept_in

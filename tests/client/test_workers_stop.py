@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.pausing import cannot_pause
 from core.resume.pauses import PauseState, ask_pause, read_pauses
+from core.services.pausing import cannot_pause
 from tests.jobs import Job, job_server
 from waypoint_resume.heartbeat import heartbeat
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 sys.path.insert(0, ".")
 
-from core import accounts
-from core.care import keep_verification
 from core.catalog.filters import CheckpointFilter
 from core.catalog.tables import snapshots
-from core.settings import Settings
+from core.config.settings import Settings
+from core.services import disk_space
+from core.services.findings import keep_verification
+from core.services.workspace import Workspace
 from core.verify.run import verify
-from core.workspace import Workspace
 from tests.trees import flip, save
 
 DAY_US = 86_400 * 1_000_000
@@ -39,12 +39,12 @@ def main() -> None:
         workspace.refresh()
         for item in workspace.reader.checkpoints(CheckpointFilter(), limit=None).items:
             keep_verification(workspace, item, verify(str(root), item))
-        accounts.audit(workspace)
+        disk_space.audit(workspace)
         with workspace.engine.begin() as connection:
             connection.execute(snapshots.update().values(at_us=snapshots.c.at_us - DAY_US))
         save(root / "good", 2)
         workspace.refresh()
-        accounts.audit(workspace)
+        disk_space.audit(workspace)
         (own,) = workspace.reader.roots()
         workspace.close()
         with sqlite3.connect(home / "catalog.sqlite3") as database:

@@ -1,0 +1,1 @@
+"""What is done to files, journal first: quarantine, undo, purge, recovery."""

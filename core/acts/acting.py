@@ -1,0 +1,81 @@
+"""What every action on a run shares: one at a time, only where the run can be written, and a line in its log."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.acts.journal import FILES, FOLDER, FOLDERS, ID, Journal, JournalKind
+from core.base.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
+from core.runfolder.locking import hidden_folder, locked
+from core.runfolder.run_folder import RunFolder
+from waypoint_resume.journal import JOURNAL
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN, can_write
+
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class ConfirmError(CoreError):
+    """What had to be typed was not."""
+
+
+class StageError(CoreError):
+    """A batch is not in the stage that an action needs."""
+
+
+@contextlib.contextmanager
+def acting(site: RunFolder) -> Iterator[None]:
+    """Hold the run's decisions. ReadOnlyError, BusyError, PlaceError where a link stands in the place of batches."""
+    for place in (site.folder, site.folder / HIDDEN, site.folder / HIDDEN / FOLDER):
+        if os.path.lexists(place) and not can_write(place):
+            raise _read_only(str(place))
+    try:
+        with locked(site.folder):
+            for name in FOLDERS:
+                if os.path.lexists(site.folder / HIDDEN / name):
+                    hidden_folder(site.folder, name)
+            yield
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        raise _read_only(os.fsdecode(error.filename or site.folder)) from error
+
+
+def require_writable(batch: Path, journal: Journal) -> None:
+    """ReadOnlyError where some of a batch's files could not be moved or deleted, before any of them is."""
+    who = "The job" if journal.kind is JournalKind.REWIND else journal.by
+    folders = sorted({file.name.rpartition("/")[0] for file in journal.files})
+    for place in (batch, *(batch / FILES / folder for folder in folders)):
+        if place.is_dir() and not can_write(place):
+            raise ReadOnlyError(
+                f"{to_text(str(place))} cannot be written: nothing was done. {who} moved these files here; its user "
+                "may do it, or give the folder to its group."
+            )
+
+
+def find(run: Path, batch: str) -> Path:
+    """A batch's folder by its id or the last digits of it. NotFoundError, AmbiguousError."""
+    found = [place for place in batch_places(run) if batch and place.name.endswith(batch)]
+    if len(found) > 1:
+        raise AmbiguousError(f"{batch!r} fits several batches: {', '.join(place.name for place in found)}.")
+    if not found or not (found[0] / JOURNAL).exists():
+        raise NotFoundError(f"There is no batch {to_text(batch)!r}.")
+    return found[0]
+
+
+def batch_places(run: Path) -> list[Path]:
+    """The folders of a run's batches, oldest first: what went into quarantine, and what rewinds set aside."""
+    found: list[Path] = []
+    for folder in (run / HIDDEN / name for name in FOLDERS):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            found += (folder / one.name for one in entries if ID.match(one.name) and one.is_dir(follow_symlinks=False))
+    return sorted(found, key=lambda place: place.name)
+
+
+def _read_only(place: str) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{to_text(place)} cannot be written, and quarantine is a rename inside the run. Give the plan, which lists "
+        "every file, to somebody who may write there."
+    )

@@ -1,0 +1,110 @@
+"""Purging: what lies in quarantine, or was set aside by a rewind, is deleted for good: by hand with a typed
+confirmation, or when it is old.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from core.acts.acting import ConfirmError, StageError, acting, batch_places, find, require_writable
+from core.acts.deletion import delete
+from core.acts.journal import Journal, JournalKind, Purge, Stage, printable, short_id
+from core.acts.journal_files import read_journal, write_journal
+from core.acts.linked_batches import why_linked
+from core.acts.moves import held
+from core.acts.recover import recover_all
+from core.acts.room import with_room
+from core.base.errors import CoreError
+from core.base.files import Problem
+from core.retention.links import NO_LINKS, Links
+from core.retention.planned import freed
+from core.runfolder.liveness import Ground
+from core.runfolder.locking import log
+from core.runfolder.pins import read_pins
+from waypoint_resume.names import to_text
+
+
+class LinkedError(CoreError):
+    """A link leads to what would be deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """A batch that is gone: the bytes that the disk gained, those allocated to files whose last link went."""
+
+    batch: str
+    files: int
+    freed_bytes: int
+    problems: tuple[Problem, ...]
+
+
+def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime, links: Links = NO_LINKS) -> Purged:
+    """Delete a batch. `confirm` is what a person typed: the last digits of the batch's id, or the run's path.
+
+    Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError; LinkedError
+    where one of `links` leads into it.
+    """
+    with acting(ground.site):
+        recover_all(ground, actor=actor, now=now)
+        place = find(ground.site.folder, batch)
+        journal = read_journal(place)
+        if journal.is_jobs:
+            raise StageError(
+                f"Batch {short_id(journal.id)} is a rewind that was left half-done: the job completes it at its next "
+                "start, or an undo takes it back. Nothing was purged."
+            )
+        if journal.stage is not Stage.DONE:
+            raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value}: there is nothing to purge.")
+        name = to_text(ground.site.run)
+        if confirm not in (short_id(journal.id), journal.id, name):
+            raise ConfirmError(
+                f"A purge cannot be undone. To confirm it, type {short_id(journal.id)} or the run's name, {name}."
+            )
+        if why := why_linked(links, ground.site, place, journal):
+            back = f"bring batch {short_id(journal.id)} back"
+            raise LinkedError(f"{why}. Remove the link, or {back}. Nothing was purged.")
+        return purge_batch(ground, place, journal, actor=actor, now=now)
+
+
+def purge_older(
+    ground: Ground, days: float | None, *, actor: str, now: datetime, links: Links = NO_LINKS
+) -> tuple[Purged, ...]:
+    """Delete the batches that went into quarantine, or were set aside, so many days ago or longer. None: never. What
+    one of `links` leads into stays.
+    """
+    if days is None or not batch_places(ground.site.folder):
+        return ()
+    purged: list[Purged] = []
+    with acting(ground.site):
+        recover_all(ground, actor=actor, now=now)
+        for place in batch_places(ground.site.folder):
+            try:
+                journal = read_journal(place)
+            except (CoreError, FileNotFoundError):
+                continue
+            is_old = journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days)
+            if is_old and not _is_kept(ground, journal) and not why_linked(links, ground.site, place, journal):
+                purged.append(purge_batch(ground, place, journal, actor=actor, now=now))
+    return tuple(purged)
+
+
+def _is_kept(ground: Ground, journal: Journal) -> bool:
+    """Whether a rewind set aside something pinned: no plan lets that go, but a rewind takes all that is newer."""
+    if journal.kind is not JournalKind.REWIND:
+        return False
+    pins = read_pins(ground.site.folder, ground.site.decisions)
+    return any(pins.why(item.path, item.format) is not None for item in journal.items)
+
+
+def purge_batch(ground: Ground, place: Path, journal: Journal, *, actor: str, now: datetime) -> Purged:
+    """Delete a batch that is done. Only under the run's lock."""
+    require_writable(place, journal)
+    gain = freed((str(place), file) for file in held(place, journal))
+    about = {"batch": journal.id, "items": [item.path for item in journal.items], "freed_bytes": gain}
+    event = f"purge {journal.kind.value}"
+    with_room(place, lambda: log(ground.site.folder, actor=actor, event=event, now=now, about=about))
+    act = Purge(by=printable(actor), at=now, freed_bytes=gain)
+    purging = journal.model_copy(update={"stage": Stage.PURGING, "purge": act})
+    journal = with_room(place, lambda: write_journal(place, purging))
+    problems = delete(place, journal)
+    return Purged(batch=journal.id, files=len(journal.files), freed_bytes=gain, problems=problems)

@@ -1,0 +1,193 @@
+"""Into quarantine: what a plan holds is moved to `<run>/.waypoint/quarantine/<batch>/files`, where undo finds it.
+
+In this order, under the run's lock: everything is looked at again, room for what will be written is set aside, the log
+gets its line, the journal is written, the state files are rewritten, the files are renamed, each checkpoint's index
+first. A kill at any instant leaves a journal by which it is taken back; a full disk leaves everything as it was.
+"""
+
+import contextlib
+import errno
+import os
+import stat as modes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from core.acts.acting import ConfirmError, acting
+from core.acts.folders import path_folders
+from core.acts.journal import FOLDER, VERSION, Journal, JournalItem, JournalKind, Stage, journal_file, printable
+from core.acts.journal_files import write_journal
+from core.acts.moves import NotMovedError, take
+from core.acts.recover import recover_all
+from core.acts.returns import bring_back
+from core.acts.rewrites import rewrites, write_states
+from core.acts.room import give_room, keep_room, reserve, telling_full, with_room
+from core.base.errors import CoreError
+from core.base.records import Checkpoint
+from core.retention.again import LIVE, Afresh, leave, look_again
+from core.retention.planned import Item, ItemKind, RunPlan
+from core.retention.recheck import LeftOut
+from core.runfolder.liveness import Ground
+from core.runfolder.locking import hidden_folder, log
+from core.runfolder.run_folder import RunFolder
+from core.runs.state_files import NAMEABLE
+from waypoint_resume.ids import uuid7
+from waypoint_resume.journal import JOURNAL
+from waypoint_resume.names import join, to_text
+
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Who acts, when and why; `empties`: that a trial is left without a checkpoint was confirmed."""
+
+    actor: str
+    now: datetime
+    note: str = ""
+    empties: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """What went, as the journal says it (None where nothing did), and what of the plan stays, with its reasons."""
+
+    journal: Journal | None
+    left_out: tuple[LeftOut, ...]
+
+
+def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quarantined:
+    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError, DiskFullError; OSError.
+
+    ConfirmError where it takes the last of a trial, and nobody has confirmed that.
+    """
+    act = confirmed(plan, act)
+    with telling_full(ground.site.folder), acting(ground.site):
+        recover_all(ground, actor=act.actor, now=act.now)
+        going = look_again(ground, plan, afresh, act.now)
+        members = () if going.state.is_live else going.state.checkpoints
+        journal, refused = move(ground, going.items, members, act)
+        left = tuple(leave(plan, item, reason) for item, reason in refused)
+        return Quarantined(journal=journal, left_out=(*going.left_out, *left))
+
+
+def confirmed(plan: RunPlan, act: Act) -> Act:
+    """The act as it is done to a plan. ConfirmError where that takes the last of a trial, and nobody confirmed it."""
+    if plan.emptied is not None and not act.empties:
+        raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
+    return replace(act, empties=plan.emptied is not None)
+
+
+def move(
+    ground: Ground, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
+) -> tuple[Journal | None, list[tuple[Item, str]]]:
+    """Move items that were looked at; `members` are the run's checkpoints, without which no state file is rewritten.
+
+    An item that does not go as a whole is put back and refused, with the reason. Only under the run's lock.
+    """
+    refused: list[tuple[Item, str]] = []
+    while items:
+        journal, stay = _attempt(ground, items, members, act)
+        if not stay:
+            return journal, refused
+        refused += [(items[place], reason) for place, reason in stay.items()]
+        items = [item for place, item in enumerate(items) if place not in stay]
+        if members and ground.is_live():  # a job began meanwhile
+            refused += [(item, LIVE) for item in items if item.kind is not ItemKind.LEFTOVER]
+            items, members = [item for item in items if item.kind is ItemKind.LEFTOVER], ()
+    return None, refused
+
+
+def _attempt(
+    ground: Ground, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
+) -> tuple[Journal | None, Mapping[int, str]]:
+    """Move all of the items, or none, saying which (by their places) must stay."""
+    site = ground.site
+    prefixes = {place: _from_root(site, item) for place, item in enumerate(items) if item.format in NAMEABLE}
+    said = rewrites(site, members, set(prefixes.values()), may_empty=act.empties)
+    stay = {place: said.refused[prefix] for place, prefix in prefixes.items() if prefix in said.refused}
+    if stay:
+        return None, stay
+    entries: list[JournalItem] = []
+    for place, item in enumerate(items):
+        try:
+            entries.append(_entry(site.folder, item))
+        except OSError as error:
+            return None, {place: f"its files cannot be looked at: {error.strerror}"}
+    journal = Journal(
+        version=VERSION,
+        id=str(uuid7()),
+        kind=JournalKind.QUARANTINE,
+        by=printable(act.actor),
+        at=act.now,
+        note=printable(act.note.strip()),
+        stage=Stage.MOVING,
+        items=tuple(entries),
+        folders=path_folders(site.folder, entries),
+        states=said.states,
+    )
+    try:
+        return _moved(site, journal, act), {}
+    except NotMovedError as failure:
+        _take_back(ground, journal, act, str(failure))
+        return None, {place: str(failure) for place, entry in enumerate(entries) if _fails_too(entry, failure)}
+    except (CoreError, OSError) as error:
+        _take_back(ground, journal, act, str(error))
+        raise
+
+
+def _moved(site: RunFolder, journal: Journal, act: Act) -> Journal:
+    about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
+    batch = hidden_folder(site.folder, FOLDER, journal.id)
+    reserve(batch, _needed(journal))
+    with_room(batch, lambda: log(site.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about))
+    with_room(batch, lambda: write_journal(batch, journal))
+    with_room(batch, lambda: write_states(site, journal.states))
+    take(site.folder, batch, journal)
+    ended = journal.model_copy(update={"stage": Stage.DONE})
+    done = with_room(batch, lambda: write_journal(batch, ended))
+    keep_room(batch)
+    return done
+
+
+def _needed(journal: Journal) -> int:
+    """Bytes that will be written: the journal and the one that takes its place, state files, mirrored folders."""
+    states = sum(len(state.new) for state in journal.states)
+    return 2 * len(journal.model_dump_json(indent=1)) + states + _BLOCK * (len(journal.folders) + len(journal.states))
+
+
+def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
+    """What recovery would do. Nothing stays of the batch, unless something came in the way of its files meanwhile."""
+    folder = ground.site.folder
+    batch = hidden_folder(folder, FOLDER, journal.id)
+    about = {"batch": journal.id, "reason": reason}
+    with contextlib.suppress(OSError):  # a full disk: what matters is that all of it is back
+        event = f"{journal.kind.value} taken back"
+        with_room(batch, lambda: log(folder, actor=act.actor, event=event, now=act.now, about=about))
+    if not os.path.lexists(batch / JOURNAL):  # it never came to be: there is nothing to bring back
+        give_room(batch)
+    elif bring_back(ground, batch, journal).journal.stage is Stage.UNDONE:
+        os.unlink(batch / JOURNAL)
+    with contextlib.suppress(OSError):
+        os.rmdir(batch)
+
+
+def _fails_too(entry: JournalItem, failure: NotMovedError) -> bool:
+    """Whether an item cannot go either: it is the one, or lies on the other file system too."""
+    return entry == failure.item or (failure.errno == errno.EXDEV and entry.parent == failure.item.parent)
+
+
+def _entry(run: Path, item: Item) -> JournalItem:
+    files = []
+    for file in item.files:
+        found = os.lstat(run / file.path)
+        # The time as the disk has it: records cut those that are far off.
+        files.append(journal_file(file._replace(mtime_ns=found.st_mtime_ns), modes.S_IMODE(found.st_mode)))
+    return JournalItem(
+        kind=item.kind, path=to_text(item.path), format=item.format, reason=printable(item.reason), files=tuple(files)
+    )
+
+
+def _from_root(site: RunFolder, item: Item) -> str:
+    return item.path if site.run == "." else join(site.run, item.path)

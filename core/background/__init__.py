@@ -1,0 +1,1 @@
+"""The server's threads: the indexer, the auditor, the verifier."""

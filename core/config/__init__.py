@@ -1,0 +1,1 @@
+"""Settings: the environment, waypoint.toml, the defaults."""

@@ -1,1 +1,0 @@
-"""Keeping the catalog true: the unit of work of a scan, one pass over a root, the lock, the background thread."""

@@ -1,0 +1,140 @@
+"""The first half of a pass: walk a root and compare each folder with what the catalog knows of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.base.files import Listing, Problem
+from core.catalog.writes import KnownFolder
+from core.indexing.options import SECOND_NS, Options, Progress
+from core.indexing.stamp import Stamp
+from core.runs import walk
+from core.runs.group import group
+from core.stores.store import Store
+from waypoint_resume.names import join, to_text
+
+_KEPT_FILES = 200_000  # listings of more files than this are not kept between walk and reading, but made again
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """Every folder that is there; those to read, with their listing where kept; those of them whose units may be other
+    tools' files; those whose times moved while what they list stayed; those that stayed and that an older reader read;
+    and the folders that are gone.
+    """
+
+    folders: dict[str, KnownFolder] = field(default_factory=dict)
+    to_read: dict[str, Listing | None] = field(default_factory=dict)
+    doubtful: list[str] = field(default_factory=list)
+    retimed: list[str] = field(default_factory=list)
+    outdated: set[str] = field(default_factory=set)
+    gone: tuple[str, ...] = ()
+
+
+def find_changes(
+    storage: Store,
+    known: dict[str, KnownFolder],
+    options: Options,
+    now_ns: int,
+    progress: Progress,
+    expect: Callable[[int], None],
+) -> Changes:
+    """Walk the root; `expect` is told how many files will have to be read.
+
+    OSError where the root itself cannot be listed; below it, what is known of an unreadable folder stays and the
+    problem is noted.
+    """
+    found = Changes()
+    recent_ns = now_ns - int(options.ages.live_window * SECOND_NS)
+    waiting, kept = [""], 0
+    while waiting:
+        path = waiting.pop()
+        old = known.get(path)
+        progress.folders += 1
+        progress.step()
+        is_known = old is not None and _is_looked(old, options.stamp)
+        if old is not None and is_known and not options.deep and _is_quiet(storage, old, recent_ns):
+            _keep(found, old, options.stamp)
+            waiting.extend(join(path, name) for name in old.subfolders)
+            continue
+        try:
+            listing = walk.look(storage, path)
+        except OSError as error:
+            if not path:
+                raise
+            if not isinstance(error, FileNotFoundError):
+                progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
+                below = f"{path}/"
+                found.folders |= {name: item for name, item in known.items() if name == path or name.startswith(below)}
+            continue
+        waiting.extend(join(path, name) for name in listing.subfolders)
+        mark = walk.signature(listing)
+        if old is not None and is_known and _is_same(old, listing, mark):
+            _keep(found, old, options.stamp)
+            if old.times != listing.folder_times:  # else it would be listed again by every light pass
+                found.folders[path] = old._replace(times=listing.folder_times)
+                found.retimed.append(path)
+            continue
+        groups = group(listing)
+        found.folders[path] = _noted(listing, mark, groups.has_units)
+        if groups.has_units and groups.all_doubtful:
+            found.doubtful.append(path)
+        kept += len(listing.files)
+        expect(len(listing.files))
+        found.to_read[path] = listing if kept <= _KEPT_FILES else None
+    found.gone = tuple(known.keys() - found.folders.keys())
+    return found
+
+
+def _is_looked(old: KnownFolder, stamp: Stamp) -> bool:
+    """Whether another look would find the same in an unchanged folder. What no reader took for a checkpoint may be one
+    to another reader, and its folder a run: that follows from looks alone.
+    """
+    return old.looked_by == stamp.looks and (old.has_units or stamp.is_read(old.read_by))
+
+
+def _keep(found: Changes, old: KnownFolder, stamp: Stamp) -> None:
+    found.folders[old.path] = old
+    if not stamp.is_read(old.read_by):
+        found.outdated.add(old.path)
+
+
+def _is_same(old: KnownFolder, listing: Listing, mark: str) -> bool:
+    return (
+        not old.recheck
+        and old.signature == mark
+        and old.subfolders == listing.subfolders
+        and (old.is_marker, old.is_named) == (listing.is_run_marker, listing.is_named_run)
+    )
+
+
+def _is_quiet(storage: Store, old: KnownFolder, recent_ns: int) -> bool:
+    """Whether a folder need not be listed: nothing in it is young, and no name in it came or went."""
+    if old.recheck or old.problems or old.newest_ns > recent_ns or any(time > recent_ns for _, time in old.times):
+        return False
+    try:
+        return all(storage.folder_time(join(old.path, name) if name else old.path) == time for name, time in old.times)
+    except OSError:
+        return False
+
+
+def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:
+    """A changed folder before it is read: by names alone, a folder that may hold units counts as one that does."""
+    return KnownFolder(
+        path=listing.folder,
+        signature=mark,
+        times=listing.folder_times,
+        subfolders=listing.subfolders,
+        newest_ns=max((file.mtime_ns for file in listing.files if file.name not in walk.OWN_FILES), default=0),
+        has_units=has_units,
+        has_folder_unit=bool(walk.folder_formats(listing)),
+        is_marker=listing.is_run_marker,
+        is_named=listing.is_named_run,
+        recheck=False,
+        bytes=sum(file.size for file in listing.files if file.name not in walk.OWN_FILES),
+        states=(),
+        leftovers=(),
+        problems=listing.problems,
+        links=listing.outside,
+        inner_links=listing.inner_links,
+        is_deleted=listing.is_deleted_run,
+    )

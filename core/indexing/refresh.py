@@ -1,0 +1,276 @@
+"""One pass over one root: find what changed, read it, and bring the catalog up to it.
+
+First the walk, which compares each folder with what the catalog knows; then the runs, which follow from all folders
+together; then, run by run, the reading and the writing in transactions of some thousand checkpoints, so that pages fill
+while a large root is read for the first time.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Engine
+
+from core.base.files import Listing, Problem
+from core.base.records import Checkpoint
+from core.catalog import sweeps, writes
+from core.catalog.writes import KnownFolder
+from core.indexing.batch import Batch, calm_collector
+from core.indexing.beside import Bearings
+from core.indexing.changes import Changes, find_changes
+from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.indexing.known import by_folder, is_all_foreign, settled, unread
+from core.indexing.options import SECOND_NS, Options, Progress
+from core.indexing.outside import standing
+from core.indexing.ranking import rank_sweeps
+from core.indexing.reader_pool import Readers
+from core.indexing.reader_process import Item
+from core.indexing.reread import ReadBefore
+from core.indexing.rollup import RunRecord, roll_up
+from core.runs import walk
+from core.runs.discover import deepest_run, find_runs
+from core.runs.state_files import prefixes, wanted_prefixes
+from core.stores.store import Store
+from waypoint_resume.names import to_text
+
+_BATCH = 2_000  # checkpoints of one transaction
+_KEPT = 20_000  # checkpoints of folders that were read to settle a doubt; of more, folders are read once again
+_OUTSIDE = ""  # the name of what lies in no run; a run is never called so, the root's is '.'
+
+
+def refresh_root(
+    engine: Engine, storage: Store, root: str, root_path: str, options: Options, progress: Progress
+) -> None:
+    """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
+    with engine.connect() as connection:
+        known = writes.load_folders(connection, root)
+    progress.expected = len(known) or None
+    now_ns = storage.now_ns()
+    beside = Bearings.load(engine, root, root_path, options, now_ns)
+    with contextlib.closing(Readers()) as readers, calm_collector():
+        changes = find_changes(storage, known, options, now_ns, progress, readers.expect)
+        _Pass(engine, storage, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
+        progress.changed |= rank_sweeps(engine, storage, root, changes.folders.keys())
+    progress.waiting = sum(not options.stamp.is_read(folder.read_by) for folder in changes.folders.values())
+    progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The second half of a pass."""
+
+    engine: Engine
+    storage: Store
+    root: str
+    root_path: str
+    options: Options
+    now_ns: int
+    known: dict[str, KnownFolder]
+    beside: Bearings
+    changes: Changes
+    progress: Progress
+    readers: Readers
+    old_rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    settled: dict[str, FolderResult] = field(default_factory=dict)
+    reread: set[str] = field(default_factory=set)
+    only_outdated: set[str] = field(default_factory=set)
+    reread_until: float = math.inf
+    has_reread: bool = False
+
+    def write(self) -> None:
+        """Read what changed and write it, run by run."""
+        if self.options.reread_seconds is not None:
+            self.reread_until = time.monotonic() + self.options.reread_seconds
+        self._settle_doubts()
+        by_run = self._dirty_runs()
+        left = self._left_runs()
+        if self.changes.retimed:
+            with self.engine.begin() as connection:
+                writes.store_times(connection, self.root, (self.changes.folders[one] for one in self.changes.retimed))
+        if not (by_run or left or self.changes.gone):
+            return
+        self.progress.changed = True
+        with self.engine.begin() as connection:
+            writes.delete_folders(connection, self.root, self.changes.gone)
+            sweeps.forget_trials(connection, self.root, self.changes.gone)
+            writes.delete_runs(connection, self.root, left)
+        batch = Batch(self.root, self.known.keys())
+        for run, results in self.readers.read_all(self.storage, self._items(by_run)):
+            self._add(batch, run, by_run[run], results)
+            self.progress.step()
+            if batch.size >= _BATCH:
+                batch.write(self.engine)
+                batch = Batch(self.root, self.known.keys())
+        batch.write(self.engine)
+
+    def _left_runs(self) -> set[str]:
+        """Runs that are no more, and those that lose folders to others: a kill before their new row is written must
+        not leave the old one, for the next pass makes anew only what it misses.
+        """
+        folders = self.changes.folders
+        before = {path: known.run for path, known in self.known.items() if known.run is not None}
+        left = {run for path, run in before.items() if path in folders and folders[path].run != run}
+        return left | (set(before.values()) - {folder.run for folder in folders.values()})
+
+    def _settle_doubts(self) -> None:
+        """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
+        kept = 0
+        for path in self.changes.doubtful:
+            listing = self._listing(path)
+            if listing is not None:
+                known = by_folder(self._rows([path])).get(path, ())
+                result = read_folder(self.storage, self._task(listing, "", known))
+                if is_all_foreign(result):
+                    self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
+                if kept <= _KEPT:
+                    self.settled[path] = result
+                    kept += len(result.checkpoints)
+            self.progress.step()
+
+    def _dirty_runs(self) -> dict[str, list[str]]:
+        """The folders of every run in which anything changed or is to be read again; sets each folder's run."""
+        folders = self.changes.folders
+        runs = find_runs(
+            (path for path, item in folders.items() if item.has_units),
+            (path for path, item in folders.items() if item.has_folder_unit),
+            (path for path, item in folders.items() if item.is_marker),
+            self.options.run_pattern,
+            (path for path, item in folders.items() if item.is_named),
+        )
+        by_run: dict[str, list[str]] = {}
+        outdated = set[str]()
+        dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
+        dirty |= {run or "." for run in runs} - self.beside.settled(folders, self.storage)
+        for path, item in folders.items():
+            place = deepest_run(path, runs)
+            run = None if place is None else place or "."
+            before = self.known.get(path)
+            if path in self.changes.to_read or before is None or before.run != run:
+                dirty |= {run or _OUTSIDE, (before.run if before else run) or _OUTSIDE}
+                if run is None:  # outside of runs a folder stands for itself
+                    by_run.setdefault(_OUTSIDE, []).append(path)
+            if run is not None:
+                by_run.setdefault(run, []).append(path)
+                if path in self.changes.outdated:
+                    outdated.add(run)
+            if item.run != run:
+                folders[path] = item._replace(run=run)
+        self.only_outdated = outdated - dirty
+        found = {run: paths for run, paths in by_run.items() if run in dirty or run in outdated}
+        return self._newest_first(found) if self.known else found
+
+    def _newest_first(self, by_run: dict[str, list[str]]) -> dict[str, list[str]]:
+        def age(run: str) -> int:
+            return -max(self.changes.folders[path].newest_ns for path in by_run[run])
+
+        return {run: by_run[run] for run in sorted(by_run, key=age)}
+
+    def _items(self, by_run: dict[str, list[str]]) -> Iterator[Item]:
+        """The folders to read, run by run, with the checkpoints that are known of them."""
+        for run, paths in by_run.items():
+            if run in self.only_outdated and not self._may_reread():
+                continue
+            rows = self._rows(paths)
+            self.old_rows[run] = rows
+            known = by_folder(rows) if rows else {}
+            fresh = [path for path in paths if path in self.changes.to_read and path not in self.settled]
+            listings = (one for path in fresh if (one := self._listing(path)) is not None)
+            again = self._listed_again(paths) if self.changes.outdated else ()
+            yield run, [self._task(one, run, known.get(one.folder, ())) for one in chain(listings, again)]
+
+    def _rows(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows of the checkpoints that are known in some folders."""
+        if not any(path in self.known for path in paths):
+            return []
+        with self.engine.connect() as connection:
+            return writes.load_checkpoints(connection, self.root, paths)
+
+    def _may_reread(self) -> bool:
+        return not self.has_reread or time.monotonic() < self.reread_until
+
+    def _listed_again(self, paths: Iterable[str]) -> Iterator[Listing]:
+        """Unchanged folders that an older reader read, the newest first, as long as there is time to read them, too.
+        What came to them since the walk is the next pass's.
+        """
+        now = time.monotonic()
+        end = now + max(self.reread_until - now, 0) / 2
+        outdated = [self.changes.folders[path] for path in paths if path in self.changes.outdated]
+        for folder in sorted(outdated, key=lambda one: -one.newest_ns):
+            if self.has_reread and time.monotonic() >= end:
+                return
+            with contextlib.suppress(OSError):
+                listing = walk.look(self.storage, folder.path)
+                if walk.signature(listing) == folder.signature:
+                    self.reread.add(folder.path)
+                    yield listing
+
+    def _listing(self, path: str) -> Listing | None:
+        """The walk's listing, or a new one where it was not kept; None where the folder went away."""
+        listing = self.changes.to_read[path]
+        if listing is None:
+            try:
+                listing = walk.look(self.storage, path)
+            except OSError as error:
+                self.progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
+        return listing
+
+    def _task(self, listing: Listing, run: str, known: tuple[Checkpoint, ...]) -> FolderTask:
+        return FolderTask(
+            root=self.root,
+            run=run,
+            listing=listing,
+            known=known,
+            now_ns=self.now_ns,
+            grace_ns=int(self.options.write_grace * SECOND_NS),
+            before=self._before(listing, known),
+        )
+
+    def _before(self, listing: Listing, known: Iterable[Checkpoint]) -> ReadBefore:
+        stamp, old = self.options.stamp, self.known.get(listing.folder)
+        if old is None:
+            return ReadBefore(present=stamp.readers)
+        is_same = bool(old.read_by) and not old.recheck and old.signature == walk.signature(listing)
+        least = 0
+        if not self.has_reread:
+            is_old = not stamp.is_read(old.read_by) or any(item.read_by not in stamp.present for item in known)
+            least, self.has_reread = int(is_old), is_old
+        return ReadBefore(
+            present=stamp.readers,
+            known=frozenset(old.read_by.split()) if is_same else frozenset(),
+            is_renamed=old.looked_by != stamp.looks,
+            until=self.reread_until,
+            least=least,
+        )
+
+    def _add(self, batch: Batch, run: str, paths: Sequence[str], results: Iterable[FolderResult]) -> None:
+        rows = self.old_rows.pop(run)
+        read = [path for path in paths if path in self.changes.to_read or path in self.reread]
+        folders, members = self.changes.folders, unread(rows, read, run)
+        before = (self.settled.pop(path) for path in read if path in self.settled)
+        for result in chain(results, before):
+            path = result.listing.folder
+            folders[path] = settled(folders[path], result, self.options.stamp.looks)
+            batch.trials[path] = result.trial
+            members += (item._replace(run=run) for item in result.checkpoints)
+            self.progress.parsed += result.parsed
+            self.progress.reused += result.reused
+            self.progress.reread += result.reread
+            self.progress.checkpoints += len(result.checkpoints)
+        own = [folders[path] for path in paths]
+        batch.folders += own
+        batch.old_rows += rows
+        if run != _OUTSIDE:
+            self.progress.rejudged += self.beside.is_rejudged(run)
+            batch.records.append(self._record(run, own, members))
+
+    def _record(self, run: str, folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> RunRecord:
+        existing = prefixes(members)
+        wanted = wanted_prefixes([state for folder in folders for state in folder.states], self.root_path) - existing
+        there = standing(self.storage, wanted)
+        beside = self.beside.of(run, self.changes.folders, self.progress.problems)
+        beside = replace(beside, outside={path: path in there for path in wanted})
+        return roll_up(self.root, run, folders, members, self.root_path, existing | there, self.options.ages, beside)

@@ -1,0 +1,149 @@
+"""A plan looked at again under the run's lock: decisions and life as they are now, and every file on disk."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.base.errors import PlaceError
+from core.base.facts import Format
+from core.resume.history import read_manifests
+from core.retention.plan import make_plan
+from core.retention.planned import Item, ItemKind, Plan, PlannedFile, RunPlan, RunState
+from core.retention.policies import Policy
+from core.retention.recheck import LeftOut, look, recheck
+from core.runfolder.liveness import Ground
+from core.runfolder.pins import read_pins
+from core.runfolder.places import inside, relative_to_run
+from core.runs.group import group
+from core.runs.known_files import leftover_folder
+from core.runs.walk import look as list_folder
+from core.stores.local import LocalStore
+from waypoint_resume.names import join, to_text
+from waypoint_resume.places import HIDDEN, can_write
+
+_Key = tuple[str, Format | None]
+LIVE = "live run: only leftovers go"
+_WORD = "it was written lately: only leftovers go, unless you type the run's name, for its job has ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Afresh:
+    """How a plan is made anew: what is known of the run now (its pins, manifests and lease are read again in any
+    case), the policy, and the grace in seconds.
+    """
+
+    state: Callable[[], RunState]
+    policy: Policy
+    grace: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """What may still go, what may not, and the run as it was found."""
+
+    items: tuple[Item, ...]
+    left_out: tuple[LeftOut, ...]
+    state: RunState
+
+
+def look_again(ground: Ground, plan: RunPlan, afresh: Afresh, now: datetime) -> Going:
+    """Leave out of a plan what is not so any more, with the reasons. Only under the run's lock."""
+    site = ground.site
+    state = afresh.state()
+    state = replace(
+        state,
+        is_live=(state.is_live and not ground.has_word) or ground.is_live(),
+        pins=read_pins(site.folder, site.decisions),
+        manifests=read_manifests(site.folder, site.decisions),
+    )
+    storage = LocalStore(site.root_path)
+    current = make_plan([state], lambda *_: afresh.policy, grace=afresh.grace, made_at=now)
+    found = {(plan.root, plan.run): look(storage, plan)}
+    checked = recheck(Plan(made_at=now, runs=(plan,)), current, found, made_at=now)
+    checked_items = checked.plan.runs[0].items
+    standing = _standing(storage, state, checked_items)
+    barred = _barred(ground, checked_items)
+    items: list[Item] = []
+    left_out = list(checked.left_out)
+    for item in checked_items:
+        reason = (_WORD if state.may_have_ended else LIVE) if state.is_live and _is_saved(item) else None
+        reason = reason or standing[item.path, item.format] or _bar(item, barred)
+        if reason is None:
+            items.append(item)
+        else:
+            left_out.append(leave(plan, item, reason))
+    return Going(items=tuple(items), left_out=tuple(left_out), state=state)
+
+
+def _is_saved(item: Item) -> bool:
+    return item.kind is not ItemKind.LEFTOVER
+
+
+def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
+    """An item that stays."""
+    return LeftOut(root=plan.root, run=plan.run, path=item.path, format=item.format, reasons=reasons)
+
+
+def _standing(storage: LocalStore, state: RunState, items: Sequence[Item]) -> Mapping[_Key, str | None]:
+    """Why things are not the sets of files that a look at their folders gives now; None for those that are."""
+    run = state.run
+    homes: dict[_Key, str] = {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
+    homes |= {(relative_to_run(one.path, run), None): leftover_folder(one) for one in state.leftovers}
+    seen: dict[str, dict[str, frozenset[str]] | str] = {}
+    found: dict[_Key, str | None] = {}
+    for item in items:
+        key = (item.path, item.format)
+        folder = homes[key]
+        if folder not in seen:
+            seen[folder] = _listed(storage, folder, run)
+        here = seen[folder]
+        if isinstance(here, str):
+            found[key] = here
+        elif item.path not in here:
+            found[key] = "it is no longer there, or no longer what it was"
+        else:
+            is_same = here[item.path] == {file.path for file in item.files}
+            found[key] = None if is_same else "it has other files now"
+    return found
+
+
+def _listed(storage: LocalStore, folder: str, run: str) -> dict[str, frozenset[str]] | str:
+    """The things of a folder and their files, relative to the run; or why it cannot be listed."""
+    try:
+        found = group(list_folder(storage, folder))
+    except OSError as error:
+        return f"its folder cannot be listed: {error.strerror}"
+    sets = [(join(folder, one.name) if one.name else folder, one.files) for one in found.checkpoints]
+    sets += [(join(folder, name), tuple(files)) for name, files in (*found.shards_only.items(), *found.temps.items())]
+    return {
+        relative_to_run(path, run): frozenset(relative_to_run(join(folder, file.name), run) for file in files)
+        for path, files in sets
+    }
+
+
+def _barred(ground: Ground, items: Sequence[Item]) -> Mapping[str, str]:
+    """Folders, relative to the run, out of which nothing can be renamed, and why."""
+    run = ground.site.folder
+    barred = {}
+    for folder in {_folder(file) for item in items for file in item.files}:
+        try:
+            place = inside(run, folder) if folder else run
+        except PlaceError as error:
+            barred[folder] = str(error)
+            continue
+        if place != run / folder:
+            barred[folder] = f"{to_text(folder)} is a link"
+        elif not can_write(place):
+            barred[folder] = f"{to_text(folder) or 'the run'} cannot be written"
+        elif os.lstat(place).st_dev != os.lstat(run / HIDDEN).st_dev:
+            barred[folder] = "it is on another file system than its run"
+    return barred
+
+
+def _bar(item: Item, barred: Mapping[str, str]) -> str | None:
+    return next((barred[folder] for file in item.files if (folder := _folder(file)) in barred), None)
+
+
+def _folder(file: PlannedFile) -> str:
+    return file.path.rpartition("/")[0]

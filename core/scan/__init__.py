@@ -1,1 +1,0 @@
-"""Walking the roots: listings, groups of files, runs, series, and the indexer that keeps the catalog true."""

@@ -1,0 +1,1 @@
+"""All that pages and commands may call, and nothing else."""

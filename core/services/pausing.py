@@ -1,0 +1,48 @@
+"""Asking the job of a run to pause, and what came of it. The pages and the shell share this."""
+
+from core.resume.errors import StateError
+from core.resume.pauses import OPEN, Pause, ask_pause, read_pauses, withdraw_pause
+from core.services.workspace import Workspace
+from waypoint_resume.heartbeat import Heartbeat
+from waypoint_resume.requests import SEVERAL_WORKERS
+
+
+def pauses(workspace: Workspace, root_id: str, run: str) -> tuple[Pause, ...]:
+    """The newest requests of a run, the last one first; read from disk now."""
+    return read_pauses(*workspace.places(workspace.root(root_id), run))
+
+
+def pause(workspace: Workspace, root_id: str, run: str, note: str = "", actor: str | None = None) -> Pause:
+    """Ask the job of a run to pause; `withdraw_request` takes that back until the job accepts it. StateError with the
+    reason where the job would refuse.
+    """
+    if (reason := cannot_pause(workspace.heartbeat(root_id, run))) is not None:
+        raise StateError(reason)
+    folder, decisions = workspace.places(workspace.root(root_id), run)
+    who = actor or workspace.settings.actor
+    return ask_pause(folder, actor=who, now=workspace.now(), note=note, decisions=decisions)
+
+
+def cannot_pause(heartbeat: Heartbeat | None) -> str | None:
+    """Why the job of a run would refuse a pause, known before it is asked; None where nothing says so."""
+    if heartbeat is None or not heartbeat.is_fresh or heartbeat.workers == 1 or heartbeat.stops_together:
+        return None
+    return SEVERAL_WORKERS
+
+
+def withdraw_request(workspace: Workspace, root_id: str, run: str, request: str, actor: str | None = None) -> Pause:
+    """Take a request back that the job has not accepted."""
+    folder, decisions = workspace.places(workspace.root(root_id), run)
+    who = actor or workspace.settings.actor
+    return withdraw_pause(folder, request, actor=who, now=workspace.now(), decisions=decisions)
+
+
+def nobody_answers(request: Pause, heartbeat: Heartbeat | None) -> str | None:
+    """Why an open request gets no answer; None while a job may still give one, and for one that is answered."""
+    if request.state not in OPEN:
+        return None
+    if heartbeat is None:
+        return "No job that uses waypoint_resume works in this run, so nobody will answer."
+    if not heartbeat.is_fresh:
+        return f"The job {heartbeat.job or 'without a name'} has ended or is stuck, so nobody will answer."
+    return None

@@ -1,1 +1,0 @@
-"""Where the disk went, what could go, and taking it away so that it can be brought back."""

@@ -1,0 +1,1 @@
+"""Helper processes: with limits, followed by messages, ended when they hang."""

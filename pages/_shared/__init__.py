@@ -1,1 +1,0 @@
-"""What the pages share: the frame, reading, tables, charts, words and links."""

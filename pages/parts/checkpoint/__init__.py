@@ -1,0 +1,1 @@
+"""One checkpoint: facts, variables, code, pin, verification."""

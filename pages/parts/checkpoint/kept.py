@@ -1,0 +1,63 @@
+"""What jobs kept of what was handed over to them: where it lies, and a button that brings it back."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.base.errors import CoreError
+from core.resume.kept import is_back
+from core.services import housekeeping
+from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, service
+from pages.parts.frame.text import md
+from pages.parts.resume.manifests import Placed, act
+from waypoint_resume.kept import KEPT, Kept
+from waypoint_resume.names import to_text
+from waypoint_resume.places import HIDDEN
+
+_NOTE = (
+    "Before a job trains, it keeps a copy of what was handed over to it, for it may save over its own files. The copy "
+    "goes when the manifest is finished and the original is unchanged."
+)
+
+
+def draw(placed: Sequence[Placed]) -> None:
+    """What is kept in the runs of some manifests; nothing where nothing is."""
+    runs = dict.fromkeys((root, run) for root, run, _ in placed)
+    found = [(root, run, item) for root, run in runs for item in _kept(root, run)]
+    if not found:
+        return
+    with frame.section("Kept", note=_NOTE):
+        for root, run, item in found:
+            _line(root, run, item)
+
+
+def _kept(root: str, run: str) -> tuple[Kept, ...]:
+    try:
+        return housekeeping.kept(service.workspace(), root, run)
+    except CoreError:
+        return ()
+
+
+def _line(root: str, run: str, item: Kept) -> None:
+    place = f"{HIDDEN}/{KEPT}/{item.manifest}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f"{md(links.run_name(run))}: {md(to_text(item.path))}, {fmt.size(item.bytes)}, in {md(place)}",
+            width="stretch",
+        )
+        if is_back(item):
+            st.button("Take away again", key=f"away-{item.manifest}", on_click=_away, args=(root, run, item.manifest))
+        else:
+            st.button("Bring back", key=f"kept-{item.manifest}", on_click=_back, args=(root, run, item.manifest))
+
+
+def _back(root: str, run: str, manifest: str) -> None:
+    act(
+        lambda: housekeeping.bring_kept_back(service.workspace(), root, run, manifest),
+        "Brought back beside the original, under a name with -kept. Take it away again below.",
+    )
+
+
+def _away(root: str, run: str, manifest: str) -> None:
+    act(lambda: housekeeping.take_kept_away(service.workspace(), root, run, manifest), "Taken away; it is still kept.")

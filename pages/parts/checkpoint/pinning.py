@@ -1,0 +1,100 @@
+"""Pinning a checkpoint, so that it stays under every policy; who did it and why; and taking that back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+import streamlit as st
+
+from core.base.errors import CoreError
+from core.base.facts import Format
+from core.base.files import Problem
+from core.base.records import Checkpoint
+from core.runfolder.pins import Pin, read_pins
+from core.runfolder.places import relative_to_run
+from core.services import housekeeping
+from pages.parts.frame import acting, links, service
+from pages.parts.frame import format as fmt
+from pages.parts.frame.text import lines, md, md_lines, shown
+from waypoint_resume.names import to_text
+
+_NOTE_LENGTH = 2_000
+MEANING = (
+    "A pinned checkpoint never goes into quarantine, whatever the policy. The pin is kept with your name in the run's "
+    "folder, in `.waypoint/pins.json`."
+)
+
+
+def button(checkpoint: Checkpoint) -> None:
+    """Pin…, or Unpin for one that is pinned."""
+    found = _pin(checkpoint)
+    if isinstance(found, Pin):
+        st.button("Unpin", key="unpin", icon=":material/keep_off:", on_click=_unpin, args=(checkpoint,))
+    else:
+        st.button(
+            "Pin…",
+            key="pin",
+            icon=":material/keep:",
+            help="Keep it under every policy.",
+            on_click=acting.ask,
+            args=(partial(_dialog, checkpoint),),
+        )
+
+
+def told(checkpoint: Checkpoint, now: datetime) -> None:
+    """Who pinned it, when and why; or that the pins cannot be read."""
+    found = _pin(checkpoint)
+    if isinstance(found, Problem):
+        text = f"The pins of this run cannot be read, so that all of it counts as pinned. {md_lines(found.problem)}"
+        st.warning(text, icon=":material/keep:")
+    elif found is not None:
+        at = datetime.fromisoformat(found.at)
+        st.markdown(f":blue[:material/keep:] Pinned {fmt.ago(at, now)} ({fmt.exact(at)}) by {md(found.by)}.")
+        if found.note:
+            st.text(lines(found.note))
+
+
+def pinned(members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
+    """The pinned ones of a run's checkpoints, as (path, format); all of them where the pins cannot be understood."""
+    if not members:
+        return frozenset()
+    workspace, run = service.workspace(), members[0].run
+    try:
+        found = read_pins(*workspace.places(workspace.root(members[0].root), run))
+    except CoreError:
+        return frozenset()  # the run's folder went away, as above
+    why = {(one.path, one.format): found.why(to_text(relative_to_run(one.path, run)), one.format) for one in members}
+    return frozenset(key for key, reason in why.items() if reason is not None)
+
+
+@st.dialog("Pin this checkpoint", icon=":material/keep:", on_dismiss=acting.close)
+def _dialog(checkpoint: Checkpoint) -> None:
+    st.markdown(f"**{md(_name(checkpoint))}**")
+    st.caption(MEANING)
+    note = st.text_area("Note", max_chars=_NOTE_LENGTH, height=80, key="pin_note", placeholder="Why keep it?")
+    if not st.button("Pin", type="primary", icon=":material/check:", key="pin_confirm"):
+        return
+    service.current().auditor.want()  # a pin may change what could go
+    problem = acting.attempt(lambda: housekeeping.pin(service.workspace(), checkpoint, note))
+    if problem is not None:
+        st.error(f"Nothing was pinned. {md_lines(problem)}", icon=":material/error:")
+        return
+    acting.tell(f"Pinned: {_name(checkpoint)}.", undo=partial(_unpin, checkpoint))
+    acting.close()
+    st.rerun()
+
+
+def _unpin(checkpoint: Checkpoint) -> None:
+    service.current().auditor.want()
+    acting.act(lambda: housekeeping.unpin(service.workspace(), checkpoint), f"No longer pinned: {_name(checkpoint)}.")
+
+
+def _pin(checkpoint: Checkpoint) -> Pin | Problem | None:
+    try:
+        return housekeeping.pin_of(service.workspace(), checkpoint)
+    except CoreError:
+        return None  # the run's folder went away: the next look at the disk says so
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    return shown(links.local(checkpoint.path, checkpoint.run))

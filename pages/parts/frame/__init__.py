@@ -1,0 +1,1 @@
+"""What surrounds every page, and what all of them use."""

@@ -1,0 +1,141 @@
+"""Mending a state file: the buttons, and the dialog that shows the diff and its effects before anyone confirms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from core.base.errors import CoreError
+from core.base.records import Checkpoint, Run
+from core.catalog.answers import PlacedFinding
+from core.mend.effects import effects
+from core.mend.of_run import MendDesk, Refusal
+from core.mend.propose import Proposal
+from core.mend.records import Mend
+from core.runs.state_files import NAMEABLE
+from core.services import findings
+from pages.parts.frame import acting, service
+from pages.parts.frame.text import lines, md, md_lines
+from pages.parts.health import mends
+from waypoint_resume.names import short_id, to_text
+
+RULES = frozenset({"moved-run", "dangling-latest", "dangling-history", "unreadable-state"})
+MAX_TO_KEEP = 5  # TensorFlow's default
+Wanted = Callable[[MendDesk], Proposal | Refusal | None]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The dialog that is open: on which run, what is wanted of it, and what was proposed or why nothing can be."""
+
+    run: Run
+    wanted: Wanted
+    proposal: Proposal | None = None
+    refusal: str = ""
+    is_live: bool = False
+    problem: str = ""
+
+    def look(self) -> None:
+        """Read the state file and propose anew."""
+        desk = findings.mend_desk(service.workspace(), self.run)
+        self.proposal, self.refusal = None, "There is nothing to mend: the state file says what it should."
+        try:
+            found = self.wanted(desk)
+            if isinstance(found, Refusal):
+                self.refusal = str(found.error)
+            elif found is not None:
+                self.proposal, self.is_live = found, desk.is_live(found.state)
+        except (CoreError, OSError) as error:
+            self.refusal = str(error)
+
+
+def button(placed: PlacedFinding) -> None:
+    """The button "Mend…" for a finding that a new state file answers."""
+    if placed.finding.rule in RULES:
+        name = short_id(placed.root, placed.run, placed.finding.rule, placed.finding.path)
+        st.button(
+            "Mend…",
+            key=f"mend-{name}",
+            type="tertiary",
+            help="See what a mended state file would say, before anything is written.",
+            on_click=_open,
+            args=(placed.root, placed.run, partial(_about, placed.finding.path)),
+        )
+
+
+def point_button(checkpoint: Checkpoint) -> None:
+    """The button that makes a checkpoint its folder's latest, for formats that a state file names."""
+    if checkpoint.format in NAMEABLE:
+        st.button(
+            "Point latest_checkpoint here…",
+            key="point",
+            icon=":material/my_location:",
+            disabled=not checkpoint.restorable,
+            help="See what the state file would say, so that `tf.train.latest_checkpoint` gives this one.",
+            on_click=_open,
+            args=(checkpoint.root, checkpoint.run, partial(_pointing, checkpoint)),
+        )
+
+
+def _about(state: str, desk: MendDesk) -> Proposal | Refusal | None:
+    return next((item for item in desk.proposals() if item.state == state), None)
+
+
+def _pointing(checkpoint: Checkpoint, desk: MendDesk) -> Proposal | None:
+    return desk.point_at(checkpoint)
+
+
+def _open(root: str, run: str, wanted: Wanted) -> None:
+    workspace = service.workspace()
+    asked = _Asked(run=workspace.reader.run(root, run, workspace.now()), wanted=wanted)
+    asked.look()
+    acting.ask(partial(_dialog, asked))
+
+
+@st.dialog("Mend the state file", width="large", icon=":material/build:", on_dismiss=acting.close)
+def _dialog(asked: _Asked) -> None:
+    if asked.problem:
+        st.error(f"Nothing was written. {md_lines(asked.problem)}", icon=":material/error:")
+    proposal = asked.proposal
+    if proposal is None:
+        st.info(md_lines(asked.refusal), icon=":material/info:")
+        return
+    _show(proposal)
+    typed = mends.ask_name(asked.run, key="mend_name") if asked.is_live else ""
+    if st.button("Write it", type="primary", icon=":material/check:", key="mend_confirm"):
+        _write(asked, proposal, typed)
+
+
+def _show(proposal: Proposal) -> None:
+    st.code(lines("\n".join(proposal.diff())), language="diff", wrap_lines=True)
+    told = st.container()
+    kept = st.number_input(
+        "max_to_keep of the job",
+        min_value=1,
+        value=MAX_TO_KEEP,
+        key="mend_max_to_keep",
+        help="How many checkpoints the job's CheckpointManager keeps. It changes nothing but the last sentence above.",
+        width=220,
+    )
+    now = service.workspace().now()
+    told.markdown(
+        "**What this changes**\n\n"
+        + "\n".join(f"- {md(line)}" for line in effects(proposal, max_to_keep=kept, now=now))
+    )
+    st.caption("The file that it replaces is kept in the run's folder, below `.waypoint/mended/`. Undo puts it back.")
+
+
+def _write(asked: _Asked, proposal: Proposal, typed: str) -> None:
+    workspace, made = service.workspace(), list[Mend]()
+    desk = findings.mend_desk(workspace, asked.run)
+    actor, now = workspace.settings.actor, workspace.now()
+    problem = acting.attempt(lambda: made.append(desk.apply(proposal, actor=actor, now=now, confirm=typed)))
+    if problem is None:
+        undo = partial(mends.undo, asked.run.root, asked.run.path, made[0].record.id)
+        acting.tell(f"Mended: {to_text(proposal.state)}.", undo=undo)
+        acting.close()
+        st.rerun()
+    asked.problem = problem
+    asked.look()
+    st.rerun(scope="fragment")

@@ -1,0 +1,100 @@
+"""The former mends of a run, and taking one back."""
+
+from datetime import datetime
+from functools import partial
+
+import streamlit as st
+
+from core.base.errors import CoreError
+from core.base.records import Run
+from core.mend.of_run import MendDesk
+from core.mend.records import Mend, MendState
+from core.services import findings
+from pages.parts.frame import acting, frame, service
+from pages.parts.frame import format as fmt
+from pages.parts.frame.text import md, md_lines
+from waypoint_resume.names import from_text, join, to_text
+
+_BECAME = {
+    MendState.IN_EFFECT: "In effect",
+    MendState.UNDONE: "Undone",
+    MendState.REPLACED: "Replaced: the state file was written again since",
+    MendState.NEVER: "Never written",
+}
+_LIVE = (
+    "This run is live. A live job never reads the state file again: at its next save it writes its own list over this "
+    "one. Better wait until the job has ended."
+)
+
+
+def show(run: Run, now: datetime) -> None:
+    """The run's former mends, newest first; those in effect with Undo."""
+    try:
+        found = _desk(run).history()
+    except (CoreError, OSError):
+        return  # the run's folder went away: the next look at the disk says so
+    if not found:
+        return
+    with frame.section("Mended state files", note="The file that each one replaced is kept."):
+        for mend in found:
+            with st.container(border=True, horizontal=True, vertical_alignment="center"):
+                _told(mend, now)
+                if mend.state is MendState.IN_EFFECT:
+                    name = mend.record.id
+                    args = (run.root, run.path, name)
+                    st.button("Undo", key=f"unmend-{name}", icon=":material/undo:", on_click=undo, args=args)
+
+
+def undo(root: str, run: str, mend_id: str) -> None:
+    """Take a mend back; for a live run a dialog asks for its name first."""
+    workspace = service.workspace()
+    found = workspace.reader.run(root, run, workspace.now())
+    if _is_live(found, mend_id):
+        acting.ask(partial(_dialog, found, mend_id))
+    else:
+        acting.act(lambda: _undo(found, mend_id, ""), _done(found))
+
+
+def ask_name(run: Run, *, key: str) -> str:
+    """What a live run needs before its state file is written: its name, typed."""
+    st.warning(_LIVE, icon=":material/warning:")
+    return st.text_input(f"Type the run's name to go on: {md(to_text(run.path))}", key=key)
+
+
+@st.dialog("Undo on a live run", icon=":material/undo:", on_dismiss=acting.close)
+def _dialog(run: Run, mend_id: str) -> None:
+    typed = ask_name(run, key="undo_name")
+    if st.button("Undo", type="primary", icon=":material/undo:", key="undo_confirm"):
+        problem = acting.attempt(lambda: _undo(run, mend_id, typed))
+        if problem is not None:
+            st.error(f"Nothing was written. {md_lines(problem)}", icon=":material/error:")
+            return
+        acting.tell(_done(run))
+        acting.close()
+        st.rerun()
+
+
+def _told(mend: Mend, now: datetime) -> None:
+    record = mend.record
+    with st.container(gap=None, width="stretch"):
+        st.markdown(f"**{md(record.state)}**: {md(record.why)}")
+        st.caption(f"{_BECAME[mend.state]}. {fmt.ago(record.at, now)} ({fmt.exact(record.at)}), by {md(record.actor)}")
+
+
+def _desk(run: Run) -> MendDesk:
+    return findings.mend_desk(service.workspace(), run)
+
+
+def _is_live(run: Run, mend_id: str) -> bool:
+    desk = _desk(run)
+    states = [from_text(mend.record.state) for mend in desk.history() if mend.record.id == mend_id]
+    return any(desk.is_live(state if run.path == "." else join(run.path, state)) for state in states)
+
+
+def _undo(run: Run, mend_id: str, typed: str) -> None:
+    workspace = service.workspace()
+    _desk(run).undo(mend_id, actor=workspace.settings.actor, now=workspace.now(), confirm=typed)
+
+
+def _done(run: Run) -> str:
+    return f"Undone: the state file of {to_text(run.path)} is what it was before."

@@ -1,0 +1,1 @@
+"""Handing a checkpoint over, and what jobs made of it."""

@@ -1,0 +1,240 @@
+"""Handing a checkpoint over: the button, and the dialog that shows what will be restored and every warning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from core.base.errors import CoreError
+from core.base.records import Checkpoint, Severity
+from core.formats.registry import spec_of
+from core.resume.history import ManifestState
+from core.resume.manifest import Manifest, Mode, Scalar
+from core.resume.propose import Proposal
+from pages.parts.checkpoint import facts
+from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, reads, service
+from pages.parts.frame.text import md, md_lines, shown
+from pages.parts.health import findings
+from pages.parts.resume import job_code, ways_on
+from waypoint_resume.names import from_text, to_text
+
+_STATE = "resuming"
+_NOTE_LENGTH = 2_000
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The checkpoint that a dialog is open for, what is proposed for each mode that was looked at, with everything or
+    with the weights alone, and once written the manifest and its file. `first` is what was proposed at first.
+    """
+
+    checkpoint: Checkpoint
+    first: Proposal
+    proposals: dict[tuple[Mode | None, bool], Proposal] = field(default_factory=dict)
+    written: tuple[Manifest, str] | None = None
+
+    def proposal(self, mode: Mode | None, *, weights_only: bool) -> Proposal:
+        """What is proposed for a mode, as of its first look; for None the mode that suits most."""
+        if (mode, weights_only) == (None, False):
+            return self.first
+        if (mode, weights_only) not in self.proposals:
+            found = service.workspace().propose(self.checkpoint, mode, weights_only=weights_only)
+            self.proposals[mode, weights_only] = self.proposals[found.mode, weights_only] = found
+        return self.proposals[mode, weights_only]
+
+    @property
+    def key(self) -> str:
+        """Tells the widgets of this dialog from those of an earlier one."""
+        return str(self.first.made_at.timestamp())
+
+
+def button(checkpoint: Checkpoint, *, key: str) -> None:
+    """The button "Resume…"; for a checkpoint that cannot be restored it is disabled and says why."""
+    tip = None if checkpoint.restorable else md(why_not(checkpoint))
+    pressed = st.button(
+        "Resume…", key=key, icon=":material/play_circle:", type="primary", disabled=not checkpoint.restorable, help=tip
+    )
+    if pressed:
+        proposal = service.workspace().propose(checkpoint)
+        st.session_state[_STATE] = _Asked(checkpoint, proposal, {(proposal.mode, False): proposal})
+
+
+def why_not(checkpoint: Checkpoint) -> str:
+    """Why a checkpoint cannot be resumed from."""
+    spec = spec_of(checkpoint.format)
+    if not spec.is_resumable:
+        return spec.not_resumable
+    found = [finding.reason for finding in checkpoint.findings if finding.severity is Severity.ERROR]
+    return " ".join(["It cannot be restored.", *(found or ["Its files are not whole."])])
+
+
+def dialog_if_asked() -> None:
+    """Show the dialog that a button asked for, also when the page runs again meanwhile."""
+    asked = st.session_state.get(_STATE)
+    frame.dialog_open(asked is not None)
+    if asked is not None:
+        _dialog(asked)
+
+
+def forget() -> None:
+    """Close the dialog, or forget one that was left open on another page."""
+    st.session_state.pop(_STATE, None)
+    frame.dialog_open(False)
+
+
+@st.dialog("Resume from this checkpoint", width="medium", icon=":material/play_circle:", on_dismiss=forget)
+def _dialog(asked: _Asked) -> None:
+    if asked.written is not None:
+        _show_written(asked)
+        return
+    target = st.container()
+    is_alone = ways_on.weights_alone(asked.checkpoint, key=f"weights-{asked.key}")
+    first = asked.proposal(None, weights_only=is_alone)
+    mode = ways_on.choose(asked.checkpoint, first, key=f"mode-{asked.key}-{is_alone}")
+    proposal = asked.proposal(mode, weights_only=is_alone)
+    with target:
+        _show_target(asked.checkpoint, proposal)
+    way = ways_on.ask(asked.checkpoint, proposal)
+    if proposal.mode is not Mode.FORK:
+        _show_replaced(asked.checkpoint)
+    _show_checks(proposal)
+    overrides, problem = ways_on.overrides()
+    accepted = _ask_warnings(asked, proposal)
+    note = st.text_area(
+        "Note", max_chars=_NOTE_LENGTH, height=80, key="resume_note", placeholder="Why this one? Kept in the manifest."
+    )
+    left = len(proposal.warnings) - len(accepted)
+    if left:
+        st.caption(f"Accept {fmt.count(left, 'more warning') if accepted else fmt.count(left, 'warning')} to go on.")
+    if way.problem:
+        st.caption(f":material/error: {md(way.problem)}")
+    label = "Make the fork" if proposal.mode is Mode.FORK else "Write the manifest"
+    is_ready = not (left or problem or way.problem)
+    if st.button(label, type="primary", disabled=not is_ready, key="resume_confirm", icon=":material/check:"):
+        _write(asked, proposal, way, overrides=overrides, note=note or "", accepted=accepted)
+
+
+def _show_target(checkpoint: Checkpoint, proposal: Proposal) -> None:
+    restore, now = proposal.restore, service.workspace().now()
+    st.markdown(
+        f"**{md(links.local(checkpoint.path, checkpoint.run))}** of run **{md(links.run_name(checkpoint.run))}**"
+    )
+    with st.container(horizontal=True, gap="medium"):
+        step, epoch = checkpoint.facts.step, checkpoint.facts.epoch
+        frame.fact("Step", fmt.sourced(step), facts.source(step) or "not known")
+        frame.fact("Epoch", fmt.sourced(epoch), facts.source(epoch) or "not known")
+        frame.fact("Saved", fmt.ago(checkpoint.saved_at, now), fmt.exact(checkpoint.saved_at))
+        frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
+        frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents])
+        frame.fact("Optimizer", restore.optimizer.value if restore.optimizer else "depends on the job")
+        frame.fact("Restored by", "waypoint_resume" if restore.weights_only else restore.api.value)
+
+
+def _show_replaced(checkpoint: Checkpoint) -> None:
+    entry = reads.unfinished(checkpoint.root, checkpoint.run)
+    if entry is not None:
+        manifest, words = entry.manifest, "which is kept as superseded"
+        if entry.state is ManifestState.CLAIMED:
+            words += "; its job, which has not finished it, takes the new one when it is started again"
+        st.info(
+            f"This replaces the {entry.state.value} manifest of {md(manifest.created_by)} for "
+            f"{md(manifest.checkpoint.path)}, {words}.",
+            icon=":material/swap_horiz:",
+        )
+
+
+def _show_checks(proposal: Proposal) -> None:
+    passed, total = sum(check.ok for check in proposal.checks), len(proposal.checks)
+    result = "all passed" if passed == total else f"{passed} passed, {total - passed} not known or not met"
+    with st.expander(f"{fmt.count(total, 'check')}: {result}", icon=":material/checklist:"):
+        for check in proposal.checks:
+            icon = ":green[:material/check_circle:]" if check.ok else ":orange[:material/help:]"
+            st.markdown(f"{icon} **{md(check.name)}**: {md(findings.meanings(check.detail))}")
+
+
+def _ask_warnings(asked: _Asked, proposal: Proposal) -> list[str]:
+    """One box for each warning; returns the ids of the accepted ones. What is ticked stays so in another mode."""
+    if not proposal.warnings:
+        return []
+    st.markdown("**Warnings.** Tick each to accept it; the manifest keeps which were accepted.")
+    return [
+        caution.id
+        for caution in proposal.warnings
+        if st.checkbox(md(caution.text), key=f"accept-{asked.key}-{caution.id}")
+    ]
+
+
+def _write(
+    asked: _Asked,
+    proposal: Proposal,
+    way: ways_on.Way,
+    *,
+    overrides: Mapping[str, Scalar],
+    note: str,
+    accepted: list[str],
+) -> None:
+    bar = st.progress(0.0, text="Copies…") if proposal.mode is Mode.FORK else None
+
+    def watch(done: int) -> None:
+        total = asked.checkpoint.bytes
+        if bar is not None:
+            bar.progress(min(1.0, done / total) if total else 1.0, text=f"{fmt.size(done)} of {fmt.size(total)}")
+
+    try:
+        manifest, path = service.workspace().resume(
+            asked.checkpoint,
+            proposal,
+            note=note,
+            accepted=accepted,
+            overrides=overrides,
+            confirm=way.confirm,
+            fork_name=way.fork_name,
+            watch=watch,
+        )
+    except (CoreError, OSError) as error:
+        if bar is not None:
+            bar.empty()
+        st.error(f"Nothing was written. {_reason(error)}", icon=":material/error:")
+        return
+    asked.written = (manifest, str(path))
+    reads.pending_count.clear()
+    if proposal.mode is Mode.FORK:
+        service.current().look_and_wait()  # so that its page is there
+    st.rerun(scope="fragment")
+
+
+def _reason(error: CoreError | OSError) -> str:
+    if isinstance(error, CoreError):
+        return md_lines(str(error))
+    place = to_text(str(error.filename or "The run's folder"))
+    return f"{md(place)}: {md(error.strerror or str(error))}"
+
+
+def _show_written(asked: _Asked) -> None:
+    assert asked.written is not None
+    manifest, path = asked.written
+    root, run = asked.checkpoint.root, from_text(manifest.run)
+    if manifest.mode is Mode.FORK:
+        st.success("The new run was made, with its manifest.", icon=":material/check_circle:")
+        links.run_link(root, run, icon=":material/folder:")
+        st.warning(
+            "The job must save and log into the new run's folder. Change those folders in its script too: else it goes "
+            "on writing into the old run.",
+            icon=":material/drive_file_move:",
+        )
+    else:
+        st.success("The manifest was written. It is pending until a job claims it.", icon=":material/check_circle:")
+    step = "" if manifest.checkpoint.step is None else f" at step {manifest.checkpoint.step:,}"
+    name, what = shown(manifest.checkpoint.path), f"restores {{}} and goes on{step}"
+    if manifest.restore.weights_only:
+        what = "takes the weights of {} alone and begins anew"
+    st.text(f"Next: the job {what.format(name)}.")
+    job_code.how_to_start()
+    job_code.show(root, run, manifest)
+    job_code.where(path)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Close", key="resume_close"):
+            forget()
+            st.rerun()
+        st.page_link(links.RESUME, label="All manifests", icon=":material/list:")

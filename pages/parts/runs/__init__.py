@@ -1,0 +1,1 @@
+"""Runs and sweeps: the choice of a series, a run's health."""

@@ -1,0 +1,91 @@
+"""The card of one series: which checkpoint to resume from, why this one, and what newer ones lack."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from core.base.records import Checkpoint, Root, Run
+from core.formats.registry import spec_of
+from core.runs import choice
+from core.runs.choice import SeriesChoice
+from pages.parts.checkpoint import facts
+from pages.parts.frame import frame, links, service
+from pages.parts.frame.text import md, shown
+from pages.parts.health import findings
+from pages.parts.resume import resume
+
+_LISTED = 5
+
+
+def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
+    """The card; `only` leaves out the series' name where the run has no other."""
+    with st.container(border=True):
+        if not only:
+            st.caption(f"Series {md(choice.name)}")
+        if choice.chosen is None:
+            _nothing(choice)
+        else:
+            _recommended(choice.chosen, choice, now)
+        if spec_of(choice.latest.format).is_resumable:
+            _passed_over(choice)
+        if choice.order_note:
+            st.caption(f":material/info: {md(choice.order_note)}")
+        if spec_of(choice.latest.format).in_state_files:
+            _tensorflow(choice)
+
+
+def killed_saves(root: Root, run: Run, choices: Sequence[SeriesChoice]) -> None:
+    """Where no checkpoint can be restored: what a job may go on from all the same."""
+    for told in choice.killed_saves(choices, service.workspace().reader.leftovers(root.id, run.path)):
+        st.info(md(told), icon=":material/restart_alt:")
+
+
+def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.subheader(
+                f"Resume from {md(links.local(checkpoint.path, checkpoint.run))}", anchor=False, width="content"
+            )
+            frame.health_badge(checkpoint.health)
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            links.checkpoint_link(checkpoint, label="Open", icon=":material/open_in_full:")
+            resume.button(checkpoint, key=f"resume-{choice.id}")
+    facts.main(checkpoint, now)
+    st.markdown(f"**Why this one:** {md(choice.why)}")
+
+
+def _nothing(choice: SeriesChoice) -> None:
+    if not spec_of(choice.latest.format).is_resumable:
+        st.subheader(":material/inventory_2: Only listed", anchor=False)
+        st.markdown(md(choice.why))
+        return
+    st.subheader(":red[:material/error:] Nothing to resume from", anchor=False)
+    st.markdown(md(choice.why))
+
+
+def _passed_over(choice: SeriesChoice) -> None:
+    if not choice.passed_over:
+        return
+    st.markdown("**Newer, but passed over:**" if choice.chosen else "**What they lack:**")
+    for passed in choice.passed_over[:_LISTED]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            links.checkpoint_link(passed.checkpoint, icon=":material/block:")
+            st.text(shown("; ".join(map(findings.without_rule, passed.reasons))))
+    if len(choice.passed_over) > _LISTED:
+        st.caption(f"and {len(choice.passed_over) - _LISTED:,} more, all in the table below")
+
+
+def _tensorflow(choice: SeriesChoice) -> None:
+    chosen = choice.chosen.path if choice.chosen else None
+    if choice.tensorflow_error:
+        answer = f": {md(choice.tensorflow_error)}"
+    elif choice.tensorflow_latest is None:
+        answer = " answers None: it sees no checkpoint here."
+    elif choice.tensorflow_latest == chosen:
+        answer = " answers the same."
+    else:
+        is_lost = any(passed.checkpoint.path == choice.tensorflow_latest for passed in choice.passed_over)
+        other = "which cannot be restored" if is_lost else "which is another one"
+        answer = f" answers {md(links.local(choice.tensorflow_latest, choice.latest.run))}, {other}."
+    st.caption(f"`tf.train.latest_checkpoint`{answer}")

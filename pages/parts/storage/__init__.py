@@ -1,0 +1,1 @@
+"""Disk space: numbers, map, tables, plans, batches."""

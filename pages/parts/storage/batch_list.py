@@ -1,0 +1,230 @@
+"""What lies in quarantine or was set aside by rewinds, over all runs: batches, undone or purged from here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import streamlit as st
+
+from core.acts.comeback import comes_as
+from core.acts.journal import JournalFile, JournalKind, Stage
+from core.acts.returns import Returned
+from core.acts.undo import ConflictError
+from core.base.errors import CoreError
+from core.base.records import Run
+from core.services import housekeeping
+from core.services.survey import PlacedBatch
+from pages.parts.frame import acting, frame, links, service
+from pages.parts.frame import format as fmt
+from pages.parts.frame.text import lines, md, md_lines, shorten, shown
+from pages.parts.tables import tables
+from pages.parts.tables.tables import Column
+from waypoint_resume.names import to_text
+
+Place = tuple[str, str, str]  # root's id, run, the batch's id
+T = TypeVar("T")
+_SHOWN = 10
+_FORMER = frozenset({Stage.UNDONE, Stage.PURGED})
+
+
+def is_former(one: PlacedBatch) -> bool:
+    """Whether it was undone or purged, so that nothing of it lies aside."""
+    return one.batch.stage in _FORMER
+
+
+def draw(batches: Sequence[PlacedBatch], now: datetime, *, first: str = "") -> None:
+    """Those that lie there, the one with the id `first` first, then newest first; below, folded, those that were undone
+    or purged.
+    """
+    lying = sorted((one for one in batches if not is_former(one)), key=lambda one: one.batch.id != first)
+    former = [one for one in batches if is_former(one)]
+    if not lying:
+        frame.empty(":material/inventory_2:", "Nothing lies in quarantine.")
+    pages = -(-len(lying) // _SHOWN)
+    page = st.pagination(pages, key="batch_page") if pages > 1 else 1
+    for one in lying[(page - 1) * _SHOWN : page * _SHOWN]:
+        _card(one, now)
+    if former:
+        box = st.expander(
+            f"{fmt.count(len(former), 'former batch', 'former batches')}", on_change="rerun", key="former"
+        )
+        if box.open:
+            with box:
+                _former(former, now)
+
+
+def undo(*places: Place, rename: bool = False) -> None:
+    """Bring batches back, and say what came of it; for callbacks of buttons."""
+    returned: list[Returned] = []
+    conflicts: list[tuple[Place, ConflictError]] = []
+
+    def bring_back() -> None:
+        try:
+            for place in places:
+                returned.append(housekeeping.undo_batch(service.workspace(), _run(place), place[2], rename=rename))
+        except ConflictError as error:
+            conflicts.append((place, error))
+            raise
+        finally:
+            for root, run, _ in places:
+                service.current().acted(root, run)
+
+    acting.act(bring_back, "")
+    problems = [f"{one.path}: {one.problem}" for back in returned for one in back.problems]
+    if len(returned) == len(places):
+        in_place = [back.files for back in returned if back.new_run is None]
+        told = [f"Undone: {fmt.count(sum(in_place), 'file')} brought back."] if in_place else []
+        told += [comes_as(back.new_run, back.files, is_done=True) for back in returned if back.new_run is not None]
+        acting.tell("\n".join([*told, *problems]))
+    if conflicts:
+        acting.ask(partial(_conflict_dialog, *conflicts[0]))
+
+
+def _card(one: PlacedBatch, now: datetime) -> None:
+    batch, place = one.batch, (one.root, one.run, one.batch.id)
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            with st.container(gap=None, width="content"):
+                links.run_link(one.root, one.run, icon=":material/folder:")
+                st.caption(md(_told(one, now)))
+            with st.container(horizontal=True, width="content", gap="small"):
+                st.button(
+                    "Undo",
+                    key=f"undo-{batch.id}",
+                    icon=":material/undo:",
+                    disabled=not batch.undoable,
+                    on_click=undo,
+                    args=(place,),
+                )
+                st.button(
+                    "Purge…",
+                    key=f"purge-{batch.id}",
+                    icon=":material/delete_forever:",
+                    disabled=not batch.purgeable,
+                    on_click=acting.ask,
+                    args=(partial(_purge_dialog, one),),
+                )
+        if batch.note:
+            st.text(lines(batch.note))
+        for problem in batch.problems[:_SHOWN]:
+            name = batch.short if problem.path == batch.id else problem.path
+            st.caption(f":orange[:material/warning:] {md(name)}: {md(problem.problem)}")
+        files = fmt.count(sum(item.files for item in batch.items), "file")
+        box = st.expander(files, on_change="rerun", key=f"files-{batch.id}")
+        if box.open:
+            with box:
+                _files(one)
+
+
+def _told(one: PlacedBatch, now: datetime) -> str:
+    batch = one.batch
+    why = "Rewind" if batch.kind is JournalKind.REWIND else "Quarantine"
+    return (
+        f"{why} {batch.short}, {fmt.ago(batch.at, now)} ({fmt.exact(batch.at)}), by {batch.by}: "
+        f"{fmt.count(len(batch.items), 'item')}, {fmt.size(batch.bytes)}; a purge frees {fmt.size(batch.freed_bytes)}"
+    )
+
+
+def _files(one: PlacedBatch) -> None:
+    try:
+        files = housekeeping.batch_files(service.workspace(), _run((one.root, one.run, one.batch.id)), one.batch.id)
+    except (CoreError, OSError) as error:
+        st.caption(md(str(error)))
+        return
+    columns = (
+        Column[JournalFile](head="file", cell=lambda file: shorten(shown(file.path)), name=True),
+        Column[JournalFile](head="size", cell=lambda file: fmt.size(file.size), right=True),
+        Column[JournalFile](head="on disk", cell=lambda file: fmt.size(file.allocated), right=True),
+    )
+    _first(columns, files, key=f"batch-files-{one.batch.id}", alt="Files of the batch, one a row")
+
+
+def _former(former: Sequence[PlacedBatch], now: datetime) -> None:
+    columns = (
+        Column[PlacedBatch](head="batch", cell=lambda one: one.batch.short, name=True),
+        Column[PlacedBatch](head="run", cell=lambda one: shorten(shown(links.run_name(one.run)))),
+        Column[PlacedBatch](head="became", cell=lambda one: one.batch.stage.value),
+        Column[PlacedBatch](head="moved", cell=lambda one: fmt.ago(one.batch.at, now)),
+        Column[PlacedBatch](head="by", cell=lambda one: shown(one.batch.by)),
+        Column[PlacedBatch](
+            head="ended", cell=lambda one: fmt.ago(one.batch.ended.at if one.batch.ended else None, now)
+        ),
+        Column[PlacedBatch](
+            head="ended by", cell=lambda one: shown(one.batch.ended.by) if one.batch.ended else fmt.NONE
+        ),
+        Column[PlacedBatch](head="items", cell=lambda one: fmt.number(len(one.batch.items)), right=True),
+        Column[PlacedBatch](head="size", cell=lambda one: fmt.size(one.batch.bytes), right=True),
+        Column[PlacedBatch](head="freed", cell=lambda one: fmt.size(one.batch.freed_bytes), right=True),
+        Column[PlacedBatch](head="note", cell=lambda one: shown(one.batch.note)),
+    )
+    _first(columns, former, key="former-batches", alt="Former batches, one a row")
+
+
+@st.dialog("Purge this batch", icon=":material/delete_forever:", on_dismiss=acting.close)
+def _purge_dialog(one: PlacedBatch) -> None:
+    batch, name = one.batch, to_text(one.run)
+    st.warning("This deletes the files for good. It cannot be undone.", icon=":material/warning:")
+    st.markdown(
+        f"{fmt.count(len(batch.items), 'item')} of **{md(links.run_name(one.run))}**, {fmt.size(batch.bytes)}. "
+        f"The disk gains {fmt.size(batch.freed_bytes)}."
+    )
+    typed = st.text_input(f"Type {md(batch.short)} or the run's name, {md(name)}, to confirm", key="purge_typed")
+    if st.button("Purge", type="primary", icon=":material/delete_forever:", key="purge_confirm"):
+        _purge(one, typed.strip())
+
+
+def _purge(one: PlacedBatch, typed: str) -> None:
+    freed: list[int] = []
+
+    def delete() -> None:
+        try:
+            run = _run((one.root, one.run, one.batch.id))
+            freed.append(housekeeping.purge_batch(service.workspace(), run, one.batch.id, confirm=typed).freed_bytes)
+        finally:
+            service.current().acted(one.root, one.run)
+
+    problem = acting.attempt(delete)
+    if problem is not None:
+        st.error(f"Nothing was purged. {md_lines(problem)}", icon=":material/error:")
+        return
+    acting.tell(f"Purged: {fmt.size(sum(freed))} freed.")
+    acting.close()
+    st.rerun()
+
+
+@st.dialog("They cannot come back to their places", icon=":material/undo:", on_dismiss=acting.close)
+def _conflict_dialog(place: Place, error: ConflictError) -> None:
+    if error.new_run is None:
+        _apart(error)
+        label = "Bring them back under these names"
+    else:
+        st.markdown(f"Nothing was moved, for {md(error.why)}.")
+        st.markdown(md(comes_as(error.new_run, error.files, is_done=False)))
+        label = "Bring them back as a new run"
+    if st.button(label, type="primary", icon=":material/undo:", key="undo_rename"):
+        acting.close()
+        undo(place, rename=True)
+        st.rerun()
+
+
+def _apart(error: ConflictError) -> None:
+    """The folder that each thing could go into."""
+    if any(one.taken for one in error.conflicts):
+        st.markdown("Nothing was moved. New files came where these were; they are never written over:")
+    else:
+        st.markdown(f"Nothing was moved, for {md(error.why)}. Or take them now:")
+    for one in error.conflicts[:_SHOWN]:
+        st.text(shown(f"{one.path}: could come back into {one.offered}/"))
+    if len(error.conflicts) > _SHOWN:
+        st.caption(f"and {len(error.conflicts) - _SHOWN:,} more")
+
+
+def _run(place: Place) -> Run:
+    return housekeeping.quarantined_run(service.workspace(), place[0], place[1])
+
+
+def _first(columns: Sequence[Column[T]], records: Sequence[T], *, key: str, alt: str) -> None:
+    tables.show(columns, records[: tables.PAGE_ROWS], key=key, alt=alt)
+    if len(records) > tables.PAGE_ROWS:
+        st.caption(f"The first {tables.PAGE_ROWS:,} of {len(records):,}.")

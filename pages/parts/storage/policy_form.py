@@ -1,0 +1,175 @@
+"""Asking for a plan: for which runs, and by which policy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from core.base.errors import SettingsError
+from core.base.records import Run
+from core.catalog.filters import RunFilter
+from core.resume.manifest import MetricMode
+from core.retention.planned import Plan
+from core.retention.policies import Policy
+from core.retention.tables import parse_policy
+from core.services import housekeeping
+from core.services.sweeps import runs_of
+from core.sweeps.records import Sweep
+from pages.parts.frame import format as fmt
+from pages.parts.frame import links, reads, service
+from pages.parts.frame.text import md, md_lines, shorten, shown
+from pages.parts.runs import sweep_lists
+from waypoint_resume.names import to_text
+
+SETTINGS, TRY = "of the settings", "to try"
+MOST_RUNS = 200  # that the choice of runs offers
+_BEST_TRIALS = 5
+_UNTOLD = "Only where no file of the tuner tells it, as with Ray Tune."
+_PLAN, _ASKED = "storage_plan", "storage_plan_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A plan that was asked for; `policy` is None for those of the settings."""
+
+    plan: Plan
+    policy: Policy | None
+
+
+def ask(now: datetime) -> Tried | None:
+    """The form; the plan that was asked for last, until `forget`."""
+    named = _named_run()
+    sweep = _named_sweep()
+    how = st.segmented_control("Policy", [SETTINGS, TRY], default=TRY if sweep else SETTINGS, key="policy")
+    with st.form("plan", border=True):
+        if how == TRY:
+            st.caption("Any rule that keeps a checkpoint is enough for it to stay. Empty fields are no rules.")
+            values = _rules(sweep)
+        else:
+            st.markdown(_settings_text())
+            values = {}
+        chosen = _choose_runs(now, named) if sweep is None else _runs_of(sweep)
+        if st.form_submit_button("Show what would go", type="primary", icon=":material/rule:"):
+            _plan(values if how == TRY else None, chosen())
+    tried: Tried | None = st.session_state.get(_PLAN)
+    return tried
+
+
+def forget() -> None:
+    """Let go of the plan: it was carried out."""
+    st.session_state.pop(_PLAN, None)
+
+
+def _named_run() -> Run | None:
+    """The run that the link names; its plan by the settings is made at once."""
+    if not st.query_params.get("run"):
+        if not st.query_params.get("sweep"):
+            st.session_state.pop(_ASKED, None)
+        return None
+    _, run = reads.asked_run()
+    if st.session_state.get(_ASKED) != (run.root, run.path):
+        st.session_state[_ASKED] = (run.root, run.path)
+        _plan(None, [run])
+    return run
+
+
+def _named_sweep() -> Sweep | None:
+    """The sweep that the link names; a plan of another one is let go of."""
+    if not st.query_params.get("sweep"):
+        return None
+    sweep = reads.asked_sweep()
+    if st.session_state.get(_ASKED) != (sweep.root, sweep.path, "sweep"):
+        st.session_state[_ASKED] = (sweep.root, sweep.path, "sweep")
+        forget()
+    return sweep
+
+
+def _runs_of(sweep: Sweep) -> Callable[[], Sequence[Run]]:
+    """Gives the runs of a sweep's trials."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Of the trials of **{md(shorten(shown(sweep_lists.name_of(sweep))))}**", width="content")
+        st.page_link(links.STORAGE, label="Of all runs", icon=":material/close:")
+    return lambda: list(runs_of(service.workspace(), sweep.root, sweep.path).values())
+
+
+def _rules(sweep: Sweep | None) -> dict[str, object]:
+    """The rules that were filled in, as the keys of `[[retention]]`. Who comes from a sweep asks for its best."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        found: dict[str, object] = {
+            "latest": st.number_input("Keep the latest", min_value=1, value=None, key="latest", width=150),
+            "every_steps": st.number_input("One every … steps", min_value=1, value=None, key="every_steps", width=150),
+            "every_hours": st.number_input(
+                "One every … hours", min_value=0.0, value=None, key="every_hours", width=150
+            ),
+            "newer_days": st.number_input("Newer than … days", min_value=0.0, value=None, key="newer_days", width=150),
+        }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        found["best"] = st.number_input("Keep the best", min_value=1, value=None, key="best", width=150)
+        found["metric"] = st.text_input(
+            "by the metric", placeholder="val_loss", key="metric", width=150, help="As it stands in the files' names."
+        )
+        modes = [mode.value for mode in MetricMode]
+        found["mode"] = st.selectbox(
+            "the better being", modes, index=None, placeholder="min or max", key="mode", width=150
+        )
+        found["leftovers_hours"] = st.number_input(
+            "Leftovers older than … hours", min_value=0.0, value=None, key="leftovers_hours", width=210
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        found["best_trials"] = st.number_input(
+            "Keep the best trials",
+            min_value=1,
+            value=None if sweep is None else _BEST_TRIALS,
+            key="best_trials" if sweep is None else "best_trials_of_sweep",
+            width=170,
+            help="All of the so many best trials of each sweep. Of the others every checkpoint goes.",
+        )
+        found["trials_metric"] = st.text_input(
+            "by the objective", placeholder="of the sweep", key="trials_metric", width=170, help=_UNTOLD
+        )
+        found["trials_mode"] = st.selectbox(
+            "the better being", modes, index=None, placeholder="as it tells", key="trials_mode", width=170, help=_UNTOLD
+        )
+    return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _settings_text() -> str:
+    count = len(service.workspace().retention)
+    if not count:
+        return "No `[[retention]]` is set in `waypoint.toml`, so that only leftovers would go."
+    return f"{fmt.count(count, 'policy', 'policies')} in `waypoint.toml`: the first that is for a run governs it."
+
+
+def _choose_runs(now: datetime, named: Run | None) -> Callable[[], Sequence[Run]]:
+    """Gives the chosen runs, else all that fit the text; all without either."""
+    reader = service.workspace().reader
+    offered = reader.runs(RunFilter(), now, sort="bytes", limit=MOST_RUNS)
+    roots = {root.id: to_text(root.path) for root in reader.roots()}
+    names: dict[str, Run] = {}
+    for run in (*([] if named is None else [named]), *offered.items):
+        names[shown(links.run_name(run.path)) + (f" in {roots[run.root]}" if len(roots) > 1 else "")] = run
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Runs", list(names), default=list(names)[:1] if named else [], key="plan_runs", placeholder="all"
+        )
+        text = st.text_input(
+            "or all whose path contains", key="plan_text", placeholder="part of a path", icon=":material/search:"
+        )
+    if offered.total > MOST_RUNS:
+        st.caption(f"Offered are the {MOST_RUNS:,} runs with the most bytes of {offered.total:,}.")
+    if chosen:
+        return lambda: [names[name] for name in chosen]
+    return lambda: reader.runs(RunFilter(text=text), now, sort="path", descending=False, limit=None).items
+
+
+def _plan(values: Mapping[str, object] | None, runs: Sequence[Run]) -> None:
+    try:
+        policy = None if values is None else parse_policy(values)
+        with st.spinner(f"Planning {fmt.count(len(runs), 'run')}…"):
+            made = housekeeping.plan(service.workspace(), runs, policy)
+    except SettingsError as error:
+        forget()
+        st.error(md_lines(str(error)), icon=":material/error:")
+        return
+    st.session_state[_PLAN] = Tried(plan=made, policy=policy)

@@ -1,0 +1,165 @@
+"""Records as tables: sorted on the server by a click on a column's head, opened by a click on a row.
+
+Cells hold text and numbers, never markup. What a row leads to is noted when it is drawn, so that a click still means
+the row that was seen when the catalog changed meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts.frame import format as fmt
+from pages.parts.frame.text import md, shorten
+from waypoint_resume.names import short_id
+
+PAGE_ROWS = 100
+_FROM_A = frozenset({"path", "run", "name", "role"})
+_FIRST = "first_page"
+OPEN = "open"  # the head of the column of arrows
+# The spaces widen what can be clicked to the whole cell.
+_ARROW = "\u00a0" * 20 + "→" + "\u00a0" * 20
+_ROW, _HEAD = 35, 38  # pixels
+# A longer table scrolls by itself, and its height cuts a row in two, so that one sees that more follow.
+_WHOLE, _CUT = 50, 20.5  # rows
+_LETTER, _NARROWEST, _WIDEST = 6.8, 120, 430  # pixels: a letter of a cell, the width of a column of names
+Width = Literal["small", "medium", "large"] | int | None
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column(Generic[T]):
+    """One column: its head, a record's cell, and the name to sort by where it can be sorted.
+
+    `name` marks what a record is called: its column is as wide as the names.
+    `right` aligns numbers and sizes; `colors` gives each word of a cell (a list) a badge of that colour; `help` is
+    shown over the head.
+    """
+
+    head: str
+    cell: Callable[[T], object]
+    sort: str | None = None
+    name: bool = False
+    right: bool = False
+    width: Width = None
+    colors: Callable[[str], str] | None = None
+    help: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sort:
+    """By which of the catalog's names a list is sorted, and whether the greatest comes first."""
+
+    by: str
+    descending: bool = True
+
+    @classmethod
+    def asked(cls, allowed: Sequence[str], default: "Sort") -> "Sort":
+        """The sort of the URL (`sort=-bytes`), or the default where it says none that exists."""
+        value = st.query_params.get("sort", "")
+        by = value.removeprefix("-")
+        return cls(by=by, descending=value.startswith("-")) if by in allowed else default
+
+    def clicked(self, by: str) -> str:
+        """The URL's value after a click on a column: numbers greatest first, names from A on; then the other way."""
+        descending = not self.descending if self.by == by else by not in _FROM_A
+        return f"{'-' if descending else ''}{by}"
+
+
+def show(
+    columns: Sequence[Column[T]],
+    records: Sequence[T],
+    *,
+    key: str,
+    alt: str,
+    opens: tuple[str, Callable[[T], dict[str, str]]] | None = None,
+    sort: Sort | None = None,
+) -> None:
+    """Draw a table. `opens` is the page that a row leads to and the query it takes; `sort` makes heads clickable."""
+    frame = pd.DataFrame({column.head: [column.cell(record) for record in records] for column in columns})
+    modes: list[Any] = (["single-cell"] if opens else []) + (["single-column"] if sort else [])
+    name = f"{key}-{short_id(*st.query_params.to_dict().values(), repr(sort))}"
+    config = {column.head: _config(column, frame, sort) for column in columns}
+    if opens is not None:
+        frame.insert(0, OPEN, _ARROW)
+        config[OPEN] = st.column_config.ButtonColumn(width=55, type="tertiary", key=f"{name}-open")
+    options: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
+    options["height"] = "content" if len(records) <= _WHOLE else _HEAD + int(_ROW * _CUT)
+    event: Any = st.dataframe(
+        frame, hide_index=True, column_config=config, key=name, alt=alt, placeholder=fmt.NONE, **options
+    )
+    if sort is not None and event.selection.columns:
+        _sort_by(columns, event.selection.columns[0], sort)
+    if opens is not None:
+        queries = [opens[1](record) for record in records]
+        _open(name, event.selection.cells, opens[0], queries, list(frame[columns[0].head]))
+
+
+def pages(total: int, *, key: str = "page") -> int:
+    """Page buttons for a list of `total` rows; returns the offset of the chosen page."""
+    if st.session_state.pop(_FIRST, False) and key in st.session_state:
+        st.session_state[key] = 1
+    count = max(1, -(-total // PAGE_ROWS))
+    if count == 1:
+        return 0
+    return (st.pagination(count, key=key, bind="query-params") - 1) * PAGE_ROWS
+
+
+def first_page() -> None:
+    """Begin at the first page in the next run: a bound value of the URL can only be set before its widget is drawn."""
+    st.session_state[_FIRST] = True
+
+
+def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None) -> Any:  # noqa: ANN401
+    """The column's configuration, of one of Streamlit's many types."""
+    label, cells = column.head, frame[column.head]
+    if sort is not None and column.sort == sort.by:
+        label += " ↓" if sort.descending else " ↑"
+    if column.colors is not None:
+        words = sorted({word for words in cells for word in words})
+        colors = [column.colors(word) for word in words]
+        return st.column_config.MultiselectColumn(
+            label, width=column.width, help=column.help, options=words, color=colors
+        )
+    width = column.width
+    if column.name:
+        longest = max((len(cell) for cell in cells), default=0)
+        width = round(min(max(longest * _LETTER + 20, _NARROWEST), _WIDEST))
+    alignment: Literal["left", "right"] = "right" if column.right else "left"
+    return st.column_config.TextColumn(label, width=width, help=column.help, alignment=alignment)
+
+
+def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
+    by = next((column.sort for column in columns if column.head == head), None)
+    if by is not None:
+        st.query_params["sort"] = sort.clicked(by)
+        first_page()
+        st.rerun()
+
+
+def _open(name: str, cells: Sequence[Any], page: str, queries: list[dict[str, str]], names: list[str]) -> None:
+    """Go where a clicked row leads, by what was drawn when it was clicked.
+
+    The keyboard enters a table at its first cell, an arrow that the mouse presses and never selects. That opens
+    nothing, and neither do the cells that the keyboard moves to from there: the next stop after the table is then a
+    link that opens the row. A first choice of any other cell is a click.
+    """
+    drawn = st.session_state.get(f"{name}-queries", queries)
+    st.session_state[f"{name}-queries"] = queries
+    pressed = st.session_state.get(f"{name}-open")
+    row = pressed["row"] if pressed else None
+    if row is None and cells:
+        number, head = cells[0]
+        if head == OPEN:
+            st.session_state[f"{name}-entered"] = True
+        if not st.session_state.get(f"{name}-entered"):
+            row = number
+        elif 0 <= number < len(queries):
+            label = f"Open {md(shorten(names[number]))}"
+            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=queries[number])
+    if row is not None and 0 <= row < len(drawn):
+        for note in ("queries", "entered"):
+            st.session_state.pop(f"{name}-{note}", None)
+        st.switch_page(page, query_params=drawn[row])
