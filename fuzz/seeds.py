@@ -11,8 +11,8 @@ import cramjam
 from core.formats.h5_tree import SIGNATURE
 from core.formats.sstable import read_table
 from core.formats.wire.saved_tensor_slice_pb2 import SavedTensorSlices
-from tests import builders
-from tests.builders import SNAPPY, block, table
+from tests.support import builders
+from tests.support.builders import SNAPPY, block, table
 
 SPLIT = b"\xff\xfe|"  # between the parts of an input
 

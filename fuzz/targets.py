@@ -22,8 +22,8 @@ from core.formats.sstable import LazyTable, read_table
 from core.formats.zip_members import Archive
 from fuzz.memory import MemoryStorage
 from fuzz.seeds import ORBAX_ARRAYS, SEEDS, SPLIT
-from tests import builders
-from tests.builders import RAW, SNAPPY, block, table, table_of_blocks
+from tests.support import builders
+from tests.support.builders import RAW, SNAPPY, block, table, table_of_blocks
 
 _LIMIT = 1 << 20
 

@@ -13,10 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from core.config.settings import Settings
 from core.services.workspace import Workspace
 from sample_runs import times
-from tests.disk import Disk
-from tests.quick import HEAVY_FIXTURES, is_quick
-from tests.small_disks import Maker, small_disks
-from tests.training import Trainings
+from tests.support.disk import Disk
+from tests.support.quick import HEAVY_FIXTURES, is_quick
+from tests.support.small_disks import Maker, small_disks
+from tests.support.training import Trainings
 
 # Jobs and servers that tests start import this checkout's client, wherever it is installed from.
 CLIENT = str(Path(__file__).parent.parent / "client")

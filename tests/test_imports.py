@@ -100,7 +100,7 @@ def test_the_test_of_layers_would_notice() -> None:
     assert "live" in frameworks_behind("resuming")
 
 
-# The client runs inside the training job; tests/test_client_claim.py holds what importing it loads.
+# The client runs inside the training job; tests/client/test_client_claim.py holds what importing it loads.
 @pytest.mark.parametrize(
     "path",
     MODULES,

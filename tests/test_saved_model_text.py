@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tests import keras_files
-from tests.writers import run_together
+from tests.support import keras_files
+from tests.support.writers import run_together
 
 WRITE = """
 import json, shutil, sys

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import written
-from tests.quick import is_quick
+from tests.support import written
+from tests.support.quick import is_quick
 
 PROGRAM = """
 import os, sys
@@ -91,9 +91,9 @@ def test_a_program_that_imports_code_of_the_checkout_is_refused(programs: Path) 
         ("def test_it():\n    import tensorflow as tf\n", False),
         ("from playwright.sync_api import Page\n", False),
         ("import pytest\ntf = pytest.importorskip('tensorflow')\n", False),
-        ("from tests import trees\n", True),
-        ("from tests import keras_files\n", False),  # which starts programs
-        ("from tests.bundle_files import put\n", False),
+        ("from tests.support import trees\n", True),
+        ("from tests.support import keras_files\n", False),  # which starts programs
+        ("from tests.support.bundle_files import put\n", False),
     ],
 )
 def test_what_a_file_imports_tells_whether_it_is_quick(tmp_path: Path, source: str, quick: bool) -> None:

@@ -1,4 +1,4 @@
-"""The code that a training job needs to obey one manifest, to be copied; tests/test_snippet.py runs each kind of it.
+"""The code that a training job needs to obey one manifest, to be copied; tests/resume/test_snippet.py runs each kind.
 
 What the job has already (its model, its data, how many epochs) stands in it by a plain name that a comment explains.
 """

@@ -5,8 +5,8 @@ moments and started again each time (`FOLDER/JOB/CASE-1`); should it be done bef
 tests compare what each training wrote: the loss of every step that it ever made, and at its end every weight, optimizer
 variable, rate and callback's memory.
 
-The framework is imported once, here or in the server of jobs of which this is a fork (tests/jobs.py); each life of a
-job is a forked process, which is what keeps a life to about a second.
+The framework is imported once, here or in the server of jobs of which this is a fork (tests/support/jobs.py); each
+life of a job is a forked process, which is what keeps a life to about a second.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import keras  # noqa: E402 - the backend is chosen before
 import numpy as np  # noqa: E402
 
-from tests.job_server import leave  # noqa: E402
+from tests.support.job_server import leave  # noqa: E402
 
 if not JAX:
     import tensorflow as tf

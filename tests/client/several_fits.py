@@ -1,9 +1,9 @@
 """Scripts that call fit() several times, killed with -9 and started again: `several_fits.py FOLDER SEED SCRIPT…`.
 
 Each script runs once unbroken and once killed after a few batches of each life, until it is done. The frameworks are
-imported once, here or in the server of jobs of which this is a fork (tests/jobs.py); each life is a forked process.
-Writes `FOLDER/SCRIPT/unbroken` and `…/killed`: the loss of every batch (`steps.txt`), what the script ended with
-(`end.json`), and all that was said (`output.txt`).
+imported once, here or in the server of jobs of which this is a fork (tests/support/jobs.py); each life is a forked
+process. Writes `FOLDER/SCRIPT/unbroken` and `…/killed`: the loss of every batch (`steps.txt`), what the script ended
+with (`end.json`), and all that was said (`output.txt`).
 """
 
 from __future__ import annotations

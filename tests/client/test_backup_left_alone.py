@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.test_client_restore import a_model, train
+from tests.client.test_client_restore import a_model, train
 from waypoint_resume import Waypoint
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from core.resume.pauses import PauseState, ask_pause, read_pauses
-from tests.training import Trainings
+from tests.support.training import Trainings
 
 JOBS = 5
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 
 JOB = Path(__file__).with_name("exact_job.py")
 NAMES = [f"{way}-{kind}" for way in ("waypoint-9-6", "guard-14", "waypoint-4-4") for kind in (False, True)]

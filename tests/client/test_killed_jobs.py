@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 
 JOBS = Path(__file__).with_name("killed_jobs.py")
 HERE = Path(__file__).parents[2]

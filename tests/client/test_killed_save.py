@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 from waypoint_resume import MismatchError, ResumeError, resume
 from waypoint_resume.checkpoints import name_of_save
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 
 SCRIPT = """
 import os, signal, sys

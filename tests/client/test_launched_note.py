@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.resume_cases import a_checkpoint, on_disk
-from tests.test_client_claim import hand_over
+from tests.client.test_client_claim import hand_over
+from tests.support.resume_cases import a_checkpoint, on_disk
 
 
 def test_a_manifest_that_waits_is_told_before_the_command_starts(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat.environments import ENVIRONMENTS
-from tests.matrix import environments_table, restored_table
+from tests.support.matrix import environments_table, restored_table
 
 DOCS = Path(__file__).parents[2] / "docs" / "resume.md"
 

@@ -15,8 +15,8 @@ from core.resume.propose import propose
 from core.resume.write import write_manifest
 from core.runfolder.pins import pin, read_pins, unpin
 from core.services.workspace import Workspace
-from tests.resume_cases import NOW, a_checkpoint, a_run, on_disk
-from tests.rewind_cases import to_be_rewound
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.support.rewind_cases import to_be_rewound
 from waypoint_resume import ResumeError
 from waypoint_resume.claim import Decision
 from waypoint_resume.decision import decide

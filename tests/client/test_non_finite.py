@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.test_client_restore import a_model, save, train, values
+from tests.client.test_client_restore import a_model, save, train, values
 from waypoint_resume import ResumeError, resume
 from waypoint_resume.finite import non_finite_names
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.test_client_restore import X, Y, a_model, values
+from tests.client.test_client_restore import X, Y, a_model, values
 from waypoint_resume import ResumeError, Waypoint, resume
 from waypoint_resume.fit_order import forget_order
 

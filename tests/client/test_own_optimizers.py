@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 from waypoint_resume import Waypoint, resume
 from waypoint_resume.optimizers import owner_by_name
 

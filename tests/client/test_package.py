@@ -14,7 +14,7 @@ import pytest
 
 from core.resume.client_wheel import SOURCES, client_wheel, wheel_name
 from tests.compat.pythons import find_python
-from tests.pages_server import ROOT, serve
+from tests.support.pages_server import ROOT, serve
 from waypoint_resume.version import __version__
 
 OLD = ("2.7", "3.6", "3.7", "3.8")

@@ -13,7 +13,7 @@ import pytest
 from core.config.settings import Settings
 from core.resume.manifest import Mode
 from core.services.workspace import Workspace
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 from waypoint_resume import ResumeError, Waypoint
 from waypoint_resume.fit_order import forget_order
 

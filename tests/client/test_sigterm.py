@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from core.resume.history import read_manifests
-from tests.resume_cases import a_checkpoint, on_disk
-from tests.test_client_claim import hand_over
+from tests.client.test_client_claim import hand_over
+from tests.support.resume_cases import a_checkpoint, on_disk
 from waypoint_resume.decision import decide
 from waypoint_resume.errors import ResumeError, RunIsBusy
 from waypoint_resume.lease import Lease

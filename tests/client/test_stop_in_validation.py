@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.jobs import job_server
+from tests.support.jobs import job_server
 from waypoint_resume.validation_hooks import may_change_weights
 
 JOB = Path(__file__).with_name("validated_job.py")

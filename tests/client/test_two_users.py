@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests import trees
+from tests.support import trees
 
 HERE = Path(__file__).parents[2]
 SERVER, JOB, GROUP = 41_001, 41_002, 41_000
@@ -66,7 +66,7 @@ def processes(shared: Path) -> Iterator[dict[int, Process]]:
             os.chown(home, uid, uid)
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "tests.act_as_user", home, str(uid), str(GROUP)],
+                    [sys.executable, "-m", "tests.support.act_as_user", home, str(uid), str(GROUP)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

@@ -13,7 +13,7 @@ import pytest
 
 from core.resume.pauses import PauseState, ask_pause, read_pauses
 from core.services.pausing import cannot_pause
-from tests.jobs import Job, job_server
+from tests.support.jobs import Job, job_server
 from waypoint_resume.heartbeat import heartbeat
 
 JOB = Path(__file__).with_name("stopping_workers_job.py")

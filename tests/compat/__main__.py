@@ -1,7 +1,7 @@
 """`python -m tests.compat [PYTHON]` (make compat): the job's side on each Python and framework that it is for.
 
-For each line of environments.py a virtual environment is made in .cache/compat, and in it tests/train_job.py trains
-with the client's wheel on its path: in one go; killed in its fourth epoch; and then, for each form of checkpoint, on
+For each line of environments.py a virtual environment is made in .cache/compat, and in it tests/support/train_job.py
+trains with the client's wheel on its path: in one go; killed in its fourth epoch; then, for each form of checkpoint, on
 from the newest checkpoint, from the one before by a manifest (a rewind), and by the callback Waypoint. Then comes
 tests/client/exact_job.py: Dropout and callbacks that remember. Losses, weights and optimizer state must be those of
 the training in one go, bit for bit. A Python that is missing is told and skipped.
@@ -20,9 +20,9 @@ from pathlib import Path
 
 from core.resume.client_wheel import client_wheel, wheel_name
 from core.resume.manifest import Mode
+from tests.client.test_client_training import JOB, KILLED_IN, STEPS, hand_over, opened, result
 from tests.compat.environments import ENVIRONMENTS, Environment
 from tests.compat.pythons import find_python
-from tests.test_client_training import JOB, KILLED_IN, STEPS, hand_over, opened, result
 
 CACHE = Path(__file__).parents[2] / ".cache" / "compat"
 STAMP = "packages.txt"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Environment:
     """One virtual environment: which Python makes it, what pip installs, and which frameworks train in it.
 
-    A framework is what tests/train_job.py takes: keras, tf_keras or module; `forms` are those in which each saves.
+    A framework is what tests/support/train_job.py takes: keras, tf_keras or module; `forms` are those that each saves.
     """
 
     python: str

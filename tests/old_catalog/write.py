@@ -24,7 +24,7 @@ from core.services import disk_space
 from core.services.findings import keep_verification
 from core.services.workspace import Workspace
 from core.verify.run import verify
-from tests.trees import flip, save
+from tests.support.trees import flip, save
 
 DAY_US = 86_400 * 1_000_000
 

@@ -1,0 +1,72 @@
+"""docs/formats.md names the formats and limits that the code has."""
+
+from pathlib import Path
+
+import pytest
+
+from core.base.facts import Format
+from core.formats import (
+    bundle,
+    bundle_index,
+    fingerprint,
+    hdf5,
+    json_text,
+    keras_zip,
+    msgpack,
+    object_graph,
+    orbax_items,
+    orbax_tree,
+    safetensors,
+    saved_model,
+    sstable,
+    state_file,
+    v1,
+    zip_members,
+)
+from core.workers import h5_worker, parser_pool
+
+TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+ROWS = dict(line.strip("| ").split(" | ", 1) for line in TEXT.splitlines() if line.startswith("| "))
+
+
+def mib(size: int) -> str:
+    return f"{size >> 20} MiB"
+
+
+def test_every_format_has_a_row() -> None:
+    named = {row.split("`")[1] for row in ROWS if row.startswith("`")}
+    assert {form.value for form in Format} <= named
+
+
+@pytest.mark.parametrize(
+    ("part", "limits"),
+    [
+        ("bundle index", [mib(bundle.MAX_INDEX), f"{sstable.MAX_ENTRIES:,} entries"]),
+        ("bundle index", [f"{bundle_index._MOST_SHARDS:,} shards", f"{bundle_index._MOST_AXES} axes"]),
+        ("one block of a table", [mib(sstable.MAX_BLOCK), f"{mib(sstable.MAX_UNPACKED)} of all"]),
+        ("one block of a table", [f"keys of {sstable.MAX_KEY:,} bytes"]),
+        ("object graph", [mib(bundle.MAX_GRAPH), f"{object_graph.MAX_NODES:,} nodes"]),
+        ("object graph", [f"{object_graph.MAX_LINKS:,} links"]),
+        ("V1", [mib(v1.MAX_META), f"{v1.MAX_VARIABLES:,} variables"]),
+        ("state file", [mib(state_file.MAX_SIZE)]),
+        ("zip", [f"{zip_members.MAX_MEMBERS:,} members", f"a directory of {mib(zip_members.MAX_DIRECTORY)}"]),
+        ("zip", [f"`config.json` of {mib(keras_zip.MAX_CONFIG)}", f"deflated {mib(keras_zip.MAX_UNPACKED)}"]),
+        ("HDF5", [f"{h5_worker.MAX_OBJECTS:,} objects", f"{h5_worker.MAX_DEPTH} levels"]),
+        (
+            "HDF5",
+            [
+                f"{mib(h5_worker.MEMORY)} of memory",
+                f"{parser_pool.SECONDS:g} seconds of a processor ({parser_pool.WAIT:g} by the clock)",
+            ],
+        ),
+        ("`.weights.json`", [mib(hdf5.MAX_MAP), f"{hdf5.MAX_SHARDS:,} shards"]),
+        ("Orbax", [mib(orbax_items.MAX_JSON), f"{orbax_tree.MAX_VARIABLES:,} variables"]),
+        ("safetensors", [f"{safetensors.MAX_HEADER:,} bytes", f"{safetensors.MAX_TENSORS:,} tensors"]),
+        ("MessagePack", [f"{msgpack.MAX_VALUES:,} values", f"{msgpack.MAX_DEPTH} levels", mib(msgpack.MAX_TEXT)]),
+        ("any JSON", [f"{json_text.MAX_MARKS:,} brackets"]),
+        ("`saved_model.pb`", [f"{saved_model.MAX_FIELDS:,} fields"]),
+        ("sums", [f"2^{fingerprint.LARGEST.bit_length() - 1} bytes"]),
+    ],
+)
+def test_limits_are_those_of_the_code(part: str, limits: list[str]) -> None:
+    assert [limit for limit in limits if limit not in ROWS[part]] == []

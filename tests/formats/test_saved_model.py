@@ -1,0 +1,145 @@
+"""SavedModel folders, as TensorFlow, Keras 3 and tf-keras write them."""
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.facts import Contents, Facts, Role, Sourced, Variable
+from core.formats import saved_model
+from core.formats.fingerprint import fingerprint
+from core.stores.local import LocalStore
+from tests.support import builders, keras_files
+
+WEIGHT = Variable(name="variables/0", dtype="float32", shape=(2,), bytes=8, role=Role.WEIGHT, parameters=2)
+WEIGHTS_ONLY = Facts(contents=Contents.WEIGHTS_ONLY, step_reason="no counter", variables=1, parameters=2)
+WITH_OPTIMIZER = Facts(
+    contents=Contents.WEIGHTS_AND_OPTIMIZER, has_optimizer=True, step=Sourced(value=8, source="optimizer/_iterations")
+)
+
+
+def read(root: Path, folder: str, bundle: Facts | None) -> Facts:
+    names = keras_files.names(root / folder)
+    given = None if bundle is None else (bundle, (WEIGHT,))
+    facts, variables = saved_model.read(LocalStore(str(root)), folder, names, given)
+    assert variables == (() if given is None else (WEIGHT,))
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("folder", "bundle", "contents", "has_architecture", "writer"),
+    [
+        ("export", WEIGHTS_ONLY, Contents.EXPORT, False, "TensorFlow {tensorflow}"),
+        ("saved_model", WITH_OPTIMIZER, Contents.FULL_MODEL, True, "TensorFlow {tensorflow}"),
+        ("tfk_saved_model", WITH_OPTIMIZER, Contents.FULL_MODEL, True, "TensorFlow {tensorflow}, Keras 2"),
+        ("tfk_saved_model", WEIGHTS_ONLY, Contents.EXPORT, True, "TensorFlow {tensorflow}, Keras 2"),
+    ],
+)
+def test_contents_follow_the_variables(
+    folder: str, bundle: Facts, contents: Contents, has_architecture: bool, writer: str
+) -> None:
+    facts = read(keras_files.folder(), folder, bundle)
+    assert facts.contents is contents
+    assert facts.has_architecture is has_architecture
+    assert facts.step == bundle.step
+    assert facts.writer == writer.format(**keras_files.expected())
+
+
+def test_unknown_contents_stay_unknown_with_their_reason() -> None:
+    bundle = Facts(contents_reason="the shard with the object graph is missing", step_reason="the same")
+    facts = read(keras_files.folder(), "export", bundle)
+    assert (facts.contents, facts.contents_reason) == (Contents.UNKNOWN, bundle.contents_reason)
+
+
+def without_objects(content: bytes) -> bytes:
+    """A saved_model.pb whose first graph lacks TensorFlow 2's object graph."""
+    (graph, *_) = [field for field in saved_model.fields(io.BytesIO(content), 0, len(content), "") if field.number == 2]
+    kept = b""
+    for part in saved_model.fields(io.BytesIO(content), graph.start, graph.end, ""):
+        if part.number != saved_model.OBJECT_GRAPH:
+            body = content[part.start : part.end]
+            kept += bytes([part.number << 3 | 2]) + builders.varint(len(body)) + body
+    return b"\x12" + builders.varint(len(kept)) + kept
+
+
+def test_without_variables_it_is_an_export(tmp_path: Path) -> None:
+    shutil.copytree(keras_files.folder() / "export", tmp_path / "a")
+    shutil.rmtree(tmp_path / "a" / "variables")
+    with pytest.raises(TruncatedError, match="TensorFlow 2 writes it for every model"):
+        read(tmp_path, "a", None)
+    content = (tmp_path / "a" / "saved_model.pb").read_bytes()
+    (tmp_path / "a" / "saved_model.pb").write_bytes(without_objects(content))  # as TensorFlow 1 wrote one
+    facts = read(tmp_path, "a", None)
+    assert (facts.contents, facts.variables, facts.fingerprint) == (Contents.EXPORT, 0, fingerprint(()))
+    assert facts.step_reason == "an export keeps no training state"
+
+
+def test_unread_variables_leave_contents_unknown() -> None:
+    facts = read(keras_files.folder(), "export", None)
+    assert (facts.contents, facts.contents_reason) == (Contents.UNKNOWN, "its variables could not be read")
+
+
+def test_variables_without_their_index_are_truncated(tmp_path: Path) -> None:
+    shutil.copytree(keras_files.folder() / "export", tmp_path / "a")
+    (tmp_path / "a" / "variables" / "variables.index").unlink()
+    with pytest.raises(TruncatedError) as caught:
+        read(tmp_path, "a", None)
+    assert caught.value.section == "variables/variables.index"
+
+
+def test_a_graph_cut_anywhere_is_truncated(tmp_path: Path) -> None:
+    content = (keras_files.folder() / "export" / "saved_model.pb").read_bytes()
+    (tmp_path / "a").mkdir()
+    for length in keras_files.cuts(len(content), 200):
+        (tmp_path / "a" / "saved_model.pb").write_bytes(content[:length])
+        with pytest.raises(TruncatedError):
+            read(tmp_path, "a", Facts())
+    (tmp_path / "a" / "saved_model.pb").write_bytes(content)
+    assert read(tmp_path, "a", Facts()).writer is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f", TruncatedError),
+        (b"\x12" + b"\xff" * 12, CorruptError),
+        (b"\x00\x00", CorruptError),
+        (b"\x0b", CorruptError),
+        (b"\x0a\x00" * 10_001, TooLargeError),
+        (b"\x08\x01", TruncatedError),
+        (b"\x12\x00", None),
+        (b"\x09" + b"\0" * 8 + b"\x0d" + b"\0" * 4 + b"\x12\x05\x0a\x03\x2a\x01\xff", None),
+    ],
+    ids=["beyond", "long-number", "field-0", "group", "many", "no-graph", "empty-graph", "no-text"],
+)
+def test_hostile_graphs_are_typed_errors(tmp_path: Path, content: bytes, error: type[FormatError] | None) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(content)
+    storage = LocalStore(str(tmp_path))
+    if error is None:
+        assert saved_model.read(storage, "", ["saved_model.pb"], None)[0].contents is Contents.EXPORT
+        return
+    with pytest.raises(error):
+        saved_model.read(storage, "", ["saved_model.pb"], None)
+
+
+def test_a_text_graph_is_not_searched(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pbtxt").write_text("meta_graphs {}")
+    facts, _ = saved_model.read(LocalStore(str(tmp_path)), "", ["saved_model.pbtxt"], None)
+    assert (facts.contents, facts.writer) == (Contents.EXPORT, None)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "folder", "writer"),
+    [
+        ("keras-2.12", "full_tf/cp-0003", "TensorFlow 2.12.1, Keras 2"),
+        ("tf2-TIL", "saved_models/1582785290", "TensorFlow 2."),
+    ],
+)
+def test_corpus(corpus: str, folder: str, writer: str) -> None:
+    storage = keras_files.corpus(corpus)
+    names = keras_files.names(Path(storage.absolute(folder)))
+    facts, _ = saved_model.read(storage, folder, names, (WITH_OPTIMIZER, (WEIGHT,)))
+    assert (facts.writer or "").startswith(writer)
+    assert facts.contents is Contents.FULL_MODEL
