@@ -81,7 +81,7 @@ def main() -> int:
         del items  # the audit of a server holds what is known, not the checkpoints
 
         def work() -> Usage:
-            return audit([AuditRoot(id="bench", storage=LocalStore(str(root)), known=known)], time.time_ns())
+            return audit([AuditRoot(id="bench", store=LocalStore(str(root)), known=known)], time.time_ns())
 
         usage, expected = work(), du_bytes(root)
         # In turns, so that what else the machine does slows both alike.

@@ -73,14 +73,14 @@ def visititems_seconds(path: Path, inside: str | None) -> float:
 
 def ratio_of_files(folder: Path, name: str, inside: str | None) -> tuple[float, float]:
     """(ours, h5py's) seconds for one file of several equal ones, as a scan reads a folder of them."""
-    storage = LocalStore(str(folder))
+    store = LocalStore(str(folder))
     paths = []
     for number in range(FILES):
         paths.append(f"{number}-{name}")
         (folder / paths[-1]).hardlink_to(folder / name)
 
     def work() -> None:
-        found = list(keras_zip.read_many(storage, paths) if inside else hdf5.read_many(storage, paths))
+        found = list(keras_zip.read_many(store, paths) if inside else hdf5.read_many(store, paths))
         if any(isinstance(item, Exception) for item in found):
             raise RuntimeError(f"{name} was not read: {found}")
 

@@ -1,4 +1,4 @@
-"""Files in memory as a root, for readers that ask a storage for them."""
+"""Files in memory as a root, for readers that ask a store for them."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from core.base.files import FileStat
 from core.stores.store import Members
 
 
-class MemoryStorage:
+class MemoryStore:
     """A root that holds these files, by path."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:

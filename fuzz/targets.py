@@ -20,7 +20,7 @@ from core.formats.object_graph import graph_roles, parse_graph
 from core.formats.orbax_items import TEMPORARY
 from core.formats.sstable import LazyTable, read_table
 from core.formats.zip_members import Archive
-from fuzz.memory import MemoryStorage
+from fuzz.memory import MemoryStore
 from fuzz.seeds import ORBAX_ARRAYS, SEEDS, SPLIT
 from tests.support import builders
 from tests.support.builders import RAW, SNAPPY, block, table, table_of_blocks
@@ -76,7 +76,7 @@ def _bundle(data: bytes) -> None:
     """A data block of an index, and a shard."""
     content, _, shard = data.partition(SPLIT)
     files = {"c.index": table_of_blocks([content], keys=[b"\xff"]), "c.data-00000-of-00001": shard}
-    facts, _ = bundle.read(MemoryStorage(files), "", "c", builders.stats(files), BundleCache())
+    facts, _ = bundle.read(MemoryStore(files), "", "c", builders.stats(files), BundleCache())
     check_facts(facts)
 
 
@@ -89,7 +89,7 @@ def _v1(data: bytes) -> None:
     """The list of variables, and the counter's value."""
     meta, _, counter = data.partition(SPLIT)
     file = table([(b"", meta), (b"\0global_step\0\1\0", counter)])
-    facts, _ = v1.read(MemoryStorage({"model": file}), "model", len(file))
+    facts, _ = v1.read(MemoryStore({"model": file}), "model", len(file))
     check_facts(facts)
 
 
@@ -118,7 +118,7 @@ def _superblock(data: bytes) -> None:
 
 
 def _saved_model(data: bytes) -> None:
-    facts, _ = saved_model.read(MemoryStorage({"saved_model.pb": data}), "", ("saved_model.pb",), None)
+    facts, _ = saved_model.read(MemoryStore({"saved_model.pb": data}), "", ("saved_model.pb",), None)
     check_facts(facts)
 
 
@@ -129,8 +129,8 @@ def _orbax(data: bytes) -> None:
     top, _, tree = data.partition(SPLIT)
     names = {"_CHECKPOINT_METADATA": top, "pytree/_METADATA": tree}
     for folder, files in ((f"7{TEMPORARY}", names), ("7", names | ORBAX_ARRAYS)):
-        storage = MemoryStorage({f"{folder}/{name}": content for name, content in files.items()})
-        facts, _ = orbax.read(storage, folder, tuple(files))
+        store = MemoryStore({f"{folder}/{name}": content for name, content in files.items()})
+        facts, _ = orbax.read(store, folder, tuple(files))
         check_facts(facts)
 
 

@@ -32,10 +32,10 @@ _TYPE = 0o170000  # the bits of st_mode that tell a folder from a file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRoot:
-    """A root to look at: its id, its storage, and what the catalog knows of it."""
+    """A root to look at: its id, its store, and what the catalog knows of it."""
 
     id: str
-    storage: Everything
+    store: Everything
     known: Known
 
 
@@ -85,7 +85,7 @@ class _Walk:
             self._cell(account)
         bounds = [self.now_ns // 1_000_000_000 - days * _DAY for days in reversed(DAYS)]
         try:
-            top = self.root.storage.root_stat()
+            top = self.root.store.root_stat()
         except OSError as error:
             return self._failed("", error)
         self._enter(_Folder("", "." if "." in self.root.known.runs else None), top, bounds)
@@ -95,7 +95,7 @@ class _Walk:
 
     def _look(self, folder: _Folder, bounds: list[int]) -> None:
         try:
-            found = self.root.storage.entries(folder.path)
+            found = self.root.store.entries(folder.path)
         except OSError as error:
             return self._failed(folder.path, error)
         self.problems += found.problems

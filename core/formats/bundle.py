@@ -39,7 +39,7 @@ def shard_name(prefix: str, number: int, count: int) -> str:
 
 
 def read(
-    storage: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
+    store: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
 ) -> tuple[Facts, tuple[Variable, ...]]:
     """Facts and variables of the bundle `prefix`. `files` are the folder's, by name. FormatError or OSError for the
     index; what is wrong with a shard stands in the facts.
@@ -48,16 +48,16 @@ def read(
     size = files[index_name].size
     if size > MAX_INDEX:
         raise TooLargeError(f"{size:,} bytes", section="index")
-    data = storage.read(join(folder, index_name), size + 1)
+    data = store.read(join(folder, index_name), size + 1)
     if not data:
         return _absent(index_name, "empty", "the file has no bytes"), ()
     if lfs.is_pointer(data):
         return _absent(index_name, "lfs-pointer", lfs.DETAIL), ()
     found = cache.indexes.read(data)
     shards = _shards(prefix, found.index, files)
-    values = Values(storage, folder, shards, found)
+    values = Values(store, folder, shards, found)
     layout = _layout(found, values, cache)
-    facts = _facts(layout, values)._replace(shards=shards, problem=_lfs_problem(storage, folder, shards))
+    facts = _facts(layout, values)._replace(shards=shards, problem=_lfs_problem(store, folder, shards))
     if any(_is_doubtful(shard, files, index_name) for shard in shards):
         values.read(layout.samples)
     if values.denied is not None and facts.problem is None:
@@ -92,13 +92,13 @@ def _shards(prefix: str, index: BundleIndex, files: Mapping[str, FileStat]) -> t
     return tuple(shards)
 
 
-def _lfs_problem(storage: Store, folder: str, shards: tuple[Shard, ...]) -> ReadProblem | None:
+def _lfs_problem(store: Store, folder: str, shards: tuple[Shard, ...]) -> ReadProblem | None:
     """A Git LFS pointer in the place of a shard: a small file of the wrong length is looked into."""
     for shard in shards:
         if shard.actual is None or shard.actual == shard.expected or shard.actual > lfs.MOST_BYTES:
             continue
         try:
-            is_pointer = lfs.is_pointer(storage.read(join(folder, shard.name), len(lfs.START)))
+            is_pointer = lfs.is_pointer(store.read(join(folder, shard.name), len(lfs.START)))
         except OSError:
             continue
         if is_pointer:

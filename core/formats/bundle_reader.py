@@ -7,9 +7,9 @@ from core.formats.spec import Reading, Unit
 from core.stores.store import Store
 
 
-def read(storage: Store, unit: Unit, cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, cache: BundleCache) -> Reading:
     """A bundle's facts and variables."""
-    facts, variables = bundle.read(storage, unit.folder, unit.name, unit.files, cache)
+    facts, variables = bundle.read(store, unit.folder, unit.name, unit.files, cache)
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 

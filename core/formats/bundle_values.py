@@ -20,8 +20,8 @@ class Values:
     first shard that may not be read.
     """
 
-    def __init__(self, storage: Store, folder: str, shards: Sequence[Shard], found: ReadIndex) -> None:
-        self._storage, self._folder, self._shards, self._found = storage, folder, shards, found
+    def __init__(self, store: Store, folder: str, shards: Sequence[Shard], found: ReadIndex) -> None:
+        self._store, self._folder, self._shards, self._found = store, folder, shards, found
         self.mismatch: str | None = None
         self.reason: str | None = None
         self.denied: tuple[str, PermissionError] | None = None
@@ -54,8 +54,8 @@ class Values:
         first = min([entry.offset for entry in entries])
         length = max([entry.offset + entry.size for entry in entries]) - first
         if length > _ONE_READ:
-            return self._storage.read_ranges(path, [(entry.offset, entry.size) for entry in entries])
-        (data,) = self._storage.read_ranges(path, ((first, length),))
+            return self._store.read_ranges(path, [(entry.offset, entry.size) for entry in entries])
+        (data,) = self._store.read_ranges(path, ((first, length),))
         return [data[entry.offset - first : entry.offset - first + entry.size] for entry in entries]
 
     def _checked(self, entry: BundleEntry, data: bytes) -> bytes:

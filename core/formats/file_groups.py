@@ -98,7 +98,7 @@ def _is_saved_model(names: Collection[str], _folder: str) -> bool:
 
 
 def _parts_of_saved_model(
-    _storage: Store, folder: str, names: Collection[str], _subfolders: Sequence[str]
+    _store: Store, folder: str, names: Collection[str], _subfolders: Sequence[str]
 ) -> Collection[str]:
     return _SAVED_MODEL_FOLDERS if _is_saved_model(names, folder) else ()
 

@@ -50,10 +50,10 @@ def group(folder: FolderFiles) -> Iterator[Group]:
             yield Group(name=name, format=Format.FLAX_MSGPACK, files=(folder.take(name),))
 
 
-def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """The arrays of a tree. UnsupportedError where there are none."""
     size = unit.files[unit.name].size
-    with storage.open(unit.path) as file:
+    with store.open(unit.path) as file:
         tree = msgpack.parse_file(file, size, unit.name, is_known=_is_array)
         found = list(_arrays(file, tree, unit.name))
         if not found:

@@ -108,7 +108,7 @@ def _end_address(head: bytes, at: int) -> int:
     return int.from_bytes(field_bytes, "little")
 
 
-def read_many(storage: Store, places: Sequence[Place]) -> Iterator[Tree | FormatError | OSError]:
+def read_many(store: Store, places: Sequence[Place]) -> Iterator[Tree | FormatError | OSError]:
     """Each file's tree or what was wrong with it, in their order, by one worker in one go."""
     lengths: list[int] = []
     early: dict[int, FormatError | OSError] = {}
@@ -116,7 +116,7 @@ def read_many(storage: Store, places: Sequence[Place]) -> Iterator[Tree | Format
     for number, place in enumerate(places):
         length = place.length
         try:
-            with storage.open(place.path) as file:
+            with store.open(place.path) as file:
                 if length is None:
                     length = file.seek(0, 2)
                 check_end(file, length, place.offset or 0)
@@ -124,15 +124,15 @@ def read_many(storage: Store, places: Sequence[Place]) -> Iterator[Tree | Format
             early[number] = error
             continue
         lengths.append(length)
-        requests.append({"path": storage.absolute(place.path), "offset": place.offset, "length": length})
+        requests.append({"path": store.absolute(place.path), "offset": place.offset, "length": length})
     answers = zip(lengths, parser_pool.POOL.run(requests), strict=True)
     for number, place in enumerate(places):
         yield early[number] if number in early else _taken(*next(answers), place.offset or 0)
 
 
-def read(storage: Store, place: Place) -> Tree:
+def read(store: Store, place: Place) -> Tree:
     """One file's tree; see `read_many`. Raises what was wrong."""
-    (found,) = read_many(storage, (place,))
+    (found,) = read_many(store, (place,))
     if isinstance(found, Exception):
         raise found
     return found

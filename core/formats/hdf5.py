@@ -35,20 +35,20 @@ class Found(NamedTuple):
     variables: tuple[Variable, ...]
 
 
-def read(storage: Store, path: str) -> tuple[Facts, tuple[Variable, ...]]:
+def read(store: Store, path: str) -> tuple[Facts, tuple[Variable, ...]]:
     """One file's facts and variables. Raises UnsupportedError for an HDF5 file that Keras did not write."""
-    _, facts, variables = read_found(storage, path)
+    _, facts, variables = read_found(store, path)
     return facts, variables
 
 
-def read_found(storage: Store, path: str) -> Found:
+def read_found(store: Store, path: str) -> Found:
     """One file's facts with its format, known by its content."""
-    return found_in(h5_tree.read(storage, Place(path=path)))
+    return found_in(h5_tree.read(store, Place(path=path)))
 
 
-def read_many(storage: Store, paths: Sequence[str]) -> Iterator[Found | FormatError | OSError]:
+def read_many(store: Store, paths: Sequence[str]) -> Iterator[Found | FormatError | OSError]:
     """Each file's facts or what was wrong with it, in their order; one round through the worker for all."""
-    for tree in h5_tree.read_many(storage, [Place(path=path) for path in paths]):
+    for tree in h5_tree.read_many(store, [Place(path=path) for path in paths]):
         if isinstance(tree, Exception):
             yield tree
             continue
@@ -84,20 +84,20 @@ def found_in(tree: Tree, *, has_architecture: bool = False) -> Found:
     return Found(form, facts._replace(writer=_writer(tree)), roles.variables)
 
 
-def read_sharded(storage: Store, json_path: str, shard_names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
+def read_sharded(store: Store, json_path: str, shard_names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
     """A `.weights.json` and its shards. `shard_names` are the files beside it; what the map names and is not among
     them is a missing shard (`Facts.shards` with `actual` None), whose variables stay unknown.
     """
     folder = json_path.rpartition("/")[0]
-    weight_map = _weight_map(storage, json_path)
+    weight_map = _weight_map(store, json_path)
     names = sorted({name for shards in weight_map.values() for name in shards})
     if len(names) > MAX_SHARDS:
         raise TooLargeError(f"{len(names):,} shards, more than {MAX_SHARDS:,}", section="weight map")
     present = [name for name in names if name in shard_names]
     places = [Place(path=f"{folder}/{name}" if folder else name) for name in present]
     numbers = {name: number for number, name in enumerate(names)}
-    sizes = {name: storage.stat(place.path).size for name, place in zip(present, places, strict=True)}
-    merged, where = _merged(present, h5_tree.read_many(storage, places))
+    sizes = {name: store.stat(place.path).size for name, place in zip(present, places, strict=True)}
+    merged, where = _merged(present, h5_tree.read_many(store, places))
     roles = h5_roles.of_weights_file(merged)
     variables = tuple(replace(variable, shard=numbers[where[variable.name]]) for variable in roles.variables)
     facts = _facts(variables, roles.step, has_optimizer=any(map(h5_roles.is_optimizer_group, weight_map)))
@@ -207,9 +207,9 @@ def _facts(
     )
 
 
-def _weight_map(storage: Store, path: str) -> Mapping[str, tuple[str, ...]]:
+def _weight_map(store: Store, path: str) -> Mapping[str, tuple[str, ...]]:
     """Group → names of the shards that hold it."""
-    with storage.open(path) as file:
+    with store.open(path) as file:
         content = file.read(MAX_MAP + 1)
     if len(content) > MAX_MAP:
         raise TooLargeError(f"more than {MAX_MAP:,} bytes", section="weight map", offset=MAX_MAP)

@@ -46,7 +46,7 @@ def is_first(name: str) -> bool:
     return name == CONFIG
 
 
-def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """The model's facts: its weights', as those of a model with its architecture."""
     if CONFIG not in unit.files:
         raise CorruptError("it is missing", section=CONFIG)
@@ -60,22 +60,22 @@ def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     size = unit.files[CONFIG].size
     if size > MAX_CONFIG:
         raise TooLargeError(f"{size:,} bytes, more than {MAX_CONFIG:,}", section=CONFIG)
-    config = storage.read(join(unit.folder, CONFIG), MAX_PARSED) if size <= MAX_PARSED else None
+    config = store.read(join(unit.folder, CONFIG), MAX_PARSED) if size <= MAX_PARSED else None
     if config is not None and config.startswith(codecs.BOM_UTF8):
         raise CorruptError("it begins with a byte order mark, which load_model refuses", section=CONFIG, offset=0)
     is_there = METADATA in unit.files
-    version = keras_zip.version_in(storage.read(join(unit.folder, METADATA), MAX_METADATA)) if is_there else None
+    version = keras_zip.version_in(store.read(join(unit.folder, METADATA), MAX_METADATA)) if is_there else None
     place = Place(path=join(unit.folder, WEIGHTS))
     outside = keras_zip.described(config, 0, version, place, in_utf8=True)
     parsed = keras_zip.parsed(config, in_utf8=True)
-    vocabularies.check(parsed, unit.files, lambda name: _vocabulary(storage, unit, name))
-    facts, variables = keras_zip.joined(outside, h5_tree.read(storage, place))
+    vocabularies.check(parsed, unit.files, lambda name: _vocabulary(store, unit, name))
+    facts, variables = keras_zip.joined(outside, h5_tree.read(store, place))
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 
-def _vocabulary(storage: Store, unit: Unit, name: str) -> bytes | None:
+def _vocabulary(store: Store, unit: Unit, name: str) -> bytes | None:
     size = unit.files[name].size
-    return storage.read(join(unit.folder, name), size) if size <= vocabularies.MAX_VOCABULARY else None
+    return store.read(join(unit.folder, name), size) if size <= vocabularies.MAX_VOCABULARY else None
 
 
 def _is_one(names: Collection[str], _folder: str) -> bool:
@@ -83,17 +83,17 @@ def _is_one(names: Collection[str], _folder: str) -> bool:
     return (has_all or {CONFIG, WEIGHTS}.issubset(names)) and _SHARDED not in names
 
 
-def _absorbed(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
-    return (ASSETS,) if ASSETS in subfolders and _is_one(names, folder) and _is_of_keras(storage, folder) else ()
+def _absorbed(store: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
+    return (ASSETS,) if ASSETS in subfolders and _is_one(names, folder) and _is_of_keras(store, folder) else ()
 
 
-def _is_of_keras(storage: Store, folder: str) -> bool:
+def _is_of_keras(store: Store, folder: str) -> bool:
     """Whether the metadata are those that Keras writes; where they are lost or damaged, whether a config describes a
     model beside weights; where they are compressed, or lie elsewhere as Git LFS keeps them, the weights' name tells.
     """
     try:
-        names = {file.name for file in storage.members(folder).files}
-        metadata = storage.read(join(folder, METADATA), MAX_METADATA) if METADATA in names else b""
+        names = {file.name for file in store.members(folder).files}
+        metadata = store.read(join(folder, METADATA), MAX_METADATA) if METADATA in names else b""
     except OSError:
         return False
     if keras_zip.version_in(metadata) is not None:
@@ -101,7 +101,7 @@ def _is_of_keras(storage: Store, folder: str) -> bool:
     if lfs.is_pointer(metadata) or (METADATA not in names and packed_name(METADATA, names) is not None):
         return WEIGHTS in names or packed_name(WEIGHTS, names) is not None
     with suppress(OSError, FormatError):
-        keras_zip.described(storage.read(join(folder, CONFIG), MAX_PARSED), 0, None, None, in_utf8=True)
+        keras_zip.described(store.read(join(folder, CONFIG), MAX_PARSED), 0, None, None, in_utf8=True)
         return WEIGHTS in names
     return False
 

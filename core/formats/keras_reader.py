@@ -9,23 +9,23 @@ from waypoint_resume.names import join
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
-def read_keras(storage: Store, unit: Unit, cache: BundleCache) -> Reading:
+def read_keras(store: Store, unit: Unit, cache: BundleCache) -> Reading:
     """Keras 3's zip, or HDF5: tf.keras wrote that under any name."""
-    if storage.read(join(unit.folder, unit.name), len(_HDF5_MAGIC)) == _HDF5_MAGIC:
-        return read_hdf5(storage, unit, cache)
-    facts, variables = keras_zip.read(storage, unit.path)
+    if store.read(join(unit.folder, unit.name), len(_HDF5_MAGIC)) == _HDF5_MAGIC:
+        return read_hdf5(store, unit, cache)
+    facts, variables = keras_zip.read(store, unit.path)
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 
-def read_hdf5(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read_hdf5(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """Keras' HDF5 files; content tells which."""
-    found = hdf5.read_found(storage, unit.path)
+    found = hdf5.read_found(store, unit.path)
     return Reading(format=found.format, facts=found.facts, variables=found.variables)
 
 
-def read_sharded(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read_sharded(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """Keras 3's weights in shards."""
-    facts, variables = hdf5.read_sharded(storage, unit.path, tuple(unit.files))
+    facts, variables = hdf5.read_sharded(store, unit.path, tuple(unit.files))
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 

@@ -42,30 +42,30 @@ class Outside(NamedTuple):
     accumulation: int = 1  # batches whose gradients the optimizer gathers before it makes a step
 
 
-def read(storage: Store, path: str) -> Result:
+def read(store: Store, path: str) -> Result:
     """One file's facts and variables. A legacy HDF5 file of this name (Keras 2.12 wrote such) is read as what it is."""
-    (found,) = read_many(storage, (path,))
+    (found,) = read_many(store, (path,))
     if isinstance(found, Exception):
         raise found
     return found
 
 
-def read_many(storage: Store, paths: Sequence[str]) -> Iterator[Result | FormatError | OSError]:
+def read_many(store: Store, paths: Sequence[str]) -> Iterator[Result | FormatError | OSError]:
     """Each file's facts or what was wrong with it, in their order; one round through the worker for all."""
     outsides: list[Outside | FormatError | OSError] = []
     for path in paths:
         try:
-            outsides.append(_outside(storage, path))
+            outsides.append(_outside(store, path))
         except (FormatError, OSError) as error:
             outsides.append(error)
     places = [outside.weights for outside in outsides if isinstance(outside, Outside) and outside.weights]
-    trees = h5_tree.read_many(storage, places)
+    trees = h5_tree.read_many(store, places)
     for path, outside in zip(paths, outsides, strict=True):
         if isinstance(outside, Exception):
             yield outside
             continue
         try:
-            tree = next(trees) if outside.weights else _unpacked(storage, path)
+            tree = next(trees) if outside.weights else _unpacked(store, path)
             yield tree if isinstance(tree, Exception) else joined(outside, tree)
         except (FormatError, OSError) as error:
             yield error
@@ -85,8 +85,8 @@ def joined(outside: Outside, tree: h5_tree.Tree) -> Result:
     return facts._replace(step=Sourced(facts.step.value // outside.accumulation, source)), variables
 
 
-def _outside(storage: Store, path: str) -> Outside:
-    with storage.open(path) as file:
+def _outside(store: Store, path: str) -> Outside:
+    with store.open(path) as file:
         if h5_tree.is_hdf5(file.read(len(h5_tree.SIGNATURE))):
             return Outside(Place(path=path), has_architecture=False, writer=None)
         archive = Archive(file)
@@ -179,9 +179,9 @@ def _config(archive: Archive) -> bytes | None:
     return archive.read(CONFIG, MAX_CONFIG)
 
 
-def _unpacked(storage: Store, path: str) -> h5_tree.Tree:
+def _unpacked(store: Store, path: str) -> h5_tree.Tree:
     """The tree of deflated weights, from a short-lived copy."""
-    with storage.open(path) as file, tempfile.TemporaryDirectory(prefix="waypoint-") as folder:
+    with store.open(path) as file, tempfile.TemporaryDirectory(prefix="waypoint-") as folder:
         try:
             content = Archive(file).read(WEIGHTS, MAX_UNPACKED)
         except TooLargeError as error:

@@ -45,31 +45,31 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Result = tuple[Facts, tuple[Variable, ...]]
 
 
-def read(storage: Store, folder: str, names: Collection[str]) -> Result:
+def read(store: Store, folder: str, names: Collection[str]) -> Result:
     """A step's facts. `names` are its files relative to `folder`. A folder that was never renamed to its final name
     is not committed, and what it lacks is no error; if it lacks nothing, its problem says so.
     """
     base = folder.rpartition("/")[2]
-    top = top_metadata(storage, folder, names)
-    top = top if _COMMITTED_AT in top else {**top, _COMMITTED_AT: _committed_ns(storage, folder, names)}
+    top = top_metadata(store, folder, names)
+    top = top if _COMMITTED_AT in top else {**top, _COMMITTED_AT: _committed_ns(store, folder, names)}
     if TEMPORARY not in base:
-        return _facts(folder, names, whole_items(storage, folder, names, top), top)
+        return _facts(folder, names, whole_items(store, folder, names, top), top)
     try:
-        facts, variables = _facts(folder, names, whole_items(storage, folder, names, top), top)
+        facts, variables = _facts(folder, names, whole_items(store, folder, names, top), top)
     except FormatError:
-        facts, variables = _facts(folder, names, _readable_items(storage, folder, names), top)
+        facts, variables = _facts(folder, names, _readable_items(store, folder, names), top)
         return facts._replace(committed=False), variables
     final = base.partition(TEMPORARY)[0]
     problem = ReadProblem(kind=UNRENAMED, file=base, detail=f"every part of it is whole; its final name is {final}")
     return facts._replace(committed=False, problem=problem), variables
 
 
-def metrics(storage: Store, folder: str, names: Collection[str]) -> Mapping[str, float]:
+def metrics(store: Store, folder: str, names: Collection[str]) -> Mapping[str, float]:
     """What a CheckpointManager keeps beside a step: its metrics by name; none where there are none to read."""
     if f"{METRICS}/{METRICS}" not in names:
         return {}
     try:
-        found = json_object(storage, folder, f"{METRICS}/{METRICS}")
+        found = json_object(store, folder, f"{METRICS}/{METRICS}")
     except (FormatError, OSError):
         return {}
     numbers = {str(name): value for name, value in found.items() if type(value) in (int, float)}
@@ -95,20 +95,20 @@ def items_to_restore(names: Collection[str]) -> list[str]:
     return [item for item in tree_names(names) if item and item not in NO_TREES]
 
 
-def _committed_ns(storage: Store, folder: str, names: Collection[str]) -> int:
+def _committed_ns(store: Store, folder: str, names: Collection[str]) -> int:
     """When the step's databases were written last, as they tell: a copy keeps that. 0 where none tells."""
     places = [(join(folder, item), inner(names, item)) for item in tree_names(names)]
-    return max((orbax_arrays.committed_ns(storage, place, inside) for place, inside in places), default=0)
+    return max((orbax_arrays.committed_ns(store, place, inside) for place, inside in places), default=0)
 
 
-def _readable_items(storage: Store, folder: str, names: Collection[str]) -> list[Item]:
+def _readable_items(store: Store, folder: str, names: Collection[str]) -> list[Item]:
     """The trees of a save that never finished, as far as they can be read; their arrays are not looked at."""
     found = []
-    nothing = orbax_arrays.find(storage, folder, ())
+    nothing = orbax_arrays.find(store, folder, ())
     for item in tree_names(names):
         path = f"{item}/{TREE}" if item else TREE
         try:
-            tree = json_object(storage, folder, path)
+            tree = json_object(store, folder, path)
             found.append(Item(item.partition(TEMPORARY)[0], tree, tuple(leaves(tree, path)), nothing))
         except FormatError:
             continue

@@ -14,8 +14,8 @@ from core.stores.store import Store
 class _Item:
     """An item's files: read only where the listing has them, and never past their ends."""
 
-    def __init__(self, storage: Store, folder: str, names: Collection[str]) -> None:
-        self.storage, self.folder, self.names = storage, folder, names
+    def __init__(self, store: Store, folder: str, names: Collection[str]) -> None:
+        self.store, self.folder, self.names = store, folder, names
         self.sizes: dict[str, int] = {}
 
     def path(self, name: str) -> str:
@@ -27,14 +27,14 @@ class _Item:
         if name not in self.names:
             raise TruncatedError("it is missing", section=name)
         if name not in self.sizes:
-            self.sizes[name] = self.storage.stat(self.path(name)).size
+            self.sizes[name] = self.store.stat(self.path(name)).size
         if end > self.sizes[name]:
             raise TruncatedError(f"{self.sizes[name]:,} of at least {end:,} bytes", section=name)
 
     def fetch(self, name: str, offset: int, most: int) -> bytes:
         """Bytes of a file."""
         self.check(name, offset if name == MANIFEST else offset + most)
-        return self.storage.read_ranges(self.path(name), [(offset, most)])[0]
+        return self.store.read_ranges(self.path(name), [(offset, most)])[0]
 
     def value(self, value: Value) -> bytes:
         """A value's bytes."""
@@ -44,7 +44,7 @@ class _Item:
         """The files of arrays that lie in folders of their own, each as a value."""
         folders = {name.rpartition("/")[0] for name in self.names if name.endswith(zarr.DESCRIPTIONS)}
         found = [name for name in self.names if not folders.isdisjoint(_above(name))]
-        values = {name: Value(name, 0, self.storage.stat(self.path(name)).size) for name in found}
+        values = {name: Value(name, 0, self.store.stat(self.path(name)).size) for name in found}
         for name, value in values.items():
             if not value.length:
                 raise TruncatedError("it has no bytes", section=name)
@@ -70,11 +70,11 @@ class Arrays:
         return None if array is None else zarr.integer(name, array, self._values, self._item.value)
 
 
-def find(storage: Store, folder: str, names: Collection[str]) -> Arrays:
+def find(store: Store, folder: str, names: Collection[str]) -> Arrays:
     """The arrays of the item in `folder`, of which `names` are the files. Raises TruncatedError where values are
     missing, CorruptError where a checksum does not fit.
     """
-    item = _Item(storage, folder, names)
+    item = _Item(store, folder, names)
     try:
         values = ocdbt.read(item.fetch) if MANIFEST in names else item.plain()
         ends: dict[str, int] = {}
@@ -88,9 +88,9 @@ def find(storage: Store, folder: str, names: Collection[str]) -> Arrays:
         return Arrays(item, {}, is_known=False)
 
 
-def committed_ns(storage: Store, folder: str, names: Collection[str]) -> int:
+def committed_ns(store: Store, folder: str, names: Collection[str]) -> int:
     """When the database of the item in `folder` was written last, nanoseconds since 1970; 0 where it does not tell."""
-    item = _Item(storage, folder, names)
+    item = _Item(store, folder, names)
     try:
         return ocdbt.committed_ns(item.fetch) if MANIFEST in names else 0
     except FormatError:

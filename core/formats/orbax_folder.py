@@ -44,10 +44,10 @@ def is_orbax(names: Collection[str], folder: str) -> bool:
     return MSGPACK in names and any(name.endswith(f"/{_ARRAY}") for name in inside)
 
 
-def _absorbed(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
-    if _is_marked(names, folder) or _is_unmarked_step(storage, folder, names, subfolders):
+def _absorbed(store: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> Collection[str]:
+    if _is_marked(names, folder) or _is_unmarked_step(store, folder, names, subfolders):
         return subfolders
-    if is_remnant(storage, folder, names, subfolders):
+    if is_remnant(store, folder, names, subfolders):
         return subfolders
     return ()
 
@@ -56,7 +56,7 @@ def _is_marked(names: Collection[str], folder: str) -> bool:
     return METADATA in names or TREE in names or TEMPORARY in folder.rpartition("/")[2]
 
 
-def _is_unmarked_step(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
+def _is_unmarked_step(store: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
     """Whether a folder is a step of early Orbax or T5X, which have no mark: its name ends with a number, and it holds
     trees and nothing else, or arrays beside their tree.
     """
@@ -64,15 +64,15 @@ def _is_unmarked_step(storage: Store, folder: str, names: Collection[str], subfo
         return False
     inner = [join(folder, name) for name in subfolders[:_MOST_ITEMS]]
     if MSGPACK in names and {MSGPACK, *_OWN}.issuperset(names):
-        return any(_has(storage, place, _ARRAY) for place in inner)
+        return any(_has(store, place, _ARRAY) for place in inner)
     if not _OWN.issuperset(names):
         return False
-    items = [place for place in inner if _has(storage, place, TREE)]
+    items = [place for place in inner if _has(store, place, TREE)]
     # What was saved by itself into a folder of this one bears its own mark: then this one is a run, not a step.
-    return bool(items) and not any(_has(storage, place, METADATA) for place in items)
+    return bool(items) and not any(_has(store, place, METADATA) for place in items)
 
 
-def is_remnant(storage: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
+def is_remnant(store: Store, folder: str, names: Collection[str], subfolders: Sequence[str]) -> bool:
     """Whether nothing is left of a step but its numbered folder beside other steps: its manager still takes it for one.
     It may hold what a step has beside its trees: metrics, temporary or empty items, and those of the others' names.
     """
@@ -81,21 +81,21 @@ def is_remnant(storage: Store, folder: str, names: Collection[str], subfolders: 
         return False
     own = [name for name in subfolders if name != METRICS and TEMPORARY not in name]
     try:
-        if not all(_is_rest(storage, join(folder, name)) for name in own):
+        if not all(_is_rest(store, join(folder, name)) for name in own):
             return False
-        items = _items_in(storage, above, _prefix(base), storage.folder_time(above))
-        return bool(items) and all(name in items or _is_empty(storage, join(folder, name)) for name in own)
+        items = _items_in(store, above, _prefix(base), store.folder_time(above))
+        return bool(items) and all(name in items or _is_empty(store, join(folder, name)) for name in own)
     except OSError:
         return False
 
 
 @functools.lru_cache(maxsize=64)
-def _items_in(storage: Store, folder: str, prefix: str, _changed_ns: int) -> frozenset[str]:
+def _items_in(store: Store, folder: str, prefix: str, _changed_ns: int) -> frozenset[str]:
     """The names of the items in a folder's steps, as far as those are looked at. Kept: many steps may lie there."""
-    found = storage.members(folder).subfolders
+    found = store.members(folder).subfolders
     steps = [name for name in found if _NUMBERED.fullmatch(name) and _prefix(name) == prefix]
     looked_at = {*steps[:_MOST_STEPS], *steps[-_MOST_STEPS:]}
-    return frozenset(item for name in looked_at for item in _items_of_step(storage, join(folder, name)))
+    return frozenset(item for name in looked_at for item in _items_of_step(store, join(folder, name)))
 
 
 def _prefix(step: str) -> str:
@@ -103,29 +103,29 @@ def _prefix(step: str) -> str:
     return step.rstrip("0123456789")
 
 
-def _items_of_step(storage: Store, folder: str) -> Sequence[str]:
+def _items_of_step(store: Store, folder: str) -> Sequence[str]:
     """The items of a step, which has its mark or is one of early Orbax; none for any other folder."""
-    members = storage.members(folder)
+    members = store.members(folder)
     names = {file.name for file in members.files}
-    is_step = METADATA in names or _is_unmarked_step(storage, folder, names, members.subfolders)
+    is_step = METADATA in names or _is_unmarked_step(store, folder, names, members.subfolders)
     return members.subfolders if is_step else ()
 
 
-def _is_rest(storage: Store, item: str) -> bool:
+def _is_rest(store: Store, item: str) -> bool:
     """Whether a folder holds at most what Orbax writes into an item, and no tree."""
-    members = storage.members(item)
+    members = store.members(item)
     names = [file.name for file in members.files] + list(members.subfolders)
     return all(name in _REST or name.startswith("ocdbt.process_") for name in names)
 
 
-def _is_empty(storage: Store, folder: str) -> bool:
-    members = storage.members(folder)
+def _is_empty(store: Store, folder: str) -> bool:
+    members = store.members(folder)
     return not members.files and not members.subfolders
 
 
-def _has(storage: Store, folder: str, name: str) -> bool:
+def _has(store: Store, folder: str, name: str) -> bool:
     try:
-        storage.stat(join(folder, name))
+        store.stat(join(folder, name))
     except OSError:
         return False
     return True

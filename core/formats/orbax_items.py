@@ -42,19 +42,19 @@ class Item(NamedTuple):
     arrays: Arrays
 
 
-def json_object(storage: Store, folder: str, name: str) -> dict[str, Any]:
+def json_object(store: Store, folder: str, name: str) -> dict[str, Any]:
     """A JSON file's object."""
-    found = _json(storage, folder, name)
+    found = _json(store, folder, name)
     if not isinstance(found, dict):
         raise CorruptError("it is no object", section=name, offset=0)
     return found
 
 
-def top_metadata(storage: Store, folder: str, names: Collection[str]) -> dict[str, Any]:
+def top_metadata(store: Store, folder: str, names: Collection[str]) -> dict[str, Any]:
     """What the step says of itself; nothing where that cannot be read, for no restore needs it."""
     if METADATA in names:
         try:
-            return json_object(storage, folder, METADATA)
+            return json_object(store, folder, METADATA)
         except TooLargeError:
             raise
         except FormatError:
@@ -62,12 +62,12 @@ def top_metadata(storage: Store, folder: str, names: Collection[str]) -> dict[st
     return {}
 
 
-def whole_items(storage: Store, folder: str, names: Collection[str], top: Mapping[str, Any]) -> list[Item]:
+def whole_items(store: Store, folder: str, names: Collection[str], top: Mapping[str, Any]) -> list[Item]:
     """Every item that is a tree. Raises a FormatError for the first of any kind that is not whole."""
     handlers = top.get("item_handlers")
     by_item = {str(name): str(kind) for name, kind in handlers.items()} if isinstance(handlers, dict) else {}
     if _is_itself(names, handlers):
-        return [_tree(storage, folder, "", names)]
+        return [_tree(store, folder, "", names)]
     found = sorted({name.partition("/")[0] for name in names if "/" in name} | by_item.keys())
     if not set(found) - {METRICS}:
         raise TruncatedError("none of its items is there", section="items")
@@ -80,11 +80,11 @@ def whole_items(storage: Store, folder: str, names: Collection[str], top: Mappin
         if TEMPORARY in item:
             raise TruncatedError("this item was never finished", section=item)
         if TREE in inside or "pytree" in kind or "standard" in kind or _has_arrays(inside):
-            items.append(_tree(storage, folder, item, inside))
+            items.append(_tree(store, folder, item, inside))
         elif JSON in inside:
-            _json(storage, folder, f"{item}/{JSON}")
+            _json(store, folder, f"{item}/{JSON}")
     if f"{METRICS}/{METRICS}" in names:  # a CheckpointManager reads it before it restores anything
-        json_object(storage, folder, f"{METRICS}/{METRICS}")
+        json_object(store, folder, f"{METRICS}/{METRICS}")
     return items
 
 
@@ -112,41 +112,41 @@ def _has_arrays(inside: Collection[str]) -> bool:
     return MANIFEST in inside or any(name.endswith(_ARRAYS) for name in inside)
 
 
-def _tree(storage: Store, folder: str, item: str, inside: Collection[str]) -> Item:
+def _tree(store: Store, folder: str, item: str, inside: Collection[str]) -> Item:
     """A whole tree."""
     place = f"{folder}/{item}" if folder and item else folder or item
     before = f"{item}/" if item else ""
     if TREE not in inside:
         if MSGPACK not in inside:
             raise TruncatedError("it is missing: without it Orbax restores nothing", section=f"{before}{TREE}")
-        found = _msgpack_leaves(storage, folder, f"{before}{MSGPACK}")
-        arrays = orbax_arrays.find(storage, place, inside)
+        found = _msgpack_leaves(store, folder, f"{before}{MSGPACK}")
+        arrays = orbax_arrays.find(store, place, inside)
         _check_arrays(found, arrays, before, every_chunk=False)
         return Item(item, None, found, arrays)
-    tree = json_object(storage, folder, f"{before}{TREE}")
+    tree = json_object(store, folder, f"{before}{TREE}")
     if tree.get("use_ocdbt") is True and MANIFEST not in inside and _names_arrays(tree, f"{before}{TREE}"):
         raise TruncatedError("its values are missing", section=f"{before}{MANIFEST}")
     found = tuple(leaves(tree, f"{before}{TREE}"))
-    arrays = orbax_arrays.find(storage, place, inside)
+    arrays = orbax_arrays.find(store, place, inside)
     _check_arrays(found, arrays, before, every_chunk=tree.get(_EVERY_CHUNK) is True)
     if any(leaf.kind == STRING for leaf in found):
         if STRINGS not in inside:
             raise TruncatedError("it is missing", section=f"{before}{STRINGS}")
-        _json(storage, folder, f"{before}{STRINGS}", stops_at_nul=True)
+        _json(store, folder, f"{before}{STRINGS}", stops_at_nul=True)
     if arrays.by_name and not found:
         raise CorruptError("it names none of the arrays that are there", section=f"{before}{TREE}")
     for name in [name for name in inside if name.startswith(f"{ARRAY_METADATA}/")]:
-        json_object(storage, folder, f"{before}{name}")
+        json_object(store, folder, f"{before}{name}")
     if SHARDING in inside:
-        shardings = _json(storage, folder, f"{before}{SHARDING}", stops_at_nul=True)
+        shardings = _json(store, folder, f"{before}{SHARDING}", stops_at_nul=True)
         if not isinstance(shardings, dict):
             raise CorruptError("it is no object", section=f"{before}{SHARDING}", offset=0)
     return Item(item, tree, found, arrays)
 
 
-def _msgpack_leaves(storage: Store, folder: str, name: str) -> tuple[Leaf, ...]:
+def _msgpack_leaves(store: Store, folder: str, name: str) -> tuple[Leaf, ...]:
     """The leaves of a tree of early Orbax or T5X: those that lie in arrays of their own, and those inside of it."""
-    content = _content(storage, folder, name)
+    content = _content(store, folder, name)
     found: list[Leaf] = []
     waiting: list[tuple[tuple[str, ...], msgpack.Value]] = [((), msgpack.parse(content, name))]
     while waiting:
@@ -181,14 +181,14 @@ def _check_arrays(found: Collection[Leaf], arrays: Arrays, before: str, *, every
             raise TruncatedError(f"{count} are missing", section=f"{before}{leaf.array}")
 
 
-def _json(storage: Store, folder: str, name: str, *, stops_at_nul: bool = False) -> Any:  # noqa: ANN401 (JSON is anything)
+def _json(store: Store, folder: str, name: str, *, stops_at_nul: bool = False) -> Any:  # noqa: ANN401 (JSON is anything)
     """A JSON file's value. TensorStore, which reads some of these files, stops at a NUL as it does at the end."""
-    content = _content(storage, folder, name)
+    content = _content(store, folder, name)
     return parse(content.partition(b"\0")[0] if stops_at_nul else content, name)
 
 
-def _content(storage: Store, folder: str, name: str) -> bytes:
-    with storage.open(f"{folder}/{name}" if folder else name) as file:
+def _content(store: Store, folder: str, name: str) -> bytes:
+    with store.open(f"{folder}/{name}" if folder else name) as file:
         content = file.read(MAX_JSON + 1)
     if len(content) > MAX_JSON:
         raise TooLargeError(f"more than {MAX_JSON:,} bytes", section=name, offset=MAX_JSON)

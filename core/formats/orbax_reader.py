@@ -8,10 +8,10 @@ from core.formats.spec import BundleCache, Reading, Unit
 from core.stores.store import Store
 
 
-def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """A step's facts, variables and metrics."""
-    facts, variables = orbax.read(storage, unit.folder, tuple(unit.files))
-    metrics = orbax.metrics(storage, unit.folder, tuple(unit.files))
+    facts, variables = orbax.read(store, unit.folder, tuple(unit.files))
+    metrics = orbax.metrics(store, unit.folder, tuple(unit.files))
     return Reading(format=unit.format, facts=facts, variables=variables, metrics=metrics)
 
 

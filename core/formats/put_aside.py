@@ -17,15 +17,15 @@ _KINDS = (
 )
 
 
-def whole_model(storage: Store, folder: str, file: FileStat) -> tuple[str, str] | None:
+def whole_model(store: Store, folder: str, file: FileStat) -> tuple[str, str] | None:
     """What a file is, and the ending that it needs; None for one that Keras did not write, or that is not whole as
     far as its structure tells. OSError.
     """
     path = join(folder, file.name)
-    head = storage.read(path, len(SIGNATURE))
+    head = store.read(path, len(SIGNATURE))
     for start, form, told in _KINDS:
         if head.startswith(start):
             unit = Unit(folder=folder, name=file.name, path=path, format=form, files={file.name: file})
-            reading = read_unit(storage, unit, BundleCache())
+            reading = read_unit(store, unit, BundleCache())
             return told if reading is not None and reading.facts.problem is None else None
     return None

@@ -30,22 +30,22 @@ _UNNEEDED = frozenset(
 Ahead = Mapping[str, Reading | FormatError | OSError]
 
 
-def read_ahead(storage: Store, paths: Sequence[str]) -> Ahead:
+def read_ahead(store: Store, paths: Sequence[str]) -> Ahead:
     """Several HDF5 and `.keras` files at once, by path: the worker processes that read them then work side by side."""
     by_kind: dict[bool, list[str]] = {True: [], False: []}
     for path in paths:
         with suppress(OSError):  # it is met again when its turn comes
-            by_kind[storage.read(path, len(_ZIP_MAGIC)) != _ZIP_MAGIC].append(path)
+            by_kind[store.read(path, len(_ZIP_MAGIC)) != _ZIP_MAGIC].append(path)
     found: dict[str, Reading | FormatError | OSError] = {}
-    for path, item in zip(by_kind[True], hdf5.read_many(storage, by_kind[True]), strict=True):
+    for path, item in zip(by_kind[True], hdf5.read_many(store, by_kind[True]), strict=True):
         found[path] = item if isinstance(item, Exception) else Reading(*item)
-    for path, result in zip(by_kind[False], keras_zip.read_many(storage, by_kind[False]), strict=True):
+    for path, result in zip(by_kind[False], keras_zip.read_many(store, by_kind[False]), strict=True):
         found[path] = result if isinstance(result, Exception) else Reading(Format.KERAS, *result)
     return found
 
 
 def read_unit(
-    storage: Store, unit: Unit, cache: BundleCache, *, is_named: bool = False, ahead: Ahead | None = None
+    store: Store, unit: Unit, cache: BundleCache, *, is_named: bool = False, ahead: Ahead | None = None
 ) -> Reading | None:
     """Facts and variables of one checkpoint; None for a foreign file that only looks like one.
 
@@ -53,7 +53,7 @@ def read_unit(
     stands in the facts: nothing is raised but FileNotFoundError, when the files went away meanwhile.
     """
     try:
-        reading = _placeholder(storage, unit) or _taken(ahead, unit) or spec_of(unit.format).read(storage, unit, cache)
+        reading = _placeholder(store, unit) or _taken(ahead, unit) or spec_of(unit.format).read(store, unit, cache)
     except FormatError as error:
         if not is_named and spec_of(unit.format).is_foreign(unit, error):
             return None
@@ -67,15 +67,15 @@ def read_unit(
     except Exception as error:  # noqa: BLE001 - whatever a hostile file brings about costs this file alone
         _log.warning("reading %s failed", to_text(unit.path), exc_info=True)
         reading = _failed(unit, "unexpected", f"{type(error).__name__}: {error}")
-    facts = with_name(unit.name or unit.folder, _with_path(storage, unit, reading.facts))
+    facts = with_name(unit.name or unit.folder, _with_path(store, unit, reading.facts))
     return reading if facts is reading.facts else reading._replace(facts=facts)
 
 
-def _with_path(storage: Store, unit: Unit, facts: Facts) -> Facts:
+def _with_path(store: Store, unit: Unit, facts: Facts) -> Facts:
     """What TensorFlow would not find by its path, although nothing is wrong with it, says so."""
     if facts.problem is not None or not spec_of(unit.format).found_by_pattern:
         return facts
-    path = storage.absolute(unit.path)
+    path = store.absolute(unit.path)
     if is_found(path):
         return facts
     shown = "".join(dict.fromkeys(mark for mark in path if mark in "[]\\"))
@@ -90,29 +90,29 @@ def _taken(ahead: Ahead | None, unit: Unit) -> Reading | None:
     return found
 
 
-def _placeholder(storage: Store, unit: Unit) -> Reading | None:
+def _placeholder(store: Store, unit: Unit) -> Reading | None:
     """A single-file checkpoint that is empty, or a Git LFS pointer; one of several files with a pointer among them."""
     if spec_of(unit.format).in_parts and len(unit.files) > 1:
-        name = next((name for name, file in unit.files.items() if _is_pointer(storage, unit, file)), None)
+        name = next((name for name, file in unit.files.items() if _is_pointer(store, unit, file)), None)
         return None if name is None else _failed(unit, "lfs-pointer", lfs.DETAIL, name)
     if len(unit.files) != 1 or not spec_of(unit.format).one_file_tells:
         return None
     (file,) = unit.files.values()
     if file.size == 0:
         return _failed(unit, "empty", "the file has no bytes")
-    if _is_pointer(storage, unit, file):
+    if _is_pointer(store, unit, file):
         return _failed(unit, "lfs-pointer", lfs.DETAIL)
     return None
 
 
-def _is_pointer(storage: Store, unit: Unit, file: FileStat) -> bool:
+def _is_pointer(store: Store, unit: Unit, file: FileStat) -> bool:
     if not len(lfs.START) <= file.size <= lfs.MOST_BYTES or file.name.rpartition("/")[2] in _UNNEEDED:
         return False
-    return lfs.is_pointer(_head(storage, unit, file.name, len(lfs.START)))
+    return lfs.is_pointer(_head(store, unit, file.name, len(lfs.START)))
 
 
-def _head(storage: Store, unit: Unit, name: str, length: int) -> bytes:
-    return storage.read(join(unit.folder, name), length)
+def _head(store: Store, unit: Unit, name: str, length: int) -> bytes:
+    return store.read(join(unit.folder, name), length)
 
 
 def _failed(unit: Unit, kind: str, detail: str, file: str | None = None) -> Reading:

@@ -73,17 +73,17 @@ def is_index(name: str) -> bool:
     return name.endswith(INDEX)
 
 
-def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """The tensors of a file, or of all files that an index names."""
     shards: tuple[Shard, ...] = ()
     if is_index(unit.name):
-        named = _named_files(storage, unit)
+        named = _named_files(store, unit)
         shards = tuple(_shard(number, name, unit.files) for number, name in enumerate(named))
         there = [unit.files[name] for name in named if name in unit.files]
     else:
         there = list(unit.files.values())
     numbers = {shard.name: shard.number for shard in shards}
-    variables = [one for file in there for one in tensors(storage, unit.folder, file, numbers.get(file.name))]
+    variables = [one for file in there for one in tensors(store, unit.folder, file, numbers.get(file.name))]
     check_sums(variables, "header")
     facts = Facts(
         contents=Contents.UNKNOWN,
@@ -98,16 +98,16 @@ def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
     return Reading(format=unit.format, facts=facts, variables=tuple(variables))
 
 
-def tensors(storage: Store, folder: str, file: FileStat, shard: int | None) -> Iterator[Variable]:
+def tensors(store: Store, folder: str, file: FileStat, shard: int | None) -> Iterator[Variable]:
     """The tensors of one file in the order of their values, which follow each other without a gap to its end."""
     path, where = join(folder, file.name), file.name
-    (head,) = storage.read_ranges(path, [(0, _LENGTH)])
+    (head,) = store.read_ranges(path, [(0, _LENGTH)])
     if len(head) < _LENGTH:
         raise TruncatedError("it ends within the header's length", section=where, offset=len(head))
     length = int.from_bytes(head, "little")
     if length > MAX_HEADER:
         raise CorruptError(f"a header of {length:,} bytes, more than the format allows", section=where, offset=0)
-    (text,) = storage.read_ranges(path, [(_LENGTH, length)])
+    (text,) = store.read_ranges(path, [(_LENGTH, length)])
     if len(text) < length:
         raise TruncatedError(f"{len(text):,} of {length:,} bytes of the header", section=where, offset=_LENGTH)
     if not text.startswith(b"{"):
@@ -170,12 +170,12 @@ def _check_metadata(said: object, where: str) -> None:
         raise CorruptError(f"{_METADATA} is no table of texts", section=where)
 
 
-def _named_files(storage: Store, unit: Unit) -> list[str]:
+def _named_files(store: Store, unit: Unit) -> list[str]:
     """The files that an index names, each once."""
     size = unit.files[unit.name].size
     if size > MAX_INDEX:
         raise TooLargeError(f"{size:,} bytes, more than {MAX_INDEX:,}", section=unit.name)
-    found = parse(storage.read(unit.path, MAX_INDEX), unit.name)
+    found = parse(store.read(unit.path, MAX_INDEX), unit.name)
     places = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
         raise CorruptError("it has no weight_map", section=unit.name)

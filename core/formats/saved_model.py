@@ -53,14 +53,14 @@ class Field(NamedTuple):
 
 
 def read(
-    storage: Store, folder: str, names: Collection[str], bundle: tuple[Facts, tuple[Variable, ...]] | None
+    store: Store, folder: str, names: Collection[str], bundle: tuple[Facts, tuple[Variable, ...]] | None
 ) -> tuple[Facts, tuple[Variable, ...]]:
     """A SavedModel's facts. `names` are its files relative to `folder`; `bundle` is what its index says.
 
     `bundle` None: it has no variables, or (where `names` has an index) they could not be read.
     """
-    header = _header(storage, folder) if BINARY in names else _text_header(storage, folder, names)
-    is_keras = KERAS in names and _is_whole(storage, folder, KERAS)
+    header = _header(store, folder) if BINARY in names else _text_header(store, folder, names)
+    is_keras = KERAS in names and _is_whole(store, folder, KERAS)
     writer = _writer(header.version, is_keras=KERAS in names)
     for asset in header.assets:
         if f"{ASSETS}/{asset}" not in names:
@@ -111,9 +111,9 @@ def _writer(version: str | None, *, is_keras: bool) -> str | None:
     return ", ".join(parts) or None
 
 
-def _header(storage: Store, folder: str) -> Header:
+def _header(store: Store, folder: str) -> Header:
     """What saved_model.pb says of its first graph."""
-    with storage.open(f"{folder}/{BINARY}" if folder else BINARY) as file:
+    with store.open(f"{folder}/{BINARY}" if folder else BINARY) as file:
         length = file.seek(0, 2)
         if length == 0:
             raise TruncatedError("the file is empty", section=BINARY, offset=0)
@@ -133,11 +133,11 @@ def _header(storage: Store, folder: str) -> Header:
         return Header(version, tuple(assets), has_objects)
 
 
-def _text_header(storage: Store, folder: str, names: Collection[str]) -> Header:
+def _text_header(store: Store, folder: str, names: Collection[str]) -> Header:
     """What saved_model.pbtxt says, which TensorFlow reads where there is no saved_model.pb."""
     if TEXT not in names:
         return Header()
-    with storage.open(f"{folder}/{TEXT}" if folder else TEXT) as file:
+    with store.open(f"{folder}/{TEXT}" if folder else TEXT) as file:
         content = file.read(saved_model_text.MAX_TEXT + 1)
     return Header() if len(content) > saved_model_text.MAX_TEXT else Header(*saved_model_text.read(content))
 
@@ -151,9 +151,9 @@ def _text(file: BinaryIO, within: Field, number: int, most: int, *, errors: str)
     return None
 
 
-def _is_whole(storage: Store, folder: str, name: str) -> bool:
+def _is_whole(store: Store, folder: str, name: str) -> bool:
     """Whether a file is a protocol buffers message to its end, as far as lengths tell."""
-    with storage.open(f"{folder}/{name}" if folder else name) as file:
+    with store.open(f"{folder}/{name}" if folder else name) as file:
         try:
             return sum(1 for _ in fields(file, 0, file.seek(0, 2), name)) > 0
         except FormatError:

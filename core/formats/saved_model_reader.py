@@ -8,10 +8,10 @@ from core.stores.store import Store
 PREFIX = "variables/variables"
 
 
-def read(storage: Store, unit: Unit, cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, cache: BundleCache) -> Reading:
     """A folder's facts and variables."""
     inner = None
     if f"{PREFIX}.index" in unit.files:
-        inner = bundle.read(storage, unit.folder, PREFIX, unit.files, cache)
-    facts, variables = saved_model.read(storage, unit.folder, tuple(unit.files), inner)
+        inner = bundle.read(store, unit.folder, PREFIX, unit.files, cache)
+    facts, variables = saved_model.read(store, unit.folder, tuple(unit.files), inner)
     return Reading(format=unit.format, facts=facts, variables=variables)

@@ -92,9 +92,7 @@ class FolderFiles:
         return self.files.pop(name)
 
 
-def none_absorbed(
-    _storage: Store, _folder: str, _names: Collection[str], _subfolders: Sequence[str]
-) -> Collection[str]:
+def none_absorbed(_store: Store, _folder: str, _names: Collection[str], _subfolders: Sequence[str]) -> Collection[str]:
     """Subfolders are folders of their own."""
     return ()
 

@@ -29,13 +29,13 @@ _PART = re.compile(r"\.(?:index|data-\d{5}-of-\d{5})$")
 _FAR_S = 4_600_000_000.0  # the year 2115
 
 
-def read(storage: Store, folder: str, file: FileStat) -> StateFile:
+def read(store: Store, folder: str, file: FileStat) -> StateFile:
     """A folder's state file. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
     path = posixpath.join(folder, file.name)
     if file.size > MAX_SIZE:
         return StateFile(path=path, unreadable=NOT_ONE + f", with {file.size:,} bytes", mtime_ns=file.mtime_ns)
     try:
-        data = storage.read(path, file.size + 1)
+        data = store.read(path, file.size + 1)
     except OSError as error:
         return StateFile(path=path, unreadable=error.strerror or str(error), mtime_ns=file.mtime_ns)
     return parse(path, data, file.mtime_ns)
@@ -105,7 +105,7 @@ def is_misspelled(written: str) -> bool:
     return written.endswith("/") or _PART.search(written) is not None
 
 
-def others(storage: Store, folder: str, files: Sequence[FileStat]) -> list[StateFile]:
+def others(store: Store, folder: str, files: Sequence[FileStat]) -> list[StateFile]:
     """State files of other names (`best_dev_checkpoint`) among files that are nothing else; only content tells."""
     small = [
         file for file in files if file.size <= OTHER_MOST and "/" not in file.name and may_be_state_file(file.name)
@@ -114,7 +114,7 @@ def others(storage: Store, folder: str, files: Sequence[FileStat]) -> list[State
     found = []
     for file in small[:_OTHERS]:
         try:
-            data = storage.read(posixpath.join(folder, file.name), file.size + 1)
+            data = store.read(posixpath.join(folder, file.name), file.size + 1)
         except OSError:
             continue
         if is_one(data):

@@ -53,7 +53,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 _OPERATION = re.compile(rb"[A-Z][A-Za-z0-9_>]*")
 
 
-def kinds(storage: Store, folder: str, files: Iterable[FileStat]) -> Iterator[tuple[str, FileStat]]:
+def kinds(store: Store, folder: str, files: Iterable[FileStat]) -> Iterator[tuple[str, FileStat]]:
     """The kind of each file that is known and not read; a folder's files that are part of no checkpoint are asked for.
     Only some are looked into.
     """
@@ -62,7 +62,7 @@ def kinds(storage: Store, folder: str, files: Iterable[FileStat]) -> Iterator[tu
         kind = _by_name(file.name)
         if kind is None and file.size and looked < _MOST_LOOKED_INTO and _LOOKED_INTO.fullmatch(file.name.lower()):
             looked += 1
-            kind = _by_content(storage, join(folder, file.name), file.name.lower())
+            kind = _by_content(store, join(folder, file.name), file.name.lower())
         if kind is not None:
             yield kind, file
 
@@ -82,9 +82,9 @@ def _by_name(name: str) -> str | None:
     return known or (PYTORCH if lowered.endswith(".pth.tar") else None)
 
 
-def _by_content(storage: Store, path: str, name: str) -> str | None:
+def _by_content(store: Store, path: str, name: str) -> str | None:
     try:
-        head = storage.read(path, _HEAD)
+        head = store.read(path, _HEAD)
     except OSError:
         return None
     return next((kind for kind, is_one in _MARKS if is_one(head, name)), None)

@@ -25,9 +25,9 @@ _MOST_AXES = 254
 _WHOLE_SCALAR = b"\x00"  # a slice of no dimensions
 
 
-def read(storage: Store, path: str, size: int) -> tuple[Facts, tuple[Variable, ...]]:
+def read(store: Store, path: str, size: int) -> tuple[Facts, tuple[Variable, ...]]:
     """Facts and variables of a V1 file of `size` bytes. A FormatError of section 'footer' where it is no table."""
-    table = LazyTable.open(size, lambda offset, length: storage.read_ranges(path, ((offset, length),))[0])
+    table = LazyTable.open(size, lambda offset, length: store.read_ranges(path, ((offset, length),))[0])
     meta = _parse(table.get(b""), MAX_META).meta
     if len(meta.tensor) > MAX_VARIABLES:
         raise TooLargeError(f"{len(meta.tensor):,} variables, more than {MAX_VARIABLES:,}", section="data block")

@@ -6,9 +6,9 @@ from core.formats.spec import BundleCache, Reading, Unit
 from core.stores.store import Store
 
 
-def read(storage: Store, unit: Unit, _cache: BundleCache) -> Reading:
+def read(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     """A file's facts and variables."""
-    facts, variables = v1.read(storage, unit.path, unit.files[unit.name].size)
+    facts, variables = v1.read(store, unit.path, unit.files[unit.name].size)
     return Reading(format=unit.format, facts=facts, variables=variables)
 
 

@@ -44,18 +44,18 @@ class Bearings:
         results = {place: _verified(row) for place, row in rows.items()}
         return cls(root, root_path, options, now_ns // 1000, marks, results)
 
-    def settled(self, folders: Mapping[str, KnownFolder], storage: Store) -> set[str]:
+    def settled(self, folders: Mapping[str, KnownFolder], store: Store) -> set[str]:
         """Runs whose row is there and would be made the same again, if none of their files changed."""
-        return {run for run, mark in self.marks.items() if self._is_settled(run, mark, folders, storage)}
+        return {run for run, mark in self.marks.items() if self._is_settled(run, mark, folders, store)}
 
-    def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder], storage: Store) -> bool:
+    def _is_settled(self, run: str, mark: RunMark, folders: Mapping[str, KnownFolder], store: Store) -> bool:
         if not self._is_as_live(run, mark, folders):
             return False
         if self.is_rejudged(run):
             return False
         if mark.turns_us is not None and mark.turns_us <= self.now_us:
             return False
-        if mark.outside and standing(storage, mark.outside) != {path for path, there in mark.outside.items() if there}:
+        if mark.outside and standing(store, mark.outside) != {path for path, there in mark.outside.items() if there}:
             return False
         return mark.decided == self._decided(run, folders)
 

@@ -31,7 +31,7 @@ class Changes:
 
 
 def find_changes(
-    storage: Store,
+    store: Store,
     known: dict[str, KnownFolder],
     options: Options,
     now_ns: int,
@@ -52,12 +52,12 @@ def find_changes(
         progress.folders += 1
         progress.step()
         is_known = old is not None and _is_looked(old, options.stamp)
-        if old is not None and is_known and not options.deep and _is_quiet(storage, old, recent_ns):
+        if old is not None and is_known and not options.deep and _is_quiet(store, old, recent_ns):
             _keep(found, old, options.stamp)
             waiting.extend(join(path, name) for name in old.subfolders)
             continue
         try:
-            listing = walk.look(storage, path)
+            listing = walk.look(store, path)
         except OSError as error:
             if not path:
                 raise
@@ -107,12 +107,12 @@ def _is_same(old: KnownFolder, listing: Listing, mark: str) -> bool:
     )
 
 
-def _is_quiet(storage: Store, old: KnownFolder, recent_ns: int) -> bool:
+def _is_quiet(store: Store, old: KnownFolder, recent_ns: int) -> bool:
     """Whether a folder need not be listed: nothing in it is young, and no name in it came or went."""
     if old.recheck or old.problems or old.newest_ns > recent_ns or any(time > recent_ns for _, time in old.times):
         return False
     try:
-        return all(storage.folder_time(join(old.path, name) if name else old.path) == time for name, time in old.times)
+        return all(store.folder_time(join(old.path, name) if name else old.path) == time for name, time in old.times)
     except OSError:
         return False
 

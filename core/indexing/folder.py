@@ -64,7 +64,7 @@ class FolderResult:
     read_by: str = ""
 
 
-def read_folder(storage: Store, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
+def read_folder(store: Store, task: FolderTask, cache: BundleCache | None = None) -> FolderResult:
     """Read what changed in a folder. One bad file never hides the rest.
 
     What is judged broken becomes a finding if it stayed exactly so in further looks, and else counts as being written;
@@ -72,17 +72,17 @@ def read_folder(storage: Store, task: FolderTask, cache: BundleCache | None = No
     bytes.
     """
     cache = BundleCache() if cache is None else cache
-    result = _read_once(storage, task, cache)
+    result = _read_once(store, task, cache)
     broken, vanished = _suspects(result), _vanished(result)
     if not broken and not vanished:
         return result
     for _ in looks(task.listing, broken, task.now_ns, vanished=vanished):
-        again = _look_again(storage, task.listing)
+        again = _look_again(store, task.listing)
         if again is None:
             break
         if vanished or signature(again) != result.signature:
             known = tuple(item for item in result.checkpoints if not item.findings)
-            result = _read_once(storage, replace(task, listing=again, known=known), cache)
+            result = _read_once(store, replace(task, listing=again, known=known), cache)
         now = _suspects(result)
         broken, vanished = {key: seen for key, seen in broken.items() if now.get(key) == seen}, _vanished(result)
         if not broken and not vanished:
@@ -98,10 +98,10 @@ def _vanished(result: FolderResult) -> bool:
     return len(result.problems) > len(result.listing.problems)
 
 
-def _look_again(storage: Store, listing: Listing) -> Listing | None:
+def _look_again(store: Store, listing: Listing) -> Listing | None:
     """The folder as it is now, empty where it is gone (a save's temporary one); None where it cannot be listed."""
     try:
-        return look(storage, listing.folder)
+        return look(store, listing.folder)
     except FileNotFoundError:
         return replace(listing, files=(), subfolders=(), problems=())
     except OSError:
@@ -126,12 +126,12 @@ def _withheld(result: FolderResult, settled: Suspects) -> FolderResult:
     )
 
 
-def _read_once(storage: Store, task: FolderTask, cache: BundleCache) -> FolderResult:
+def _read_once(store: Store, task: FolderTask, cache: BundleCache) -> FolderResult:
     listing = task.listing
     groups = group(listing)
-    states = tuple(state_file.read(storage, listing.folder, file) for file in groups.states)
+    states = tuple(state_file.read(store, listing.folder, file) for file in groups.states)
     if any(spec_of(one.format).in_state_files for one in groups.checkpoints):
-        states += tuple(state_file.others(storage, listing.folder, groups.others))
+        states += tuple(state_file.others(store, listing.folder, groups.others))
     named = {state_file.base_of(path) for state in states for path in (state.latest or "", *state.history)}
     times = {name: time for state in states for name, time in state_file.times_by_name(state).items()}
     known = {(item.path, item.files): item for item in task.known}
@@ -139,19 +139,19 @@ def _read_once(storage: Store, task: FolderTask, cache: BundleCache) -> FolderRe
     checkpoints: list[Checkpoint] = []
     reused = parsed = 0
     again = Reread(task.before)
-    ahead = _read_ahead(storage, listing.folder, groups, known)
+    ahead = _read_ahead(store, listing.folder, groups, known)
     for one in groups.checkpoints:
         path = join(listing.folder, one.name) if one.name else listing.folder
         old = known.get((path, one.files))
         if old is not None and _is_settled(old) and again.keeps(one.format, old):
-            checkpoints.append(dated(_kept(storage, task, one, old), times))
+            checkpoints.append(dated(_kept(store, task, one, old), times))
             reused += 1
             continue
         if old is None and again.stays_foreign(one.format):
             continue
         again.reads(one.format)
         try:
-            made = _checkpoint(storage, task, one, cache, named, ahead)
+            made = _checkpoint(store, task, one, cache, named, ahead)
         except FileNotFoundError:
             problems.append(Problem(path=to_text(path), problem="went away while it was read"))
             continue
@@ -159,10 +159,10 @@ def _read_once(storage: Store, task: FolderTask, cache: BundleCache) -> FolderRe
         if made is not None:
             checkpoints.append(dated(made, times))
     left = leftovers(listing, groups, task.now_ns, task.grace_ns)
-    left += (copies := tuple(renamed_copies(storage, listing.folder, listing.files, groups)))
+    left += (copies := tuple(renamed_copies(store, listing.folder, listing.files, groups)))
     writing = any(item.health is Health.WRITING for item in checkpoints) or any(item.writing for item in left)
     is_plain = not checkpoints and len(left) == len(copies)
-    held = held_instead(storage, listing.folder, listing.files) if is_plain else NOTHING_HELD
+    held = held_instead(store, listing.folder, listing.files) if is_plain else NOTHING_HELD
     return FolderResult(
         listing=listing,
         signature=signature(listing),
@@ -176,21 +176,21 @@ def _read_once(storage: Store, task: FolderTask, cache: BundleCache) -> FolderRe
         read_by=again.readers,
         held=held,
         recheck=writing or len(problems) > len(listing.problems),
-        trial=read_trial(storage, listing.folder, {file.name for file in listing.files}),
+        trial=read_trial(store, listing.folder, {file.name for file in listing.files}),
     )
 
 
-def _kept(storage: Store, task: FolderTask, one: Group, old: Checkpoint) -> Checkpoint:
+def _kept(store: Store, task: FolderTask, one: Group, old: Checkpoint) -> Checkpoint:
     """A checkpoint whose files stayed, as its folder, its name and the rules are now."""
     old = named_anew(old) if task.before.is_renamed else old
-    facts = with_surroundings(storage, task.listing, one, old.facts)
+    facts = with_surroundings(store, task.listing, one, old.facts)
     moment, source = saved_at(one, facts, task.listing)
     kept = old._replace(run=task.run, facts=facts, saved_at=moment, saved_at_source=source)
     return kept._replace(findings=file_rules.judge(old.path, old.format, facts))
 
 
 def _read_ahead(
-    storage: Store, folder: str, groups: Groups, known: Mapping[tuple[str, tuple[FileStat, ...]], Checkpoint]
+    store: Store, folder: str, groups: Groups, known: Mapping[tuple[str, tuple[FileStat, ...]], Checkpoint]
 ) -> Ahead | None:
     """What worker processes read, where that is more than one file."""
     fresh = [
@@ -198,11 +198,11 @@ def _read_ahead(
         for one in groups.checkpoints
         if spec_of(one.format).in_workers and (path := join(folder, one.name), one.files) not in known
     ]
-    return read_ahead(storage, fresh) if len(fresh) > 1 else None
+    return read_ahead(store, fresh) if len(fresh) > 1 else None
 
 
 def _checkpoint(
-    storage: Store,
+    store: Store,
     task: FolderTask,
     one: Group,
     cache: BundleCache,
@@ -213,10 +213,10 @@ def _checkpoint(
     path = join(folder, one.name) if one.name else folder
     files = {file.name: file for file in one.files}
     unit = Unit(folder=folder, name=one.name, path=path, format=one.format, files=files)
-    reading = read_unit(storage, unit, cache, is_named=one.name in named, ahead=ahead)
+    reading = read_unit(store, unit, cache, is_named=one.name in named, ahead=ahead)
     if reading is None:
         return None
-    facts = with_surroundings(storage, task.listing, one, reading.facts)
+    facts = with_surroundings(store, task.listing, one, reading.facts)
     findings: tuple[Finding, ...] = file_rules.judge(path, reading.format, facts)
     name = read_name(path.rpartition("/")[2])
     newest = max((file.mtime_ns for file in one.files), default=max(time for _, time in task.listing.folder_times))

@@ -13,10 +13,10 @@ _MOST_ENDINGS = 5
 _LONGEST = 12  # characters of an ending; what is longer is a name with a dot
 
 
-def held_instead(storage: Store, folder: str, files: Iterable[FileStat]) -> Held:
+def held_instead(store: Store, folder: str, files: Iterable[FileStat]) -> Held:
     """The files of a folder, none of which is part of a checkpoint, counted by kind and by ending."""
     files = list(files)
-    known = {file.name: kind for kind, file in unread.kinds(storage, folder, files)}
+    known = {file.name: kind for kind, file in unread.kinds(store, folder, files)}
     endings = Counter(_ending(file.name) for file in files if file.name not in known)
     return Held(kinds=tuple(Counter(known.values()).most_common()), endings=tuple(endings.most_common(_MOST_ENDINGS)))
 

@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from core.stores.store import Store
 
 
-def standing(storage: Store, prefixes: Iterable[str]) -> frozenset[str]:
+def standing(store: Store, prefixes: Iterable[str]) -> frozenset[str]:
     """Those of some prefixes (relative to the root) that have an index, or are a file of TF1's with its `.meta`."""
-    return frozenset(prefix for prefix in prefixes if _stands(storage, prefix))
+    return frozenset(prefix for prefix in prefixes if _stands(store, prefix))
 
 
-def _stands(storage: Store, prefix: str) -> bool:
-    return _is_file(storage, f"{prefix}.index") or (_is_file(storage, prefix) and _is_file(storage, f"{prefix}.meta"))
+def _stands(store: Store, prefix: str) -> bool:
+    return _is_file(store, f"{prefix}.index") or (_is_file(store, prefix) and _is_file(store, f"{prefix}.meta"))
 
 
-def _is_file(storage: Store, path: str) -> bool:
+def _is_file(store: Store, path: str) -> bool:
     try:
-        storage.stat(path)
+        store.stat(path)
     except (OSError, ValueError):  # a state file may name what no disk can hold
         return False
     return True

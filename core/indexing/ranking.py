@@ -12,14 +12,14 @@ from core.sweeps.reading import missing, with_tuner
 from core.sweeps.records import SweepKind, Trial
 
 
-def rank_sweeps(engine: Engine, storage: Store, root: str, folders: Collection[str]) -> bool:
+def rank_sweeps(engine: Engine, store: Store, root: str, folders: Collection[str]) -> bool:
     """Rank the sweeps that the catalog has no row of: whatever changes one takes its row away, so that a killed pass
     is made up for. `folders` are all of the root. Returns whether there were any.
     """
     found = sweeps.unranked(engine, root)
     gone = _without_record(found, folders)
     for path, trials in found.items():
-        named, metric, problem = with_tuner(storage, path, [*trials, *gone.get(path, ())])
+        named, metric, problem = with_tuner(store, path, [*trials, *gone.get(path, ())])
         with engine.begin() as connection:
             sweeps.store_sweep(connection, *ranked(root, path, named, metric, problem))
     return bool(found)

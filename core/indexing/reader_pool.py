@@ -29,16 +29,16 @@ class Readers:
         if self._expected >= _WORTHWHILE and self._other is None:
             self._other = ReaderProcess()
 
-    def read_all(self, storage: Store, items: Iterable[Item]) -> Iterator[Done]:
+    def read_all(self, store: Store, items: Iterable[Item]) -> Iterator[Done]:
         """Read the folders of each item (a name and its tasks) and yield the items as they get done, in no order.
 
         `items` is taken as it is needed. Should the other process die, this one reads what it had.
         """
         if self._other is not None:
-            yield from _read_shared(self._other, storage, _chunks(items))
+            yield from _read_shared(self._other, store, _chunks(items))
         else:
             for item in items:
-                yield from read_chunk(storage, [item])
+                yield from read_chunk(store, [item])
 
     def close(self) -> None:
         """End the second process."""
@@ -46,34 +46,34 @@ class Readers:
             self._other.close()
 
 
-def _read_shared(other: ReaderProcess, storage: Store, chunks: Iterator[list[Item]]) -> Iterator[Done]:
+def _read_shared(other: ReaderProcess, store: Store, chunks: Iterator[list[Item]]) -> Iterator[Done]:
     """A thread speaks with the other process; this one reads whenever that has enough, and what it has not begun."""
     given: deque[tuple[Future[list[Done]], list[Item]]] = deque()
     thread = ThreadPoolExecutor(1, "waypoint-reader")
     try:
         for chunk in chunks:
             while given and given[0][0].done():
-                yield from _taken(storage, *given.popleft())
+                yield from _taken(store, *given.popleft())
             if len(given) < _AHEAD:
-                given.append((thread.submit(other.read, storage, chunk), chunk))
+                given.append((thread.submit(other.read, store, chunk), chunk))
             else:
-                yield from read_chunk(storage, chunk)
+                yield from read_chunk(store, chunk)
         while given:
             if given[-1][0].cancel():
-                yield from read_chunk(storage, given.pop()[1])
+                yield from read_chunk(store, given.pop()[1])
             else:
-                yield from _taken(storage, *given.popleft())
+                yield from _taken(store, *given.popleft())
     finally:
         other.close()
         thread.shutdown(cancel_futures=True)
 
 
-def _taken(storage: Store, future: "Future[list[Done]]", chunk: list[Item]) -> list[Done]:
+def _taken(store: Store, future: "Future[list[Done]]", chunk: list[Item]) -> list[Done]:
     """The other process's result; if it died, its share is read here."""
     try:
         return future.result()
     except DiedError:
-        return read_chunk(storage, chunk)
+        return read_chunk(store, chunk)
 
 
 def _files(chunk: list[Item]) -> int:

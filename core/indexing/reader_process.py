@@ -48,12 +48,12 @@ class ReaderProcess:
         for pipe in (self.process.stdin, self.process.stdout):
             _widen(pipe)
 
-    def read(self, storage: Store, chunk: list[Item]) -> list[Done]:
+    def read(self, store: Store, chunk: list[Item]) -> list[Done]:
         """A chunk's results. DiedError when the process is gone; what it raised itself is raised here."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
-            pickle.dump((storage, chunk), self.process.stdin, pickle.HIGHEST_PROTOCOL)
+            pickle.dump((store, chunk), self.process.stdin, pickle.HIGHEST_PROTOCOL)
             self.process.stdin.flush()
             answer: Any = pickle.load(self.process.stdout)  # noqa: S301 - our own process wrote it
         except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
@@ -79,9 +79,9 @@ def _widen(pipe: IO[bytes] | None) -> None:
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
-def read_chunk(storage: Store, chunk: list[Item]) -> list[Done]:
+def read_chunk(store: Store, chunk: list[Item]) -> list[Done]:
     """Read some folders in this process."""
-    return [(name, [read_folder(storage, task, _cache) for task in tasks]) for name, tasks in chunk]
+    return [(name, [read_folder(store, task, _cache) for task in tasks]) for name, tasks in chunk]
 
 
 def main() -> None:
@@ -91,11 +91,11 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints must not garble the answers
     while True:
         try:
-            storage, chunk = pickle.load(requests)  # noqa: S301 - our parent wrote it
+            store, chunk = pickle.load(requests)  # noqa: S301 - our parent wrote it
         except EOFError:
             return
         try:
-            answer: object = read_chunk(storage, chunk)
+            answer: object = read_chunk(store, chunk)
         except Exception as error:  # noqa: BLE001 - the parent raises it again
             answer = error
         pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)

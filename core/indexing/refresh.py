@@ -42,19 +42,17 @@ _KEPT = 20_000  # checkpoints of folders that were read to settle a doubt; of mo
 _OUTSIDE = ""  # the name of what lies in no run; a run is never called so, the root's is '.'
 
 
-def refresh_root(
-    engine: Engine, storage: Store, root: str, root_path: str, options: Options, progress: Progress
-) -> None:
+def refresh_root(engine: Engine, store: Store, root: str, root_path: str, options: Options, progress: Progress) -> None:
     """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
     with engine.connect() as connection:
         known = writes.load_folders(connection, root)
     progress.expected = len(known) or None
-    now_ns = storage.now_ns()
+    now_ns = store.now_ns()
     beside = Bearings.load(engine, root, root_path, options, now_ns)
     with contextlib.closing(Readers()) as readers, calm_collector():
-        changes = find_changes(storage, known, options, now_ns, progress, readers.expect)
-        _Pass(engine, storage, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
-        progress.changed |= rank_sweeps(engine, storage, root, changes.folders.keys())
+        changes = find_changes(store, known, options, now_ns, progress, readers.expect)
+        _Pass(engine, store, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
+        progress.changed |= rank_sweeps(engine, store, root, changes.folders.keys())
     progress.waiting = sum(not options.stamp.is_read(folder.read_by) for folder in changes.folders.values())
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
 
@@ -64,7 +62,7 @@ class _Pass:
     """The second half of a pass."""
 
     engine: Engine
-    storage: Store
+    store: Store
     root: str
     root_path: str
     options: Options
@@ -99,7 +97,7 @@ class _Pass:
             sweeps.forget_trials(connection, self.root, self.changes.gone)
             writes.delete_runs(connection, self.root, left)
         batch = Batch(self.root, self.known.keys())
-        for run, results in self.readers.read_all(self.storage, self._items(by_run)):
+        for run, results in self.readers.read_all(self.store, self._items(by_run)):
             self._add(batch, run, by_run[run], results)
             self.progress.step()
             if batch.size >= _BATCH:
@@ -123,7 +121,7 @@ class _Pass:
             listing = self._listing(path)
             if listing is not None:
                 known = by_folder(self._rows([path])).get(path, ())
-                result = read_folder(self.storage, self._task(listing, "", known))
+                result = read_folder(self.store, self._task(listing, "", known))
                 if is_all_foreign(result):
                     self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
                 if kept <= _KEPT:
@@ -144,7 +142,7 @@ class _Pass:
         by_run: dict[str, list[str]] = {}
         outdated = set[str]()
         dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
-        dirty |= {run or "." for run in runs} - self.beside.settled(folders, self.storage)
+        dirty |= {run or "." for run in runs} - self.beside.settled(folders, self.store)
         for path, item in folders.items():
             place = deepest_run(path, runs)
             run = None if place is None else place or "."
@@ -203,7 +201,7 @@ class _Pass:
             if self.has_reread and time.monotonic() >= end:
                 return
             with contextlib.suppress(OSError):
-                listing = walk.look(self.storage, folder.path)
+                listing = walk.look(self.store, folder.path)
                 if walk.signature(listing) == folder.signature:
                     self.reread.add(folder.path)
                     yield listing
@@ -213,7 +211,7 @@ class _Pass:
         listing = self.changes.to_read[path]
         if listing is None:
             try:
-                listing = walk.look(self.storage, path)
+                listing = walk.look(self.store, path)
             except OSError as error:
                 self.progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
         return listing
@@ -270,7 +268,7 @@ class _Pass:
     def _record(self, run: str, folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> RunRecord:
         existing = prefixes(members)
         wanted = wanted_prefixes([state for folder in folders for state in folder.states], self.root_path) - existing
-        there = standing(self.storage, wanted)
+        there = standing(self.store, wanted)
         beside = self.beside.of(run, self.changes.folders, self.progress.problems)
         beside = replace(beside, outside={path: path in there for path in wanted})
         return roll_up(self.root, run, folders, members, self.root_path, existing | there, self.options.ages, beside)

@@ -29,7 +29,7 @@ _SHORTEST = 64  # bytes: nothing shorter is a checkpoint
 _MOST_LOOKED_INTO = 64  # files of a folder; those first whose names suggest it
 
 
-def renamed_copies(storage: Store, folder: str, files: Iterable[FileStat], groups: Groups) -> Iterator[Leftover]:
+def renamed_copies(store: Store, folder: str, files: Iterable[FileStat], groups: Groups) -> Iterator[Leftover]:
     """The whole checkpoints among those of a folder's files that are part of none by their names."""
     plain = [file for file in groups.others if "/" not in file.name and file.size >= _SHORTEST]
     suspects = [file for file in plain if not _OTHER_FILES.fullmatch(file.name)]
@@ -37,23 +37,23 @@ def renamed_copies(storage: Store, folder: str, files: Iterable[FileStat], group
     names = {file.name for file in files}
     for file in suspects[:_MOST_LOOKED_INTO]:
         with suppress(OSError):
-            told = _told(storage, folder, file, names, groups.shards_only)
+            told = _told(store, folder, file, names, groups.shards_only)
             if told is not None:
                 path = join(folder, file.name)
                 yield Leftover(path=path, rule=RENAMED, files=(file,), reason=f"{told}: {size_text(file.size)}.")
 
 
 def _told(
-    storage: Store, folder: str, file: FileStat, names: Collection[str], lone_shards: Collection[str]
+    store: Store, folder: str, file: FileStat, names: Collection[str], lone_shards: Collection[str]
 ) -> str | None:
     path, shown = join(folder, file.name), to_text(file.name)
-    if (model := whole_model(storage, folder, file)) is not None:
+    if (model := whole_model(store, folder, file)) is not None:
         what, ending = model
         return f"{shown} is {what} under another name: give it the ending {ending}"
     index = _INDEX.fullmatch(file.name)
     if index is None and not lone_shards:
         return None
-    if storage.read_ranges(path, [(file.size - len(MAGIC), len(MAGIC))])[0] != MAGIC:
+    if store.read_ranges(path, [(file.size - len(MAGIC), len(MAGIC))])[0] != MAGIC:
         return None
     prefix = index["prefix"] if index is not None else next(iter(lone_shards))
     if any((match := SHARD.fullmatch(name)) and match["prefix"] == prefix for name in names):

@@ -14,11 +14,11 @@ OF_SURROUNDINGS = frozenset({"packed", "linked"})
 _BY_DAMAGE = frozenset({"truncated", "corrupt", "unreadable"})
 
 
-def with_surroundings(storage: Store, listing: Listing, one: Group, facts: Facts) -> Facts:
+def with_surroundings(store: Store, listing: Listing, one: Group, facts: Facts) -> Facts:
     """A group's facts as they are in this folder."""
     facts = _explained(listing, one, _linked(facts, listing.outside_names))
     facts = _with_packed(facts, {file.name for file in listing.files})
-    return _with_backup(storage, listing, one.name, facts)
+    return _with_backup(store, listing, one.name, facts)
 
 
 def _linked(facts: Facts, outside: frozenset[str]) -> Facts:
@@ -58,13 +58,13 @@ def _explained(listing: Listing, one: Group, facts: Facts) -> Facts:
     return facts
 
 
-def _with_backup(storage: Store, listing: Listing, name: str, facts: Facts) -> Facts:
+def _with_backup(store: Store, listing: Listing, name: str, facts: Facts) -> Facts:
     """The epoch that Keras 3's BackupAndRestore keeps beside its weights."""
     metadata = hdf5.BACKUPS.get(name)
     if metadata is None or all(file.name != metadata for file in listing.files):
         return facts
     try:
-        with storage.open(join(listing.folder, metadata)) as file:
+        with store.open(join(listing.folder, metadata)) as file:
             return facts._replace(epoch=hdf5.backup_epoch(file.read(hdf5.MAX_METADATA), metadata))
     except OSError:
         return facts

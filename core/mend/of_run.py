@@ -108,12 +108,12 @@ class MendDesk:
         """
         if self.run.status == "live":
             return True
-        storage, site = LocalStore(self.root.path), self.site
+        store, site = LocalStore(self.root.path), self.site
         homes = (site.folder, *([] if site.decisions is None else [site.decisions]))
-        now_ns = storage.now_ns()
+        now_ns = store.now_ns()
         if any(is_leased(home, now_ns) for home in homes):
             return True
-        files = storage.members(posixpath.dirname(state)).files
+        files = store.members(posixpath.dirname(state)).files
         newest = max((file.mtime_ns for file in files if file.name not in OWN_FILES), default=0)
         window = max(self.live_window, 3 * (self.run.median_interval or 0))
         return newest > max(now_ns - int(window * _SECOND_NS), ended_ns(homes, lambda: now_ns) or 0)

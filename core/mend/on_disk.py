@@ -70,9 +70,9 @@ def read(path: Path) -> bytes | None:
 
 def state_files_in(root_path: str, folder: str) -> list[str]:
     """The state files of a folder, relative to the root: `checkpoint`, and those of other names that are there."""
-    storage = LocalStore(root_path)
-    files = [file for file in storage.members(folder).files if "/" not in file.name and file.name != state_file.NAME]
-    return [join(folder, state_file.NAME), *(state.path for state in state_file.others(storage, folder, files))]
+    store = LocalStore(root_path)
+    files = [file for file in store.members(folder).files if "/" not in file.name and file.name != state_file.NAME]
+    return [join(folder, state_file.NAME), *(state.path for state in state_file.others(store, folder, files))]
 
 
 def stand(path: str, data: bytes | None, root_path: str, existing: Collection[str]) -> Standing:

@@ -57,12 +57,12 @@ def look_again(ground: Ground, plan: RunPlan, afresh: Afresh, now: datetime) -> 
         pins=read_pins(site.folder, site.decisions),
         manifests=read_manifests(site.folder, site.decisions),
     )
-    storage = LocalStore(site.root_path)
+    store = LocalStore(site.root_path)
     current = make_plan([state], lambda *_: afresh.policy, grace=afresh.grace, made_at=now)
-    found = {(plan.root, plan.run): look(storage, plan)}
+    found = {(plan.root, plan.run): look(store, plan)}
     checked = recheck(Plan(made_at=now, runs=(plan,)), current, found, made_at=now)
     checked_items = checked.plan.runs[0].items
-    standing = _standing(storage, state, checked_items)
+    standing = _standing(store, state, checked_items)
     barred = _barred(ground, checked_items)
     items: list[Item] = []
     left_out = list(checked.left_out)
@@ -85,7 +85,7 @@ def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
     return LeftOut(root=plan.root, run=plan.run, path=item.path, format=item.format, reasons=reasons)
 
 
-def _standing(storage: LocalStore, state: RunState, items: Sequence[Item]) -> Mapping[_Key, str | None]:
+def _standing(store: LocalStore, state: RunState, items: Sequence[Item]) -> Mapping[_Key, str | None]:
     """Why things are not the sets of files that a look at their folders gives now; None for those that are."""
     run = state.run
     homes: dict[_Key, str] = {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
@@ -96,7 +96,7 @@ def _standing(storage: LocalStore, state: RunState, items: Sequence[Item]) -> Ma
         key = (item.path, item.format)
         folder = homes[key]
         if folder not in seen:
-            seen[folder] = _listed(storage, folder, run)
+            seen[folder] = _listed(store, folder, run)
         here = seen[folder]
         if isinstance(here, str):
             found[key] = here
@@ -108,10 +108,10 @@ def _standing(storage: LocalStore, state: RunState, items: Sequence[Item]) -> Ma
     return found
 
 
-def _listed(storage: LocalStore, folder: str, run: str) -> dict[str, frozenset[str]] | str:
+def _listed(store: LocalStore, folder: str, run: str) -> dict[str, frozenset[str]] | str:
     """The things of a folder and their files, relative to the run; or why it cannot be listed."""
     try:
-        found = group(list_folder(storage, folder))
+        found = group(list_folder(store, folder))
     except OSError as error:
         return f"its folder cannot be listed: {error.strerror}"
     sets = [(join(folder, one.name) if one.name else folder, one.files) for one in found.checkpoints]

@@ -36,14 +36,14 @@ class Rechecked:
     left_out: tuple[LeftOut, ...]
 
 
-def look(storage: Everything, run: RunPlan) -> dict[str, FileStat]:
+def look(store: Everything, run: RunPlan) -> dict[str, FileStat]:
     """The plain files that stand where a plan's files stood. Links, and what cannot be looked at, are none."""
     folders = {file.path.rpartition("/")[0] for item in run.items for file in item.files}
     found: dict[str, FileStat] = {}
     for folder in folders:
         place = folder if run.run == "." else join(run.run, folder) if folder else run.run
         try:
-            entries = storage.entries(place)
+            entries = store.entries(place)
         except OSError:
             continue
         for name, facts in zip(entries.names, entries.stats, strict=True):

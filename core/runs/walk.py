@@ -36,36 +36,36 @@ _by_name = itemgetter(0)
 _SIGNED = 4  # the first fields of FileStat: name, size, mtime_ns, inode
 
 
-def look(storage: Store, folder: str) -> Listing:
+def look(store: Store, folder: str) -> Listing:
     """List a folder. OSError where the folder itself cannot be listed; problems of its members stand in the listing."""
-    times, listed_at = [("", storage.folder_time(folder))], time.monotonic()
-    members = storage.members(folder)
+    times, listed_at = [("", store.folder_time(folder))], time.monotonic()
+    members = store.members(folder)
     files, problems, outside = list(members.files), list(members.problems), [*members.outside]
     inner_links = list(members.inner_links)
     subfolders: list[str] = []
     names = {file[0] for file in files}
     shapes = [(spec.format, spec.as_folder) for spec in SPECS if spec.as_folder is not None]
-    own = {name for _, shape in shapes for name in shape.absorbed(storage, folder, names, members.subfolders)}
+    own = {name for _, shape in shapes for name in shape.absorbed(store, folder, names, members.subfolders)}
     for name in members.subfolders:
         if name in SKIPPED or is_temp(name):
             continue
-        if name in own or _is_temp(storage, join(folder, name), name):
-            _absorb(storage, folder, name, _Absorbed(files, times, problems, outside, inner_links), _DEEPEST)
+        if name in own or _is_temp(store, join(folder, name), name):
+            _absorb(store, folder, name, _Absorbed(files, times, problems, outside, inner_links), _DEEPEST)
         else:
             subfolders.append(name)
-    mlflow = _mlflow_run(storage, folder, names)
+    mlflow = _mlflow_run(store, folder, names)
     return Listing(
         folder=folder,
         files=tuple(sorted(files, key=_by_name)),
         subfolders=tuple(sorted(subfolders)),
         folder_times=tuple(times),
         is_run_marker=mlflow is not None or _is_marker(folder, members, names),
-        is_named_run=_is_named(storage, folder, members),
+        is_named_run=_is_named(store, folder, members),
         problems=tuple(problems),
         outside=tuple(sorted(link for link in outside if link.name not in SKIPPED)),
         inner_links=tuple(sorted(name for name in inner_links if name not in SKIPPED)),
         is_deleted_run=bool(mlflow),
-        confirmed=frozenset(form for form, shape in shapes if _is_confirmed(storage, shape, names, folder, members)),
+        confirmed=frozenset(form for form, shape in shapes if _is_confirmed(store, shape, names, folder, members)),
         listed_at=listed_at,
     )
 
@@ -87,10 +87,10 @@ def folder_formats(listing: Listing) -> frozenset[Format]:
     )
 
 
-def _is_confirmed(storage: Store, shape: FolderShape, names: Collection[str], folder: str, members: Members) -> bool:
-    if shape.is_remnant is not None and shape.is_remnant(storage, folder, names, members.subfolders):
+def _is_confirmed(store: Store, shape: FolderShape, names: Collection[str], folder: str, members: Members) -> bool:
+    if shape.is_remnant is not None and shape.is_remnant(store, folder, names, members.subfolders):
         return True
-    return shape.confirm is not None and shape.is_one(names, folder) and shape.confirm(storage, folder)
+    return shape.confirm is not None and shape.is_one(names, folder) and shape.confirm(store, folder)
 
 
 def signature(listing: Listing) -> str:
@@ -104,12 +104,12 @@ def signature(listing: Listing) -> str:
     return hashlib.blake2b(marshal.dumps(columns, 2), digest_size=16).hexdigest()
 
 
-def _is_temp(storage: Store, place: str, name: str) -> bool:
+def _is_temp(store: Store, place: str, name: str) -> bool:
     """Whether a folder is a save's temporary one, by its name and by all that it holds: people use that ending too."""
     if not _TEMP_FOLDER.fullmatch(name):
         return False
     try:
-        members = storage.members(place)
+        members = store.members(place)
     except OSError:
         return False
     return not members.subfolders and all(_TEMP_PART.fullmatch(file.name) for file in members.files)
@@ -125,11 +125,11 @@ class _Absorbed(NamedTuple):
     inner_links: list[str]
 
 
-def _absorb(storage: Store, folder: str, below: str, found: _Absorbed, depth: int) -> None:
+def _absorb(store: Store, folder: str, below: str, found: _Absorbed, depth: int) -> None:
     place = join(folder, below)
     try:
-        found.times.append((below, storage.folder_time(place)))
-        members = storage.members(place)
+        found.times.append((below, store.folder_time(place)))
+        members = store.members(place)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -144,15 +144,15 @@ def _absorb(storage: Store, folder: str, below: str, found: _Absorbed, depth: in
         found.problems.append(Problem(path=to_text(place), problem=too_deep))
         return
     for name in members.subfolders:
-        _absorb(storage, folder, f"{below}/{name}", found, depth - 1)
+        _absorb(store, folder, f"{below}/{name}", found, depth - 1)
 
 
-def _is_named(storage: Store, folder: str, members: Members) -> bool:
+def _is_named(store: Store, folder: str, members: Members) -> bool:
     """Whether a job has named this folder as its run."""
     if HIDDEN not in members.subfolders:
         return False
     try:
-        return any(file.name == NAMED for file in storage.members(join(folder, HIDDEN)).files)
+        return any(file.name == NAMED for file in store.members(join(folder, HIDDEN)).files)
     except OSError:
         return False
 
@@ -164,14 +164,14 @@ def _is_marker(folder: str, members: Members, names: set[str]) -> bool:
     return is_trial(folder, names)
 
 
-def _mlflow_run(storage: Store, folder: str, names: set[str]) -> bool | None:
+def _mlflow_run(store: Store, folder: str, names: set[str]) -> bool | None:
     """Whether MLflow marks the run that a folder is as deleted, itself or its experiment; None where it is no run of
     MLflow's. Of its YAML two lines are looked at.
     """
     if _META not in names:
         return None
     try:
-        text = storage.read(join(folder, _META), _META_LIMIT)
+        text = store.read(join(folder, _META), _META_LIMIT)
     except OSError:
         return None
     if _RUN_ID.search(text) is None:

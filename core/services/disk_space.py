@@ -33,7 +33,7 @@ def audit(workspace: Workspace) -> Audited:
         # Run by run: all checkpoints at once would need gigabytes.
         members = (item for run in runs for item in workspace.members(root.id, run))
         left = workspace.reader.all_leftovers(root.id)
-        roots.append(AuditRoot(id=root.id, storage=LocalStore(root.path), known=known_files(runs, members, left)))
+        roots.append(AuditRoot(id=root.id, store=LocalStore(root.path), known=known_files(runs, members, left)))
     now = workspace.now()
     usage = auditing.audit(roots, int(now.timestamp()) * 1_000_000_000)
     audits.store_audit(workspace.engine, _scope(workspace), now, to_json(usage), _by_root(snapshots(usage, now)))

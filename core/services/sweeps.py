@@ -42,12 +42,12 @@ class TrialPlaces:
 
     def _changed(self, run: Run, known: Trial) -> str | None:
         """Why what the catalog has of a trial may be old."""
-        storage = LocalStore(self._workspace.root(run.root).path)
+        store = LocalStore(self._workspace.root(run.root).path)
         try:
-            names = [file.name for file in storage.members(run.path).files]
+            names = [file.name for file in store.members(run.path).files]
         except OSError as error:
             return f"the folder of its trial cannot be listed: {error.strerror}"
-        found = read_trial(storage, run.path, names)
+        found = read_trial(store, run.path, names)
         if found is None or found.metrics != known.metrics or found.params != known.params:
             return "what its tuner wrote has changed since the last look"
         is_told_here = known.kind is SweepKind.KERAS_TUNER

@@ -168,11 +168,11 @@ class Workspace:
         """Read a checkpoint's files now: its facts and its variables. FileNotFoundError when they went away; what is
         wrong with them stands in the facts.
         """
-        storage = LocalStore(self.root(checkpoint.root).path)
+        store = LocalStore(self.root(checkpoint.root).path)
         name = checkpoint.path[len(checkpoint.folder) :].lstrip("/") if checkpoint.folder else checkpoint.path
         files = {file.name: file for file in checkpoint.files}
         unit = Unit(folder=checkpoint.folder, name=name, path=checkpoint.path, format=checkpoint.format, files=files)
-        reading = read_unit(storage, unit, BundleCache(), is_named=True)
+        reading = read_unit(store, unit, BundleCache(), is_named=True)
         if reading is None:
             return checkpoint.facts, ()
         return reading.facts, reading.variables

@@ -20,7 +20,7 @@ BLOCK = 512  # st_blocks counts these, whatever the file system's own block size
 
 
 class LocalStore:
-    """Storage below one absolute folder. Links to folders are not followed; links to files only inside the root."""
+    """A store below one absolute folder. Links to folders are not followed; links to files only inside the root."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -30,7 +30,7 @@ class LocalStore:
         return f"{self.root}/{path}" if path else self.root
 
     def members(self, folder: str) -> Members:
-        """The members of a folder; see `Storage.members`."""
+        """The members of a folder; see `Store.members`."""
         is_link, is_regular = modes.S_ISLNK, modes.S_ISREG
         files: list[FileStat] = []
         subfolders: list[str] = []

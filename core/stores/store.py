@@ -31,7 +31,7 @@ class Store(Protocol):
     """A root's content. Paths are POSIX, relative to the root; '' is the root. Errors are OSError."""
 
     def __hash__(self) -> int:
-        """What is known of a storage may be kept by it."""
+        """What is known of a store may be kept by it."""
 
     def members(self, folder: str) -> Members:
         """The members of a folder, in no order. Sockets, broken links and links out of the root are no members."""
@@ -55,11 +55,11 @@ class Store(Protocol):
         """The path that another process on this machine opens."""
 
     def now_ns(self) -> int:
-        """The time by the clock that stamps this storage's files, ns since the epoch."""
+        """The time by the clock that stamps this store's files, ns since the epoch."""
 
 
 class Everything(Protocol):
-    """What the audit and the look before an action ask of a storage: all that stands there, under its own name."""
+    """What the audit and the look before an action ask of a store: all that stands there, under its own name."""
 
     def entries(self, folder: str) -> Entries:
         """Everything in a folder, also links, sockets and what `members` leaves out. A link in the folder's own place

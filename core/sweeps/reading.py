@@ -30,27 +30,27 @@ class Source:
     read: Callable[[Store, str], Trial | None]
 
 
-def read_trial(storage: Store, folder: str, names: Collection[str]) -> Trial | None:
+def read_trial(store: Store, folder: str, names: Collection[str]) -> Trial | None:
     """The trial that a folder is, by the names of its files; None where it is none."""
     source = next((one for one in SOURCES if one.is_trial(folder, names)), None)
     if source is None:
         return None
     try:
-        return source.read(storage, folder)
+        return source.read(store, folder)
     except OSError as error:
         problem = f"{os.path.basename(error.filename or '') or 'a file'} cannot be read: {error.strerror or error}"
         return Trial(path=folder, kind=source.kind, name=folder.rpartition("/")[2], problem=to_text(problem))
 
 
-def _keras_tuner(storage: Store, folder: str) -> Trial | None:
-    return keras_tuner.read_trial(storage.read(join(folder, KERAS_TUNER_FILE), MOST_BYTES + 1), folder)
+def _keras_tuner(store: Store, folder: str) -> Trial | None:
+    return keras_tuner.read_trial(store.read(join(folder, KERAS_TUNER_FILE), MOST_BYTES + 1), folder)
 
 
-def _ray_tune(storage: Store, folder: str) -> Trial | None:
+def _ray_tune(store: Store, folder: str) -> Trial | None:
     params, _, results = RAY_FILES
-    content, place = storage.read(join(folder, params), MOST_BYTES + 1), join(folder, results)
-    start = max(0, storage.stat(place).size - ray_tune.TAIL)
-    (tail,) = storage.read_ranges(place, [(start, ray_tune.TAIL)])
+    content, place = store.read(join(folder, params), MOST_BYTES + 1), join(folder, results)
+    start = max(0, store.stat(place).size - ray_tune.TAIL)
+    (tail,) = store.read_ranges(place, [(start, ray_tune.TAIL)])
     return ray_tune.read_trial(content, tail, folder)
 
 
@@ -70,21 +70,21 @@ def missing(folder: str) -> Trial:
     )
 
 
-def with_tuner(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
+def with_tuner(store: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
     """Trials with what the tuner's own files say of them; the objective's name, where they tell; and what cannot be
     read.
     """
     if any(keras_tuner.is_of_hyperband(trial) for trial in trials):
-        return *_hyperband(storage, sweep, trials), None
+        return *_hyperband(store, sweep, trials), None
     if any(trial.kind is SweepKind.RAY_TUNE for trial in trials):
-        return _ray(storage, sweep, trials)
+        return _ray(store, sweep, trials)
     return tuple(trials), None, None
 
 
-def _hyperband(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], None]:
+def _hyperband(store: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], None]:
     """Trials with why Hyperband may still begin others with their weights."""
     try:
-        ids = keras_tuner.trials_in_brackets(storage.read(join(sweep, keras_tuner.ORACLE), MOST_BYTES))
+        ids = keras_tuner.trials_in_brackets(store.read(join(sweep, keras_tuner.ORACLE), MOST_BYTES))
     except (OSError, FormatError):
         why = f"{keras_tuner.ORACLE} cannot be read: Hyperband may go on from any trial"
         return tuple(trial._replace(needed=why) for trial in trials), None
@@ -95,16 +95,16 @@ def _hyperband(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tup
     return tuple(trial._replace(needed=needed.get(trial.name)) for trial in trials), None
 
 
-def _ray(storage: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
+def _ray(store: Store, sweep: str, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], str | None, str | None]:
     trials = tuple(trial._replace(status=TrialStatus.UNKNOWN, score=None) for trial in trials)
     try:
-        states = [file for file in storage.members(sweep).files if file.name.startswith(ray_tune.STATE)]
+        states = [file for file in store.members(sweep).files if file.name.startswith(ray_tune.STATE)]
         newest = max(states, key=lambda file: (file.mtime_ns, file.name), default=None)
         if newest is None:
             return trials, None, f"there is no {ray_tune.STATE}….json: no trial's status is known"
         if newest.size > MOST_STATE_BYTES:
             return trials, None, f"{newest.name} is larger than {MOST_STATE_BYTES:,} bytes"
-        metric, statuses = ray_tune.read_state(storage.read(join(sweep, newest.name), MOST_STATE_BYTES + 1))
+        metric, statuses = ray_tune.read_state(store.read(join(sweep, newest.name), MOST_STATE_BYTES + 1))
     except (OSError, FormatError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
         return trials, None, f"the experiment's state cannot be read: {reason}"

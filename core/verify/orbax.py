@@ -31,17 +31,17 @@ _LIMITS = {"file_io_concurrency": {"limit": 2}, "data_copy_concurrency": {"limit
 def verify_orbax(job: Job, tally: Tally) -> None:
     """Read every array of every item. Raises NotReadableError where TensorStore is not installed."""
     try:
-        store = importlib.import_module("tensorstore")
+        tensorstore = importlib.import_module("tensorstore")
     except ImportError as error:
         raise NotReadableError(MISSING) from error
     tally.notes.append(NOTE)
-    context = store.Context(_LIMITS)
+    context = tensorstore.Context(_LIMITS)
     waiting = dict.fromkeys(job.roles)
     for item, name, place in _arrays(job):
         shown = _variable(job, item, name)
         waiting.pop(shown, None)
         try:
-            array = _opened(store, context, place)
+            array = _opened(tensorstore, context, place)
             _verify(array, shown, job, tally)
         except (ValueError, OSError) as error:  # TensorStore raises ValueError for all kinds of damage
             tally.mismatch(shown, f"TensorStore cannot read it: {error}")
@@ -51,11 +51,11 @@ def verify_orbax(job: Job, tally: Tally) -> None:
 
 def _arrays(job: Job) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Item, array name and key-value store of each array."""
-    storage = LocalStore(job.folder)
+    store = LocalStore(job.folder)
     for item in tree_items(job.files):
         inside = inner(job.files, item)
         folder = {"driver": "file", "path": f"{job.folder}/{item}/" if item else f"{job.folder}/"}
-        for array in sorted(orbax_arrays.find(storage, item, inside).by_name):
+        for array in sorted(orbax_arrays.find(store, item, inside).by_name):
             if MANIFEST in inside:
                 yield item, array, {"driver": "ocdbt", "base": folder, "path": f"{array}/"}
             else:
@@ -69,11 +69,11 @@ def _variable(job: Job, item: str, array: str) -> str:
     return next((name for name in sorted(known) if name in job.roles), array.replace(".", "/"))
 
 
-def _opened(store: Any, context: Any, place: dict[str, Any]) -> Any:  # noqa: ANN401 (TensorStore may be absent)
+def _opened(tensorstore: Any, context: Any, place: dict[str, Any]) -> Any:  # noqa: ANN401 (TensorStore may be absent)
     """The array in a store, whichever version of Zarr it is."""
     for driver in _DRIVERS:
         try:
-            return store.open({"driver": driver, "kvstore": place}, read=True, context=context).result()
+            return tensorstore.open({"driver": driver, "kvstore": place}, read=True, context=context).result()
         except ValueError as error:
             if driver == _DRIVERS[-1] or "NOT_FOUND" not in str(error):
                 raise

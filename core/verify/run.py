@@ -46,8 +46,8 @@ def verify(
     `watch` and `cancelled` are called from this thread, about ten times a second. With `restore` the library that
     would restore it reads it too.
     """
-    storage = LocalStore(root_path)
-    before, gone = _stats(storage, checkpoint)
+    store = LocalStore(root_path)
+    before, gone = _stats(store, checkpoint)
     spec = spec_of(checkpoint.format)
     if not spec.is_verified:
         return _ended(Outcome.NOT_TOLD, f"{spec.not_verified}.", before)
@@ -67,7 +67,7 @@ def verify(
             found = _ended(Outcome.CANCELLED, CANCELLED, before, found.seconds)
     if found.outcome is Outcome.CANCELLED:
         return found
-    after, gone = _stats(storage, checkpoint)
+    after, gone = _stats(store, checkpoint)
     if gone or identity(after) != identity(before):
         return _ended(Outcome.CHANGED, _changed(before, after, gone), before, found.seconds)
     return found
@@ -95,12 +95,12 @@ class _Follower:
         self._watch(Progress(bytes_done=done, bytes_total=total, seconds=seconds, seconds_left=left))
 
 
-def _stats(storage: LocalStore, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
+def _stats(store: LocalStore, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
     """The files' facts now, and the first that is not there."""
     found: list[FileStat] = []
     for file in checkpoint.files:
         try:
-            found.append(storage.stat(join(checkpoint.folder, file.name))._replace(name=file.name))
+            found.append(store.stat(join(checkpoint.folder, file.name))._replace(name=file.name))
         except OSError:
             return tuple(found), to_text(file.name)
     return tuple(found), ""

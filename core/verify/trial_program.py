@@ -95,10 +95,10 @@ def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -
 
 def _structure(request: dict[str, Any]) -> str | None:
     """What is wrong beside the values, such as a config that makes no model; None where nothing is."""
-    storage = LocalStore(request["folder"])
-    files = {name: storage.stat(name) for name in request["files"]}
+    store = LocalStore(request["folder"])
+    files = {name: store.stat(name) for name in request["files"]}
     unit = Unit("", request["name"], request["name"], Format(request["format"]), files)
-    reading = read_unit(storage, unit, BundleCache(), is_named=True)
+    reading = read_unit(store, unit, BundleCache(), is_named=True)
     problem = None if reading is None else reading.facts.problem
     is_damage = problem is not None and problem.kind in DAMAGE
     return problem.detail.rstrip(".") if problem is not None and is_damage else None

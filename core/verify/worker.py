@@ -74,15 +74,15 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
     form = Format(request["format"])
     spec = spec_of(form)
     files = {row[0]: FileStat(*row) for row in request["files"]}
-    storage, cache = LocalStore(request["root"]), BundleCache()
+    store, cache = LocalStore(request["root"]), BundleCache()
     unit = Unit(request["folder"], request["name"], request["path"], form, files)
-    job = Job(storage.absolute(unit.folder), unit.name, form, frozenset(files), {})
-    scan = _bundle_scan(storage, unit, cache, tally)
+    job = Job(store.absolute(unit.folder), unit.name, form, frozenset(files), {})
+    scan = _bundle_scan(store, unit, cache, tally)
     if scan is not None:
         _look_at_lengths(scan, files, tally)
     if scan is None or spec.unread is not None or not scan.is_clean:
         # The structure, as a scan reads it: it tells the variables' roles, and damage beyond single tensors.
-        reading = read_unit(storage, unit, cache, is_named=True)
+        reading = read_unit(store, unit, cache, is_named=True)
         assert reading is not None  # what is named is never taken for foreign
         problem = reading.facts.problem
         if problem is not None:
@@ -105,19 +105,19 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
     return {"result": tally.result()}
 
 
-def _bundle_scan(storage: LocalStore, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
+def _bundle_scan(store: LocalStore, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:
     """A bundle's tensors, read; None for other formats, and for an index that `read_unit` refuses."""
     bundle = spec_of(unit.format).bundle
     if bundle is None or f"{(prefix := bundle(unit.name))}.index" not in unit.files:
         return None
-    data = storage.read(join(unit.folder, f"{prefix}.index"), MAX_INDEX + 1)
+    data = store.read(join(unit.folder, f"{prefix}.index"), MAX_INDEX + 1)
     if len(data) > MAX_INDEX:
         return None
     try:
         found = cache.indexes.read(data)
     except FormatError:
         return None
-    return BundleScan(storage.absolute(unit.folder), prefix, found, tally)
+    return BundleScan(store.absolute(unit.folder), prefix, found, tally)
 
 
 def _look_at_lengths(scan: BundleScan, files: Mapping[str, FileStat], tally: Tally) -> None:

@@ -234,7 +234,7 @@ def test_a_pass_that_ends_in_between_keeps_what_it_read_again(disk: Disk, monkey
     progress.step = stop
     how = upgraded(Format.TF_BUNDLE, looks=True, rules=True)
     with pytest.raises(CancelledError):
-        refresh_root(disk.engine, disk.storage, "r00t", str(disk.root), how, progress)
+        refresh_root(disk.engine, disk.store, "r00t", str(disk.root), how, progress)
     made = disk.look(how)
     assert (made.rejudged, made.reread, made.waiting) == (2, 2, 0)
 

@@ -32,7 +32,7 @@ NOW_NS = START_NS + 400 * DAY_NS
 
 
 def audited(*roots: Path, known: Known = NOTHING_KNOWN) -> Usage:
-    return audit([AuditRoot(id=root.name, storage=LocalStore(str(root)), known=known) for root in roots], NOW_NS)
+    return audit([AuditRoot(id=root.name, store=LocalStore(str(root)), known=known) for root in roots], NOW_NS)
 
 
 def du(*roots: Path) -> list[int]:
@@ -195,8 +195,8 @@ def test_a_root_that_is_gone_and_a_folder_that_goes_are_problems(root: Path) -> 
             return super().entries(folder)
 
     write(root, {"shy/a": b"1", "open/b": b"22"})
-    gone = AuditRoot(id="gone", storage=LocalStore(str(root / "nothing")), known=NOTHING_KNOWN)
-    shy = AuditRoot(id="shy", storage=Shy(str(root)), known=NOTHING_KNOWN)
+    gone = AuditRoot(id="gone", store=LocalStore(str(root / "nothing")), known=NOTHING_KNOWN)
+    shy = AuditRoot(id="shy", store=Shy(str(root)), known=NOTHING_KNOWN)
     usage = audit([gone, shy], NOW_NS)
     assert usage.problems == (
         ("gone", Problem(path="", problem="No such file or directory")),
@@ -209,10 +209,10 @@ def test_a_root_that_is_gone_and_a_folder_that_goes_are_problems(root: Path) -> 
 
 
 def test_a_folder_that_became_a_link_is_not_followed(odd: Path) -> None:
-    storage = LocalStore(str(odd))
-    assert "er" in storage.entries("deep").names
+    store = LocalStore(str(odd))
+    assert "er" in store.entries("deep").names
     with pytest.raises(OSError, match="to-folder"):
-        storage.entries("to-folder")
+        store.entries("to-folder")
 
 
 def test_ages_are_those_of_the_files(root: Path) -> None:
@@ -344,7 +344,7 @@ def test_an_indexed_tree_knows_what_each_file_is_for(samples: Path, workspace: O
     items = space.reader.checkpoints(CheckpointFilter(root=root.id), limit=None).items
     left = [(run.path, one) for run in runs for one in space.reader.leftovers(root.id, run.path)]
     known = known_files([run.path for run in runs], items, left)
-    usage = audit([AuditRoot(id=root.id, storage=LocalStore(root.path), known=known)], NOW_NS)
+    usage = audit([AuditRoot(id=root.id, store=LocalStore(root.path), known=known)], NOW_NS)
     assert_adds_up(usage)
     assert [usage.allocated_bytes] == du(samples)
     assert sum(entry.amount.apparent for entry in usage.by_format if entry.key) == sum(item.bytes for item in items)

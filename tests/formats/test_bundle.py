@@ -449,8 +449,8 @@ def test_names_that_are_no_utf_8_are_shown_escaped(tmp_path: Path) -> None:
 
 def test_an_index_without_shards_in_its_listing_is_read_as_lacking_them(tmp_path: Path) -> None:
     root = made(tmp_path)
-    storage = LocalStore(str(root))
-    facts, _ = bundle.read(storage, "", "ckpt", {"ckpt.index": storage.stat("ckpt.index")}, BundleCache())
+    store = LocalStore(str(root))
+    facts, _ = bundle.read(store, "", "ckpt", {"ckpt.index": store.stat("ckpt.index")}, BundleCache())
     assert [shard.actual for shard in facts.shards] == [None]
 
 

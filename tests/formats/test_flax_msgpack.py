@@ -29,11 +29,11 @@ TREE: dict[str, Any] = {
 
 def read(root: Path, name: str, *, is_named: bool = False) -> Reading | None:
     """A file of a folder as a scan reads it; None where nothing takes it for a checkpoint."""
-    storage = LocalStore(str(root))
-    for one in group(look(storage, "")).checkpoints:
+    store = LocalStore(str(root))
+    for one in group(look(store, "")).checkpoints:
         if one.name == name:
             files = {file.name: file for file in one.files}
-            return read_unit(storage, Unit("", name, name, one.format, files), BundleCache(), is_named=is_named)
+            return read_unit(store, Unit("", name, name, one.format, files), BundleCache(), is_named=is_named)
     return None
 
 

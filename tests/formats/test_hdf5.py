@@ -73,7 +73,7 @@ def write(path: Path, **contents: object) -> LocalStore:
 def test_reads_what_keras_saved(
     name: str, form: Format, contents: Contents, step: Sourced | None, writer: str | None
 ) -> None:
-    found = hdf5.read_found(keras_files.storage(), name)
+    found = hdf5.read_found(keras_files.store(), name)
     assert found.format is form
     assert found.facts.contents is contents
     assert found.facts.contents_reason is None
@@ -108,7 +108,7 @@ def test_reads_what_keras_saved(
     ],
 )
 def test_weights_are_those_that_the_model_has(name: str) -> None:
-    facts, variables = hdf5.read(keras_files.storage(), name)
+    facts, variables = hdf5.read(keras_files.store(), name)
     model = keras_files.expected()[name.partition(".")[0]]
     weights = sorted([list(v.shape or ()), v.dtype] for v in variables if v.role is Role.WEIGHT)
     assert weights == model["weights"]
@@ -127,19 +127,19 @@ def test_weights_are_those_that_the_model_has(name: str) -> None:
     ],
 )
 def test_under_loss_scaling_the_inner_counter_is_the_step(name: str, source: str) -> None:
-    facts, _ = hdf5.read(keras_files.storage(), name)
+    facts, _ = hdf5.read(keras_files.store(), name)
     assert facts.step == Sourced(value=8, source=source)
 
 
 def test_inner_twins_are_counted_once() -> None:
     name = "scaled.weights.h5"
-    _, variables = hdf5.read(keras_files.storage(), name)
+    _, variables = hdf5.read(keras_files.store(), name)
     twins = {f"optimizer/vars/{number}" for number in range(4, 18)}
     assert set(stored(keras_files.folder() / name)) - set(seen(variables)) == twins
 
 
 def test_two_optimizers_give_the_larger_counter_and_name_the_other() -> None:
-    facts, variables = hdf5.read(keras_files.storage(), "gan.weights.h5")
+    facts, variables = hdf5.read(keras_files.store(), "gan.weights.h5")
     assert facts.contents is BOTH
     assert facts.step == Sourced(value=50, source="d_optimizer/vars/0 (iterations); g_optimizer/vars/0 is 30")
     assert {v.name.split("/")[0] for v in variables if v.role is Role.OPTIMIZER} == {"d_optimizer", "g_optimizer"}
@@ -147,7 +147,7 @@ def test_two_optimizers_give_the_larger_counter_and_name_the_other() -> None:
 
 def test_bytes_and_offsets_lead_to_the_values() -> None:
     path = keras_files.folder() / "adam.weights.h5"
-    _, variables = hdf5.read(keras_files.storage(), path.name)
+    _, variables = hdf5.read(keras_files.store(), path.name)
     content = path.read_bytes()
     with h5py.File(path) as file:
         for variable in variables:
@@ -158,7 +158,7 @@ def test_bytes_and_offsets_lead_to_the_values() -> None:
 
 
 def test_metrics_and_generators_are_no_weights(tmp_path: Path) -> None:
-    storage = write(
+    store = write(
         tmp_path / "a.weights.h5",
         metrics__mean__vars__0=np.float32(0),
         layers__dropout__seed_generator__vars__0=np.zeros(2, "uint32"),
@@ -166,7 +166,7 @@ def test_metrics_and_generators_are_no_weights(tmp_path: Path) -> None:
         layers__lookup__vars__0=np.arange(5),
         vars__0=np.zeros(3, "float16"),
     )
-    _, variables = hdf5.read(storage, "a.weights.h5")
+    _, variables = hdf5.read(store, "a.weights.h5")
     assert {v.name: v.role.value for v in variables} == {
         "metrics/mean/vars/0": "other",
         "layers/dropout/seed_generator/vars/0": "other",
@@ -180,9 +180,9 @@ SHARDS = [f"sharded_{number:05}.weights.h5" for number in range(4)]
 
 
 def test_shards_together_are_the_whole_model() -> None:
-    storage = keras_files.storage()
-    facts, variables = hdf5.read_sharded(storage, "sharded.weights.json", SHARDS)
-    whole, whole_variables = hdf5.read(storage, "adam.weights.h5")
+    store = keras_files.store()
+    facts, variables = hdf5.read_sharded(store, "sharded.weights.json", SHARDS)
+    whole, whole_variables = hdf5.read(store, "adam.weights.h5")
     assert seen(variables) == seen(whole_variables)
     assert (facts.contents, facts.step, facts.fingerprint) == (BOTH, whole.step, whole.fingerprint)
     assert [(s.number, s.name, s.actual) for s in facts.shards] == [
@@ -194,7 +194,7 @@ def test_shards_together_are_the_whole_model() -> None:
 
 
 def test_a_missing_shard_is_listed_and_contents_are_still_known() -> None:
-    facts, variables = hdf5.read_sharded(keras_files.storage(), "sharded.weights.json", [SHARDS[0], SHARDS[3]])
+    facts, variables = hdf5.read_sharded(keras_files.store(), "sharded.weights.json", [SHARDS[0], SHARDS[3]])
     assert [shard.actual is None for shard in facts.shards] == [False, True, True, False]
     assert facts.contents is BOTH
     assert (facts.step, facts.step_reason) == (None, "the shard that holds the iterations is missing")
@@ -228,11 +228,11 @@ def test_backup_epoch() -> None:
 @pytest.mark.parametrize("name", ["adam.weights.h5", "tfk_legacy.h5"])
 def test_a_file_cut_anywhere_is_truncated(tmp_path: Path, name: str) -> None:
     content = (keras_files.folder() / name).read_bytes()
-    storage = LocalStore(str(tmp_path))
+    store = LocalStore(str(tmp_path))
     for length in keras_files.cuts(len(content), 200):
         (tmp_path / "cut.h5").write_bytes(content[:length])
         with pytest.raises(TruncatedError) as caught:
-            hdf5.read(storage, "cut.h5")
+            hdf5.read(store, "cut.h5")
         assert caught.value.section == "superblock"
 
 
@@ -282,17 +282,17 @@ os._exit(0)
 
 
 def test_bytes_behind_the_end_of_a_file_are_nobodys(tmp_path: Path) -> None:
-    storage = write(tmp_path / "a.h5", vars__0=np.zeros(3))
+    store = write(tmp_path / "a.h5", vars__0=np.zeros(3))
     with (tmp_path / "a.h5").open("ab") as file:
         file.write(b"more")
-    _, variables = hdf5.read(storage, "a.h5")
+    _, variables = hdf5.read(store, "a.h5")
     assert seen(variables) == {"vars/0": ((3,), "float64")}
 
 
 def test_other_hdf5_files_are_nobodys(tmp_path: Path) -> None:
-    storage = write(tmp_path / "data.h5", images=np.zeros((4, 4)), labels__train=np.zeros(4))
+    store = write(tmp_path / "data.h5", images=np.zeros((4, 4)), labels__train=np.zeros(4))
     with pytest.raises(UnsupportedError, match="not a Keras file"):
-        hdf5.read(storage, "data.h5")
+        hdf5.read(store, "data.h5")
 
 
 def test_text_is_no_hdf5(tmp_path: Path) -> None:
@@ -302,15 +302,15 @@ def test_text_is_no_hdf5(tmp_path: Path) -> None:
 
 
 def test_links_and_cycles_are_not_followed(tmp_path: Path) -> None:
-    storage = write(tmp_path / "a.h5", vars__0=np.zeros(3))
+    store = write(tmp_path / "a.h5", vars__0=np.zeros(3))
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["vars/again"] = file["vars"]
-    _, variables = hdf5.read(storage, "a.h5")
+    _, variables = hdf5.read(store, "a.h5")
     assert seen(variables) == {"vars/0": ((3,), "float64")}
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["vars/2"] = h5py.SoftLink("/vars/0")
     with pytest.raises(UnsupportedError, match="newer Keras follows none"):
-        hdf5.read(storage, "a.h5")
+        hdf5.read(store, "a.h5")
 
 
 def test_too_many_objects_and_too_deep_groups_are_refused(tmp_path: Path) -> None:
@@ -319,24 +319,24 @@ def test_too_many_objects_and_too_deep_groups_are_refused(tmp_path: Path) -> Non
             h5py.h5g.create(file.id, str(number).encode())
     with h5py.File(tmp_path / "deep.h5", "w") as file:
         file.create_group("/".join("a" * (h5_worker.MAX_DEPTH + 2)))
-    storage = LocalStore(str(tmp_path))
+    store = LocalStore(str(tmp_path))
     with pytest.raises(TooLargeError, match="100,000 objects"):
-        hdf5.read(storage, "many.h5")
+        hdf5.read(store, "many.h5")
     with pytest.raises(TooLargeError, match="64 deep"):
-        hdf5.read(storage, "deep.h5")
+        hdf5.read(store, "deep.h5")
 
 
 def test_one_bad_file_does_not_hide_the_rest(tmp_path: Path) -> None:
-    storage = write(tmp_path / "good.h5", vars__0=np.zeros(3))
+    store = write(tmp_path / "good.h5", vars__0=np.zeros(3))
     (tmp_path / "bad.h5").write_bytes(b"no")
-    results = list(hdf5.read_many(storage, ["good.h5", "bad.h5", "gone.h5", "good.h5"]))
+    results = list(hdf5.read_many(store, ["good.h5", "bad.h5", "gone.h5", "good.h5"]))
     assert [type(result) for result in results] == [hdf5.Found, CorruptError, FileNotFoundError, hdf5.Found]
 
 
 def test_reading_does_not_lock_the_file_that_a_job_writes(tmp_path: Path) -> None:
-    storage = write(tmp_path / "a.weights.h5", vars__0=np.zeros(3))
+    store = write(tmp_path / "a.weights.h5", vars__0=np.zeros(3))
     with h5py.File(tmp_path / "a.weights.h5", "a"):  # locked for writing by this process
-        _, variables = hdf5.read(storage, "a.weights.h5")
+        _, variables = hdf5.read(store, "a.weights.h5")
     assert seen(variables) == {"vars/0": ((3,), "float64")}
 
 
@@ -358,22 +358,22 @@ def test_the_library_is_not_loaded_here() -> None:
     ],
 )
 def test_corpus_of_keras_2_12(name: str, contents: Contents, step: Sourced | None, writer: str) -> None:
-    storage = keras_files.corpus("keras-2.12")
-    facts, variables = hdf5.read(storage, name)
+    store = keras_files.corpus("keras-2.12")
+    facts, variables = hdf5.read(store, name)
     assert (facts.contents, facts.step) == (contents, step)
     assert (facts.writer or "").startswith("Keras 2.12.0")
     assert (facts.writer or "").endswith(writer)
-    assert seen(variables) == stored(Path(storage.absolute(name)))
+    assert seen(variables) == stored(Path(store.absolute(name)))
 
 
 def test_corpus_of_determined() -> None:
-    storage = keras_files.corpus("determined")
+    store = keras_files.corpus("determined")
     base = "harness/tests/experiment/fixtures/ancient-checkpoints"
-    model, variables = hdf5.read(storage, f"{base}/0.13.7-keras/determined-keras-model.h5")
+    model, variables = hdf5.read(store, f"{base}/0.13.7-keras/determined-keras-model.h5")
     assert (model.contents, model.step) == (FULL, Sourced(value=1, source="optimizer_weights/SGD/iter:0"))
     assert model.writer == "Keras 2.4.0, optimizer SGD"
-    assert seen(variables) == stored(Path(storage.absolute(f"{base}/0.13.7-keras/determined-keras-model.h5")))
-    alone, _ = hdf5.read(storage, f"{base}/0.17.6-keras/determined-keras-optimizer-weights.h5")
+    assert seen(variables) == stored(Path(store.absolute(f"{base}/0.13.7-keras/determined-keras-model.h5")))
+    alone, _ = hdf5.read(store, f"{base}/0.17.6-keras/determined-keras-optimizer-weights.h5")
     assert alone.contents is Contents.UNKNOWN
     assert alone.contents_reason == "it holds an optimizer's state alone; the weights are elsewhere"
     assert alone.step == Sourced(value=1, source="optimizer-0/optimizer_weights/SGD/iter:0")

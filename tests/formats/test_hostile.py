@@ -362,10 +362,10 @@ def test_what_takes_a_files_place_while_a_folder_is_read_is_waited_for_by_nobody
     monkeypatch.chdir(tmp_path)
     put(tmp_path, builders.bundle(builders.trained(7), "good") | {"model.meta": b"x"})
     make(tmp_path / name)
-    storage = LocalStore(str(tmp_path))
-    asked = reader.task(storage)
+    store = LocalStore(str(tmp_path))
+    asked = reader.task(store)
     listed = (*asked.listing.files, FileStat(name, 100, 1))
-    result = read_folder(storage, replace(asked, listing=replace(asked.listing, files=tuple(sorted(listed)))))
+    result = read_folder(store, replace(asked, listing=replace(asked.listing, files=tuple(sorted(listed)))))
     reader.through_database(result)
     absorbing = name in ("_CHECKPOINT_METADATA", "saved_model.pb")
     assert absorbing or [item.path for item in result.checkpoints if not item.findings] == ["good"]

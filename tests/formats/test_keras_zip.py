@@ -45,7 +45,7 @@ def repack(path: Path, change: dict[str, bytes | None], compression: int = zipfi
     ],
 )
 def test_reads_what_keras_saved(name: str, step: Sourced | None, optimizer: str | None) -> None:
-    facts, variables = keras_zip.read(keras_files.storage(), f"{name}.keras")
+    facts, variables = keras_zip.read(keras_files.store(), f"{name}.keras")
     expected = keras_files.expected()
     assert facts.contents is Contents.FULL_MODEL
     assert facts.has_architecture
@@ -59,8 +59,8 @@ def test_reads_what_keras_saved(name: str, step: Sourced | None, optimizer: str 
 
 
 def test_the_weights_inside_are_those_of_the_weights_file() -> None:
-    inside, variables = keras_zip.read(keras_files.storage(), "adam.keras")
-    beside, others = hdf5.read(keras_files.storage(), "adam.weights.h5")
+    inside, variables = keras_zip.read(keras_files.store(), "adam.keras")
+    beside, others = hdf5.read(keras_files.store(), "adam.weights.h5")
     assert inside.fingerprint == beside.fingerprint
     assert inside.role_bytes == beside.role_bytes
     assert [v.name for v in variables] == [v.name for v in others]
@@ -69,7 +69,7 @@ def test_the_weights_inside_are_those_of_the_weights_file() -> None:
 def test_offsets_are_those_in_the_zip() -> None:
     path = keras_files.folder() / "adam.keras"
     content = path.read_bytes()
-    _, variables = keras_zip.read(keras_files.storage(), path.name)
+    _, variables = keras_zip.read(keras_files.store(), path.name)
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
         for variable in variables:
             assert variable.offset is not None
@@ -82,26 +82,26 @@ def test_offsets_are_those_in_the_zip() -> None:
     [("tfk_new", True, "optimizer Adam"), ("tfk_legacy", False, "optimizer Adam")],
 )
 def test_reads_what_tf_keras_saved(name: str, has_optimizer: bool, optimizer: str) -> None:
-    facts, _ = keras_zip.read(keras_files.storage(), f"{name}.keras")
+    facts, _ = keras_zip.read(keras_files.store(), f"{name}.keras")
     assert (facts.contents, facts.has_optimizer) == (Contents.FULL_MODEL, has_optimizer)
     assert facts.writer == f"Keras 2.21.0, {optimizer}"
 
 
 def test_deflated_members_are_read_too(tmp_path: Path) -> None:
-    storage = repack(tmp_path / "a.keras", {}, zipfile.ZIP_DEFLATED)
-    facts, variables = keras_zip.read(storage, "a.keras")
-    original, _ = keras_zip.read(keras_files.storage(), "adam.keras")
+    store = repack(tmp_path / "a.keras", {}, zipfile.ZIP_DEFLATED)
+    facts, variables = keras_zip.read(store, "a.keras")
+    original, _ = keras_zip.read(keras_files.store(), "adam.keras")
     assert facts == original
     assert {variable.offset for variable in variables} == {None}
 
 
 def test_a_zip_cut_anywhere_is_truncated(tmp_path: Path) -> None:
     content = (keras_files.folder() / "plain.keras").read_bytes()
-    storage = LocalStore(str(tmp_path))
+    store = LocalStore(str(tmp_path))
     for length in keras_files.cuts(len(content), 300):
         (tmp_path / "cut.keras").write_bytes(content[:length])
         with pytest.raises(TruncatedError):
-            keras_zip.read(storage, "cut.keras")
+            keras_zip.read(store, "cut.keras")
 
 
 def test_a_directory_damaged_anywhere_is_read_or_refused(tmp_path: Path) -> None:
@@ -131,19 +131,19 @@ def test_a_member_that_reaches_into_the_directory_is_truncated(tmp_path: Path) -
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras_zip, "MAX_CONFIG", 1 << 20)
-    storage = repack(tmp_path / "config.keras", {"config.json": b" " * (2 << 20)}, zipfile.ZIP_DEFLATED)
+    store = repack(tmp_path / "config.keras", {"config.json": b" " * (2 << 20)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(TooLargeError) as caught:
-        keras_zip.read(storage, "config.keras")
+        keras_zip.read(store, "config.keras")
     assert caught.value.section == "config.json"
     monkeypatch.setattr(keras_zip, "MAX_UNPACKED", 1 << 20)
-    storage = repack(tmp_path / "weights.keras", {"model.weights.h5": b"\0" * (2 << 20)}, zipfile.ZIP_DEFLATED)
+    store = repack(tmp_path / "weights.keras", {"model.weights.h5": b"\0" * (2 << 20)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(UnsupportedError, match="deflated weights"):
-        keras_zip.read(storage, "weights.keras")
+        keras_zip.read(store, "weights.keras")
     with zipfile.ZipFile(tmp_path / "many.keras", "w") as archive:
         for number in range(zip_members.MAX_MEMBERS + 1):
             archive.writestr(str(number), b"")
     with pytest.raises(TooLargeError, match="10,001 members"):
-        keras_zip.read(storage, "many.keras")
+        keras_zip.read(store, "many.keras")
 
 
 @pytest.mark.parametrize(
@@ -164,18 +164,18 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_broken_members_are_typed_errors(
     tmp_path: Path, change: dict[str, bytes | None], error: type[FormatError], section: str
 ) -> None:
-    storage = repack(tmp_path / "a.keras", change)
+    store = repack(tmp_path / "a.keras", change)
     with pytest.raises(error) as caught:
-        keras_zip.read(storage, "a.keras")
+        keras_zip.read(store, "a.keras")
     assert caught.value.section == section
 
 
 def test_weights_of_something_else_are_corrupt(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "data.h5", "w") as file:
         file["images"] = np.zeros(3)
-    storage = repack(tmp_path / "a.keras", {"model.weights.h5": (tmp_path / "data.h5").read_bytes()})
+    store = repack(tmp_path / "a.keras", {"model.weights.h5": (tmp_path / "data.h5").read_bytes()})
     with pytest.raises(CorruptError, match="not a Keras file"):
-        keras_zip.read(storage, "a.keras")
+        keras_zip.read(store, "a.keras")
 
 
 def test_without_its_config_a_model_is_none(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_without_its_config_a_model_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", [0x01, 0x20, 0x40], ids=["encrypted", "patch", "strongly encrypted"])
 def test_members_that_nobody_unpacks_are_not_told(tmp_path: Path, flag: int) -> None:
-    storage = repack(tmp_path / "m.keras", {})
+    store = repack(tmp_path / "m.keras", {})
     content = bytearray((tmp_path / "m.keras").read_bytes())
     entry = content.rindex(b"PK\x01\x02", 0, content.rindex(keras_zip.WEIGHTS.encode()))
     content[entry + 8] |= flag
@@ -193,14 +193,14 @@ def test_members_that_nobody_unpacks_are_not_told(tmp_path: Path, flag: int) -> 
     with zipfile.ZipFile(tmp_path / "m.keras") as archive, pytest.raises((RuntimeError, NotImplementedError)):
         archive.open(keras_zip.WEIGHTS)
     with pytest.raises(UnsupportedError, match=keras_zip.WEIGHTS):
-        keras_zip.read(storage, "m.keras")
+        keras_zip.read(store, "m.keras")
 
 
 def test_one_bad_file_does_not_hide_the_rest(tmp_path: Path) -> None:
-    storage = repack(tmp_path / "a.keras", {})
+    store = repack(tmp_path / "a.keras", {})
     repack(tmp_path / "deflated.keras", {}, zipfile.ZIP_DEFLATED)
     (tmp_path / "bad.keras").write_bytes(b"no")
-    results = list(keras_zip.read_many(storage, ["bad.keras", "a.keras", "deflated.keras", "gone.keras", "a.keras"]))
+    results = list(keras_zip.read_many(store, ["bad.keras", "a.keras", "deflated.keras", "gone.keras", "a.keras"]))
     assert [type(result) for result in results] == [CorruptError, tuple, tuple, FileNotFoundError, tuple]
     assert results[1] == results[4]
 

@@ -30,10 +30,10 @@ TREE: dict[str, NDArray[Any]] = {
 
 def read(root: Path) -> dict[str, Reading]:
     """Every checkpoint of a folder, by its name, as a scan reads it."""
-    storage, found = LocalStore(str(root)), {}
-    for one in group(look(storage, "")).checkpoints:
+    store, found = LocalStore(str(root)), {}
+    for one in group(look(store, "")).checkpoints:
         files = {file.name: file for file in one.files}
-        reading = read_unit(storage, Unit("", one.name, one.name, one.format, files), BundleCache())
+        reading = read_unit(store, Unit("", one.name, one.name, one.format, files), BundleCache())
         assert reading is not None
         found[one.name] = reading
     return found

@@ -116,12 +116,12 @@ def test_a_graph_cut_anywhere_is_truncated(tmp_path: Path) -> None:
 )
 def test_hostile_graphs_are_typed_errors(tmp_path: Path, content: bytes, error: type[FormatError] | None) -> None:
     (tmp_path / "saved_model.pb").write_bytes(content)
-    storage = LocalStore(str(tmp_path))
+    store = LocalStore(str(tmp_path))
     if error is None:
-        assert saved_model.read(storage, "", ["saved_model.pb"], None)[0].contents is Contents.EXPORT
+        assert saved_model.read(store, "", ["saved_model.pb"], None)[0].contents is Contents.EXPORT
         return
     with pytest.raises(error):
-        saved_model.read(storage, "", ["saved_model.pb"], None)
+        saved_model.read(store, "", ["saved_model.pb"], None)
 
 
 def test_a_text_graph_is_not_searched(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_text_graph_is_not_searched(tmp_path: Path) -> None:
     ],
 )
 def test_corpus(corpus: str, folder: str, writer: str) -> None:
-    storage = keras_files.corpus(corpus)
-    names = keras_files.names(Path(storage.absolute(folder)))
-    facts, _ = saved_model.read(storage, folder, names, (WITH_OPTIMIZER, (WEIGHT,)))
+    store = keras_files.corpus(corpus)
+    names = keras_files.names(Path(store.absolute(folder)))
+    facts, _ = saved_model.read(store, folder, names, (WITH_OPTIMIZER, (WEIGHT,)))
     assert (facts.writer or "").startswith(writer)
     assert facts.contents is Contents.FULL_MODEL

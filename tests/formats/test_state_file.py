@@ -57,10 +57,10 @@ def theirs(tf: ModuleType, folder: Path, root: Path) -> Answer:
 
 
 def ours(folder: Path, root: Path, files: tuple[str, ...]) -> Answer:
-    storage = LocalStore(str(root))
+    store = LocalStore(str(root))
     inside = folder.relative_to(root).as_posix()
     inside = "" if inside == "." else inside
-    state = state_file.read(storage, inside, FileStat("checkpoint", 1 << 16, 7))
+    state = state_file.read(store, inside, FileStat("checkpoint", 1 << 16, 7))
     answer = tensorflow_answer(state, str(root), existing(files))
     return Answer(error=answer.error.partition(":")[0]) if answer.error is not None else answer
 

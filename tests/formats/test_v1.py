@@ -75,9 +75,9 @@ def test_contents_step_and_sums_are_what_was_saved() -> None:
 
 
 def test_a_folder_lists_it_with_its_graph() -> None:
-    storage = LocalStore(str(folder()))
-    asked = FolderTask(root="r", run="", listing=look(storage, ""), known=(), now_ns=4 * 10**18, grace_ns=0)
-    result = read_folder(storage, asked)
+    store = LocalStore(str(folder()))
+    asked = FolderTask(root="r", run="", listing=look(store, ""), known=(), now_ns=4 * 10**18, grace_ns=0)
+    result = read_folder(store, asked)
     (item,) = result.checkpoints
     assert (item.path, item.format, item.findings) == (NAME, Format.TF_V1, ())
     assert [file.name for file in item.files] == [NAME, f"{NAME}.meta"]

@@ -29,9 +29,9 @@ assert found.numpy() == [2.0]
 
 
 def leftover(root: Path) -> Leftover:
-    storage = LocalStore(str(root))
-    task = FolderTask(root="r", run="", listing=look(storage, ""), known=(), now_ns=1 << 62, grace_ns=0)
-    (found,) = read_folder(storage, task).leftovers
+    store = LocalStore(str(root))
+    task = FolderTask(root="r", run="", listing=look(store, ""), known=(), now_ns=1 << 62, grace_ns=0)
+    (found,) = read_folder(store, task).leftovers
     return found
 
 

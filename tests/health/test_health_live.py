@@ -73,9 +73,9 @@ class Changing(LocalStore):
 
 def read(root: Path, *events: Callable[[], object]) -> tuple[FolderResult, Changing]:
     """A folder's work with a grace of 0, while things happen."""
-    storage = Changing(str(root), *events)
-    task = FolderTask(root="r00t", run=".", listing=listed(storage, ""), known=(), now_ns=storage.now_ns(), grace_ns=0)
-    return read_folder(storage, task), storage
+    store = Changing(str(root), *events)
+    task = FolderTask(root="r00t", run=".", listing=listed(store, ""), known=(), now_ns=store.now_ns(), grace_ns=0)
+    return read_folder(store, task), store
 
 
 def nothing() -> None:
@@ -103,10 +103,10 @@ def test_a_shard_that_rotation_has_not_deleted_yet_is_none(tmp_path: Path) -> No
 
 def test_a_shard_that_stays_is_a_finding_and_one_that_comes_meanwhile_is_being_written(tmp_path: Path) -> None:
     index_of(save(tmp_path, 1)).unlink()
-    result, storage = read(tmp_path, nothing, lambda: index_of(save(tmp_path, 2)).unlink())
+    result, store = read(tmp_path, nothing, lambda: index_of(save(tmp_path, 2)).unlink())
     assert [(item.path, item.writing) for item in result.leftovers] == [("ckpt-1", False), ("ckpt-2", True)]
     assert result.recheck
-    assert storage.listings > 3
+    assert store.listings > 3
 
 
 def test_a_state_file_is_believed_when_it_was_not_rewritten(tmp_path: Path) -> None:
@@ -123,25 +123,25 @@ def test_a_state_file_is_believed_when_it_was_not_rewritten(tmp_path: Path) -> N
 
 def test_what_is_broken_for_long_is_looked_at_once_more_and_not_waited_for(tmp_path: Path) -> None:
     shard_of(save(tmp_path, 1)).unlink()
-    storage = Changing(str(tmp_path))
-    now = storage.now_ns() + 10_000_000_000
-    task = FolderTask(root="r00t", run=".", listing=listed(storage, ""), known=(), now_ns=now, grace_ns=0)
-    result = read_folder(storage, task)
+    store = Changing(str(tmp_path))
+    now = store.now_ns() + 10_000_000_000
+    task = FolderTask(root="r00t", run=".", listing=listed(store, ""), known=(), now_ns=now, grace_ns=0)
+    result = read_folder(store, task)
     assert [found.rule for item in result.checkpoints for found in item.findings] == ["orphan-index"]
-    assert storage.listings == 2
-    young = replace(task, now_ns=storage.now_ns(), listing=replace(task.listing, listed_at=0.0))
-    assert read_folder(storage, young).checkpoints == result.checkpoints
-    assert storage.listings == 3  # it was listed long before it was read
+    assert store.listings == 2
+    young = replace(task, now_ns=store.now_ns(), listing=replace(task.listing, listed_at=0.0))
+    assert read_folder(store, young).checkpoints == result.checkpoints
+    assert store.listings == 3  # it was listed long before it was read
 
 
 def test_a_folder_that_goes_away_meanwhile_holds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "7.orbax-checkpoint-tmp"
     (folder / "pytree").mkdir(parents=True)
     (folder / "_CHECKPOINT_METADATA").write_text("{}")
-    storage = Changing(str(tmp_path))
+    store = Changing(str(tmp_path))
     task = FolderTask(
-        root="r00t", run=".", listing=listed(storage, folder.name), known=(), now_ns=storage.now_ns(), grace_ns=0
+        root="r00t", run=".", listing=listed(store, folder.name), known=(), now_ns=store.now_ns(), grace_ns=0
     )
     folder.rename(tmp_path / "7")
-    result = read_folder(storage, task)
+    result = read_folder(store, task)
     assert (result.checkpoints, result.problems, result.recheck) == ((), (), True)

@@ -140,7 +140,7 @@ def test_why_there_is_no_run_of_a_name(root: Path, workspace: Opener, tmp_path: 
 
 def test_what_may_not_be_looked_into_is_there(disk: Disk) -> None:
     (disk.root / "locked").mkdir()
-    disk.storage.refused = frozenset({"locked"})
+    disk.store.refused = frozenset({"locked"})
     disk.look()
     told = why_no_run(disk.engine, disk.reader.roots(), "locked")
     assert told.startswith("The folder is there, and could not be looked into")

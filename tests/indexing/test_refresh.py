@@ -34,7 +34,7 @@ from core.indexing.refresh import refresh_root
 from core.stores.local import LocalStore
 from core.stores.store import Members, Store
 from tests.support.builders import bundle, trained
-from tests.support.disk import YEAR_NS, Disk, Storage
+from tests.support.disk import YEAR_NS, Disk, FixedClockStore
 from tests.support.trees import (
     MINUTE_NS,
     START,
@@ -98,7 +98,7 @@ def test_a_second_pass_reads_nothing_and_writes_nothing(deep: bool, disk: Disk) 
     with disk.engine.connect() as connection:
         version = connection.scalar(text("PRAGMA data_version"))
         progress = Progress()
-        refresh_root(disk.engine, disk.storage, "r00t", str(disk.root), options(deep=deep), progress)
+        refresh_root(disk.engine, disk.store, "r00t", str(disk.root), options(deep=deep), progress)
         assert connection.scalar(text("PRAGMA data_version")) == version
     assert (counts(progress), progress.changed, progress.expected, progress.folders) == ((0, 0), False, 6, 6)
     assert disk.content() == before
@@ -141,13 +141,13 @@ def test_a_folder_whose_time_moved_is_listed_once_more_and_not_for_ever(
     temp.unlink()
     os.utime(temp.parent, ns=(START_NS + MINUTE_NS, START_NS + MINUTE_NS))
     listed: list[str] = []
-    members = disk.storage.members
+    members = disk.store.members
 
     def watched(folder: str) -> Members:
         listed.append(folder)
         return members(folder)
 
-    monkeypatch.setattr(disk.storage, "members", watched)
+    monkeypatch.setattr(disk.store, "members", watched)
     assert not disk.look(deep=False).changed
     assert "a/ckpts" in listed
     listed.clear()
@@ -157,7 +157,7 @@ def test_a_folder_whose_time_moved_is_listed_once_more_and_not_for_ever(
 
 def test_a_light_pass_looks_into_folders_with_young_files(disk: Disk) -> None:
     three_runs(disk.root)
-    disk.storage.now = START_NS + 40 * MINUTE_NS  # everything is within the window in which a run is live
+    disk.store.now = START_NS + 40 * MINUTE_NS  # everything is within the window in which a run is live
     disk.look()
     save(disk.root / "a" / "ckpts", 99, name="ckpt-20")
     assert counts(disk.look(deep=False)) == (1, 2)
@@ -255,7 +255,7 @@ def test_an_unreadable_folder_is_a_problem_and_keeps_what_is_known(disk: Disk) -
     three_runs(disk.root)
     disk.look()
     before = disk.items()
-    disk.storage.refused = frozenset({"a", "new"})
+    disk.store.refused = frozenset({"a", "new"})
     save(disk.root / "new" / "ckpts", 1)
     save(disk.root / "b" / "ckpts", 7)
     progress = disk.look()
@@ -265,7 +265,7 @@ def test_an_unreadable_folder_is_a_problem_and_keeps_what_is_known(disk: Disk) -
     ]
     assert set(disk.runs()) == {"a", "b", "c"}
     assert set(disk.items()) == {"b/ckpts/ckpt-7", *before}
-    disk.storage.refused = frozenset()
+    disk.store.refused = frozenset()
     assert (disk.look().problems, set(disk.runs())) == ([], {"a", "b", "c", "new"})
 
 
@@ -273,10 +273,10 @@ def test_a_folder_that_vanishes_during_a_pass_is_no_problem(disk: Disk, monkeypa
     three_runs(disk.root)
     members = LocalStore.members
 
-    def removed(storage: LocalStore, folder: str) -> Members:
+    def removed(store: LocalStore, folder: str) -> Members:
         if folder == "b":
             shutil.rmtree(disk.root / "b")
-        return members(storage, folder)
+        return members(store, folder)
 
     monkeypatch.setattr(LocalStore, "members", removed)
     assert disk.look().problems == []
@@ -289,11 +289,11 @@ def test_a_file_that_vanishes_before_it_is_read_is_looked_for_again_and_forgotte
     three_runs(disk.root)
     read = LocalStore.read
 
-    def removed(storage: LocalStore, path: str, limit: int) -> bytes:
+    def removed(store: LocalStore, path: str, limit: int) -> bytes:
         if path == "a/ckpts/ckpt-10.index" and (disk.root / path).exists():
             for part in (disk.root / "a" / "ckpts").glob("ckpt-10.*"):
                 part.unlink()
-        return read(storage, path, limit)
+        return read(store, path, limit)
 
     monkeypatch.setattr(LocalStore, "read", removed)
     assert disk.look().problems == []
@@ -308,13 +308,13 @@ def test_within_the_grace_an_incomplete_save_is_being_written_and_afterwards_a_f
     prefix = save(disk.root / "a", 5)
     (shard_of if what == "bundle" else index_of)(prefix).unlink()
     age(disk.root)
-    disk.storage.now = START_NS + 5 * MINUTE_NS + 30_000_000_000
+    disk.store.now = START_NS + 5 * MINUTE_NS + 30_000_000_000
     disk.look()
     assert disk.rules() == []
     if what == "bundle":
         found = disk.items()["a/ckpt-5"]
         assert (found.health, found.restorable, found.findings) == (Health.WRITING, False, ())
-    disk.storage.now += 31_000_000_000
+    disk.store.now += 31_000_000_000
     assert disk.look(deep=False).changed
     assert ("a/ckpt-5", "orphan-index" if what == "bundle" else "orphan-shard") in disk.rules()
     assert not disk.look().changed
@@ -322,7 +322,7 @@ def test_within_the_grace_an_incomplete_save_is_being_written_and_afterwards_a_f
 
 def test_a_whole_checkpoint_is_restorable_however_young(disk: Disk) -> None:
     save(disk.root / "a", 5)
-    disk.storage.now = START_NS + 5 * MINUTE_NS
+    disk.store.now = START_NS + 5 * MINUTE_NS
     disk.look()
     assert (disk.items()["a/ckpt-5"].restorable, disk.items()["a/ckpt-5"].health) == (True, Health.OK)
     assert not disk.look().changed
@@ -332,15 +332,15 @@ def test_an_incomplete_save_that_is_completed_is_read_again(disk: Disk) -> None:
     shard = shard_of(save(disk.root / "a", 5))
     content = shard.read_bytes()
     shard.unlink()
-    disk.storage.now = START_NS + 5 * MINUTE_NS
+    disk.store.now = START_NS + 5 * MINUTE_NS
     disk.look()
-    write(shard.parent, {shard.name: content}, at_ns=disk.storage.now)
+    write(shard.parent, {shard.name: content}, at_ns=disk.store.now)
     assert counts(disk.look(deep=False)) == (1, 0)
     assert disk.items()["a/ckpt-5"].health is Health.OK
 
 
 def test_a_file_of_a_far_future_is_not_being_written_for_ever(disk: Disk) -> None:
-    shard_of(save(disk.root / "a", 5, at_ns=Storage.now + 20 * YEAR_NS)).unlink()
+    shard_of(save(disk.root / "a", 5, at_ns=FixedClockStore.now + 20 * YEAR_NS)).unlink()
     disk.look()
     assert ("a/ckpt-5", "orphan-index") in disk.rules()
 
@@ -436,9 +436,9 @@ def test_text_that_no_database_takes_hides_nothing(kind: str, disk: Disk) -> Non
 
 
 def test_every_sample_run_is_found(disk: Disk, samples: Path) -> None:
-    disk.storage = Storage(str(samples))
+    disk.store = FixedClockStore(str(samples))
     disk.root = samples
-    disk.storage.now = max(path.stat().st_mtime_ns for path in samples.rglob("*")) + YEAR_NS
+    disk.store.now = max(path.stat().st_mtime_ns for path in samples.rglob("*")) + YEAR_NS
     disk.look()
     assert set(disk.runs()) == {path.name for path in samples.iterdir()}
     assert {rule for _, rule in disk.rules()} >= {
@@ -464,7 +464,7 @@ def test_a_cancelled_pass_leaves_a_catalog_that_the_next_completes(
             raise CancelledError("stop")
 
     with pytest.raises(CancelledError):
-        refresh_root(disk.engine, disk.storage, "r00t", str(disk.root), options(), Progress(step=step))
+        refresh_root(disk.engine, disk.store, "r00t", str(disk.root), options(), Progress(step=step))
     disk.look()
     assert disk.content() == fresh(disk, tmp_path)
 
@@ -576,8 +576,8 @@ def test_the_other_process_may_die(disk: Disk, tmp_path: Path, monkeypatch: pyte
     killed: list[int] = []
 
     class Dying(ReaderProcess):
-        def read(self, storage: Store, chunk: list[Item]) -> list[Done]:
-            found = super().read(storage, chunk)
+        def read(self, store: Store, chunk: list[Item]) -> list[Done]:
+            found = super().read(store, chunk)
             killed.append(self.process.pid)
             os.kill(self.process.pid, signal.SIGKILL)
             return found
@@ -614,10 +614,10 @@ def test_whatever_a_reader_raises_costs_one_file(disk: Disk, monkeypatch: pytest
     save(disk.root / "run", 2)
     real = bundle_reader.read
 
-    def fails(storage: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache) -> object:
+    def fails(store: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache) -> object:
         if prefix == "ckpt-1":
             raise ZeroDivisionError("no such luck")
-        return real(storage, folder, prefix, files, cache)
+        return real(store, folder, prefix, files, cache)
 
     monkeypatch.setattr(bundle_reader, "read", fails)
     assert counts(disk.look()) == (2, 0)

@@ -484,7 +484,7 @@ def test_the_audit_counts_what_was_set_aside_like_quarantine(place: Place) -> No
     rewound(place)
     place.go()
     usage = audit(
-        [AuditRoot(id="r", storage=LocalStore(str(place.root)), known=NOTHING_KNOWN)], LocalStore("/tmp").now_ns()
+        [AuditRoot(id="r", store=LocalStore(str(place.root)), known=NOTHING_KNOWN)], LocalStore("/tmp").now_ns()
     )
     folders = [place.folder / ".waypoint" / name for name in ("rewound", "quarantine")]
     assert [any(folder.rglob("*.index")) for folder in folders] == [True, True]

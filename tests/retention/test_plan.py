@@ -440,8 +440,8 @@ class Disk(NamedTuple):
 
     def recheck(self, plan: Plan, current: Plan | None = None) -> Rechecked:
         """A plan looked at again."""
-        storage = LocalStore(str(self.root))
-        found = {(run.root, run.run): look(storage, run) for run in plan.runs}
+        store = LocalStore(str(self.root))
+        found = {(run.root, run.run): look(store, run) for run in plan.runs}
         return recheck(plan, current or self.plan(), found, made_at=datetime(2026, 2, 1, tzinfo=UTC))
 
 

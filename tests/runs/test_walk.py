@@ -116,7 +116,7 @@ def test_a_name_of_any_bytes_is_listed(name: bytes, text: str, tmp_path: Path) -
 
 
 class Shy(LocalStore):
-    """Storage in which some folders cannot be listed."""
+    """A store in which some folders cannot be listed."""
 
     refused: tuple[str, ...] = ()
     error: type[OSError] = PermissionError
@@ -129,29 +129,29 @@ class Shy(LocalStore):
 
 
 def test_an_unreadable_folder_is_an_error_of_its_own(tmp_path: Path) -> None:
-    storage = Shy(str(tmp_path))
-    storage.refused = ("exp",)
+    store = Shy(str(tmp_path))
+    store.refused = ("exp",)
     write(tmp_path, {"exp/a.h5": b"x"})
-    assert look(storage, "").subfolders == ("exp",)
+    assert look(store, "").subfolders == ("exp",)
     with pytest.raises(PermissionError):
-        look(storage, "exp")
+        look(store, "exp")
 
 
 def test_an_unreadable_absorbed_folder_is_a_problem_with_a_printable_path(tmp_path: Path) -> None:
     folder = os.fsdecode(b"caf\xe9")
-    storage = Shy(str(tmp_path))
-    storage.refused = (f"{folder}/variables",)
+    store = Shy(str(tmp_path))
+    store.refused = (f"{folder}/variables",)
     write(tmp_path, {f"{folder}/saved_model.pb": b"x", f"{folder}/variables/variables.index": b"x"})
-    listing = look(storage, folder)
+    listing = look(store, folder)
     assert names(listing) == ["saved_model.pb"]
     assert [(item.path, item.problem) for item in listing.problems] == [("caf\\xe9/variables", "Permission denied")]
 
 
 def test_an_absorbed_folder_that_vanishes_is_no_problem(tmp_path: Path) -> None:
-    storage = Shy(str(tmp_path))
-    storage.refused, storage.error = ("variables",), FileNotFoundError
+    store = Shy(str(tmp_path))
+    store.refused, store.error = ("variables",), FileNotFoundError
     write(tmp_path, {"saved_model.pb": b"x", "variables/variables.index": b"x"})
-    assert (names(look(storage, "")), look(storage, "").problems) == (["saved_model.pb"], ())
+    assert (names(look(store, "")), look(store, "").problems) == (["saved_model.pb"], ())
 
 
 def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(
     (tmp_path / "link.h5").symlink_to("a.h5")
     inside = LocalStore._leads_out
 
-    def gone(storage: LocalStore, folder: str, name: str) -> str | None:
+    def gone(store: LocalStore, folder: str, name: str) -> str | None:
         (tmp_path / "link.h5").unlink()
-        return inside(storage, folder, "a.h5")
+        return inside(store, folder, "a.h5")
 
     monkeypatch.setattr(LocalStore, "_leads_out", gone)
     assert (names(looked(tmp_path)), looked(tmp_path).problems) == (["a.h5"], ())

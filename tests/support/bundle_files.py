@@ -31,10 +31,10 @@ def expected() -> dict[str, Any]:
 
 def read(root: Path, prefix: str, cache: BundleCache | None = None) -> tuple[Facts, tuple[Variable, ...]]:
     """A bundle of a root; without a cache as if it were the first."""
-    storage = LocalStore(str(root))
+    store = LocalStore(str(root))
     inside, _, name = prefix.rpartition("/")
-    files = {file.name: file for file in storage.members(inside).files}
-    return bundle.read(storage, inside, name, files, BundleCache() if cache is None else cache)
+    files = {file.name: file for file in store.members(inside).files}
+    return bundle.read(store, inside, name, files, BundleCache() if cache is None else cache)
 
 
 def put(root: Path, files: Mapping[str, bytes]) -> Path:

@@ -17,7 +17,7 @@ from tests.support.trees import START, START_NS, options
 YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
-class Storage(LocalStore):
+class FixedClockStore(LocalStore):
     """A disk whose clock stands still, and some of whose folders cannot be listed."""
 
     now = START_NS + YEAR_NS
@@ -40,14 +40,14 @@ class Disk:
     def __init__(self, root: Path, home: Path) -> None:
         self.root, self.home = root, home
         root.mkdir(parents=True, exist_ok=True)
-        self.storage = Storage(str(root))
+        self.store = FixedClockStore(str(root))
         self.engine = open_catalog(home)
         self.reader = Reader(self.engine, ["r00t"])
 
     def look(self, how: Options | None = None, *, deep: bool = True) -> Progress:
         """One pass."""
         progress = Progress()
-        refresh_root(self.engine, self.storage, "r00t", str(self.root), how or options(deep=deep), progress)
+        refresh_root(self.engine, self.store, "r00t", str(self.root), how or options(deep=deep), progress)
         with self.engine.begin() as connection:
             writes.store_root(connection, Root(id="r00t", path=str(self.root)), 1)
         return progress

@@ -34,7 +34,7 @@ def expected() -> dict[str, Any]:
     return found
 
 
-def storage() -> LocalStore:
+def store() -> LocalStore:
     """That folder as a root."""
     return LocalStore(str(folder()))
 

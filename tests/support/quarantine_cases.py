@@ -117,9 +117,9 @@ class Case:
         """What a look at the disk tells, with the decisions left empty."""
         if self.workspace is not None:
             return self._known(self.workspace)
-        storage = LocalStore(str(self.root))
-        now_ns = storage.now_ns()
-        seen = list(_units(storage, "" if self.run == "." else self.run, self.run, now_ns))
+        store = LocalStore(str(self.root))
+        now_ns = store.now_ns()
+        seen = list(_units(store, "" if self.run == "." else self.run, self.run, now_ns))
         return RunState(
             root="r00t",
             root_path=str(self.root),
@@ -164,15 +164,15 @@ class Case:
         return undo(self.ground, batch, actor="bob", now=NOW, on_conflict=on_conflict)
 
 
-def _units(storage: LocalStore, folder: str, run: str, now_ns: int) -> Iterator[Checkpoint | Leftover]:
+def _units(store: LocalStore, folder: str, run: str, now_ns: int) -> Iterator[Checkpoint | Leftover]:
     """The checkpoints and leftovers at and below a folder, judged by their names alone."""
-    listing = look(storage, folder)
+    listing = look(store, folder)
     found = group(listing)
     for one in found.checkpoints:
         yield _checkpoint(one, folder, run)
     yield from leftovers(listing, found, now_ns, GRACE_NS)
     for below in listing.subfolders:
-        yield from _units(storage, join(folder, below), run, now_ns)
+        yield from _units(store, join(folder, below), run, now_ns)
 
 
 def _checkpoint(one: Group, folder: str, run: str) -> Checkpoint:

@@ -21,9 +21,9 @@ from core.workers import parser_pool
 _NOW_NS = 4_000_000_000 * 1_000_000_000
 
 
-def task(storage: LocalStore, folder: str = "") -> FolderTask:
+def task(store: LocalStore, folder: str = "") -> FolderTask:
     """A folder's work long after everything in it was written."""
-    return FolderTask(root="r00t", run="", listing=look(storage, folder), known=(), now_ns=_NOW_NS, grace_ns=0)
+    return FolderTask(root="r00t", run="", listing=look(store, folder), known=(), now_ns=_NOW_NS, grace_ns=0)
 
 
 def megabytes(process: int | str) -> float:
@@ -66,10 +66,10 @@ def found(result: FolderResult) -> dict[str, Any]:
 
 def main() -> None:
     """Read the folder of the first argument, and those in it."""
-    storage = LocalStore(sys.argv[1])
-    asked = [task(storage, folder) for folder in ("", *look(storage, "").subfolders)]
+    store = LocalStore(sys.argv[1])
+    asked = [task(store, folder) for folder in ("", *look(store, "").subfolders)]
     memory, cpu, wall = megabytes("self"), time.process_time(), time.monotonic()
-    results = [read_folder(storage, one) for one in asked]
+    results = [read_folder(store, one) for one in asked]
     cost = {
         "memory": megabytes("self") - memory,
         "cpu": time.process_time() - cpu,
