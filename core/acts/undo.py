@@ -21,7 +21,8 @@ from core.acts.returns import Returned, bring_back
 from core.acts.room import with_room
 from core.base.errors import CoreError
 from core.base.files import Problem
-from core.resume.history import UNFINISHED, read_manifests, withdraw_held
+from core.resume.history import UNFINISHED, read_manifests
+from core.resume.withdrawal import withdraw_held
 from core.runfolder.liveness import Ground
 from core.runfolder.locking import log
 from waypoint_resume.names import join, to_text

@@ -6,7 +6,7 @@ from core.base.facts import Contents
 from core.base.records import Checkpoint, Finding, Health, Leftover
 from core.formats.registry import spec_of
 from core.health.rules import UNJUDGED, finding, is_unjudged
-from core.runs.name_numbers import content_step
+from core.runs.name_evidence import content_step
 from core.runs.remains import RENAMED
 from core.runs.series import ordered
 from waypoint_resume.names import to_text

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from core.catalog import sweeps, writes
-from core.catalog.writes import KnownFolder
+from core.catalog.known_folders import KnownFolder, store_folders
 from core.indexing.rollup import RunRecord
 from core.sweeps.records import Trial
 
@@ -48,7 +48,7 @@ class Batch:
     def write(self, engine: Engine) -> None:
         """Write all of it, or nothing."""
         with engine.begin() as connection:
-            writes.store_folders(connection, self.root, self.folders, self.known)
+            store_folders(connection, self.root, self.folders, self.known)
             sweeps.store_read(connection, self.root, self.trials)
             members = (item for record in self.records for item in record.checkpoints)
             writes.store_checkpoints(connection, self.old_rows, members)

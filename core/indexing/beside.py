@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 
 from core.base.ages import turning_points
 from core.base.files import Problem
-from core.catalog import verified, writes
+from core.catalog import verified
+from core.catalog.known_folders import KnownFolder
+from core.catalog.run_marks import RunMark, load_run_marks
 from core.catalog.verified import VerifiedRow
-from core.catalog.writes import KnownFolder, RunMark
 from core.health.verified import BadTensor, Verified
 from core.indexing.options import Options
 from core.indexing.outside import standing
@@ -39,7 +40,7 @@ class Bearings:
     def load(cls, engine: Engine, root: str, root_path: str, options: Options, now_ns: int) -> "Bearings":
         """Read from the catalog what it keeps of them."""
         with engine.connect() as connection:
-            marks = writes.load_run_marks(connection, root)
+            marks = load_run_marks(connection, root)
             rows = verified.load_verifications(connection, root)
         results = {place: _verified(row) for place, row in rows.items()}
         return cls(root, root_path, options, now_ns // 1000, marks, results)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.base.files import Listing, Problem
-from core.catalog.writes import KnownFolder
+from core.catalog.known_folders import KnownFolder
 from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.stamp import Stamp
 from core.runs import walk

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.base.records import Checkpoint, Finding, Health
+from core.catalog.known_folders import KnownFolder
 from core.catalog.rows import to_us
-from core.catalog.writes import KnownFolder
 from core.health.aging import judge_age, judge_superseded, superseded
 from core.health.files import is_restorable
 from core.health.listing import judge_listing, lone_variables
@@ -15,7 +15,7 @@ from core.health.runs import judge_run
 from core.health.state import judge_state
 from core.health.subject import Subjects, identity
 from core.health.verified import Verified, judge_verified
-from core.indexing.folder import health_of
+from core.indexing.checkpoints import health_of
 from core.runfolder.decisions import Standing
 from waypoint_resume.names import to_text
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from core.base.records import Checkpoint, Finding, Health
 from core.catalog import writes
-from core.catalog.writes import KnownFolder
+from core.catalog.known_folders import KnownFolder
 from core.formats.state_file import is_foreign
 from core.health import files as file_rules
-from core.indexing.folder import FolderResult
+from core.indexing.folder_records import FolderResult
 from waypoint_resume.names import to_text
 
 

@@ -16,7 +16,8 @@ from typing import IO, Any
 
 import core
 from core.formats.bundle import BundleCache
-from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderResult, FolderTask
 from core.stores.store import Store
 
 Item = tuple[str, list[FolderTask]]

@@ -8,7 +8,7 @@ while a large root is read for the first time.
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -18,11 +18,13 @@ from sqlalchemy import Engine
 from core.base.files import Listing, Problem
 from core.base.records import Checkpoint
 from core.catalog import sweeps, writes
-from core.catalog.writes import KnownFolder
+from core.catalog.known_folders import KnownFolder, delete_folders, load_folders, store_times
 from core.indexing.batch import Batch, calm_collector
 from core.indexing.beside import Bearings
 from core.indexing.changes import Changes, find_changes
-from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.indexing.due_runs import OUTSIDE, due_runs, left_runs
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderResult, FolderTask
 from core.indexing.known import by_folder, is_all_foreign, settled, unread
 from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.outside import standing
@@ -32,20 +34,18 @@ from core.indexing.reader_process import Item
 from core.indexing.reread import ReadBefore
 from core.indexing.rollup import RunRecord, roll_up
 from core.runs import walk
-from core.runs.discover import deepest_run, find_runs
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.stores.store import Store
 from waypoint_resume.names import to_text
 
 _BATCH = 2_000  # checkpoints of one transaction
 _KEPT = 20_000  # checkpoints of folders that were read to settle a doubt; of more, folders are read once again
-_OUTSIDE = ""  # the name of what lies in no run; a run is never called so, the root's is '.'
 
 
 def refresh_root(engine: Engine, store: Store, root: str, root_path: str, options: Options, progress: Progress) -> None:
     """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
     with engine.connect() as connection:
-        known = writes.load_folders(connection, root)
+        known = load_folders(connection, root)
     progress.expected = len(known) or None
     now_ns = store.now_ns()
     beside = Bearings.load(engine, root, root_path, options, now_ns)
@@ -75,7 +75,7 @@ class _Pass:
     old_rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     settled: dict[str, FolderResult] = field(default_factory=dict)
     reread: set[str] = field(default_factory=set)
-    only_outdated: set[str] = field(default_factory=set)
+    only_outdated: Collection[str] = ()
     reread_until: float = math.inf
     has_reread: bool = False
 
@@ -84,16 +84,18 @@ class _Pass:
         if self.options.reread_seconds is not None:
             self.reread_until = time.monotonic() + self.options.reread_seconds
         self._settle_doubts()
-        by_run = self._dirty_runs()
-        left = self._left_runs()
+        folders = self.changes.folders
+        due = due_runs(self.known, self.changes, self.options.run_pattern, self.beside.settled(folders, self.store))
+        by_run, self.only_outdated = due.folders, due.only_outdated
+        left = left_runs(self.known, folders)
         if self.changes.retimed:
             with self.engine.begin() as connection:
-                writes.store_times(connection, self.root, (self.changes.folders[one] for one in self.changes.retimed))
+                store_times(connection, self.root, (self.changes.folders[one] for one in self.changes.retimed))
         if not (by_run or left or self.changes.gone):
             return
         self.progress.changed = True
         with self.engine.begin() as connection:
-            writes.delete_folders(connection, self.root, self.changes.gone)
+            delete_folders(connection, self.root, self.changes.gone)
             sweeps.forget_trials(connection, self.root, self.changes.gone)
             writes.delete_runs(connection, self.root, left)
         batch = Batch(self.root, self.known.keys())
@@ -104,15 +106,6 @@ class _Pass:
                 batch.write(self.engine)
                 batch = Batch(self.root, self.known.keys())
         batch.write(self.engine)
-
-    def _left_runs(self) -> set[str]:
-        """Runs that are no more, and those that lose folders to others: a kill before their new row is written must
-        not leave the old one, for the next pass makes anew only what it misses.
-        """
-        folders = self.changes.folders
-        before = {path: known.run for path, known in self.known.items() if known.run is not None}
-        left = {run for path, run in before.items() if path in folders and folders[path].run != run}
-        return left | (set(before.values()) - {folder.run for folder in folders.values()})
 
     def _settle_doubts(self) -> None:
         """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
@@ -128,44 +121,6 @@ class _Pass:
                     self.settled[path] = result
                     kept += len(result.checkpoints)
             self.progress.step()
-
-    def _dirty_runs(self) -> dict[str, list[str]]:
-        """The folders of every run in which anything changed or is to be read again; sets each folder's run."""
-        folders = self.changes.folders
-        runs = find_runs(
-            (path for path, item in folders.items() if item.has_units),
-            (path for path, item in folders.items() if item.has_folder_unit),
-            (path for path, item in folders.items() if item.is_marker),
-            self.options.run_pattern,
-            (path for path, item in folders.items() if item.is_named),
-        )
-        by_run: dict[str, list[str]] = {}
-        outdated = set[str]()
-        dirty = {self.known[path].run or _OUTSIDE for path in self.changes.gone}
-        dirty |= {run or "." for run in runs} - self.beside.settled(folders, self.store)
-        for path, item in folders.items():
-            place = deepest_run(path, runs)
-            run = None if place is None else place or "."
-            before = self.known.get(path)
-            if path in self.changes.to_read or before is None or before.run != run:
-                dirty |= {run or _OUTSIDE, (before.run if before else run) or _OUTSIDE}
-                if run is None:  # outside of runs a folder stands for itself
-                    by_run.setdefault(_OUTSIDE, []).append(path)
-            if run is not None:
-                by_run.setdefault(run, []).append(path)
-                if path in self.changes.outdated:
-                    outdated.add(run)
-            if item.run != run:
-                folders[path] = item._replace(run=run)
-        self.only_outdated = outdated - dirty
-        found = {run: paths for run, paths in by_run.items() if run in dirty or run in outdated}
-        return self._newest_first(found) if self.known else found
-
-    def _newest_first(self, by_run: dict[str, list[str]]) -> dict[str, list[str]]:
-        def age(run: str) -> int:
-            return -max(self.changes.folders[path].newest_ns for path in by_run[run])
-
-        return {run: by_run[run] for run in sorted(by_run, key=age)}
 
     def _items(self, by_run: dict[str, list[str]]) -> Iterator[Item]:
         """The folders to read, run by run, with the checkpoints that are known of them."""
@@ -261,7 +216,7 @@ class _Pass:
         own = [folders[path] for path in paths]
         batch.folders += own
         batch.old_rows += rows
-        if run != _OUTSIDE:
+        if run != OUTSIDE:
             self.progress.rejudged += self.beside.is_rejudged(run)
             batch.records.append(self._record(run, own, members))
 

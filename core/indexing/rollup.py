@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from core.base.ages import Ages, turning_points
 from core.base.records import Checkpoint, Finding, Severity
+from core.catalog.known_folders import KnownFolder
 from core.catalog.rows import bounded, from_us, to_us
-from core.catalog.writes import KnownFolder, outside_text
+from core.catalog.run_marks import outside_text
 from core.health.verified import Verified
 from core.indexing.judging import RunFacts, judge, with_health, with_verification
 from core.runfolder.decisions import Standing

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.base.records import Checkpoint, Health, Leftover, StateFile
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
-from core.runs.name_numbers import place_of
+from core.runs.name_evidence import place_of
 from core.runs.series import Order, arrange, order_of, why_times_are_useless
 from core.runs.state_files import Answer, tensorflow_answer
 from waypoint_resume.names import to_text

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from core.base.records import Checkpoint
-from core.runs.name_numbers import content_step, name_of, values, were_apart
+from core.runs.name_evidence import content_step, name_of, values
+from core.runs.trainings import were_apart
 
 _ONE_DIGIT = re.compile(r"0*\.?0*[1-9]\.?0*(?:[eE][-+]?\d+)?")
 

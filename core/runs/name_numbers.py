@@ -1,167 +1,25 @@
-"""Numbers in the names of one series: which of them tell trainings apart, and what the others count. Pure.
-
-A number that a word names (fold, seed, trial, rank, version, learning rate) stays in the stem (`waypoint_resume`'s
-`file_names`), so that each value is a series. Here those without a word are judged, by all names together and by what
-is known of steps and times. What no evidence settles is kept apart: no plan takes more of two series that are one.
-"""
+"""What the numbers in the names of one series count, where no word tells it: epochs, steps, or nothing. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 from core.base.facts import EPOCH_BY_STEPS, NUMBER_IN_NAME, Sourced
 from core.base.records import EPOCH_IN_NAME, Checkpoint
 from core.formats.registry import spec_of
-from core.runs.remains import is_remains
-from waypoint_resume.file_names import read_name, read_place
-from waypoint_resume.name_parts import FileName, Role, Value
+from core.runs.name_evidence import (
+    Times,
+    content_step,
+    counted_by_steps,
+    is_epoch_and_batch,
+    is_in_order,
+    name_of,
+    values,
+)
+from waypoint_resume.name_parts import Role
 
-_COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
 _MOST_EPOCHS = 100_000  # above, a number without a word is more likely `202401` or a clock than an epoch
 _YEARS = range(1990, 2040)
-_FEW_S = 2.0  # seconds: saves that are no further apart are in no order
-
-Times = Callable[[Sequence[Checkpoint]], bool]
-
-
-def name_of(item: Checkpoint) -> FileName:
-    """The last component of a checkpoint's path, read; and its folder's, where that is a save in the run."""
-    folder, _, base = item.path.rpartition("/")
-    return read_name(base) if folder in ("", item.run) else read_place(folder.rpartition("/")[2], base)
-
-
-def place_of(item: Checkpoint) -> str:
-    """The folder in which the other saves of a checkpoint's training may lie."""
-    folder = item.path.rpartition("/")[0]
-    return folder.rpartition("/")[0] if name_of(item).of_folder else folder
-
-
-def values(item: Checkpoint) -> tuple[Value, ...]:
-    """The numbers of a checkpoint's name, to be compared with those of another one of its series."""
-    return name_of(item).order
-
-
-def by_training(
-    members: Sequence[Checkpoint], has_times: Times, *, with_fractions: bool = False
-) -> list[tuple[str, list[Checkpoint]]]:
-    """Checkpoints of one place, whose names differ in numbers only, as trainings of their own: stem and members.
-    `with_fractions`: the fractions in their names told them apart already.
-    """
-    return [
-        (name_of(items[0]).stem_with(sorted(kept), with_fractions=with_fractions), items)
-        for kept, items in _split(list(members), frozenset(), has_times)
-    ]
-
-
-def _split(
-    members: list[Checkpoint], kept: frozenset[int], has_times: Times
-) -> Iterator[tuple[frozenset[int], list[Checkpoint]]]:
-    for place in range(len(name_of(members[0]).numbers)):
-        groups: dict[Value, list[Checkpoint]] = {}
-        for item in members:
-            groups.setdefault(values(item)[place], []).append(item)
-        ordered = [groups[value] for value in sorted(groups)]
-        if len(groups) > 1 and _tells_apart(members, ordered, place, has_times):
-            for items in ordered:
-                yield from _split(items, kept | {place}, has_times)
-            return
-    yield kept, members
-
-
-def _tells_apart(
-    members: Sequence[Checkpoint], groups: Sequence[Sequence[Checkpoint]], place: int, has_times: Times
-) -> bool:
-    """Whether each value of the number at a place is a training of its own: what follows it starts again."""
-    numbers = name_of(members[0]).numbers
-    role, is_last = numbers[place].role, place == len(numbers) - 1
-    if role in _COUNTING and place >= name_of(members[0]).of_folder:
-        return False
-    if role is Role.SIZE:
-        return _counted_by_steps(members, place) is None and not _rise_with(members, groups, has_times)
-    if is_last:
-        is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
-        may_tell = role is Role.COUNT or place < name_of(members[0]).of_folder
-        return may_tell and is_alone and _steps_start_again(groups)
-    if were_apart(groups):
-        return True
-    after = [[values(item)[place + 1 :] for item in items] for items in groups]
-    return _starts_again(after) and not _goes_on(members, groups, place, has_times)
-
-
-def _goes_on(
-    members: Sequence[Checkpoint], groups: Sequence[Sequence[Checkpoint]], place: int, has_times: Times
-) -> bool:
-    """Whether it is one training although what follows a number starts again, as batches do with each epoch: times,
-    where they tell anything, agree with the names, and so do steps, which the first ones of each value must know.
-    """
-    steps = [known for items in groups if (known := _known_steps(items))]
-    if not _is_in_order(members, has_times) or (len(steps) > 1 and _starts_again(steps)):
-        return False
-    firsts = [min(items, key=values) for items in groups]
-    return all(content_step(item) for item in firsts) or is_epoch_and_batch(members, place)
-
-
-def were_apart(groups: Sequence[Sequence[Checkpoint]]) -> bool:
-    """Whether a former look told trainings apart by more checkpoints than there are now: of two folds each of which has
-    lost its first epochs, nothing starts again any more.
-    """
-    known = [{item.series for item in items if item.series} for items in groups]
-    known = [ids for ids, items in zip(known, groups, strict=True) if not all(is_remains(item) for item in items)]
-    return len(known) > 1 and all(known) and len(set().union(*known)) == sum(map(len, known))
-
-
-def _starts_again(groups: Sequence[Sequence[Any]]) -> bool:
-    return not all(max(before) < min(after) for before, after in pairwise(groups))
-
-
-def _steps_start_again(groups: Sequence[Sequence[Checkpoint]]) -> bool:
-    """Whether steps do not rise with a number: as far through the same training as the one before, or less far."""
-    steps = [max(known) for items in groups if (known := _known_steps(items))]
-    falls = sum(after <= before for before, after in pairwise(steps))
-    return len(steps) > 1 and 2 * falls >= len(steps) - 1
-
-
-def _rise_with(members: Sequence[Checkpoint], groups: Sequence[Sequence[Checkpoint]], has_times: Times) -> bool:
-    """Whether a number that may be a size counts: steps rise with it more often than they begin again, as they do once
-    where a training goes on with a new optimizer; and times agree.
-    """
-    steps = [max(known) for items in groups if (known := _known_steps(items))]
-    rises = sum(before < after for before, after in pairwise(steps))
-    falls = sum(after < before for before, after in pairwise(steps))
-    return rises > max(1, falls) and _is_in_order(members, has_times)
-
-
-def _known_steps(items: Sequence[Checkpoint]) -> list[int]:
-    """Steps that tell how far a training is; a counter at 0 may be one that the job never used."""
-    return [step for item in items if (step := content_step(item))]
-
-
-def is_epoch_and_batch(members: Sequence[Checkpoint], place: int) -> bool:
-    """Whether names end as Keras' `{epoch:02d}-{batch:04d}` makes them: two padded numbers, the second one wider."""
-    numbers = [name_of(item).numbers for item in members]
-    if place != len(numbers[0]) - 2 or numbers[0][place].role not in (Role.COUNT, Role.SAVE):
-        return False
-    pairs = [(one[place].text, one[place + 1].text) for one in numbers]
-    return (
-        numbers[0][place + 1].role in (Role.COUNT, Role.BATCH)
-        and all(2 <= len(epoch) < len(batch) for epoch, batch in pairs)
-        and any(text.startswith("0") for pair in pairs for text in pair)
-    )
-
-
-def _is_in_order(members: Sequence[Checkpoint], has_times: Times) -> bool:
-    """Whether times, where they tell anything, agree with the numbers."""
-    if not has_times(members):
-        return True
-    times = [item.saved_at.timestamp() for item in sorted(members, key=values)]
-    return all(before <= after + _FEW_S for before, after in pairwise(times))
-
-
-def content_step(item: Checkpoint) -> int | None:
-    """The step that the content or a word tells."""
-    step = item.facts.step
-    return None if step is None or step.source == NUMBER_IN_NAME else step.value
 
 
 def without_guesses(item: Checkpoint) -> Checkpoint:
@@ -198,24 +56,10 @@ def _meaning(members: Sequence[Checkpoint], place: int, has_times: Times) -> Rol
         sum(content_step(item) is not None for item in members) > 1
         and len({values(item)[place] for item in members}) > 1
     ):
-        return _counted_by_steps(members, place)
+        return counted_by_steps(members, place)
     is_trusted = role is Role.SAVE or is_epoch_and_batch(members, place)
     is_trusted = is_trusted or all(name_of(item).by_metric and place == len(numbers) - 1 for item in members)
     return _by_name(members, place, has_times, is_trusted=is_trusted)
-
-
-def _counted_by_steps(members: Sequence[Checkpoint], place: int) -> Role | None:
-    """STEP where the number is the step, EPOCH where there is one ratio of steps to it, counted from 1 or from 0."""
-    known = [(int(values(item)[place][1]), step) for item in members if (step := content_step(item)) is not None]
-    if len({number for number, _ in known}) < 2:
-        return None
-    if all(number == step for number, step in known):
-        return Role.STEP
-    for offset in (0, 1):
-        ratios = {step / (number + offset) if number + offset else -1.0 for number, step in known if step or number}
-        if len(ratios) == 1 and min(ratios) > 1:
-            return Role.EPOCH
-    return None
 
 
 def _by_name(members: Sequence[Checkpoint], place: int, has_times: Times, *, is_trusted: bool) -> Role | None:
@@ -224,7 +68,7 @@ def _by_name(members: Sequence[Checkpoint], place: int, has_times: Times, *, is_
     rising = sorted(members, key=lambda item: values(item)[place])
     if not is_trusted:
         is_one = len({values(item)[place] for item in members}) < 2
-        if role is Role.SIZE or is_one or not _is_in_order(members, has_times):
+        if role is Role.SIZE or is_one or not is_in_order(members, has_times):
             return None
     if role is Role.COUNT and not is_trusted and _are_years(members, place):
         return None

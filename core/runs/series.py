@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from core.base.names import natural_key
 from core.base.records import Checkpoint, SavedAtSource
+from core.runs.name_evidence import content_step, name_of, place_of, values
 from core.runs.name_fractions import by_fraction
-from core.runs.name_numbers import by_training, content_step, name_of, place_of, values, with_numbers, without_guesses
+from core.runs.name_numbers import with_numbers, without_guesses
 from core.runs.remains import is_remains
+from core.runs.trainings import by_training
 from waypoint_resume.moments import has_year, in_one_year
 from waypoint_resume.names import short_id
 

@@ -28,10 +28,11 @@ from core.indexing.options import REREAD_SECONDS, Progress
 from core.indexing.outside import standing
 from core.indexing.passes import refresh_all, root_id
 from core.resume.fork import fork
-from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests, reinstate, withdraw
+from core.resume.history import ManifestEntry, may_hold_manifests, read_manifests
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.propose import Proposal, propose
 from core.resume.receipts import ReceiptEntry, has_state_beside, read_receipts
+from core.resume.withdrawal import reinstate, withdraw
 from core.resume.write import write_manifest
 from core.retention.tables import parse_retention
 from core.runfolder.places import decisions_folder, run_folder

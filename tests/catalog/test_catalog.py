@@ -21,6 +21,7 @@ from core.catalog import engine as catalog
 from core.catalog import migrations, tables, writes
 from core.catalog.engine import FILE_NAME, file_system_of, open_catalog, reopen_if_replaced
 from core.catalog.filters import CheckpointFilter, FindingFilter, RunFilter
+from core.catalog.known_folders import KnownFolder, store_folders
 from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS, Reader
 from core.catalog.rows import (
     bounded,
@@ -563,7 +564,7 @@ def test_numbers_are_cut_to_what_a_database_holds(value: int | None, kept: int |
 def test_folders_of_another_root_are_not_seen(engine: Engine) -> None:
     state = StateFile(path="run/checkpoint", latest="c-1")
     left = Leftover(path="run/x", rule="orphan-shard", files=(FileStat("x", 1, 1, 1),), reason="Alone.")
-    folder = writes.KnownFolder(
+    folder = KnownFolder(
         path="run",
         signature="s",
         times=(),
@@ -581,7 +582,7 @@ def test_folders_of_another_root_are_not_seen(engine: Engine) -> None:
         run="run",
     )
     with engine.begin() as connection:
-        writes.store_folders(connection, "r00t", [folder], ())
+        store_folders(connection, "r00t", [folder], ())
     for roots, expected in ((["r00t"], 1), (["0ther"], 0)):
         reader = Reader(engine, roots)
         answers = (

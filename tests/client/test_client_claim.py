@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from core.base.records import Checkpoint
-from core.resume.history import ManifestState, read_manifests, withdraw
+from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Manifest
 from core.resume.manifest import parse as parse_by_core
 from core.resume.propose import propose
+from core.resume.withdrawal import withdraw
 from core.resume.write import write_manifest
 from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
 from tests.support.trees import save

@@ -10,8 +10,9 @@ import pytest
 from core.base.facts import Format
 from core.base.records import Checkpoint
 from core.config.settings import load
-from core.resume.history import ManifestState, read_manifests, withdraw
+from core.resume.history import ManifestState, read_manifests
 from core.resume.propose import propose
+from core.resume.withdrawal import withdraw
 from core.resume.write import write_manifest
 from core.runfolder.pins import pin, read_pins, unpin
 from core.services.workspace import Workspace

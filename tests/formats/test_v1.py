@@ -10,7 +10,8 @@ from core.base.errors import CorruptError, FormatError, TooLargeError, Truncated
 from core.base.facts import Contents, Facts, Format, Role, Sourced, Variable
 from core.formats import v1
 from core.formats.wire.saved_tensor_slice_pb2 import SavedTensorSlices
-from core.indexing.folder import FolderTask, read_folder
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderTask
 from core.runs.walk import look
 from core.stores.local import LocalStore
 from tests.support.builders import table

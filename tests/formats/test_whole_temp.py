@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from core.base.records import Leftover
 from core.cli.app import app
 from core.health.runs import judge_run
-from core.indexing.folder import FolderTask, read_folder
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderTask
 from core.runs.walk import look
 from core.stores.local import LocalStore
 from tests.pages.test_pages import home, open_on, plain, show, values  # noqa: F401 - home is a fixture

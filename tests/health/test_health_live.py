@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.base.records import Health
-from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderResult, FolderTask
 from core.runs.walk import look as listed
 from core.stores.local import LocalStore
 from core.stores.store import Members

@@ -18,9 +18,10 @@ from core.base.errors import BusyError, NotFoundError, NotRestorableError, Place
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Finding, Severity
 from core.resume.errors import ChangedError, ManifestError, NotAcceptedError, StateError
-from core.resume.history import ManifestState, read_manifests, reinstate, withdraw
+from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Manifest, parse
 from core.resume.propose import Proposal, propose
+from core.resume.withdrawal import reinstate, withdraw
 from core.resume.write import write_manifest
 from core.runfolder import locking, places
 from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk

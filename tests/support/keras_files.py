@@ -13,7 +13,8 @@ from core.base.records import Checkpoint
 from core.formats.bundle import BundleCache
 from core.formats.reading import read_unit
 from core.formats.spec import Reading, Unit
-from core.indexing.folder import FolderTask, read_folder
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderTask
 from core.runs.walk import look
 from core.stores.local import LocalStore
 from tests.support.written import written_folder

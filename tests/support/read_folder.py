@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from core.catalog.rows import checkpoint_to_row, finding_to_row, leftovers_to_json, states_to_json
-from core.indexing.folder import FolderResult, FolderTask, read_folder
+from core.indexing.folder import read_folder
+from core.indexing.folder_records import FolderResult, FolderTask
 from core.runs.walk import look
 from core.stores.local import LocalStore
 from core.workers import parser_pool

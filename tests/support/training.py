@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.records import Checkpoint, Finding, Severity
-from core.catalog import writes
 from core.catalog.filters import FindingFilter
+from core.catalog.known_folders import load_folders
 from core.services.workspace import Workspace
 from tests.support.jobs import Job, job_server
 
@@ -115,7 +115,7 @@ def look(workspace: Workspace) -> Seen:
     assert report.problems == ()
     (root,) = report.roots
     with workspace.engine.connect() as connection:
-        folders = writes.load_folders(connection, root.id).values()
+        folders = load_folders(connection, root.id).values()
     items = {item.path: item for run in workspace.runs() for item in workspace.members(root.id, run.path)}
     parts = [(item.folder, file.name) for item in items.values() for file in item.files]
     parts += [(folder.path, file.name) for folder in folders for left in folder.leftovers for file in left.files]
