@@ -48,7 +48,7 @@ def manifest(root: bytes, height: int = 0, kind: int = 0) -> bytes:
     length = len(root).to_bytes(2, "little")
     varint = bytes([length[0] & 0x7F | 0x80, len(root) >> 7])
     files = bytes([1, 1, 0]) + b"d"
-    return node(config + files + bytes([1, 1, height, 0, 0]) + varint + bytes([1, 1, 0]), ocdbt.MANIFEST_MAGIC)
+    return node(config + files + bytes([1, 1, height, 0, 0]) + varint + bytes([1, 1, 0]) + bytes(8), ocdbt.MANIFEST_MAGIC)
 
 
 def database(body: bytes, **options: int) -> ocdbt.Fetch:
@@ -192,7 +192,7 @@ def test_files_outside_the_item_are_never_opened(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     config, path = bytes(16) + bytes([0, 0, 0, 4, 0]), b"../secret"
     files = bytes([1, len(path), 0]) + path
-    content = config + files + bytes([1, 1, 0, 0, 0, len(node(LEAF)), 1, 1, 0])
+    content = config + files + bytes([1, 1, 0, 0, 0, len(node(LEAF)), 1, 1, 0]) + bytes(8)
     (tmp_path / "a" / ocdbt.MANIFEST).write_bytes(node(content, ocdbt.MANIFEST_MAGIC))
     with pytest.raises(TruncatedError, match="secret: it is missing"):
         orbax_arrays.find(LocalStore(str(tmp_path)), "a", [ocdbt.MANIFEST])
