@@ -26,7 +26,7 @@ from tests.compat.pythons import find_python
 
 CACHE = Path(__file__).parents[2] / ".cache" / "compat"
 STAMP = "packages.txt"
-EXACT_JOB = JOB.parent / "client" / "exact_job.py"
+EXACT_JOB = JOB.parents[1] / "client" / "exact_job.py"
 SECONDS = 900  # that one training may take
 WAYS = ("newest", "rewind", "waypoint")
 

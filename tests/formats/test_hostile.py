@@ -52,7 +52,7 @@ class Seen:
 def scan(folder: Path) -> Seen:
     """Read a folder in a process of its own, beside a good checkpoint. Asserts what that may cost."""
     put(folder, builders.bundle(builders.trained(7), "good"))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(READER.parents[1]), os.environ["PYTHONPATH"]])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(READER.parents[2]), os.environ["PYTHONPATH"]])}
     command = [sys.executable, str(READER), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
