@@ -48,7 +48,8 @@ def manifest(root: bytes, height: int = 0, kind: int = 0) -> bytes:
     length = len(root).to_bytes(2, "little")
     varint = bytes([length[0] & 0x7F | 0x80, len(root) >> 7])
     files = bytes([1, 1, 0]) + b"d"
-    return node(config + files + bytes([1, 1, height, 0, 0]) + varint + bytes([1, 1, 0]) + bytes(8), ocdbt.MANIFEST_MAGIC)
+    version = bytes([1, 1, height, 0, 0]) + varint + bytes([1, 1, 0]) + bytes(8)
+    return node(config + files + version, ocdbt.MANIFEST_MAGIC)
 
 
 def database(body: bytes, **options: int) -> ocdbt.Fetch:
