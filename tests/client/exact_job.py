@@ -8,6 +8,8 @@ each callback remembers; and of those that went on what the receipt says.
 It needs the framework and the client alone: tests/compat runs it too.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import logging
