@@ -26,21 +26,21 @@ class StageError(CoreError):
 
 
 @contextlib.contextmanager
-def acting(site: RunFolder) -> Iterator[None]:
+def acting(run_folder: RunFolder) -> Iterator[None]:
     """Hold the run's decisions. ReadOnlyError, BusyError, PlaceError where a link stands in the place of batches."""
-    for place in (site.folder, site.folder / HIDDEN, site.folder / HIDDEN / FOLDER):
+    for place in (run_folder.folder, run_folder.folder / HIDDEN, run_folder.folder / HIDDEN / FOLDER):
         if os.path.lexists(place) and not can_write(place):
             raise _read_only(str(place))
     try:
-        with locked(site.folder):
+        with locked(run_folder.folder):
             for name in FOLDERS:
-                if os.path.lexists(site.folder / HIDDEN / name):
-                    hidden_folder(site.folder, name)
+                if os.path.lexists(run_folder.folder / HIDDEN / name):
+                    hidden_folder(run_folder.folder, name)
             yield
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise
-        raise _read_only(os.fsdecode(error.filename or site.folder)) from error
+        raise _read_only(os.fsdecode(error.filename or run_folder.folder)) from error
 
 
 def require_writable(batch: Path, journal: Journal) -> None:

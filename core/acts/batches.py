@@ -74,22 +74,22 @@ class Batches:
     problems: tuple[Problem, ...] = ()
 
 
-def batches(run_folder: Path) -> Batches:
+def batches(folder: Path) -> Batches:
     """Read the batches of a run. Never raises for what lies there."""
     found: dict[str, Batch] = {}
     problems: list[Problem] = []
-    for place in batch_places(run_folder):
+    for place in batch_places(folder):
         try:
             found[place.name] = _batch(place, read_journal(place))
         except FileNotFoundError:
             continue
         except (CoreError, OSError) as error:
-            problems.append(_problem(run_folder, place, error))
-    for place in _records(run_folder):
+            problems.append(_problem(folder, place, error))
+    for place in _records(folder):
         try:
             record = read_purged(place)
         except (CoreError, OSError) as error:
-            problems.append(_problem(run_folder, place, error))
+            problems.append(_problem(folder, place, error))
         else:
             found[place.name.removesuffix(PURGED_END)] = _purged(record)
     return Batches(batches=tuple(found[name] for name in sorted(found, reverse=True)), problems=tuple(problems))
@@ -136,14 +136,14 @@ def _purged(record: PurgedBatch) -> Batch:
     )
 
 
-def _records(run_folder: Path) -> list[Path]:
+def _records(folder: Path) -> list[Path]:
     """What stays of the batches that were purged."""
     found: list[Path] = []
-    for folder in (run_folder / HIDDEN / name for name in FOLDERS):
+    for place in (folder / HIDDEN / name for name in FOLDERS):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            found += (path for path in folder.iterdir() if path.name.endswith(PURGED_END))
+            found += (path for path in place.iterdir() if path.name.endswith(PURGED_END))
     return [path for path in found if ID.match(path.name.removesuffix(PURGED_END))]
 
 
-def _problem(run_folder: Path, place: Path, error: Exception) -> Problem:
-    return Problem(path=to_text(str(place.relative_to(run_folder))), problem=str(error))
+def _problem(folder: Path, place: Path, error: Exception) -> Problem:
+    return Problem(path=to_text(str(place.relative_to(folder))), problem=str(error))

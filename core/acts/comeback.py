@@ -36,10 +36,10 @@ class _State(NamedTuple):
     mtime_ns: int
 
 
-def offered_run(site: RunFolder, journal: Journal) -> str:
+def offered_run(run_folder: RunFolder, journal: Journal) -> str:
     """The run, relative to the root as text, as which a rewind could come back: a name beside its own that is free."""
-    parent, _, name = site.run.rpartition("/")
-    place = os.path.join(site.root_path, parent)
+    parent, _, name = run_folder.run.rpartition("/")
+    place = os.path.join(run_folder.root_path, parent)
     free = free_name(
         to_text(name), f"-rewound-{short_id(journal.id)}", lambda found: os.path.lexists(os.path.join(place, found))
     )
@@ -52,34 +52,33 @@ def comes_as(run: str, files: int, *, is_done: bool) -> str:
     return f"{what} as the new run {run}; what was set aside stays until it is purged."
 
 
-def come_as_run(site: RunFolder, batch: Path, journal: Journal, *, actor: str, now: datetime) -> Returned:
+def come_as_run(run_folder: RunFolder, batch: Path, journal: Journal, *, actor: str, now: datetime) -> Returned:
     """Make the new run, with links to the shards of bundles and copies of all else. It appears whole or not at all.
 
     Only under the run's lock. CoreError where nothing of the batch is whole, ReadOnlyError, NameTakenError, OSError.
     """
-    run = from_text(offered_run(site, journal))
-    parent, name = site.folder.parent, run.rpartition("/")[2]
+    run = from_text(offered_run(run_folder, journal))
+    parent, name = run_folder.folder.parent, run.rpartition("/")[2]
     if not can_write(parent):
         raise ReadOnlyError(f"{to_text(str(parent))} cannot be written, so no new run can be made in it.")
     problems = {item.path: why for item in journal.items if (why := _why_not_whole(batch, item)) is not None}
     items = [item for item in journal.items if item.path not in problems]
     if not items:
         raise CoreError(f"Nothing of batch {short_id(journal.id)} can come back: {next(iter(problems.values()), '')}.")
-    states = dict(_states(site, batch, journal, items))
+    states = dict(_states(run_folder, batch, journal, items))
     names = [file.name for item in items for file in item.files if file.name not in states]
     linked = {file.name for item in items for file in item.files if _may_link(item, file.name)}
     about = {"batch": journal.id, "items": [item.path for item in items]}
     event = f"undo {journal.kind.value}"
-    log(site.folder, actor=actor, event=event, now=now, about={**about, "as": to_text(run)})
+    log(run_folder.folder, actor=actor, event=event, now=now, about={**about, "as": to_text(run)})
     with new_run(parent, name) as folder:
         copy_files(batch / FILES, folder, names, links=lambda one: one in linked)
         for path, state in states.items():
             make_folder((folder / path).parent)
             write_atomic(folder / path, state.data, mtime_ns=state.mtime_ns)
         for item in items:
-            homes = (home for home in (site.folder, site.decisions) if home is not None)
-            any(copy_state(home, folder, from_text(item.path)) for home in homes)
-        log(folder, actor=actor, event=event, now=now, about={**about, "from": to_text(site.run)})
+            any(copy_state(home, folder, from_text(item.path)) for home in run_folder.homes)
+        log(folder, actor=actor, event=event, now=now, about={**about, "from": to_text(run_folder.run)})
     told = tuple(Problem(path=path, problem=why) for path, why in problems.items())
     return Returned(journal=journal, files=sum(len(item.files) for item in items), problems=told, new_run=to_text(run))
 
@@ -98,27 +97,29 @@ def _why_not_whole(batch: Path, item: JournalItem) -> str | None:
     return None
 
 
-def _states(site: RunFolder, batch: Path, journal: Journal, items: list[JournalItem]) -> Iterator[tuple[str, _State]]:
+def _states(
+    run_folder: RunFolder, batch: Path, journal: Journal, items: list[JournalItem]
+) -> Iterator[tuple[str, _State]]:
     """By their paths, the state files of the new run: those that were rewritten, and those that went as a whole. What
     cannot be read comes along as it is.
     """
-    prefixes = {join(site.run, from_text(item.path)) for item in items if item.format in NAMEABLE}
+    prefixes = {join(run_folder.run, from_text(item.path)) for item in items if item.format in NAMEABLE}
     files = (file for item in items if item.format in NAMEABLE for file in item.files)
     went = (file for file in files if file.name.rpartition("/")[2] == STATE_NAME and file.size <= LIMIT)
     old = [_State(file.name, read_small(batch / FILES / file.name, LIMIT), file.mtime_ns) for file in went]
     old += [_State(from_text(state.path), state.old.encode(), state.mtime_ns) for state in journal.states]
     for state in old:
-        data = _of_batch(site, state, prefixes)
+        data = _of_batch(run_folder, state, prefixes)
         if data is not None:
             yield state.path, state._replace(data=data)
 
 
-def _of_batch(site: RunFolder, state: _State, prefixes: set[str]) -> bytes | None:
+def _of_batch(run_folder: RunFolder, state: _State, prefixes: set[str]) -> bytes | None:
     """What a state file said of some checkpoints (prefixes relative to the root), in paths relative to its own folder,
     which hold wherever the run lies. None where it named none of them.
     """
-    path = join(site.run, state.path)
-    standing = stand(path, state.data, site.root_path, prefixes)
+    path = join(run_folder.run, state.path)
+    standing = stand(path, state.data, run_folder.root_path, prefixes)
     there = [entry.prefix for entry in (*standing.listed, standing.latest) if entry is not None and entry.prefix]
     if not there:
         return None

@@ -18,14 +18,13 @@ from core.acts.rewrites import Rewrites, rewrites, write_states
 from core.acts.room import is_full, telling_full
 from core.base.errors import CoreError
 from core.base.records import Checkpoint
-from core.retention.again import LIVE, Afresh, leave, look_again
+from core.retention.again import LIVE, Replan, leave, look_again
 from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, freed
 from core.retention.recheck import LeftOut
-from core.runfolder.liveness import Ground
 from core.runfolder.locking import log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
-from waypoint_resume.names import folders_above, join, to_text
+from waypoint_resume.names import folders_above, to_text
 
 
 @dataclass(slots=True)
@@ -37,91 +36,88 @@ class Deleted:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def delete_now(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act, *, confirm: str) -> Deleted:
+def delete_now(run_folder: RunFolder, plan: RunPlan, replan: Replan, act: Act, *, confirm: str) -> Deleted:
     """Delete what one run's part of a plan holds. `confirm` is what a person typed: the run's path.
 
     ConfirmError, BusyError, ReadOnlyError, PlaceError; DiskFullError where not even that can be begun.
     """
-    name = to_text(ground.site.run)
+    name = to_text(run_folder.run)
     if confirm != name:
         raise ConfirmError(f"This deletes for good and cannot be undone. To confirm it, type the run's name, {name}.")
     act = confirmed(plan, act)
-    with telling_full(ground.site.folder), acting(ground.site):
-        recover_all(ground, actor=act.actor, now=act.now)
-        going = look_again(ground, plan, afresh, act.now)
-        members: tuple[Checkpoint, ...] = () if going.state.is_live else going.state.checkpoints
+    with telling_full(run_folder.folder), acting(run_folder):
+        recover_all(run_folder, actor=act.actor, now=act.now)
+        reclaimable = look_again(run_folder, plan, replan, act.now)
+        members: tuple[Checkpoint, ...] = () if reclaimable.state.is_live else reclaimable.state.checkpoints
         gone: set[str] = set()
-        done = Deleted(left_out=list(going.left_out))
-        items = list(going.items)
+        done = Deleted(left_out=list(reclaimable.left_out))
+        items = list(reclaimable.items)
         while items:
             try:
-                journal, refused = move(ground, items, members, act)
+                journal, refused = move(run_folder, items, members, act)
             except OSError as error:
                 if not is_full(error):
                     raise
-                first = _first(ground.site, items, members)
+                first = _first(run_folder, items, members)
                 items.remove(first)
-                if first.kind is not ItemKind.LEFTOVER and ground.is_live():  # a job began meanwhile
+                if first.kind is not ItemKind.LEFTOVER and run_folder.is_live():  # a job began meanwhile
                     done.left_out.append(leave(plan, first, LIVE))
                     continue
-                path = _from_root(ground.site, first)
-                said = rewrites(ground.site, members, gone | {path}, may_empty=act.empties)
-                if _delete(ground, plan, first, said, act, done):
+                path = run_folder.from_root(first.path)
+                said = rewrites(run_folder, members, gone | {path}, may_empty=act.empties)
+                if _delete(run_folder, plan, first, said, act, done):
                     gone.add(path)
                     members = tuple(item for item in members if item.path not in gone)
                 continue
             done.left_out += [leave(plan, item, reason) for item, reason in refused]
             if journal is not None:
-                batch = find(ground.site.folder, journal.id)
-                purged = purge_batch(ground, batch, journal, actor=act.actor, now=act.now)
+                batch = find(run_folder.folder, journal.id)
+                purged = purge_batch(run_folder, batch, journal, actor=act.actor, now=act.now)
                 done.paths += [item.path for item in journal.items]
                 done.freed_bytes += purged.freed_bytes
             break
         return done
 
 
-def _first(site: RunFolder, items: Sequence[Item], members: Sequence[Checkpoint]) -> Item:
+def _first(run_folder: RunFolder, items: Sequence[Item], members: Sequence[Checkpoint]) -> Item:
     """What goes before all others: remains of saves, then what no state file names; the smaller first."""
 
     def weight(item: Item) -> tuple[bool, bool, int]:
-        is_named = item.format in NAMEABLE and bool(rewrites(site, members, {_from_root(site, item)}).states)
+        is_named = item.format in NAMEABLE and bool(
+            rewrites(run_folder, members, {run_folder.from_root(item.path)}).states
+        )
         return item.kind is not ItemKind.LEFTOVER, is_named, item.bytes
 
-    held = [item for item in items if freed(_places(site, item)) > 0]
+    held = [item for item in items if freed(_places(run_folder, item)) > 0]
     return min(held or items, key=weight)
 
 
-def _delete(ground: Ground, plan: RunPlan, item: Item, said: Rewrites, act: Act, done: Deleted) -> bool:
+def _delete(run_folder: RunFolder, plan: RunPlan, item: Item, said: Rewrites, act: Act, done: Deleted) -> bool:
     """Delete one thing, and write what has room by then: state files that named it, and the log. Whether it is gone."""
-    site = ground.site
-    if _from_root(site, item) in said.refused:
-        done.left_out.append(leave(plan, item, said.refused[_from_root(site, item)]))
+    if run_folder.from_root(item.path) in said.refused:
+        done.left_out.append(leave(plan, item, said.refused[run_folder.from_root(item.path)]))
         return False
-    gain = freed(_places(site, item))
+    gain = freed(_places(run_folder, item))
     for file in item.files:
-        found = os.lstat(site.folder / file.path)
+        found = os.lstat(run_folder.folder / file.path)
         if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
             done.left_out.append(leave(plan, item, f"{to_text(file.path)} was written since"))
             return False
     for file in item.files:
-        os.unlink(site.folder / file.path)
+        os.unlink(run_folder.folder / file.path)
     for folder in sorted({parent for file in item.files for parent in folders_above(file.path)}, reverse=True):
         if folder == item.path or folder.startswith(f"{item.path}/"):
             with contextlib.suppress(OSError):
-                os.rmdir(site.folder / folder)
+                os.rmdir(run_folder.folder / folder)
     done.paths.append(to_text(item.path))
     done.freed_bytes += gain
     about = {"items": [to_text(item.path)], "freed_bytes": gain, "note": act.note.strip()}
     # Where others took the room at once, the next one makes more; what is named and gone is told by health until then.
     with contextlib.suppress(OSError, CoreError):
-        log(site.folder, actor=act.actor, event="delete", now=act.now, about=about)
-        write_states(site, said.states)
+        log(run_folder.folder, actor=act.actor, event="delete", now=act.now, about=about)
+        write_states(run_folder, said.states)
     return True
 
 
-def _places(site: RunFolder, item: Item) -> Iterator[tuple[str, PlannedFile]]:
-    return ((str(site.folder), file) for file in item.files)
-
-
-def _from_root(site: RunFolder, item: Item) -> str:
-    return item.path if site.run == "." else join(site.run, item.path)
+def _places(run_folder: RunFolder, item: Item) -> Iterator[tuple[str, PlannedFile]]:
+    return ((str(run_folder.folder), file) for file in item.files)

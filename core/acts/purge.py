@@ -18,9 +18,9 @@ from core.base.errors import CoreError
 from core.base.files import Problem
 from core.retention.links import NO_LINKS, Links
 from core.retention.planned import freed
-from core.runfolder.liveness import Ground
 from core.runfolder.locking import log
 from core.runfolder.pins import read_pins
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.names import to_text
 
 
@@ -38,15 +38,17 @@ class Purged:
     problems: tuple[Problem, ...]
 
 
-def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime, links: Links = NO_LINKS) -> Purged:
+def purge(
+    run_folder: RunFolder, batch: str, *, confirm: str, actor: str, now: datetime, links: Links = NO_LINKS
+) -> Purged:
     """Delete a batch. `confirm` is what a person typed: the last digits of the batch's id, or the run's path.
 
     Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError; LinkedError
     where one of `links` leads into it.
     """
-    with acting(ground.site):
-        recover_all(ground, actor=actor, now=now)
-        place = find(ground.site.folder, batch)
+    with acting(run_folder):
+        recover_all(run_folder, actor=actor, now=now)
+        place = find(run_folder.folder, batch)
         journal = read_journal(place)
         if journal.is_jobs:
             raise StageError(
@@ -55,54 +57,54 @@ def purge(ground: Ground, batch: str, *, confirm: str, actor: str, now: datetime
             )
         if journal.stage is not Stage.DONE:
             raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value}: there is nothing to purge.")
-        name = to_text(ground.site.run)
+        name = to_text(run_folder.run)
         if confirm not in (short_id(journal.id), journal.id, name):
             raise ConfirmError(
                 f"A purge cannot be undone. To confirm it, type {short_id(journal.id)} or the run's name, {name}."
             )
-        if why := why_linked(links, ground.site, place, journal):
+        if why := why_linked(links, run_folder, place, journal):
             back = f"bring batch {short_id(journal.id)} back"
             raise LinkedError(f"{why}. Remove the link, or {back}. Nothing was purged.")
-        return purge_batch(ground, place, journal, actor=actor, now=now)
+        return purge_batch(run_folder, place, journal, actor=actor, now=now)
 
 
 def purge_older(
-    ground: Ground, days: float | None, *, actor: str, now: datetime, links: Links = NO_LINKS
+    run_folder: RunFolder, days: float | None, *, actor: str, now: datetime, links: Links = NO_LINKS
 ) -> tuple[Purged, ...]:
     """Delete the batches that went into quarantine, or were set aside, so many days ago or longer. None: never. What
     one of `links` leads into stays.
     """
-    if days is None or not batch_places(ground.site.folder):
+    if days is None or not batch_places(run_folder.folder):
         return ()
     purged: list[Purged] = []
-    with acting(ground.site):
-        recover_all(ground, actor=actor, now=now)
-        for place in batch_places(ground.site.folder):
+    with acting(run_folder):
+        recover_all(run_folder, actor=actor, now=now)
+        for place in batch_places(run_folder.folder):
             try:
                 journal = read_journal(place)
             except (CoreError, FileNotFoundError):
                 continue
             is_old = journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days)
-            if is_old and not _is_kept(ground, journal) and not why_linked(links, ground.site, place, journal):
-                purged.append(purge_batch(ground, place, journal, actor=actor, now=now))
+            if is_old and not _is_kept(run_folder, journal) and not why_linked(links, run_folder, place, journal):
+                purged.append(purge_batch(run_folder, place, journal, actor=actor, now=now))
     return tuple(purged)
 
 
-def _is_kept(ground: Ground, journal: Journal) -> bool:
+def _is_kept(run_folder: RunFolder, journal: Journal) -> bool:
     """Whether a rewind set aside something pinned: no plan lets that go, but a rewind takes all that is newer."""
     if journal.kind is not JournalKind.REWIND:
         return False
-    pins = read_pins(ground.site.folder, ground.site.decisions)
+    pins = read_pins(run_folder)
     return any(pins.why(item.path, item.format) is not None for item in journal.items)
 
 
-def purge_batch(ground: Ground, place: Path, journal: Journal, *, actor: str, now: datetime) -> Purged:
+def purge_batch(run_folder: RunFolder, place: Path, journal: Journal, *, actor: str, now: datetime) -> Purged:
     """Delete a batch that is done. Only under the run's lock."""
     require_writable(place, journal)
     gain = freed((str(place), file) for file in held(place, journal))
     about = {"batch": journal.id, "items": [item.path for item in journal.items], "freed_bytes": gain}
     event = f"purge {journal.kind.value}"
-    with_room(place, lambda: log(ground.site.folder, actor=actor, event=event, now=now, about=about))
+    with_room(place, lambda: log(run_folder.folder, actor=actor, event=event, now=now, about=about))
     act = Purge(by=printable(actor), at=now, freed_bytes=gain)
     purging = journal.model_copy(update={"stage": Stage.PURGING, "purge": act})
     journal = with_room(place, lambda: write_journal(place, purging))

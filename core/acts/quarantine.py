@@ -25,16 +25,15 @@ from core.acts.rewrites import rewrites, write_states
 from core.acts.room import give_room, keep_room, reserve, telling_full, with_room
 from core.base.errors import CoreError
 from core.base.records import Checkpoint
-from core.retention.again import LIVE, Afresh, leave, look_again
+from core.retention.again import LIVE, Replan, leave, look_again
 from core.retention.planned import Item, ItemKind, RunPlan
 from core.retention.recheck import LeftOut
-from core.runfolder.liveness import Ground
 from core.runfolder.locking import hidden_folder, log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
 from waypoint_resume.ids import uuid7
 from waypoint_resume.journal import JOURNAL
-from waypoint_resume.names import join, to_text
+from waypoint_resume.names import to_text
 
 _BLOCK = 4096
 
@@ -57,19 +56,19 @@ class Quarantined:
     left_out: tuple[LeftOut, ...]
 
 
-def quarantine(ground: Ground, plan: RunPlan, afresh: Afresh, act: Act) -> Quarantined:
+def quarantine(run_folder: RunFolder, plan: RunPlan, replan: Replan, act: Act) -> Quarantined:
     """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError, DiskFullError; OSError.
 
     ConfirmError where it takes the last of a trial, and nobody has confirmed that.
     """
     act = confirmed(plan, act)
-    with telling_full(ground.site.folder), acting(ground.site):
-        recover_all(ground, actor=act.actor, now=act.now)
-        going = look_again(ground, plan, afresh, act.now)
-        members = () if going.state.is_live else going.state.checkpoints
-        journal, refused = move(ground, going.items, members, act)
+    with telling_full(run_folder.folder), acting(run_folder):
+        recover_all(run_folder, actor=act.actor, now=act.now)
+        reclaimable = look_again(run_folder, plan, replan, act.now)
+        members = () if reclaimable.state.is_live else reclaimable.state.checkpoints
+        journal, refused = move(run_folder, reclaimable.items, members, act)
         left = tuple(leave(plan, item, reason) for item, reason in refused)
-        return Quarantined(journal=journal, left_out=(*going.left_out, *left))
+        return Quarantined(journal=journal, left_out=(*reclaimable.left_out, *left))
 
 
 def confirmed(plan: RunPlan, act: Act) -> Act:
@@ -80,7 +79,7 @@ def confirmed(plan: RunPlan, act: Act) -> Act:
 
 
 def move(
-    ground: Ground, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
+    run_folder: RunFolder, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
 ) -> tuple[Journal | None, list[tuple[Item, str]]]:
     """Move items that were looked at; `members` are the run's checkpoints, without which no state file is rewritten.
 
@@ -88,31 +87,30 @@ def move(
     """
     refused: list[tuple[Item, str]] = []
     while items:
-        journal, stay = _attempt(ground, items, members, act)
+        journal, stay = _attempt(run_folder, items, members, act)
         if not stay:
             return journal, refused
         refused += [(items[place], reason) for place, reason in stay.items()]
         items = [item for place, item in enumerate(items) if place not in stay]
-        if members and ground.is_live():  # a job began meanwhile
+        if members and run_folder.is_live():  # a job began meanwhile
             refused += [(item, LIVE) for item in items if item.kind is not ItemKind.LEFTOVER]
             items, members = [item for item in items if item.kind is ItemKind.LEFTOVER], ()
     return None, refused
 
 
 def _attempt(
-    ground: Ground, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
+    run_folder: RunFolder, items: Sequence[Item], members: Sequence[Checkpoint], act: Act
 ) -> tuple[Journal | None, Mapping[int, str]]:
     """Move all of the items, or none, saying which (by their places) must stay."""
-    site = ground.site
-    prefixes = {place: _from_root(site, item) for place, item in enumerate(items) if item.format in NAMEABLE}
-    said = rewrites(site, members, set(prefixes.values()), may_empty=act.empties)
+    prefixes = {place: run_folder.from_root(item.path) for place, item in enumerate(items) if item.format in NAMEABLE}
+    said = rewrites(run_folder, members, set(prefixes.values()), may_empty=act.empties)
     stay = {place: said.refused[prefix] for place, prefix in prefixes.items() if prefix in said.refused}
     if stay:
         return None, stay
     entries: list[JournalItem] = []
     for place, item in enumerate(items):
         try:
-            entries.append(_entry(site.folder, item))
+            entries.append(_entry(run_folder.folder, item))
         except OSError as error:
             return None, {place: f"its files cannot be looked at: {error.strerror}"}
     journal = Journal(
@@ -124,27 +122,29 @@ def _attempt(
         note=printable(act.note.strip()),
         stage=Stage.MOVING,
         items=tuple(entries),
-        folders=path_folders(site.folder, entries),
+        folders=path_folders(run_folder.folder, entries),
         states=said.states,
     )
     try:
-        return _moved(site, journal, act), {}
+        return _moved(run_folder, journal, act), {}
     except NotMovedError as failure:
-        _take_back(ground, journal, act, str(failure))
+        _take_back(run_folder, journal, act, str(failure))
         return None, {place: str(failure) for place, entry in enumerate(entries) if _fails_too(entry, failure)}
     except (CoreError, OSError) as error:
-        _take_back(ground, journal, act, str(error))
+        _take_back(run_folder, journal, act, str(error))
         raise
 
 
-def _moved(site: RunFolder, journal: Journal, act: Act) -> Journal:
+def _moved(run_folder: RunFolder, journal: Journal, act: Act) -> Journal:
     about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
-    batch = hidden_folder(site.folder, FOLDER, journal.id)
+    batch = hidden_folder(run_folder.folder, FOLDER, journal.id)
     reserve(batch, _needed(journal))
-    with_room(batch, lambda: log(site.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about))
+    with_room(
+        batch, lambda: log(run_folder.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about)
+    )
     with_room(batch, lambda: write_journal(batch, journal))
-    with_room(batch, lambda: write_states(site, journal.states))
-    take(site.folder, batch, journal)
+    with_room(batch, lambda: write_states(run_folder, journal.states))
+    take(run_folder.folder, batch, journal)
     ended = journal.model_copy(update={"stage": Stage.DONE})
     done = with_room(batch, lambda: write_journal(batch, ended))
     keep_room(batch)
@@ -157,9 +157,9 @@ def _needed(journal: Journal) -> int:
     return 2 * len(journal.model_dump_json(indent=1)) + states + _BLOCK * (len(journal.folders) + len(journal.states))
 
 
-def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
+def _take_back(run_folder: RunFolder, journal: Journal, act: Act, reason: str) -> None:
     """What recovery would do. Nothing stays of the batch, unless something came in the way of its files meanwhile."""
-    folder = ground.site.folder
+    folder = run_folder.folder
     batch = hidden_folder(folder, FOLDER, journal.id)
     about = {"batch": journal.id, "reason": reason}
     with contextlib.suppress(OSError):  # a full disk: what matters is that all of it is back
@@ -167,7 +167,7 @@ def _take_back(ground: Ground, journal: Journal, act: Act, reason: str) -> None:
         with_room(batch, lambda: log(folder, actor=act.actor, event=event, now=act.now, about=about))
     if not os.path.lexists(batch / JOURNAL):  # it never came to be: there is nothing to bring back
         give_room(batch)
-    elif bring_back(ground, batch, journal).journal.stage is Stage.UNDONE:
+    elif bring_back(run_folder, batch, journal).journal.stage is Stage.UNDONE:
         os.unlink(batch / JOURNAL)
     with contextlib.suppress(OSError):
         os.rmdir(batch)
@@ -187,7 +187,3 @@ def _entry(run: Path, item: Item) -> JournalItem:
     return JournalItem(
         kind=item.kind, path=to_text(item.path), format=item.format, reason=printable(item.reason), files=tuple(files)
     )
-
-
-def _from_root(site: RunFolder, item: Item) -> str:
-    return item.path if site.run == "." else join(site.run, item.path)

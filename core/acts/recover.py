@@ -19,8 +19,8 @@ from core.acts.returns import bring_back
 from core.acts.room import give_room, with_room
 from core.base.errors import CoreError
 from core.base.files import Problem
-from core.runfolder.liveness import Ground
 from core.runfolder.locking import log
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale
 from waypoint_resume.journal import JOURNAL
 
@@ -37,9 +37,9 @@ class Recovered:
     problems: tuple[Problem, ...] = ()
 
 
-def needs_recovery(run_folder: Path) -> bool:
+def needs_recovery(folder: Path) -> bool:
     """Whether some batch is half-done, or being worked on at this moment. Takes no lock and writes nothing."""
-    for place in batch_places(run_folder):
+    for place in batch_places(folder):
         try:
             if _ends_here(read_journal(place)):
                 return True
@@ -51,25 +51,25 @@ def needs_recovery(run_folder: Path) -> bool:
     return False
 
 
-def recover(ground: Ground, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
+def recover(run_folder: RunFolder, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
     """End what was left half-done in a run. BusyError, ReadOnlyError, PlaceError. Does nothing where nothing is."""
-    if not needs_recovery(ground.site.folder):
+    if not needs_recovery(run_folder.folder):
         return ()
-    with acting(ground.site):
-        return recover_all(ground, actor=actor, now=now)
+    with acting(run_folder):
+        return recover_all(run_folder, actor=actor, now=now)
 
 
-def recover_all(ground: Ground, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
+def recover_all(run_folder: RunFolder, *, actor: str, now: datetime) -> tuple[Recovered, ...]:
     """The same under the run's lock. What cannot be understood or written is left alone; `batches` tells of it."""
     found: list[Recovered] = []
-    for place in batch_places(ground.site.folder):
+    for place in batch_places(run_folder.folder):
         with contextlib.suppress(CoreError, OSError):
-            ended = _end(ground, place, actor, now)
+            ended = _end(run_folder, place, actor, now)
             found += [] if ended is None else [ended]
     return tuple(found)
 
 
-def _end(ground: Ground, batch: Path, actor: str, now: datetime) -> Recovered | None:
+def _end(run_folder: RunFolder, batch: Path, actor: str, now: datetime) -> Recovered | None:
     try:
         journal = read_journal(batch)
     except FileNotFoundError:
@@ -79,11 +79,11 @@ def _end(ground: Ground, batch: Path, actor: str, now: datetime) -> Recovered | 
         return None
     about = {"batch": journal.id, "stage": journal.stage.value}
     event = f"recover {journal.kind.value}"
-    with_room(batch, lambda: log(ground.site.folder, actor=actor, event=event, now=now, about=about))
+    with_room(batch, lambda: log(run_folder.folder, actor=actor, event=event, now=now, about=about))
     if journal.stage is Stage.PURGING:
         problems = delete(batch, journal)
         return Recovered(batch=journal.id, found=journal.stage, became=Stage.PURGED, problems=problems)
-    back = bring_back(ground, batch, journal)
+    back = bring_back(run_folder, batch, journal)
     return Recovered(batch=journal.id, found=journal.stage, became=back.journal.stage, problems=back.problems)
 
 

@@ -13,7 +13,7 @@ from core.acts.rewrites import Restored, restore_state
 from core.acts.room import give_room, with_room
 from core.base.errors import CoreError
 from core.base.files import Problem
-from core.runfolder.liveness import Ground
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale
 from waypoint_resume.names import from_text
 
@@ -37,14 +37,14 @@ class Returned:
     withdrawn: bool = False
 
 
-def bring_back(ground: Ground, batch: Path, journal: Journal) -> Returned:
+def bring_back(run_folder: RunFolder, batch: Path, journal: Journal) -> Returned:
     """Put everything back that can be, and write how it ended: undone, or done with what stays in quarantine."""
-    run = ground.site.folder
+    run = run_folder.folder
     failed = put_back(run, batch, journal)
     problems = [Problem(path=path, problem=reason) for path, reason in failed.items()]
     waiting = []
     for state in journal.states:
-        problem, is_final = _restore(ground, batch, journal, state, failed)
+        problem, is_final = _restore(run_folder, batch, journal, state, failed)
         problems += [] if problem is None else [problem]
         waiting += [] if is_final else [state]
     remove_empty(batch)
@@ -69,19 +69,19 @@ def _what_stays(batch: Path, journal: Journal, waiting: list[StateRewrite]) -> J
 
 
 def _restore(
-    ground: Ground, batch: Path, journal: Journal, state: StateRewrite, failed: Collection[str]
+    run_folder: RunFolder, batch: Path, journal: Journal, state: StateRewrite, failed: Collection[str]
 ) -> tuple[Problem | None, bool]:
     """Restore a state file, or say why not; and whether that is the last word."""
     with contextlib.suppress(CoreError, OSError):
-        remove_stale(ground.site.state_file(from_text(state.path)))  # what a killed write left
+        remove_stale(run_folder.state_file(from_text(state.path)))  # what a killed write left
     away = set(_not_in_place(journal, failed))
     if from_text(state.path).rpartition("/")[0] in away:
         return _left_alone(state, "not all that it named is back in its place"), False
     try:
         # What never came to be is taken back whole; a job that lives by now writes its own list in any case.
-        if journal.stage is not Stage.MOVING and ground.is_live():
+        if journal.stage is not Stage.MOVING and run_folder.is_live():
             return _left_alone(state, "the run is live, and its job never reads it again"), True
-        if with_room(batch, lambda: restore_state(ground.site, state)) is Restored.WRITTEN_SINCE:
+        if with_room(batch, lambda: restore_state(run_folder, state)) is Restored.WRITTEN_SINCE:
             return _left_alone(state, "somebody wrote it since"), True
     except (CoreError, OSError) as error:
         return _left_alone(state, str(error)), False

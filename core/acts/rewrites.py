@@ -43,7 +43,7 @@ class Rewrites:
 
 
 def rewrites(
-    site: RunFolder, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool = False
+    run_folder: RunFolder, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool = False
 ) -> Rewrites:
     """What the state files of a run must say when some prefixes are gone; `members` are all of its checkpoints.
     `may_empty`: a file of which nothing stays goes too.
@@ -51,9 +51,9 @@ def rewrites(
     states: list[StateRewrite] = []
     refused: dict[str, str] = {}
     for folder in sorted({item.folder for item in members if item.format in NAMEABLE}):
-        for path in state_files_in(site.root_path, folder):
+        for path in state_files_in(run_folder.root_path, folder):
             try:
-                found = _rewrite(site, path, members, gone, may_empty=may_empty)
+                found = _rewrite(run_folder, path, members, gone, may_empty=may_empty)
             except (CoreError, OSError) as error:
                 reason = f"the state file that names it cannot be rewritten: {error}"
                 refused |= dict.fromkeys((prefix for prefix in gone if prefix.rpartition("/")[0] == folder), reason)
@@ -63,15 +63,15 @@ def rewrites(
 
 
 def _rewrite(
-    site: RunFolder, path: str, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool
+    run_folder: RunFolder, path: str, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool
 ) -> list[StateRewrite]:
-    target = site.state_file(relative_to_run(path, site.run))
+    target = run_folder.state_file(relative_to_run(path, run_folder.run))
     data = read(target)
     if data is None:
         return []
-    wanted = wanted_prefixes((parse(path, data),), site.root_path) | prefixes(members)
-    existing = on_disk(site.root_path, wanted)
-    standing = stand(path, data, site.root_path, existing)
+    wanted = wanted_prefixes((parse(path, data),), run_folder.root_path) | prefixes(members)
+    existing = on_disk(run_folder.root_path, wanted)
+    standing = stand(path, data, run_folder.root_path, existing)
     entries = standing.listed if standing.latest is None else (standing.latest, *standing.listed)
     if not any(entry.prefix in gone for entry in entries):
         return []
@@ -80,11 +80,11 @@ def _rewrite(
     if may_empty and is_last and posixpath.basename(path) == NAME:
         new = _GONE
     else:
-        proposal = propose(path, data, site.root_path, staying, existing - frozenset(gone))
+        proposal = propose(path, data, run_folder.root_path, staying, existing - frozenset(gone))
         assert proposal is not None  # the file names what is gone then
         new = proposal.new.decode()
     rewrite = StateRewrite(
-        path=to_text(relative_to_run(path, site.run)),
+        path=to_text(relative_to_run(path, run_folder.run)),
         old=data.decode(),
         new=new,
         mtime_ns=os.lstat(target).st_mtime_ns,
@@ -92,10 +92,10 @@ def _rewrite(
     return [rewrite]
 
 
-def write_states(site: RunFolder, states: Iterable[StateRewrite]) -> None:
+def write_states(run_folder: RunFolder, states: Iterable[StateRewrite]) -> None:
     """Write the new contents. CoreError where one is not what it was; OSError."""
     for state in states:
-        target = site.state_file(from_text(state.path))
+        target = run_folder.state_file(from_text(state.path))
         found = read(target)
         if (found or b"") == state.new.encode():
             continue  # begun again
@@ -109,9 +109,9 @@ def write_states(site: RunFolder, states: Iterable[StateRewrite]) -> None:
             write_atomic(target, state.new.encode(), mtime_ns=state.mtime_ns + _LATER_NS)
 
 
-def restore_state(site: RunFolder, state: StateRewrite) -> Restored:
+def restore_state(run_folder: RunFolder, state: StateRewrite) -> Restored:
     """Put an old content and its time back, if the file says what we wrote, or the old content already."""
-    target = site.state_file(from_text(state.path))
+    target = run_folder.state_file(from_text(state.path))
     now = read(target)
     if now == state.old.encode():
         return Restored.DONE

@@ -23,8 +23,8 @@ from core.base.errors import CoreError
 from core.base.files import Problem
 from core.resume.history import UNFINISHED, read_manifests
 from core.resume.withdrawal import withdraw_held
-from core.runfolder.liveness import Ground
 from core.runfolder.locking import log
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.names import join, to_text
 from waypoint_resume.timeline import take_back_cut
 
@@ -80,16 +80,16 @@ class ConflictError(CoreError):
 
 
 def undo(
-    ground: Ground, batch: str, *, actor: str, now: datetime, on_conflict: OnConflict = OnConflict.REFUSE
+    run_folder: RunFolder, batch: str, *, actor: str, now: datetime, on_conflict: OnConflict = OnConflict.REFUSE
 ) -> Returned:
     """Undo a batch, named by its id or the last digits of it. A rewind that its job left half-done is taken back.
 
     Raises ConflictError, StageError (undone or purged already), StateError (half-done, and a job lives), NotFoundError,
     BusyError, ReadOnlyError, PlaceError.
     """
-    run = ground.site.folder
-    with acting(ground.site):
-        recovered = recover_all(ground, actor=actor, now=now)
+    run = run_folder.folder
+    with acting(run_folder):
+        recovered = recover_all(run_folder, actor=actor, now=now)
         place = find(run, batch)
         journal = read_journal(place)
         for one in recovered:
@@ -98,21 +98,21 @@ def undo(
         if journal.stage is not Stage.DONE and not journal.is_jobs:
             raise StageError(f"Batch {short_id(journal.id)} is {journal.stage.value} already: nothing was moved.")
         is_rewind = journal.kind is JournalKind.REWIND
-        has_job = is_rewind and not journal.is_jobs and ground.has_job()
+        has_job = is_rewind and not journal.is_jobs and run_folder.has_job()
         conflicts = tuple(_conflicts(run, place, journal, has_job=has_job))
         if conflicts and journal.is_jobs:
             raise StageError(
                 f"Batch {short_id(journal.id)} is half-done, and something else stands in the place of "
                 f"{conflicts[0].path}: move that away, or let the job complete the rewind. Nothing was moved."
             )
-        as_run = is_rewind and ground.site.run != "."
+        as_run = is_rewind and run_folder.run != "."
         if conflicts and on_conflict is OnConflict.REFUSE:
-            raise ConflictError(conflicts, offered_run(ground.site, journal) if as_run else None, len(journal.files))
+            raise ConflictError(conflicts, offered_run(run_folder, journal) if as_run else None, len(journal.files))
         if conflicts and as_run:
-            return come_as_run(ground.site, place, journal, actor=actor, now=now)
+            return come_as_run(run_folder, place, journal, actor=actor, now=now)
         require_writable(place, journal)
         offered = {one.path: one.offered for one in conflicts}
-        withdrawn = is_rewind and not has_job and _withdraw(ground, actor=actor, now=now)
+        withdrawn = is_rewind and not has_job and _withdraw(run_folder, actor=actor, now=now)
         items = tuple(item.model_copy(update={"elsewhere": offered.get(item.path)}) for item in journal.items)
         about = {"batch": journal.id, "items": [item.path for item in items], "elsewhere": offered}
         event = f"undo {journal.kind.value}"
@@ -121,32 +121,30 @@ def undo(
         if not journal.is_jobs:  # else all of it never came to be: a kill leaves it as it was, for another undo
             undoing = begun.model_copy(update={"stage": Stage.UNDOING})
             begun = with_room(place, lambda: write_journal(place, undoing))
-        back = replace(bring_back(ground, place, begun), withdrawn=withdrawn)
-        told = _logs_back(ground, journal.id) if is_rewind and back.journal.stage is Stage.UNDONE else ()
+        back = replace(bring_back(run_folder, place, begun), withdrawn=withdrawn)
+        told = _logs_back(run_folder, journal.id) if is_rewind and back.journal.stage is Stage.UNDONE else ()
         return replace(back, problems=(*back.problems, *told))
 
 
-def _logs_back(ground: Ground, batch: str) -> Iterator[Problem]:
+def _logs_back(run_folder: RunFolder, batch: str) -> Iterator[Problem]:
     """Take back what the job cut off its logs when it rewound; what cannot come back to its place is told."""
-    run = ground.site.folder
-    for home in (run, ground.site.decisions):
+    for home in run_folder.homes:
         try:
-            told = take_back_cut(run, home, batch) if home is not None else []
+            told = take_back_cut(run_folder.folder, home, batch)
         except OSError as error:
             told = [f"the logs stay cut: {error}"]
         yield from (Problem(path=batch, problem=text) for text in told)
 
 
-def _withdraw(ground: Ground, *, actor: str, now: datetime) -> bool:
+def _withdraw(run_folder: RunFolder, *, actor: str, now: datetime) -> bool:
     """Withdraw the run's manifest if a job would still follow it, whichever that is: it was handed over while what
     comes back was away, and its job would save over it. Whether that was needed. Under the run's lock.
     """
-    folder, decisions = ground.site.folder, ground.site.decisions
-    entries = read_manifests(folder, decisions).entries
+    entries = read_manifests(run_folder).entries
     followed = next((one.manifest.id for one in entries if one.is_current and one.state in UNFINISHED), None)
     if followed is None:
         return False
-    withdraw_held(folder, folder, followed, actor=actor, now=now, decisions=decisions)
+    withdraw_held(run_folder, run_folder.folder, followed, actor=actor, now=now)
     return True
 
 

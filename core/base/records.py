@@ -126,23 +126,23 @@ class Checkpoint(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run's roll-up. `newest_step` is the largest step of its newest checkpoints; `status` ∈ live, idle, stale;
-    `is_deleted`: MLflow marks it as deleted.
+    `is_deleted`: MLflow marks it as deleted. The defaults are those of a run of which only the place is known.
     """
 
     root: str
     path: str
-    status: str
-    checkpoints: int
-    restorable: int
-    series: int
-    bytes: int
-    newest_step: int | None
-    last_saved: datetime | None
-    changed_at: datetime | None
-    median_interval: float | None
-    errors: int
-    warnings: int
-    infos: int
+    status: str = "idle"
+    checkpoints: int = 0
+    restorable: int = 0
+    series: int = 0
+    bytes: int = 0
+    newest_step: int | None = None
+    last_saved: datetime | None = None
+    changed_at: datetime | None = None
+    median_interval: float | None = None
+    errors: int = 0
+    warnings: int = 0
+    infos: int = 0
     states: tuple[StateFile, ...] = ()
     is_deleted: bool = False
 

@@ -39,7 +39,7 @@ def kept_command(
         code = refreshed(workspace, "kept", cached=cached)
         found = workspace.find_run(run)
         if manifest is None:
-            folder, _ = workspace.places(workspace.root(found.root), found.path)
+            folder = workspace.run_folder(found.root, found.path).folder
             rows = [
                 {
                     "manifest": item.manifest,

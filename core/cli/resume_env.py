@@ -15,8 +15,8 @@ def resume_env_command(run: RunName, roots: Roots = None, as_json: AsJson = Fals
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "resume-env", cached=cached)
         found = workspace.find_run(run)
-        folder, decisions = workspace.places(workspace.root(found.root), found.path)
-        told = job_environment(folder, [home for home in (folder, decisions) if home is not None])
+        run_folder = workspace.run_folder(found.root, found.path)
+        told = job_environment(run_folder.folder, list(run_folder.homes))
         if told.problem is not None:
             code = FAILED
             say(told.problem)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -18,9 +17,8 @@ from core.indexing.options import Options
 from core.indexing.outside import standing
 from core.indexing.rollup import Beside
 from core.runfolder import decisions
-from core.runfolder.places import decisions_folder
+from core.runfolder.run_folder import RunFolder
 from core.stores.store import Store
-from waypoint_resume.heartbeat import ended_ns
 from waypoint_resume.names import to_text
 
 
@@ -76,11 +74,11 @@ class Bearings:
         """Until when the jobs of a run wrote that are known to have ended (µs since the epoch)."""
         if not self._may_be_decided(run, folders):
             return None
-        base = self.options.decisions_dir
-        homes = [Path(self.root_path) if run == "." else Path(self.root_path, run)]
-        homes += [] if base is None else [decisions_folder(base, self.root, run)]
-        ended = ended_ns(homes, lambda: self.now_us * 1000)
+        ended = self._run_folder(run).ended_ns(self.now_us * 1000)
         return None if ended is None else ended // 1000
+
+    def _run_folder(self, run: str) -> RunFolder:
+        return RunFolder.unchecked(self.root_path, self.root, run, self.options.decisions_dir)
 
     def _may_be_decided(self, run: str, folders: Mapping[str, KnownFolder]) -> bool:
         folder = folders.get("" if run == "." else run)
@@ -90,9 +88,7 @@ class Bearings:
         """The state of the decisions about a run; not looked for where its folder has no `.waypoint`."""
         if run not in self.decided:
             may_be = self._may_be_decided(run, folders)
-            self.decided[run] = (
-                decisions.stamp(self.root_path, self.root, run, self.options.decisions_dir) if may_be else ""
-            )
+            self.decided[run] = decisions.stamp(self._run_folder(run)) if may_be else ""
         return self.decided[run]
 
     def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> Beside:
@@ -101,10 +97,10 @@ class Bearings:
         beside = Beside(now_us=self.now_us, verified=self.results, ended_us=ended, judged_by=self.options.stamp.rules)
         if not decided:
             return beside
-        found = decisions.standing(self.root_path, self.root, run, self.options.decisions_dir)
+        found = decisions.read_decisions(self._run_folder(run))
         if found.problem is not None:
             problems.append(Problem(path=to_text(run), problem=found.problem))
-        return replace(beside, decided=decided, standing=found)
+        return replace(beside, decided=decided, decisions=found)
 
 
 def _verified(row: VerifiedRow) -> Verified:

@@ -16,7 +16,7 @@ from core.health.state import judge_state
 from core.health.subject import Subjects, identity
 from core.health.verified import Verified, judge_verified
 from core.indexing.checkpoints import health_of
-from core.runfolder.decisions import Standing
+from core.runfolder.decisions import Decisions
 from waypoint_resume.names import to_text
 
 # TensorFlow raises DataLossError for the one, and of the other no training comes back.
@@ -69,7 +69,7 @@ def with_verification(item: Checkpoint, verified: Mapping[tuple[str, str], Verif
     return item._replace(findings=(*item.findings, *bad), restorable=restorable)
 
 
-def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timedelta) -> Judgement:
+def judge(facts: RunFacts, decisions: Decisions, now: datetime, stale_after: timedelta) -> Judgement:
     """All findings of a run; those that people accepted bear the note."""
     members = [item for one in facts.series for item in one]
     states = [state for folder in facts.folders for state in folder.states]
@@ -87,11 +87,11 @@ def judge(facts: RunFacts, standing: Standing, now: datetime, stale_after: timed
         found.append(finding("deleted-run", facts.run, "MLflow marks it, or its experiment, as deleted."))
     lone, fresh = lone_variables(members, now - facts.grace)
     found += lone
-    spare = _spare(facts, standing)
+    spare = _spare(facts, decisions)
     found += judge_superseded(spare, now, stale_after)
     every = own + found
-    if standing.accepted:
-        every = list(_accepted(every, standing, facts.run, Subjects(members, leftovers, states).identity))
+    if decisions.accepted:
+        every = list(_accepted(every, decisions, facts.run, Subjects(members, leftovers, states).identity))
     moments = [item.saved_at for item in spare] + ([] if facts.changed is None else [facts.changed])
     ahead = [moment for moment in moments if moment > now - stale_after]
     turns = [moment + stale_after for moment in ahead] + [moment + facts.grace for moment in fresh]
@@ -115,11 +115,11 @@ def _healed(item: Checkpoint, about: Sequence[Finding]) -> Checkpoint:
     return item if item.health is health else item._replace(health=health)
 
 
-def _spare(facts: RunFacts, standing: Standing) -> list[Checkpoint]:
-    if standing.pinned is None:
+def _spare(facts: RunFacts, decisions: Decisions) -> list[Checkpoint]:
+    if decisions.pinned is None:
         return []
     before = 0 if facts.run == "." else len(facts.run) + 1
-    is_pinned = {(item, form) for item, form in standing.pinned}
+    is_pinned = {(item, form) for item, form in decisions.pinned}
     return [
         item
         for one in facts.series
@@ -129,10 +129,10 @@ def _spare(facts: RunFacts, standing: Standing) -> list[Checkpoint]:
 
 
 def _accepted(
-    found: Iterable[Finding], standing: Standing, run: str, subject: Callable[[Finding], str]
+    found: Iterable[Finding], decisions: Decisions, run: str, subject: Callable[[Finding], str]
 ) -> Iterable[Finding]:
     before = 0 if run == "." else len(run) + 1
     for one in found:
-        known = standing.accepted.get((one.rule, to_text(one.path[before:]) or "."))
+        known = decisions.accepted.get((one.rule, to_text(one.path[before:]) or "."))
         is_same = known is not None and known.identity == subject(one)
         yield replace(one, accepted=known.note) if known is not None and is_same else one

@@ -11,7 +11,7 @@ from core.catalog.rows import bounded, from_us, to_us
 from core.catalog.run_marks import outside_text
 from core.health.verified import Verified
 from core.indexing.judging import RunFacts, judge, with_health, with_verification
-from core.runfolder.decisions import Standing
+from core.runfolder.decisions import Decisions
 from core.runs.remains import remains
 from core.runs.series import arrange, median_interval
 
@@ -26,7 +26,7 @@ class Beside:
 
     now_us: int
     decided: str = ""
-    standing: Standing = field(default_factory=Standing)
+    decisions: Decisions = field(default_factory=Decisions)
     verified: Mapping[tuple[str, str], Verified] = field(default_factory=dict)
     outside: Mapping[str, bool] = field(default_factory=dict)
     ended_us: int | None = None
@@ -67,7 +67,7 @@ def roll_up(
         grace=timedelta(seconds=ages.write_grace),
     )
     stale_after = timedelta(seconds=ages.stale_after)
-    judgement = judge(facts, beside.standing, from_us(beside.now_us), stale_after)
+    judgement = judge(facts, beside.decisions, from_us(beside.now_us), stale_after)
     members = with_health(series, judgement.further)
     return RunRecord(
         row={

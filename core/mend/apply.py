@@ -19,8 +19,7 @@ from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.on_disk import on_disk, read
 from core.mend.propose import Proposal
 from core.mend.records import Mend, MendState, Record
-from core.runfolder.locking import locked, log
-from core.runfolder.places import relative_to_run, writable_home
+from core.runfolder.locking import log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.clock import moment_text
@@ -30,17 +29,19 @@ from waypoint_resume.names import from_text, to_text
 _LATER_NS = 1000
 
 
-def apply(site: RunFolder, proposal: Proposal, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
+def apply(
+    run_folder: RunFolder, proposal: Proposal, *, actor: str, now: datetime, is_live: bool, confirm: str = ""
+) -> Mend:
     """Write a proposal. `confirm` is the run's name, which a live run needs.
 
     Raises LiveRunError, StateChangedError (look again, and propose anew), ReadOnlyError, BusyError, PlaceError.
     """
-    _require_quiet(site, is_live=is_live, confirm=confirm)
-    state = relative_to_run(proposal.state, site.run)
-    target = site.state_file(state)
-    latest = relative_to_run(proposal.latest, site.run) if proposal.is_picked else None
-    with _writing(site, target, f"--latest {_quoted(latest)} --apply" if latest else "--apply") as home:
-        mtime_ns = _require_unchanged(site, proposal, target)
+    _require_quiet(run_folder, is_live=is_live, confirm=confirm)
+    state = run_folder.within(proposal.state)
+    target = run_folder.state_file(state)
+    latest = run_folder.within(proposal.latest) if proposal.is_picked else None
+    with _writing(run_folder, target, f"--latest {_quoted(latest)} --apply" if latest else "--apply") as home:
+        mtime_ns = _require_unchanged(run_folder, proposal, target)
         new = records.digest(proposal.new)
         assert new is not None
         record = Record(
@@ -61,17 +62,17 @@ def apply(site: RunFolder, proposal: Proposal, *, actor: str, now: datetime, is_
     return Mend(record=record, folder=folder, state=MendState.IN_EFFECT)
 
 
-def undo(site: RunFolder, mend_id: str, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
+def undo(run_folder: RunFolder, mend_id: str, *, actor: str, now: datetime, is_live: bool, confirm: str = "") -> Mend:
     """Put the state file back that a mend replaced, or remove it where there was none before.
 
     Raises NotFoundError for an unknown id, StateChangedError where the state file is not what the mend wrote, and what
     `apply` raises.
     """
-    _require_quiet(site, is_live=is_live, confirm=confirm)
-    found = _find(site, mend_id)
-    target = site.state_file(from_text(found.record.state))
-    with _writing(site, target, f"--undo {found.record.id}") as home:
-        mend = _find(site, mend_id)
+    _require_quiet(run_folder, is_live=is_live, confirm=confirm)
+    found = _find(run_folder, mend_id)
+    target = run_folder.state_file(from_text(found.record.state))
+    with _writing(run_folder, target, f"--undo {found.record.id}") as home:
+        mend = _find(run_folder, mend_id)
         _require_in_effect(mend)
         old = records.kept(mend)
         about = {"mend": mend.record.id, "state": mend.record.state}
@@ -86,22 +87,22 @@ def undo(site: RunFolder, mend_id: str, *, actor: str, now: datetime, is_live: b
     return Mend(record=mend.record, folder=mend.folder, state=MendState.UNDONE)
 
 
-def _require_quiet(site: RunFolder, *, is_live: bool, confirm: str) -> None:
-    if is_live and confirm != to_text(site.run):
-        raise LiveRunError(site.run)
+def _require_quiet(run_folder: RunFolder, *, is_live: bool, confirm: str) -> None:
+    if is_live and confirm != to_text(run_folder.run):
+        raise LiveRunError(run_folder.run)
 
 
-def _require_unchanged(site: RunFolder, proposal: Proposal, target: Path) -> int:
+def _require_unchanged(run_folder: RunFolder, proposal: Proposal, target: Path) -> int:
     """Look at all that the proposal was made from; gives the time that the new file follows, ns."""
     if read(target) != proposal.old:
         raise StateChangedError(
             f"{to_text(proposal.state)} changed since the proposal was made. Nothing was written; look at it again."
         )
     named = {proposal.latest, *proposal.listed}
-    gone = sorted(named - on_disk(site.root_path, named))
+    gone = sorted(named - on_disk(run_folder.root_path, named))
     chosen = proposal.chosen
     for file in () if chosen is None else chosen.files:
-        place = os.path.join(site.root_path, chosen.folder, file.name) if chosen else ""
+        place = os.path.join(run_folder.root_path, chosen.folder, file.name) if chosen else ""
         with contextlib.suppress(FileNotFoundError):
             found = os.stat(place)
             if (found.st_size, found.st_mtime_ns) == (file.size, file.mtime_ns):
@@ -132,23 +133,22 @@ def _require_in_effect(mend: Mend) -> None:
         )
 
 
-def _find(site: RunFolder, mend_id: str) -> Mend:
-    for mend in records.history(site):
+def _find(run_folder: RunFolder, mend_id: str) -> Mend:
+    for mend in records.history(run_folder):
         if mend.record.id == mend_id:
             return mend
-    raise NotFoundError(f"Run {to_text(site.run)} has no mend {mend_id!r}.")
+    raise NotFoundError(f"Run {to_text(run_folder.run)} has no mend {mend_id!r}.")
 
 
 @contextlib.contextmanager
-def _writing(site: RunFolder, target: Path, arguments: str) -> Iterator[Path]:
+def _writing(run_folder: RunFolder, target: Path, arguments: str) -> Iterator[Path]:
     """Hold the run's decisions; ReadOnlyError, with what another person can run, where this one may not write."""
-    command = f"python -m core mend {_quoted(site.run)} --root {_quoted(site.root_path)} {arguments}"
+    command = f"python -m core mend {_quoted(run_folder.run)} --root {_quoted(run_folder.root_path)} {arguments}"
     help_ = f"Somebody who may write it can run: {command}"
     if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ReadOnlyError(f"{to_text(str(target.parent))} cannot be written. {help_}")
-    home = writable_home(site.folder, site.decisions)
     try:
-        with locked(home):
+        with run_folder.locked() as home:
             yield home
     except PermissionError as error:
         place = to_text(os.fsdecode(error.filename or target))

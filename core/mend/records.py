@@ -105,14 +105,13 @@ def kept(mend: Mend) -> bytes | None:
     return data
 
 
-def history(site: RunFolder) -> tuple[Mend, ...]:
+def history(run_folder: RunFolder) -> tuple[Mend, ...]:
     """The mends of a run, newest first. A record that cannot be read is left out."""
-    homes = [site.folder] if site.decisions is None else [site.folder, site.decisions]
-    found = [mend for home in homes for mend in _mends(site, home / HIDDEN / FOLDER)]
+    found = [mend for home in run_folder.homes for mend in _mends(run_folder, home / HIDDEN / FOLDER)]
     return tuple(sorted(found, key=lambda mend: mend.record.id, reverse=True))
 
 
-def _mends(site: RunFolder, folder: Path) -> Iterator[Mend]:
+def _mends(run_folder: RunFolder, folder: Path) -> Iterator[Mend]:
     try:
         names = [name for name in os.listdir(folder) if _ID.match(name)]
     except (FileNotFoundError, NotADirectoryError):
@@ -120,18 +119,18 @@ def _mends(site: RunFolder, folder: Path) -> Iterator[Mend]:
     for name in names:
         try:
             record = Record.model_validate_json(read_small(folder / name / RECORD, _LIMIT))
-            state = _state(site, record, is_undone=(folder / name / UNDONE).exists())
+            state = _state(run_folder, record, is_undone=(folder / name / UNDONE).exists())
         except (OSError, PlaceError, ValueError):
             continue
         if record.id == name:
             yield Mend(record=record, folder=folder / name, state=state)
 
 
-def _state(site: RunFolder, record: Record, *, is_undone: bool) -> MendState:
+def _state(run_folder: RunFolder, record: Record, *, is_undone: bool) -> MendState:
     if is_undone:
         return MendState.UNDONE
     try:
-        now = digest(on_disk.read(site.state_file(from_text(record.state))))
+        now = digest(on_disk.read(run_folder.state_file(from_text(record.state))))
     except PlaceError:
         return MendState.REPLACED
     if now == record.new:

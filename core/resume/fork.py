@@ -27,7 +27,8 @@ from core.resume.manifest import Check, Manifest, Mode, Scalar, to_json
 from core.resume.propose import Proposal
 from core.resume.write import manifest_of, require_accepted
 from core.runfolder.locking import locked, log
-from core.runfolder.places import decisions_folder, relative_to_run, run_folder, writable_home
+from core.runfolder.places import relative_to_run
+from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import is_nameable
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.names import from_text, join, to_text
@@ -39,7 +40,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def fork(  # noqa: PLR0913 - all that is handed over has a name
-    root_path: str,
+    run_folder: RunFolder,
     checkpoint: Checkpoint,
     proposal: Proposal,
     *,
@@ -50,7 +51,6 @@ def fork(  # noqa: PLR0913 - all that is handed over has a name
     now: datetime,
     overrides: Mapping[str, Scalar] | None = None,
     watch: Callable[[int], None] = lambda _done: None,
-    decisions_dir: Path | None = None,
 ) -> tuple[Manifest, Path]:
     """Make the run `name` beside the checkpoint's run; gives its manifest and where that lies. `watch` is told how many
     bytes are done of the checkpoint's.
@@ -61,12 +61,11 @@ def fork(  # noqa: PLR0913 - all that is handed over has a name
         raise ValueError("the proposal is not about a fork")
     require_accepted(checkpoint, proposal, accepted)
     require_name(name)
-    folder = run_folder(root_path, checkpoint.run)
-    decisions = decisions_folder(decisions_dir, checkpoint.root, checkpoint.run) if decisions_dir else None
+    folder = run_folder.folder
     require_unchanged(folder, checkpoint)
     files = listed_files(folder, checkpoint)
     _require_room(folder.parent, checkpoint)
-    home = writable_home(folder, decisions)
+    home = run_folder.home_for_writing()
     run = join(posixpath.dirname(checkpoint.run), name)
     manifest = manifest_of(checkpoint, proposal, files, run=run, actor=actor, note=note, now=now, overrides=overrides)
     about = {"manifest": manifest.id, "checkpoint": manifest.checkpoint.path, "to": manifest.run}
@@ -76,8 +75,8 @@ def fork(  # noqa: PLR0913 - all that is handed over has a name
             if is_nameable(checkpoint):
                 _write_state(temp, checkpoint)
             path = relative_to_run(checkpoint.path, checkpoint.run)
-            for place in (folder, decisions):
-                if place is not None and copy_state(place, temp, path):
+            for place in run_folder.homes:
+                if copy_state(place, temp, path):
                     copy_ended_fits(place, temp, path)
                     break
             origin = {"manifest": manifest.id, "from": to_text(checkpoint.run), "checkpoint": about["checkpoint"]}

@@ -18,10 +18,10 @@ from core.resume.errors import ManifestError
 from core.resume.manifest import Manifest, parse, to_json
 from core.resume.write import FORMER
 from core.runfolder.places import read_small
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.claim import CLAIMS
 from waypoint_resume.claim_record import Claim, is_withdrawn, read_claim
 from waypoint_resume.handed_over import rebased_path
-from waypoint_resume.layout import decided_before
 from waypoint_resume.manifest import LIMIT
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN, MANIFEST
@@ -79,16 +79,16 @@ def may_hold_manifests(home: Path) -> bool:
     return (home / MANIFEST).exists() or (home / HIDDEN).exists()
 
 
-def read_manifests(run_folder: Path, decisions: Path | None = None) -> Manifests:
-    """Every manifest of a run; `decisions` is its folder in decisions_dir (`places.decisions_folder`).
+def read_manifests(run_folder: RunFolder) -> Manifests:
+    """Every manifest of a run.
 
     Never raises for what lies there: a file that cannot be read is a problem, with its path below its home.
     """
-    homes = [run_folder] if decisions is None else [run_folder, decisions]
+    homes, run = run_folder.homes, run_folder.folder
     problems: list[Problem] = []
-    entries = _entries(homes, homes, run_folder, problems)
-    for base in decided_before(run_folder):
-        entries |= _entries([base], [base, *homes], run_folder, problems, base)
+    entries = _entries(homes, homes, run, problems)
+    for base in run_folder.former_homes:
+        entries |= _entries([base], [base, *homes], run, problems, base)
     ordered = sorted(entries.values(), key=lambda entry: (entry.is_current, entry.manifest.id), reverse=True)
     return Manifests(entries=tuple(ordered), problems=tuple(problems))
 

@@ -14,6 +14,7 @@ from core.base.errors import CoreError, NotFoundError
 from core.formats.file_groups import is_shard
 from core.resume.copies import copy_files, free_name
 from core.runfolder.locking import hidden_folder, locked, log
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.files import read_record
 from waypoint_resume.kept import FILES, KEPT, Kept, kept_in
@@ -23,10 +24,11 @@ BACK = "back.json"
 _ENDINGS = (".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5")
 
 
-def kept_checkpoints(run_folder: Path, decisions: Path | None = None) -> tuple[Kept, ...]:
+def kept_checkpoints(run_folder: RunFolder) -> tuple[Kept, ...]:
     """What is kept of a run, the newest manifest first."""
-    homes = [home for home in (run_folder, decisions) if home is not None]
-    return tuple(sorted((item for home in homes for item in kept_in(home)), key=lambda item: item.manifest)[::-1])
+    return tuple(
+        sorted((item for home in run_folder.homes for item in kept_in(home)), key=lambda item: item.manifest)[::-1]
+    )
 
 
 def is_back(item: Kept) -> bool:
@@ -34,17 +36,17 @@ def is_back(item: Kept) -> bool:
     return (item.folder / BACK).exists()
 
 
-def bring_back(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> str:
+def bring_back(run_folder: RunFolder, manifest_id: str, *, actor: str, now: datetime) -> str:
     """Put a copy of what is kept for a manifest into the run, under a free name, which is returned as text, relative to
     the run. NotFoundError, CoreError where it was brought back already, BusyError, OSError.
     """
-    item = _find(run_folder, manifest_id, decisions)
-    home = item.folder.parents[2]
+    item = _find(run_folder, manifest_id)
+    home, run = item.folder.parents[2], run_folder.folder
     with locked(home):
         if is_back(item):
             raise CoreError(f"What is kept for {manifest_id} was brought back already: undo that first.")
-        names = dict(_new_names(run_folder, item))
-        path = _renamed(item.path, _free(run_folder, item))
+        names = dict(_new_names(run, item))
+        path = _renamed(item.path, _free(run, item))
         about = {"manifest": manifest_id, "checkpoint": to_text(path)}
         log(home, actor=actor, event="bring back kept", now=now, about=about)
         stage = hidden_folder(home, KEPT, f".{manifest_id}.waypoint-tmp")
@@ -52,24 +54,24 @@ def bring_back(run_folder: Path, manifest_id: str, *, actor: str, now: datetime,
         back = {"path": to_text(path), "files": [to_text(name) for name in names.values()]}
         write_atomic(item.folder / BACK, json.dumps(back, indent=2).encode() + b"\n")
         for old, new in sorted(names.items(), key=lambda pair: pair[0].endswith(".index")):  # whole when that is there
-            (run_folder / new).parent.mkdir(parents=True, exist_ok=True)
-            os.link(stage / old, run_folder / new)  # never over something
+            (run / new).parent.mkdir(parents=True, exist_ok=True)
+            os.link(stage / old, run / new)  # never over something
             (stage / old).unlink()
         for folder, _, _ in os.walk(stage, topdown=False):
             os.rmdir(folder)
-        sync_folder((run_folder / path).parent)
+        sync_folder((run / path).parent)
     return to_text(path)
 
 
-def take_away(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, decisions: Path | None = None) -> None:
+def take_away(run_folder: RunFolder, manifest_id: str, *, actor: str, now: datetime) -> None:
     """Undo `bring_back`: what it made goes, if it still is what is kept. NotFoundError; CoreError where it is not."""
-    item = _find(run_folder, manifest_id, decisions)
-    home = item.folder.parents[2]
+    item = _find(run_folder, manifest_id)
+    home, run = item.folder.parents[2], run_folder.folder
     with locked(home):
         back = read_record(item.folder / BACK)
         if back is None:
             raise NotFoundError(f"What is kept for {manifest_id} was not brought back.")
-        made = [run_folder / from_text(name) for name in back.get("files", ())]
+        made = [run / from_text(name) for name in back.get("files", ())]
         kept = [item.folder / FILES / name for name in item.files]
         changed = [new for new, old in zip(made, kept, strict=True) if new.exists() and not _is_same(new, old)]
         if changed:
@@ -77,13 +79,13 @@ def take_away(run_folder: Path, manifest_id: str, *, actor: str, now: datetime, 
         log(home, actor=actor, event="take kept away", now=now, about={"manifest": manifest_id})
         for path in made:
             path.unlink(missing_ok=True)
-            if path.parent != run_folder and not any(path.parent.iterdir()):
+            if path.parent != run and not any(path.parent.iterdir()):
                 path.parent.rmdir()
         (item.folder / BACK).unlink()
 
 
-def _find(run_folder: Path, manifest_id: str, decisions: Path | None) -> Kept:
-    for item in kept_checkpoints(run_folder, decisions):
+def _find(run_folder: RunFolder, manifest_id: str) -> Kept:
+    for item in kept_checkpoints(run_folder):
         if item.manifest == manifest_id or item.manifest.endswith(manifest_id):
             return item
     raise NotFoundError(f"Nothing is kept for a manifest {to_text(manifest_id)!r} in this run.")
@@ -95,12 +97,12 @@ def _is_same(new: Path, old: Path) -> bool:
     return new.stat().st_size == old.stat().st_size and new.read_bytes() == old.read_bytes()
 
 
-def _free(run_folder: Path, item: Kept) -> str:
+def _free(run: Path, item: Kept) -> str:
     """The ending for its name with which nothing is there yet."""
 
     def is_taken(ending: str) -> bool:
         moved = _renamed(item.path, ending)
-        place = run_folder / moved
+        place = run / moved
         if not place.parent.is_dir():
             return False
         return any(name == place.name or name.startswith(f"{place.name}.") for name in os.listdir(place.parent))
@@ -108,9 +110,9 @@ def _free(run_folder: Path, item: Kept) -> str:
     return free_name("kept", "", is_taken)
 
 
-def _new_names(run_folder: Path, item: Kept) -> Iterator[tuple[str, str]]:
+def _new_names(run: Path, item: Kept) -> Iterator[tuple[str, str]]:
     """Each kept file and the name under which it comes back."""
-    new = _renamed(item.path, _free(run_folder, item))
+    new = _renamed(item.path, _free(run, item))
     for name in item.files:
         if name == item.path or name.startswith((f"{item.path}/", f"{item.path}.")):
             yield name, new + name[len(item.path) :]

@@ -5,7 +5,7 @@ describes. Those files are the job's and other people's: each field is read by i
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,8 +14,8 @@ from typing import Any
 
 from core.base.errors import CoreError, NotFoundError
 from core.resume.errors import StateError
-from core.runfolder.locking import hidden_folder, locked, log
-from core.runfolder.places import writable_home
+from core.runfolder.locking import hidden_folder, log
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_of, moment_text
 from waypoint_resume.files import names_in_folder, read_record
@@ -66,11 +66,10 @@ class Pause:
         return None if self.answered_at is None else max(0.0, (self.answered_at - self.at).total_seconds())
 
 
-def read_pauses(run_folder: Path, decisions: Path | None = None) -> tuple[Pause, ...]:
+def read_pauses(run_folder: RunFolder) -> tuple[Pause, ...]:
     """The newest requests of a run, the last one first. What is no request is left out, for no job obeys it."""
     found: dict[str, Pause] = {}
-    homes = [home for home in (run_folder, decisions) if home is not None]
-    for home in homes:
+    for home in run_folder.homes:
         names = names_in_folder(home / HIDDEN / REQUESTS)
         keys = sorted((name.removesuffix(".json") for name in names if name.count(".") == 1), reverse=True)
         for key in keys[:_LISTED]:
@@ -78,19 +77,21 @@ def read_pauses(run_folder: Path, decisions: Path | None = None) -> tuple[Pause,
             at = moment_of((record or {}).get("at"))
             if record is None or at is None or record.get("id") != key or any(problems_of(record, REQUEST_SPEC)):
                 continue
-            answer, withdrawal = _beside(homes, f"{key}{ANSWER}"), _beside(homes, f"{key}{WITHDRAWN}")
+            answer, withdrawal = (
+                _beside(run_folder.homes, f"{key}{ANSWER}"),
+                _beside(run_folder.homes, f"{key}{WITHDRAWN}"),
+            )
             found[key] = _pause(record, at, answer, is_withdrawn=withdrawal is not None)
     return tuple(sorted(found.values(), key=lambda item: (item.at, item.id), reverse=True)[:_LISTED])
 
 
-def ask_pause(run_folder: Path, *, actor: str, now: datetime, note: str = "", decisions: Path | None = None) -> Pause:
+def ask_pause(run_folder: RunFolder, *, actor: str, now: datetime, note: str = "") -> Pause:
     """Ask the job of a run to pause. StateError while another request is open; CoreError for a note too long."""
     note = note.strip().encode("utf-8", "backslashreplace").decode()
     if len(note) > MAX_NOTE:
         raise CoreError(f"The note has {len(note):,} characters; allowed: at most {MAX_NOTE:,}.")
-    home = writable_home(run_folder, decisions)
-    with locked(home):
-        waiting = next((item for item in read_pauses(run_folder, decisions) if item.state in OPEN), None)
+    with run_folder.locked() as home:
+        waiting = next((item for item in read_pauses(run_folder) if item.state in OPEN), None)
         if waiting is not None:
             raise StateError(f"{waiting.by} asked already, and the job has not answered: withdraw that first.")
         record = {
@@ -106,13 +107,10 @@ def ask_pause(run_folder: Path, *, actor: str, now: datetime, note: str = "", de
     return _pause(record, now, None, is_withdrawn=False)
 
 
-def withdraw_pause(
-    run_folder: Path, request: str, *, actor: str, now: datetime, decisions: Path | None = None
-) -> Pause:
+def withdraw_pause(run_folder: RunFolder, request: str, *, actor: str, now: datetime) -> Pause:
     """Take a request back that the job has not accepted. StateError for any other, NotFoundError for none."""
-    home = writable_home(run_folder, decisions)
-    with locked(home):
-        found = next((item for item in read_pauses(run_folder, decisions) if item.id == request), None)
+    with run_folder.locked() as home:
+        found = next((item for item in read_pauses(run_folder) if item.id == request), None)
         if found is None:
             raise NotFoundError(f"No request {request!r} in this run.")
         if found.state is not PauseState.WAITING:
@@ -127,7 +125,7 @@ def _write(path: Path, record: Mapping[str, object]) -> None:
     write_atomic(path, json.dumps(record, indent=2, ensure_ascii=True).encode() + b"\n")
 
 
-def _beside(homes: list[Path], name: str) -> Mapping[str, Any] | None:
+def _beside(homes: Sequence[Path], name: str) -> Mapping[str, Any] | None:
     def found() -> Iterator[Mapping[str, Any] | None]:
         for home in homes:
             yield read_record(home / HIDDEN / REQUESTS / name, REQUEST_LIMIT)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base.records import Checkpoint
-from core.runfolder.places import relative_to_run
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.clock import moment_of
 from waypoint_resume.files import names_in_folder, read_record
 from waypoint_resume.places import HIDDEN
@@ -52,19 +52,19 @@ class ReceiptEntry:
     host: str | None = None
 
 
-def read_receipts(homes: Sequence[Path], manifest_id: str) -> tuple[ReceiptEntry, ...]:
+def read_receipts(run_folder: RunFolder, manifest_id: str) -> tuple[ReceiptEntry, ...]:
     """The receipts of the starts that followed a manifest, newest first. Never raises for what lies there."""
-    found = sorted(_places(homes), key=lambda path: path.name, reverse=True)[:_LOOKED_AT]
+    found = sorted(_places(run_folder.homes), key=lambda path: path.name, reverse=True)[:_LOOKED_AT]
     records = (read_record(path, _SMALL) or {} for path in found)
     return tuple(_entry(record) for record in records if record.get("manifest") == manifest_id)
 
 
-def has_state_beside(homes: Sequence[Path | None], checkpoint: Checkpoint) -> bool:
-    """Whether the job's side kept the state of callbacks and generators beside a checkpoint; `homes` begin with the
-    run's own folder. Its files are read for it, up to 32 MiB of each.
+def has_state_beside(run_folder: RunFolder, checkpoint: Checkpoint) -> bool:
+    """Whether the job's side kept the state of callbacks and generators beside a checkpoint. Its files are read for it,
+    up to 32 MiB of each.
     """
-    path, run = relative_to_run(checkpoint.path, checkpoint.run), homes[0]
-    return run is not None and any(state_beside(run, home, path) for home in homes if home is not None)
+    path = run_folder.within(checkpoint.path)
+    return any(state_beside(run_folder.folder, home, path) for home in run_folder.homes)
 
 
 def _places(homes: Sequence[Path]) -> Iterator[Path]:

@@ -28,11 +28,10 @@ from core.resume.manifest import (
 )
 from core.resume.propose import Proposal
 from core.resume.rewind import make_plan, write_plan
-from core.runfolder.locking import hidden_folder, locked, log
-from core.runfolder.places import decisions_folder, read_small, relative_to_run, run_folder, writable_home
-from core.stores.local import LocalStore
+from core.runfolder.locking import hidden_folder, log
+from core.runfolder.places import read_small, relative_to_run
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import link_aside, remove_stale, write_atomic
-from waypoint_resume.heartbeat import is_leased
 from waypoint_resume.ids import uuid7
 from waypoint_resume.manifest import LIMIT, VERSION
 from waypoint_resume.names import to_text
@@ -42,7 +41,7 @@ FORMER = "manifests"
 
 
 def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
-    root_path: str,
+    run_folder: RunFolder,
     checkpoint: Checkpoint,
     proposal: Proposal,
     *,
@@ -52,7 +51,6 @@ def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
     now: datetime,
     overrides: Mapping[str, Scalar] | None = None,
     confirm: str = "",
-    decisions_dir: Path | None = None,
     inner: Collection[str] = (),
 ) -> tuple[Manifest, Path]:
     """Hand a checkpoint over in its own run: the manifest and where it was written. `accepted` are the ids of accepted
@@ -66,15 +64,13 @@ def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
     if proposal.mode is Mode.FORK:
         raise ValueError("a fork is written by core.resume.fork")
     require_accepted(checkpoint, proposal, accepted)
-    folder = run_folder(root_path, checkpoint.run)
-    decisions = decisions_folder(decisions_dir, checkpoint.root, checkpoint.run) if decisions_dir else None
+    folder = run_folder.folder
     if proposal.mode is Mode.REWIND:
-        _require_confirmed(folder, decisions, proposal, checkpoint.run, confirm)
+        _require_confirmed(run_folder, proposal, confirm)
     require_unchanged(folder, checkpoint)
     files = listed_files(folder, checkpoint)
-    home = writable_home(folder, decisions)
     try:
-        with locked(home):
+        with run_folder.locked() as home:
             require_unchanged(folder, checkpoint)
             manifest = manifest_of(
                 checkpoint, proposal, files, run=checkpoint.run, actor=actor, note=note, now=now, overrides=overrides
@@ -88,7 +84,7 @@ def write_manifest(  # noqa: PLR0913 - all that is handed over has a name
                 write_plan(home, plan)
             replace_manifest(home, manifest, actor=actor, now=now)
     except PermissionError as error:
-        raise ReadOnlyError(f"{to_text(str(error.filename or home))} cannot be written: {error.strerror}.") from error
+        raise ReadOnlyError(f"{to_text(str(error.filename or folder))} cannot be written: {error.strerror}.") from error
     return manifest, home / MANIFEST
 
 
@@ -128,10 +124,9 @@ def require_accepted(checkpoint: Checkpoint, proposal: Proposal, accepted: Seque
         raise NotAcceptedError("\n  ".join([f"Not accepted for {name}:", *lines]))
 
 
-def _require_confirmed(folder: Path, decisions: Path | None, proposal: Proposal, path: str, confirm: str) -> None:
-    run, now_ns = to_text(path), LocalStore(str(folder)).now_ns()
-    is_leased_now = any(is_leased(home, now_ns) for home in (folder, decisions) if home is not None)
-    if (proposal.is_live or is_leased_now) and confirm != run:
+def _require_confirmed(run_folder: RunFolder, proposal: Proposal, confirm: str) -> None:
+    run = to_text(run_folder.run)
+    if (proposal.is_live or run_folder.has_job()) and confirm != run:
         raise ConfirmError(
             f"The run {run!r} is live: a rewind would take checkpoints from under its job. Make sure that it has ended,"
             f" and confirm with the run's name {run!r}, not {confirm!r}."

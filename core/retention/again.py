@@ -12,9 +12,9 @@ from core.retention.plan import make_plan
 from core.retention.planned import Item, ItemKind, Plan, PlannedFile, RunPlan, RunState
 from core.retention.policies import Policy
 from core.retention.recheck import LeftOut, look, recheck
-from core.runfolder.liveness import Ground
 from core.runfolder.pins import read_pins
 from core.runfolder.places import inside, relative_to_run
+from core.runfolder.run_folder import RunFolder
 from core.runs.group import group
 from core.runs.known_files import leftover_folder
 from core.runs.walk import look as list_folder
@@ -28,7 +28,7 @@ _WORD = "it was written lately: only leftovers go, unless you type the run's nam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Afresh:
+class Replan:
     """How a plan is made anew: what is known of the run now (its pins, manifests and lease are read again in any
     case), the policy, and the grace in seconds.
     """
@@ -39,7 +39,7 @@ class Afresh:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Going:
+class Reclaimable:
     """What may still go, what may not, and the run as it was found."""
 
     items: tuple[Item, ...]
@@ -47,33 +47,32 @@ class Going:
     state: RunState
 
 
-def look_again(ground: Ground, plan: RunPlan, afresh: Afresh, now: datetime) -> Going:
+def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan, now: datetime) -> Reclaimable:
     """Leave out of a plan what is not so any more, with the reasons. Only under the run's lock."""
-    site = ground.site
-    state = afresh.state()
+    state = replan.state()
     state = replace(
         state,
-        is_live=(state.is_live and not ground.has_word) or ground.is_live(),
-        pins=read_pins(site.folder, site.decisions),
-        manifests=read_manifests(site.folder, site.decisions),
+        is_live=(state.is_live and not run_folder.liveness.has_word) or run_folder.is_live(),
+        pins=read_pins(run_folder),
+        manifests=read_manifests(run_folder),
     )
-    store = LocalStore(site.root_path)
-    current = make_plan([state], lambda *_: afresh.policy, grace=afresh.grace, made_at=now)
+    store = LocalStore(run_folder.root_path)
+    current = make_plan([state], lambda *_: replan.policy, grace=replan.grace, made_at=now)
     found = {(plan.root, plan.run): look(store, plan)}
     checked = recheck(Plan(made_at=now, runs=(plan,)), current, found, made_at=now)
     checked_items = checked.plan.runs[0].items
-    standing = _standing(store, state, checked_items)
-    barred = _barred(ground, checked_items)
+    changed_sets = _set_problems(store, state, checked_items)
+    barred = _barred(run_folder, checked_items)
     items: list[Item] = []
     left_out = list(checked.left_out)
     for item in checked_items:
         reason = (_WORD if state.may_have_ended else LIVE) if state.is_live and _is_saved(item) else None
-        reason = reason or standing[item.path, item.format] or _bar(item, barred)
+        reason = reason or changed_sets[item.path, item.format] or _bar(item, barred)
         if reason is None:
             items.append(item)
         else:
             left_out.append(leave(plan, item, reason))
-    return Going(items=tuple(items), left_out=tuple(left_out), state=state)
+    return Reclaimable(items=tuple(items), left_out=tuple(left_out), state=state)
 
 
 def _is_saved(item: Item) -> bool:
@@ -85,7 +84,7 @@ def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
     return LeftOut(root=plan.root, run=plan.run, path=item.path, format=item.format, reasons=reasons)
 
 
-def _standing(store: LocalStore, state: RunState, items: Sequence[Item]) -> Mapping[_Key, str | None]:
+def _set_problems(store: LocalStore, state: RunState, items: Sequence[Item]) -> Mapping[_Key, str | None]:
     """Why things are not the sets of files that a look at their folders gives now; None for those that are."""
     run = state.run
     homes: dict[_Key, str] = {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
@@ -122,9 +121,9 @@ def _listed(store: LocalStore, folder: str, run: str) -> dict[str, frozenset[str
     }
 
 
-def _barred(ground: Ground, items: Sequence[Item]) -> Mapping[str, str]:
+def _barred(run_folder: RunFolder, items: Sequence[Item]) -> Mapping[str, str]:
     """Folders, relative to the run, out of which nothing can be renamed, and why."""
-    run = ground.site.folder
+    run = run_folder.folder
     barred = {}
     for folder in {_folder(file) for item in items for file in item.files}:
         try:

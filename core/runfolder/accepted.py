@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core.base.errors import CoreError, NotFoundError, PlaceError
-from core.runfolder.locking import locked, log
-from core.runfolder.places import read_small, relative_to_run, writable_home
+from core.runfolder.locking import log
+from core.runfolder.places import read_small, relative_to_run
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_text
 from waypoint_resume.names import to_text
@@ -38,22 +39,18 @@ class Accepted:
     at: str
 
 
-def read(run_folder: Path, decisions: Path | None = None) -> tuple[Accepted, ...]:
+def read(run_folder: RunFolder) -> tuple[Accepted, ...]:
     """What was accepted in a run. CoreError where a file is there and cannot be understood."""
     found: dict[tuple[str, str], Accepted] = {}
-    for home in (run_folder, decisions):
-        if home is not None:
-            found |= {(item.rule, item.path): item for item in _load(home)}
+    for home in run_folder.homes:
+        found |= {(item.rule, item.path): item for item in _load(home)}
     return tuple(found.values())
 
 
-def accept(
-    run_folder: Path, items: Iterable[Accepted], *, now: datetime, actor: str, decisions: Path | None = None
-) -> None:
+def accept(run_folder: RunFolder, items: Iterable[Accepted], *, now: datetime, actor: str) -> None:
     """Accept findings; one that is accepted already gets the new note."""
     items = tuple(items)
-    home = writable_home(run_folder, decisions)
-    with locked(home):
+    with run_folder.locked() as home:
         kept = {(item.rule, item.path): item for item in _load(home)}
         kept |= {(item.rule, item.path): item for item in items}
         about = {"findings": [[item.rule, item.path] for item in items]}
@@ -62,18 +59,16 @@ def accept(
 
 
 def withdraw(
-    run_folder: Path,
+    run_folder: RunFolder,
     findings: Collection[tuple[str, str]],
     *,
     now: datetime,
     actor: str,
-    decisions: Path | None = None,
 ) -> tuple[Accepted, ...]:
     """Undo acceptances, named by rule and path; returns those that there were. NotFoundError where there is none."""
     gone: dict[tuple[str, str], Accepted] = {}
-    home = writable_home(run_folder, decisions)
-    with locked(home):
-        for place in dict.fromkeys((home, run_folder)):
+    with run_folder.locked() as home:
+        for place in dict.fromkeys((home, run_folder.folder)):
             kept = {(item.rule, item.path): item for item in _load(place)}
             found = {key: kept.pop(key) for key in findings if key in kept}
             if found:

@@ -8,14 +8,14 @@ from pathlib import Path
 from core.base.errors import CoreError
 from core.runfolder import accepted, pins
 from core.runfolder.accepted import Accepted
-from core.runfolder.places import decisions_folder, run_folder
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.places import HIDDEN
 
 _FILES = (accepted.NAME, pins.NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Decisions:
     """Accepted findings by (rule, path relative to the run as text); pinned checkpoints as (path relative to the run as
     text, format), None where they cannot be read and everything counts as pinned; what could not be read.
     """
@@ -25,25 +25,21 @@ class Standing:
     problem: str | None = None
 
 
-def stamp(root_path: str, root: str, run: str, decisions_dir: Path | None) -> str:
+def stamp(run_folder: RunFolder) -> str:
     """Changes when a decision does; empty where nothing was decided. Costs two or four calls of stat."""
-    homes = [Path(root_path) if run == "." else Path(root_path, run)]
-    if decisions_dir is not None:
-        homes.append(decisions_folder(decisions_dir, root, run))
-    return " ".join(filter(None, (_mark(home / HIDDEN / name) for home in homes for name in _FILES)))
+    return " ".join(filter(None, (_mark(home / HIDDEN / name) for home in run_folder.homes for name in _FILES)))
 
 
-def standing(root_path: str, root: str, run: str, decisions_dir: Path | None) -> Standing:
+def read_decisions(run_folder: RunFolder) -> Decisions:
     """Read what was decided. Never raises for what lies there: nothing is accepted then, and all is pinned."""
     try:
-        folder = run_folder(root_path, run)
-        other = None if decisions_dir is None else decisions_folder(decisions_dir, root, run)
-        pinned = pins.read_pins(folder, other)
-        found = accepted.read(folder, other)
+        run_folder = run_folder.checked()
+        pinned = pins.read_pins(run_folder)
+        found = accepted.read(run_folder)
     except (CoreError, OSError) as error:
-        return Standing(pinned=None, problem=str(error))
+        return Decisions(pinned=None, problem=str(error))
     keys = None if pinned.problems else frozenset((item.path, item.format.value) for item in pinned.pins)
-    return Standing(
+    return Decisions(
         accepted={(item.rule, item.path): item for item in found},
         pinned=keys,
         problem=pinned.problems[0].problem if pinned.problems else None,

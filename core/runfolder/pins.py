@@ -15,11 +15,11 @@ from core.base.errors import CoreError, NotFoundError, PlaceError
 from core.base.facts import Format
 from core.base.files import Problem
 from core.runfolder.locking import locked, log
-from core.runfolder.places import read_small, writable_home
+from core.runfolder.places import read_small
+from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale, write_atomic
 from waypoint_resume.clock import moment_text
 from waypoint_resume.handed_over import rebased_path
-from waypoint_resume.layout import decided_before
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
 from waypoint_resume.rules import moment_value, place
@@ -65,35 +65,34 @@ class Pins:
         return None
 
 
-def read_pins(run_folder: Path, decisions: Path | None = None) -> Pins:
-    """The pins of a run in both of its homes, by path; `decisions` is its folder in decisions_dir. Never raises for
-    what lies there.
-    """
+def read_pins(run_folder: RunFolder) -> Pins:
+    """The pins of a run in all of its homes, by path. Never raises for what lies there."""
     found: dict[tuple[str, Format], Pin] = {}
     problems: list[Problem] = []
-    for home in (run_folder, decisions, *decided_before(run_folder)):
-        if home is None:
-            continue
+    for home in (*run_folder.homes, *run_folder.former_homes):
         try:
             kept = _load(home).values()
         except CoreError as error:
             problems.append(Problem(path=f"{HIDDEN}/{NAME}", problem=str(error)))
             continue
         for one in kept:
-            path = one.path if home == decisions else rebased_path(one.path, home, run_folder) or one.path
+            path = (
+                one.path
+                if home == run_folder.decisions
+                else rebased_path(one.path, home, run_folder.folder) or one.path
+            )
             found[path, one.format] = replace(one, path=path)
     return Pins(pins=tuple(found[key] for key in sorted(found)), problems=tuple(problems))
 
 
 def pin(
-    run_folder: Path,
+    run_folder: RunFolder,
     path: str,
     form: Format,
     *,
     actor: str,
     now: datetime,
     note: str = "",
-    decisions: Path | None = None,
 ) -> Pin:
     """Pin a checkpoint; `path` is relative to the run as text. One that is pinned already gets the new note.
 
@@ -101,22 +100,19 @@ def pin(
     """
     made = Pin(path=path, format=form, note=_note(note), by=actor, at=moment_text(now))
     _checked(asdict(made))
-    home = writable_home(run_folder, decisions)
-    with locked(home):
+    with run_folder.locked() as home:
         kept = _load(home)
         log(home, actor=actor, event="pin", now=now, about={"checkpoint": path, "format": form, "note": made.note})
         _store(home, {**kept, (path, form): made})
     return made
 
 
-def unpin(
-    run_folder: Path, path: str, form: Format, *, actor: str, now: datetime, decisions: Path | None = None
-) -> Pin:
+def unpin(run_folder: RunFolder, path: str, form: Format, *, actor: str, now: datetime) -> Pin:
     """Undo a pin, in every home that holds it; the pin is returned. NotFoundError where there is none."""
     gone: Pin | None = None
-    for home in (run_folder, decisions, *decided_before(run_folder)):
-        name = path if home in (decisions, None) else rebased_path(path, run_folder, home)
-        if home is None or name is None or (name, form) not in _load(home):
+    for home in (*run_folder.homes, *run_folder.former_homes):
+        name = path if home == run_folder.decisions else rebased_path(path, run_folder.folder, home)
+        if name is None or (name, form) not in _load(home):
             continue
         with locked(home):
             kept = _load(home)

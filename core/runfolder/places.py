@@ -8,16 +8,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.base.errors import PlaceError, ReadOnlyError
+from core.base.errors import PlaceError
 from waypoint_resume.files import NotPlainError, open_plain, read_plain
 from waypoint_resume.names import to_text
-from waypoint_resume.places import not_writable, takes_decisions
 from waypoint_resume.rules import place
 
 _BLOCK = 1 << 20
 
 
-def run_folder(root_path: str, run: str) -> Path:
+def absolute_folder(root_path: str, run: str) -> Path:
     """The absolute folder of a run; '.' is the root. PlaceError where a link or `..` leads to another one."""
     _checked(run)
     root = os.path.realpath(root_path)
@@ -54,18 +53,6 @@ def relative_to_run(path: str, run: str) -> str:
     if not path.startswith(f"{run}/"):
         raise PlaceError(f"{to_text(path)!r} does not lie in the run {to_text(run)!r}")
     return path.removeprefix(f"{run}/")
-
-
-def writable_home(folder: Path, decisions: Path | None) -> Path:
-    """The folder that takes new decisions: the run's own if it can be written, else `decisions`.
-
-    ReadOnlyError where neither can be.
-    """
-    if takes_decisions(folder):
-        return folder
-    if decisions is None:
-        raise ReadOnlyError(not_writable(folder))
-    return decisions
 
 
 def read_small(path: Path, limit: int) -> bytes:

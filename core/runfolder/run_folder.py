@@ -1,29 +1,112 @@
-"""A run's folder: the one thing that is asked where a run and the decisions about it lie."""
+"""A run's folder: the one thing that is asked where a run and the decisions about it lie, who holds it, and whether it
+lives.
+"""
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.base.errors import PlaceError
+from core.base.errors import PlaceError, ReadOnlyError
 from core.base.records import Root
 from core.formats.state_file import NAME, OTHER_MOST, is_one
-from core.runfolder.places import decisions_folder, inside, read_small, run_folder
-from waypoint_resume.names import to_text
+from core.runfolder import liveness as life
+from core.runfolder.liveness import CAREFUL, Liveness
+from core.runfolder.locking import locked
+from core.runfolder.places import absolute_folder, decisions_folder, inside, read_small, relative_to_run
+from core.stores.local import LocalStore
+from waypoint_resume.heartbeat import Heartbeat, ended_ns, heartbeat
+from waypoint_resume.layout import decided_before
+from waypoint_resume.names import join, to_text
+from waypoint_resume.places import not_writable, takes_decisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFolder:
-    """Where a run lies (`run` is relative to the root), and where its decisions do if its folder is read-only."""
+    """A run that is read or acted on: `run` is its path relative to the root, `folder` where it lies, `decisions` where
+    its decisions lie if that is read-only (None where no such place is set), `liveness` by what it is told to be live.
+    """
 
     root_path: str
     run: str
     folder: Path
-    decisions: Path | None
+    decisions: Path | None = None
+    liveness: Liveness = CAREFUL
 
     @classmethod
     def of(cls, root: Root, run: str, decisions_dir: Path | None) -> "RunFolder":
-        """The place of a run. PlaceError where a link leads out of it."""
-        apart = None if decisions_dir is None else decisions_folder(decisions_dir, root.id, run)
-        return cls(root_path=root.path, run=run, folder=run_folder(root.path, run), decisions=apart)
+        """The place of a run. PlaceError where a link leads out of it, or nothing is there."""
+        return cls.unchecked(root.path, root.id, run, decisions_dir).checked()
+
+    @classmethod
+    def unchecked(cls, root_path: str, root: str, run: str, decisions_dir: Path | None) -> "RunFolder":
+        """The same without a look at the disk, for a pass that has just walked there; `root` is the root's id."""
+        apart = None if decisions_dir is None else decisions_folder(decisions_dir, root, run)
+        return cls(root_path=root_path, run=run, folder=Path(root_path, run), decisions=apart)
+
+    @classmethod
+    def alone(cls, folder: Path, decisions: Path | None = None) -> "RunFolder":
+        """A run that is known by its folder alone: a root of its own."""
+        return cls(root_path=str(folder), run=".", folder=folder, decisions=decisions)
+
+    def checked(self) -> "RunFolder":
+        """This place, once more looked at. PlaceError where a link leads out of it, or nothing is there."""
+        return replace(self, folder=absolute_folder(self.root_path, self.run))
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """Where decisions about the run, and a job's lease, may lie."""
+        return (self.folder,) if self.decisions is None else (self.folder, self.decisions)
+
+    @property
+    def former_homes(self) -> tuple[Path, ...]:
+        """Folders below the run that counted as runs before a job named this one, with decisions of their own."""
+        return tuple(decided_before(self.folder))
+
+    def home_for_writing(self) -> Path:
+        """The home that takes new decisions: the run's own folder if it can be written. ReadOnlyError where neither
+        can.
+        """
+        if takes_decisions(self.folder):
+            return self.folder
+        if self.decisions is None:
+            raise ReadOnlyError(not_writable(self.folder))
+        return self.decisions
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[Path]:
+        """Hold the decisions about the run; gives the home that takes new ones. ReadOnlyError, BusyError."""
+        home = self.home_for_writing()
+        with locked(home):
+            yield home
+
+    def now_ns(self) -> int:
+        """The time of the disk's clock, in nanoseconds since 1970."""
+        return LocalStore(str(self.folder)).now_ns()
+
+    def heartbeat(self) -> Heartbeat | None:
+        """The youngest lease of the run; None where no job left one."""
+        return heartbeat(self.homes, self.now_ns)
+
+    def has_job(self, now_ns: int | None = None) -> bool:
+        """Whether a job holds the run's lease; `now_ns` is the time of the disk's clock."""
+        return life.has_job(self.homes, self.now_ns() if now_ns is None else now_ns)
+
+    def ended_ns(self, now_ns: int) -> int | None:
+        """Until when the jobs of the run wrote that are known to have ended; None where one may live."""
+        return ended_ns(self.homes, lambda: now_ns)
+
+    def is_live(self) -> bool:
+        """Whether the run lives, by its lease and its files; looked at now (`core.runfolder.liveness`)."""
+        return life.is_live(self.folder, self.homes, self.liveness, self.now_ns())
+
+    def from_root(self, path: str) -> str:
+        """A path relative to the run as one relative to the root."""
+        return path if self.run == "." else join(self.run, path)
+
+    def within(self, path: str) -> str:
+        """A path relative to the root as one relative to the run; '.' for the run's folder itself."""
+        return relative_to_run(path, self.run)
 
     def state_file(self, path: str) -> Path:
         """A state file's place, by its path relative to the run. PlaceError where any part of it is a link."""

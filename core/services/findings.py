@@ -13,7 +13,6 @@ from core.catalog.verified import VerifiedRow
 from core.health.subject import Subjects, identity
 from core.mend.of_run import MendDesk
 from core.runfolder import accepted
-from core.runfolder.places import relative_to_run
 from core.services.workspace import Workspace
 from core.verify.results import Outcome, Verification, from_document, to_document
 from waypoint_resume.names import to_text
@@ -59,17 +58,16 @@ def accept(workspace: Workspace, placed: Iterable[PlacedFinding], note: str, act
             accepted.new(one.rule, one.path, run, subjects.identity(one), note=note, actor=who, now=now)
             for one in found
         ]
-        folder, decisions = workspace.places(workspace.root(root), run)
-        accepted.accept(folder, items, now=now, actor=who, decisions=decisions)
+        accepted.accept(workspace.run_folder(root, run), items, now=now, actor=who)
 
 
 def withdraw_acceptance(workspace: Workspace, placed: Iterable[PlacedFinding], actor: str | None = None) -> None:
     """Undo `accept`."""
     who, now = actor or workspace.settings.actor, workspace.now()
     for (root, run), found in _by_run(placed).items():
-        folder, decisions = workspace.places(workspace.root(root), run)
-        keys = [(one.rule, to_text(relative_to_run(one.path, run))) for one in found]
-        accepted.withdraw(folder, keys, now=now, actor=who, decisions=decisions)
+        run_folder = workspace.run_folder(root, run)
+        keys = [(one.rule, to_text(run_folder.within(one.path))) for one in found]
+        accepted.withdraw(run_folder, keys, now=now, actor=who)
 
 
 def _by_run(placed: Iterable[PlacedFinding]) -> dict[tuple[str, str], list[Finding]]:

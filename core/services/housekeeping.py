@@ -15,36 +15,28 @@ from core.acts.recover import Recovered, needs_recovery, recover
 from core.acts.returns import Returned
 from core.acts.room import has_room_for
 from core.acts.undo import OnConflict, undo
-from core.base.ages import Ages, turning_points
 from core.base.errors import NotFoundError
 from core.base.files import Problem
 from core.base.records import Checkpoint, Run
 from core.catalog.filters import FindingFilter
 from core.resume.history import read_manifests
 from core.resume.kept import bring_back, kept_checkpoints, take_away
-from core.retention.again import Afresh
+from core.retention.again import Replan
 from core.retention.links import Links
 from core.retention.plan import make_plan
 from core.retention.planned import Plan, RunPlan, RunState
 from core.retention.policies import Policy
 from core.retention.tables import policy_for
 from core.runfolder import pins
-from core.runfolder.liveness import Ground
 from core.runfolder.pins import Pin, read_pins
-from core.runfolder.places import relative_to_run
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import needed_prefixes
 from core.services.links import known_links, links_now
 from core.services.sweeps import TrialPlaces
 from core.services.workspace import Workspace
-from core.stores.local import LocalStore
-from waypoint_resume.heartbeat import is_leased
 from waypoint_resume.kept import Kept
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
-
-_SECOND_US = 1_000_000
-
 
 Elsewhere = Mapping[str, str]  # checkpoints that stay for a state file that names them, and those files
 
@@ -81,26 +73,26 @@ def run_state(
     trials: TrialPlaces | None = None,
 ) -> RunState:
     """A run as the catalog and the decisions on disk have it now."""
-    site = _site(workspace, run)
-    now_ns = LocalStore(site.root_path).now_ns()
+    run_folder = workspace.run_folder(run.root, run.path)
+    now_ns = run_folder.now_ns()
     accepted = workspace.reader.findings(FindingFilter(root=run.root, run=run.path, accepted=True), limit=None)
     checkpoints = workspace.members(run.root, run.path)
-    is_leased_now = _leased(site, now_ns)
+    is_leased_now = run_folder.has_job(now_ns)
     is_recent = workspace.reader.run(run.root, run.path, workspace.now()).status == "live"
     largest = max((item.bytes for item in checkpoints), default=0)
     return RunState(
         root=run.root,
-        root_path=site.root_path,
+        root_path=run_folder.root_path,
         run=run.path,
         is_live=is_recent or is_leased_now,
-        may_have_ended=is_recent and not is_leased_now and not has_room_for(site.folder, largest),
+        may_have_ended=is_recent and not is_leased_now and not has_room_for(run_folder.folder, largest),
         now_ns=now_ns,
         checkpoints=checkpoints,
         leftovers=workspace.reader.leftovers(run.root, run.path),
-        pins=read_pins(site.folder, site.decisions),
-        manifests=read_manifests(site.folder, site.decisions),
+        pins=read_pins(run_folder),
+        manifests=read_manifests(run_folder),
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
-        links=(links or known_links(workspace)).into_run(site.root_path, run.path),
+        links=(links or known_links(workspace)).into_run(run_folder.root_path, run.path),
         accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
         trial=(trials or TrialPlaces(workspace)).of(run),
     )
@@ -147,9 +139,9 @@ def execute(
     """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first. `empties`:
     somebody typed `confirmation_of` the plan; `word` is the run's name from whoever says that its job has ended.
     """
-    afresh = _afresh(workspace, run, policy)
+    replan = _replan(workspace, run, policy)
     act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
-    return quarantine(_by_word(ground(workspace, run), planned, word), planned, afresh, act)
+    return quarantine(_by_word(workspace.acted_on(run), planned, word), planned, replan, act)
 
 
 def delete(
@@ -166,21 +158,22 @@ def delete(
     """Delete one run's part of a plan for good, at once: the way out of a full disk. `confirm` is the run's name. The
     catalog must be fresh.
     """
-    afresh = _afresh(workspace, run, policy)
+    replan = _replan(workspace, run, policy)
     act = Act(actor=actor or workspace.settings.actor, now=workspace.now(), note=note, empties=empties)
-    return delete_now(_by_word(ground(workspace, run), planned, confirm), planned, afresh, act, confirm=confirm)
+    return delete_now(_by_word(workspace.acted_on(run), planned, confirm), planned, replan, act, confirm=confirm)
 
 
-def _afresh(workspace: Workspace, run: Run, policy: Policy) -> Afresh:
-    return Afresh(
+def _replan(workspace: Workspace, run: Run, policy: Policy) -> Replan:
+    return Replan(
         state=lambda: run_state(workspace, run, links_now(workspace, run)),
         policy=policy,
         grace=workspace.settings.write_grace,
     )
 
 
-def _by_word(ground: Ground, planned: RunPlan, word: str) -> Ground:
-    return replace(ground, has_word=planned.needs_word and word == to_text(ground.site.run))
+def _by_word(run_folder: RunFolder, planned: RunPlan, word: str) -> RunFolder:
+    has_word = planned.needs_word and word == to_text(run_folder.run)
+    return replace(run_folder, liveness=replace(run_folder.liveness, has_word=has_word))
 
 
 def undo_batch(
@@ -191,38 +184,38 @@ def undo_batch(
     """
     who = actor or workspace.settings.actor
     conflict = OnConflict.RENAME if rename else OnConflict.REFUSE
-    return undo(ground(workspace, run), batch, actor=who, now=workspace.now(), on_conflict=conflict)
+    return undo(workspace.acted_on(run), batch, actor=who, now=workspace.now(), on_conflict=conflict)
 
 
 def purge_batch(workspace: Workspace, run: Run, batch: str, *, confirm: str, actor: str | None = None) -> Purged:
     """Delete a batch for good."""
     who = actor or workspace.settings.actor
-    where, links = ground(workspace, run), links_now(workspace, run)
+    where, links = workspace.acted_on(run), links_now(workspace, run)
     return purge(where, batch, confirm=confirm, actor=who, now=workspace.now(), links=links)
 
 
 def purge_old(workspace: Workspace, run: Run, days: float, actor: str | None = None) -> tuple[Purged, ...]:
     """Delete a run's batches that are so old."""
     who = actor or workspace.settings.actor
-    where, links = ground(workspace, run), links_now(workspace, run)
+    where, links = workspace.acted_on(run), links_now(workspace, run)
     return purge_older(where, days, actor=who, now=workspace.now(), links=links)
 
 
 def run_batches(workspace: Workspace, run: Run) -> Batches:
     """A run's batches, newest first; read from disk now."""
-    return batches(_site(workspace, run).folder)
+    return batches(workspace.run_folder(run.root, run.path).folder)
 
 
 def batch_files(workspace: Workspace, run: Run, batch: str) -> tuple[JournalFile, ...]:
     """The files of a batch that was not purged, by its whole id; read from disk now. OSError, CoreError."""
-    return read_journal(find(_site(workspace, run).folder, batch)).files
+    return read_journal(find(workspace.run_folder(run.root, run.path).folder, batch)).files
 
 
 def recover_run(workspace: Workspace, run: Run, actor: str | None = None) -> tuple[Recovered, ...]:
     """End what a kill left half-done in a run."""
-    if not needs_recovery(_site(workspace, run).folder):
+    if not needs_recovery(workspace.run_folder(run.root, run.path).folder):
         return ()
-    return recover(ground(workspace, run), actor=actor or workspace.settings.actor, now=workspace.now())
+    return recover(workspace.acted_on(run), actor=actor or workspace.settings.actor, now=workspace.now())
 
 
 def quarantined_run(workspace: Workspace, root: str, path: str) -> Run:
@@ -236,66 +229,43 @@ def quarantined_run(workspace: Workspace, root: str, path: str) -> Run:
         hidden = Path(workspace.absolute(root, path)) / HIDDEN
         if not any((hidden / name).is_dir() for name in FOLDERS):
             raise
-    numbers = dict.fromkeys(("checkpoints", "restorable", "series", "bytes", "errors", "warnings", "infos"), 0)
-    unknown = dict.fromkeys(("newest_step", "last_saved", "changed_at", "median_interval"))
-    return Run(root=root, path=path, status="idle", **numbers, **unknown)  # type: ignore[arg-type]
+    return Run(root=root, path=path)
 
 
 def pin_of(workspace: Workspace, checkpoint: Checkpoint) -> Pin | Problem | None:
     """The pin of a checkpoint, read from disk now; a problem where the pins cannot be understood."""
-    folder, decisions = workspace.places(workspace.root(checkpoint.root), checkpoint.run)
-    found, path = read_pins(folder, decisions), to_text(relative_to_run(checkpoint.path, checkpoint.run))
+    run_folder = workspace.run_folder(checkpoint.root, checkpoint.run)
+    found, path = read_pins(run_folder), to_text(run_folder.within(checkpoint.path))
     here = (one for one in found.pins if (one.path, one.format) == (path, checkpoint.format))
     return next(iter(found.problems), None) or next(here, None)
 
 
 def pin(workspace: Workspace, checkpoint: Checkpoint, note: str = "", actor: str | None = None) -> Pin:
     """Keep a checkpoint under every policy."""
-    root = workspace.root(checkpoint.root)
-    folder, decisions = workspace.places(root, checkpoint.run)
-    who, path = actor or workspace.settings.actor, to_text(relative_to_run(checkpoint.path, checkpoint.run))
-    return pins.pin(folder, path, checkpoint.format, actor=who, now=workspace.now(), note=note, decisions=decisions)
+    run_folder = workspace.run_folder(checkpoint.root, checkpoint.run)
+    who, path = actor or workspace.settings.actor, to_text(run_folder.within(checkpoint.path))
+    return pins.pin(run_folder, path, checkpoint.format, actor=who, now=workspace.now(), note=note)
 
 
 def unpin(workspace: Workspace, checkpoint: Checkpoint, actor: str | None = None) -> Pin:
     """Undo a pin."""
-    folder, decisions = workspace.places(workspace.root(checkpoint.root), checkpoint.run)
-    who, path = actor or workspace.settings.actor, to_text(relative_to_run(checkpoint.path, checkpoint.run))
-    return pins.unpin(folder, path, checkpoint.format, actor=who, now=workspace.now(), decisions=decisions)
-
-
-def ground(workspace: Workspace, run: Run) -> Ground:
-    """Where a run is acted on."""
-    ages = Ages(live_window=workspace.settings.live_window, stale_after=workspace.settings.stale_after)
-    alive_us, _ = turning_points(0, run.median_interval, ages)
-    return Ground(
-        site=_site(workspace, run),
-        live_window=alive_us / _SECOND_US,
-        inner=workspace.inner_runs(run.root, run.path),
-    )
-
-
-def _site(workspace: Workspace, run: Run) -> RunFolder:
-    return RunFolder.of(workspace.root(run.root), run.path, workspace.settings.decisions_dir)
-
-
-def _leased(site: RunFolder, now_ns: int) -> bool:
-    return any(is_leased(home, now_ns) for home in (site.folder, site.decisions) if home is not None)
+    run_folder = workspace.run_folder(checkpoint.root, checkpoint.run)
+    who, path = actor or workspace.settings.actor, to_text(run_folder.within(checkpoint.path))
+    return pins.unpin(run_folder, path, checkpoint.format, actor=who, now=workspace.now())
 
 
 def kept(workspace: Workspace, root: str, run: str) -> tuple[Kept, ...]:
     """What jobs kept of what was handed over to them in a run, the newest manifest first."""
-    return kept_checkpoints(*workspace.places(workspace.root(root), run))
+    return kept_checkpoints(workspace.run_folder(root, run))
 
 
 def bring_kept_back(workspace: Workspace, root: str, run: str, manifest: str, actor: str | None = None) -> str:
     """Bring what is kept for a manifest back under a free name, relative to the run as text."""
-    folder, decisions = workspace.places(workspace.root(root), run)
     who = actor or workspace.settings.actor
-    return bring_back(folder, manifest, actor=who, now=workspace.now(), decisions=decisions)
+    return bring_back(workspace.run_folder(root, run), manifest, actor=who, now=workspace.now())
 
 
 def take_kept_away(workspace: Workspace, root: str, run: str, manifest: str, actor: str | None = None) -> None:
     """Undo `bring_kept_back`."""
-    folder, decisions = workspace.places(workspace.root(root), run)
-    take_away(folder, manifest, actor=actor or workspace.settings.actor, now=workspace.now(), decisions=decisions)
+    who = actor or workspace.settings.actor
+    take_away(workspace.run_folder(root, run), manifest, actor=who, now=workspace.now())

@@ -9,7 +9,7 @@ from waypoint_resume.requests import SEVERAL_WORKERS
 
 def pauses(workspace: Workspace, root_id: str, run: str) -> tuple[Pause, ...]:
     """The newest requests of a run, the last one first; read from disk now."""
-    return read_pauses(*workspace.places(workspace.root(root_id), run))
+    return read_pauses(workspace.run_folder(root_id, run))
 
 
 def pause(workspace: Workspace, root_id: str, run: str, note: str = "", actor: str | None = None) -> Pause:
@@ -18,9 +18,9 @@ def pause(workspace: Workspace, root_id: str, run: str, note: str = "", actor: s
     """
     if (reason := cannot_pause(workspace.heartbeat(root_id, run))) is not None:
         raise StateError(reason)
-    folder, decisions = workspace.places(workspace.root(root_id), run)
+    run_folder = workspace.run_folder(root_id, run)
     who = actor or workspace.settings.actor
-    return ask_pause(folder, actor=who, now=workspace.now(), note=note, decisions=decisions)
+    return ask_pause(run_folder, actor=who, now=workspace.now(), note=note)
 
 
 def cannot_pause(heartbeat: Heartbeat | None) -> str | None:
@@ -32,9 +32,9 @@ def cannot_pause(heartbeat: Heartbeat | None) -> str | None:
 
 def withdraw_request(workspace: Workspace, root_id: str, run: str, request: str, actor: str | None = None) -> Pause:
     """Take a request back that the job has not accepted."""
-    folder, decisions = workspace.places(workspace.root(root_id), run)
+    run_folder = workspace.run_folder(root_id, run)
     who = actor or workspace.settings.actor
-    return withdraw_pause(folder, request, actor=who, now=workspace.now(), decisions=decisions)
+    return withdraw_pause(run_folder, request, actor=who, now=workspace.now())
 
 
 def nobody_answers(request: Pause, heartbeat: Heartbeat | None) -> str | None:

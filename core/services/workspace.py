@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from core.base.ages import SECOND_US, Ages, turning_points
 from core.base.errors import AmbiguousError, NotFoundError, PlaceError
 from core.base.facts import Facts, Variable
 from core.base.files import Problem
@@ -35,12 +36,13 @@ from core.resume.receipts import ReceiptEntry, has_state_beside, read_receipts
 from core.resume.withdrawal import reinstate, withdraw
 from core.resume.write import write_manifest
 from core.retention.tables import parse_retention
-from core.runfolder.places import decisions_folder, run_folder
+from core.runfolder.liveness import Liveness
+from core.runfolder.run_folder import RunFolder
 from core.runs.choice import SeriesChoice, choose
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.services.missing_runs import why_no_run
 from core.stores.local import LocalStore
-from waypoint_resume.heartbeat import Heartbeat, heartbeat
+from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import from_text, to_text
 from waypoint_resume.places import MANIFEST, can_write
 
@@ -190,7 +192,7 @@ class Workspace:
         with contextlib.suppress(PlaceError):
             if (beat := self.heartbeat(checkpoint.root, checkpoint.run)) is not None and beat.is_fresh:
                 run = replace(run, status="live", changed_at=None)  # however long ago it saved; None is just now
-            has_state = has_state_beside(self.places(self.root(checkpoint.root), checkpoint.run), checkpoint)
+            has_state = has_state_beside(self.run_folder(checkpoint.root, checkpoint.run), checkpoint)
         known = {"is_writable": can_write(folder), "has_state": has_state, "weights_only": weights_only}
         return propose(checkpoint, members, run, self.now(), mode, taken=taken, **known)
 
@@ -218,14 +220,13 @@ class Workspace:
             "accepted": accepted,
             "overrides": overrides,
             "now": self.now(),
-            "decisions_dir": self.settings.decisions_dir,
         }
-        root = self.root(checkpoint.root).path
+        place = self.run_folder(checkpoint.root, checkpoint.run)
         if proposal.mode is Mode.FORK:
             name = from_text(proposal.fork_name if fork_name is None else fork_name)
-            return fork(root, checkpoint, proposal, name=name, watch=watch, **handed)
+            return fork(place, checkpoint, proposal, name=name, watch=watch, **handed)
         inner = self.inner_runs(checkpoint.root, checkpoint.run)
-        return write_manifest(root, checkpoint, proposal, confirm=confirm, inner=inner, **handed)
+        return write_manifest(place, checkpoint, proposal, confirm=confirm, inner=inner, **handed)
 
     def inner_runs(self, root_id: str, run: str) -> frozenset[str]:
         """The runs inside a run, relative to it."""
@@ -235,33 +236,30 @@ class Workspace:
 
     def manifests(self, root_id: str, run: str) -> tuple[ManifestEntry, ...]:
         """A run's manifests, newest first; read from disk now."""
-        return read_manifests(*self.places(self.root(root_id), run)).entries
+        return read_manifests(self.run_folder(root_id, run)).entries
 
     def manifest_problems(self, root_id: str, run: str) -> tuple[Problem, ...]:
         """The manifests in place that cannot be read: `manifests` tells nothing of them, and no job starts."""
-        found = read_manifests(*self.places(self.root(root_id), run))
+        found = read_manifests(self.run_folder(root_id, run))
         return tuple(problem for problem in found.problems if problem.path == MANIFEST)
 
     def receipts(self, root_id: str, run: str, manifest_id: str) -> tuple[ReceiptEntry, ...]:
         """What the starts that followed a manifest restored, newest first; read from disk now."""
-        homes = self.places(self.root(root_id), run)
-        return read_receipts([home for home in homes if home is not None], manifest_id)
+        return read_receipts(self.run_folder(root_id, run), manifest_id)
 
     def unreadable_manifests(self) -> tuple[tuple[str, str, Problem], ...]:
         """What `manifest_problems` says of every run that has one in place, with its root and run."""
         found: list[tuple[str, str, Problem]] = []
         for run in self.runs():
             with contextlib.suppress(PlaceError):
-                homes = self.places(self.root(run.root), run.path)
-                if any(os.path.lexists(home / MANIFEST) for home in homes if home is not None):
+                homes = self.run_folder(run.root, run.path).homes
+                if any(os.path.lexists(home / MANIFEST) for home in homes):
                     found += [(run.root, run.path, problem) for problem in self.manifest_problems(run.root, run.path)]
         return tuple(found)
 
     def heartbeat(self, root_id: str, run: str) -> Heartbeat | None:
         """Whether a job lives in a run, by its lease and the disk's clock; read from disk now."""
-        root = self.root(root_id)
-        homes = [home for home in self.places(root, run) if home is not None]
-        return heartbeat(homes, LocalStore(root.path).now_ns)
+        return self.run_folder(root_id, run).heartbeat()
 
     def all_manifests(self) -> tuple[tuple[str, str, ManifestEntry], ...]:
         """Every manifest with its root and run, newest first. A run whose folder went away has none."""
@@ -269,25 +267,29 @@ class Workspace:
         roots = {root.id: root for root in self.reader.roots()}
         for run in self.runs():
             with contextlib.suppress(PlaceError):
-                folder, decisions = self.places(roots[run.root], run.path)
-                if any(may_hold_manifests(home) for home in (folder, decisions) if home is not None):
-                    found += [(run.root, run.path, entry) for entry in read_manifests(folder, decisions).entries]
+                place = RunFolder.of(roots[run.root], run.path, self.settings.decisions_dir)
+                if any(may_hold_manifests(home) for home in place.homes):
+                    found += [(run.root, run.path, entry) for entry in read_manifests(place).entries]
         return tuple(sorted(found, key=lambda item: item[2].manifest.id, reverse=True))
 
     def withdraw(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
         """Take a manifest back that is pending, or whose job lives no more; `reinstate` undoes it."""
-        folder, decisions = self.places(self.root(root_id), run)
-        withdraw(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
+        withdraw(self.run_folder(root_id, run), manifest_id, actor=actor or self.settings.actor, now=self.now())
 
     def reinstate(self, root_id: str, run: str, manifest_id: str, actor: str | None = None) -> None:
         """Undo a withdrawal."""
-        folder, decisions = self.places(self.root(root_id), run)
-        reinstate(folder, manifest_id, actor=actor or self.settings.actor, now=self.now(), decisions=decisions)
+        reinstate(self.run_folder(root_id, run), manifest_id, actor=actor or self.settings.actor, now=self.now())
 
-    def places(self, root: Root, run: str) -> tuple[Path, Path | None]:
-        """A run's folder, and where decisions about it lie if that cannot be written."""
-        base = self.settings.decisions_dir
-        return run_folder(root.path, run), None if base is None else decisions_folder(base, root.id, run)
+    def run_folder(self, root_id: str, run: str) -> RunFolder:
+        """Where a run lies that is read (`acted_on`: is acted on). PlaceError where a link leads out of it."""
+        return RunFolder.of(self.root(root_id), run, self.settings.decisions_dir)
+
+    def acted_on(self, run: Run) -> RunFolder:
+        """Where a run lies that is acted on, with that by which it is told to be live."""
+        ages = Ages(live_window=self.settings.live_window, stale_after=self.settings.stale_after)
+        alive_us, _ = turning_points(0, run.median_interval, ages)
+        liveness = Liveness(live_window=alive_us / SECOND_US, inner=self.inner_runs(run.root, run.path))
+        return replace(self.run_folder(run.root, run.path), liveness=liveness)
 
 
 def relative(text: str, root_path: str) -> str | None:

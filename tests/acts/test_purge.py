@@ -32,7 +32,7 @@ def quarantined(case: Case) -> str:
 
 
 def purged(case: Case, batch: str, confirm: str | None = None) -> Purged:
-    return purge(case.ground, batch, confirm=batch[-8:] if confirm is None else confirm, actor="bob", now=NOW)
+    return purge(case.run_folder, batch, confirm=batch[-8:] if confirm is None else confirm, actor="bob", now=NOW)
 
 
 def allocated(run: Path) -> int:
@@ -112,15 +112,15 @@ def test_what_is_old_goes_by_itself_if_that_is_wanted(case: Case) -> None:
     batch = quarantined(case)
     later = NOW + timedelta(days=30)
     for days, when in ((None, later), (30.5, later), (30, later - timedelta(seconds=1))):
-        assert purge_older(case.ground, days, actor="bob", now=when) == ()
+        assert purge_older(case.run_folder, days, actor="bob", now=when) == ()
     assert len(in_quarantine(case.folder)) == 25
-    (done,) = purge_older(case.ground, 30, actor="bob", now=later)
+    (done,) = purge_older(case.run_folder, 30, actor="bob", now=later)
     assert (done.batch, done.files) == (batch, 25)
-    assert purge_older(case.ground, 30, actor="bob", now=later) == ()
+    assert purge_older(case.run_folder, 30, actor="bob", now=later) == ()
 
 
 def test_a_run_without_a_quarantine_is_not_touched(case: Case) -> None:
-    assert purge_older(case.ground, 0, actor="bob", now=NOW) == ()
+    assert purge_older(case.run_folder, 0, actor="bob", now=NOW) == ()
     assert not (case.folder / ".waypoint").exists()
 
 
@@ -130,7 +130,7 @@ def test_what_was_undone_cannot_be_purged(case: Case) -> None:
     before = tree(case.folder)
     with pytest.raises(StageError, match="is undone: there is nothing to purge"):
         purged(case, batch)
-    assert purge_older(case.ground, 0, actor="bob", now=NOW + timedelta(days=1)) == ()
+    assert purge_older(case.run_folder, 0, actor="bob", now=NOW + timedelta(days=1)) == ()
     assert tree(case.folder) == before
 
 
@@ -149,7 +149,7 @@ def test_what_somebody_put_there_stays_and_is_told(case: Case, tmp_path: Path) -
     assert (files / "keras/mine").read_bytes() == b"mine"
     assert (tmp_path / "outside/a").read_bytes() == b"outside"
     assert in_quarantine(case.folder).keys() == {"keras/mine"}
-    assert recover(case.ground, actor="ada", now=NOW) == ()
+    assert recover(case.run_folder, actor="ada", now=NOW) == ()
 
 
 def test_a_second_batch_is_left_alone(case: Case) -> None:

@@ -19,10 +19,11 @@ from core.acts.recover import needs_recovery, recover
 from core.acts.undo import ConflictError, OnConflict
 from core.base.errors import AmbiguousError, BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.base.facts import Format
-from core.retention.again import Afresh
+from core.retention.again import Replan
 from core.retention.planned import RunPlan
 from core.runfolder.locking import locked
 from core.runfolder.pins import pin
+from core.runfolder.run_folder import RunFolder
 from tests.support.quarantine_cases import Case, a_case, bundle_files, folders, in_quarantine, state_text, tree
 from tests.support.resume_cases import NOW
 from tests.support.trees import START_NS, write
@@ -183,8 +184,8 @@ def test_what_changed_since_the_plan_is_left_out_and_said(tmp_path: Path, change
     act, reason = CHANGES[change]
     act(case.folder / "ckpts/ckpt-1.index")
     there = {path.name for path in (case.folder / "ckpts").glob("ckpt-1*")}
-    afresh = Afresh(state=lambda: known, policy=case.policy, grace=60.0)
-    done = quarantine(case.ground, plan, afresh, Act(actor="ada", now=NOW))
+    replan = Replan(state=lambda: known, policy=case.policy, grace=60.0)
+    done = quarantine(case.run_folder, plan, replan, Act(actor="ada", now=NOW))
     assert list(reasons(done)) == ["ckpts/ckpt-1"]
     assert reason in " ".join(reasons(done)["ckpts/ckpt-1"])
     assert {path.name for path in (case.folder / "ckpts").glob("ckpt-1*")} == there
@@ -193,7 +194,7 @@ def test_what_changed_since_the_plan_is_left_out_and_said(tmp_path: Path, change
 
 def test_a_pin_that_was_set_since_holds(case: Case) -> None:
     plan = case.plan()
-    pin(case.folder, "ckpts/ckpt-2", Format.TF_BUNDLE, actor="eve", now=NOW, note="the paper's")
+    pin(RunFolder.alone(case.folder), "ckpts/ckpt-2", Format.TF_BUNDLE, actor="eve", now=NOW, note="the paper's")
     done = case.go(plan)
     assert reasons(done) == {"ckpts/ckpt-2": ("pinned by eve: the paper's",)}
     assert (case.folder / "ckpts/ckpt-2.index").exists()
@@ -225,17 +226,17 @@ def test_of_a_run_that_came_alive_only_leftovers_go(case: Case, sign: str) -> No
 
 def test_a_lease_that_nobody_touched_for_two_minutes_is_none(case: Case) -> None:
     write(case.folder, {".waypoint/lease.json": b"{}"}, case.state().now_ns - 121 * 1_000_000_000)
-    assert not case.ground.is_live()
+    assert not case.run_folder.is_live()
     write(case.folder, {".waypoint/lease.json": b"{}"}, case.state().now_ns - 110 * 1_000_000_000)
-    assert case.ground.is_live()
+    assert case.run_folder.is_live()
 
 
 def test_a_run_inside_lives_its_own_life(tmp_path: Path) -> None:
     case = a_case(tmp_path / "root", inner=frozenset({"other"}))
     (case.folder / "other").mkdir()
     (case.folder / "other/events.out.tfevents.1").write_bytes(b"now")
-    assert not case.ground.is_live()
-    assert replace(case, inner=frozenset()).ground.is_live()
+    assert not case.run_folder.is_live()
+    assert replace(case, inner=frozenset()).run_folder.is_live()
 
 
 def test_a_second_time_there_is_nothing_left_to_move(case: Case) -> None:
@@ -333,8 +334,8 @@ def test_a_folder_that_became_a_link_is_not_followed(case: Case, tmp_path: Path)
     for target in (tmp_path / "outside", case.folder / "elsewhere"):
         (case.folder / "keras").rename(target)
         (case.folder / "keras").symlink_to(target)
-        afresh = Afresh(state=lambda: known, policy=case.policy, grace=60.0)
-        done = quarantine(case.ground, plan, afresh, Act(actor="ada", now=NOW))
+        replan = Replan(state=lambda: known, policy=case.policy, grace=60.0)
+        done = quarantine(case.run_folder, plan, replan, Act(actor="ada", now=NOW))
         assert {path for path in reasons(done) if path.startswith("keras")} == {"keras/m-1.keras", "keras/m-2.keras"}
         assert sorted(os.listdir(target)) == ["m-1.keras", "m-2.keras", "m-3.keras"]
         (case.folder / "keras").unlink()
@@ -529,7 +530,7 @@ def test_recovery_leaves_in_quarantine_what_cannot_come_back(case: Case) -> None
     place.write_text(place.read_text().replace('"stage": "done"', '"stage": "undoing"'))
     write(case.folder / "ckpts", {"ckpt-1.index": b"a job's"})
     assert needs_recovery(case.folder)
-    (ended,) = recover(case.ground, actor="ada", now=NOW)
+    (ended,) = recover(case.run_folder, actor="ada", now=NOW)
     assert (ended.found, ended.became) == (Stage.UNDOING, Stage.DONE)
     assert [one.path for one in ended.problems] == ["ckpts/ckpt-1.index", "ckpts/checkpoint"]
     assert in_quarantine(case.folder).keys() == {"ckpts/ckpt-1.index"}

@@ -124,7 +124,7 @@ def test_undo_is_the_way_back(
     freed = sum(
         path.stat().st_blocks * 512 for path in case.folder.glob(".waypoint/quarantine/*/files/**/*") if path.is_file()
     )
-    told = purge(case.ground, again.journal.id, confirm=again.journal.id, actor="ada", now=NOW)
+    told = purge(case.run_folder, again.journal.id, confirm=again.journal.id, actor="ada", now=NOW)
     assert (told.freed_bytes, told.files) == (freed, len(went))
     assert tree(case.folder).keys() == before.keys() - went
     assert planned >= went

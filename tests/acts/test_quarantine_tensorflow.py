@@ -14,6 +14,7 @@ from core.base.facts import Format
 from core.retention.planned import ItemKind
 from core.retention.policies import KeepLatest, Policy
 from core.runfolder.pins import pin
+from core.runfolder.run_folder import RunFolder
 from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.quarantine_cases import Case, in_quarantine
@@ -63,7 +64,7 @@ def test_a_manager_that_goes_on_saving_loses_nothing(
             shutil.rmtree(folder / f"ckpt-8{number:04}_temp")
             (folder / f"ckpt-9{number:04}.data-00000-of-00002").unlink()
         else:
-            purge(case.ground, done.journal.id, confirm=RUN, actor="ada", now=NOW)
+            purge(case.run_folder, done.journal.id, confirm=RUN, actor="ada", now=NOW)
     saves = trainings.kill()
     # All that it kept: the last three, one more if the kill came between a save and the rotation.
     last = {f"ckpt-{number}" for number in range(saves - 2, saves + 1)}
@@ -82,7 +83,7 @@ def idle(tmp_path: Path, trainings: Trainings, workspace: Opener) -> Case:
     for path in list(folder.glob("ckpt-3.*")):
         shutil.copy2(path, folder / path.name.replace("ckpt-3.", "ckpt-90."))
     let_age(folder)
-    pin(folder, "ckpt-90", Format.TF_BUNDLE, actor="ada", now=NOW)
+    pin(RunFolder.alone(folder), "ckpt-90", Format.TF_BUNDLE, actor="ada", now=NOW)
     assert prefixes(folder) == {"ckpt-3", "ckpt-4", "ckpt-5", "ckpt-6", "ckpt-90"}
     return Case(
         root=tmp_path / "runs", run=RUN, policy=Policy(rules=(KeepLatest(2),)), workspace=workspace(tmp_path / "runs")

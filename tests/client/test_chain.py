@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.resume.pauses import PauseState, ask_pause, read_pauses
+from core.runfolder.run_folder import RunFolder
 from tests.support.training import Trainings
 
 JOBS = 5
@@ -77,9 +78,9 @@ def test_a_pause_is_answered_and_the_next_start_goes_on(process: Trainings, tmp_
     arguments: dict[str, Any] = {"result": str(result), "save": "e-{epoch}.keras", "epochs": 60}
     process.start("fit", run, name="one", seed=1, pace=0.02, **arguments)
     wait_for(result, 3)
-    ask_pause(run, actor="ada", now=datetime.now(UTC), note="tonight")
+    ask_pause(RunFolder.alone(run), actor="ada", now=datetime.now(UTC), note="tonight")
     assert process.end() == "143"
-    (asked,) = read_pauses(run)
+    (asked,) = read_pauses(RunFolder.alone(run))
     assert asked.state is PauseState.ANSWERED
     assert asked.took is not None
     assert asked.took < 10

@@ -21,7 +21,8 @@ from core.resume.manifest import parse as parse_by_core
 from core.resume.propose import propose
 from core.resume.withdrawal import withdraw
 from core.resume.write import write_manifest
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from core.runfolder.run_folder import RunFolder
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.trees import save
 from waypoint_resume import ResumeError, RunIsBusy
 from waypoint_resume.clock import seconds_of
@@ -39,7 +40,8 @@ def hand_over(root: Path, checkpoint: Checkpoint, decisions_dir: Path | None = N
     proposal = propose(checkpoint, (checkpoint,), a_run(path=checkpoint.run), NOW)
     accepted = [caution.id for caution in proposal.warnings]
     given: dict[str, Any] = {"actor": "ada", "note": note, "accepted": accepted, "now": NOW}
-    return write_manifest(str(root), checkpoint, proposal, decisions_dir=decisions_dir, **given)[0]
+    place = run_folder_of(root, checkpoint, decisions_dir)
+    return write_manifest(place, checkpoint, proposal, **given)[0]
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def state(run: Path, decisions: Path | None = None) -> ManifestState:
     """What core says of the newest manifest."""
-    found = read_manifests(run, decisions)
+    found = read_manifests(RunFolder.alone(run, decisions))
     assert found.problems == ()
     return found.entries[0].state
 
@@ -153,7 +155,7 @@ print([name for name in sys.modules if name.split(".")[0] in heavy])
 def test_the_claim_says_who_has_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     decision = decide(run)
-    [entry] = read_manifests(run).entries
+    [entry] = read_manifests(RunFolder.alone(run)).entries
     assert entry.claim is not None
     assert (entry.claim.job, entry.claim.host, entry.claim.pid, entry.claim.checkpoint) == (
         "slurm-4711",
@@ -170,7 +172,7 @@ def test_the_claim_says_who_has_it(run: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_withdrawn_manifest_is_not_claimed(run: Path) -> None:
-    withdraw(run, manifest_id(run), actor="ada", now=NOW)
+    withdraw(RunFolder.alone(run), manifest_id(run), actor="ada", now=NOW)
     decision = decide(run)
     assert decision.manifest is None
     assert state(run) is ManifestState.WITHDRAWN
@@ -181,7 +183,10 @@ def test_a_superseded_manifest_is_not_claimed(run: Path, tmp_path: Path) -> None
     decision = decide(run)
     assert decision.manifest is not None
     assert decision.manifest["id"] == newer.id
-    assert [entry.state for entry in read_manifests(run).entries] == [ManifestState.CLAIMED, ManifestState.SUPERSEDED]
+    assert [entry.state for entry in read_manifests(RunFolder.alone(run)).entries] == [
+        ManifestState.CLAIMED,
+        ManifestState.SUPERSEDED,
+    ]
 
 
 def test_a_manifest_in_decisions_dir_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from core.resume.propose import propose
 from core.resume.withdrawal import withdraw
 from core.resume.write import write_manifest
 from core.runfolder.pins import pin, read_pins, unpin
+from core.runfolder.run_folder import RunFolder
 from core.services.workspace import Workspace
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.rewind_cases import to_be_rewound
 from waypoint_resume import ResumeError
 from waypoint_resume.claim import Decision
@@ -38,7 +39,7 @@ def hand_over(root: Path, run: str, folder: str, number: int = 7) -> Checkpoint:
     proposal = propose(checkpoint, (checkpoint,), a_run(path=run), NOW)
     accepted = [caution.id for caution in proposal.warnings]
     given: dict[str, Any] = {"actor": "ada", "note": "", "accepted": accepted, "now": NOW}
-    write_manifest(str(root), checkpoint, proposal, **given)
+    write_manifest(run_folder_of(root, checkpoint), checkpoint, proposal, **given)
     return checkpoint
 
 
@@ -73,7 +74,7 @@ def test_the_manifest_is_found_wherever_the_dashboard_wrote_it(
         assert decision.lease is not None
         decision.lease.release()
     decision.note(finished_at="2026-01-31T10:00:00Z")
-    assert read_manifests(tmp_path / run).entries[0].state is ManifestState.FINISHED
+    assert read_manifests(RunFolder.alone(tmp_path / run)).entries[0].state is ManifestState.FINISHED
     assert decide(tmp_path / named).manifest is None
 
 
@@ -81,7 +82,7 @@ def test_a_manifest_about_another_run_above_is_nobodys_business_here(tmp_path: P
     hand_over(tmp_path, "exp", "exp/a")
     (tmp_path / "exp/b").mkdir()
     assert decide(tmp_path / "exp/b").manifest is None
-    assert read_manifests(tmp_path / "exp").entries[0].state is ManifestState.PENDING
+    assert read_manifests(RunFolder.alone(tmp_path / "exp")).entries[0].state is ManifestState.PENDING
 
 
 def test_of_several_none_is_guessed_and_each_is_named(tmp_path: Path) -> None:
@@ -90,7 +91,12 @@ def test_of_several_none_is_guessed_and_each_is_named(tmp_path: Path) -> None:
     with pytest.raises(ResumeError, match=r"Several manifests may be meant(.|\n)*exp/a/(.|\n)*exp/b/"):
         decide(tmp_path / "exp")
     assert not (tmp_path / "exp/.waypoint/lease.json").exists()
-    withdraw(tmp_path / "exp/a", read_manifests(tmp_path / "exp/a").entries[0].manifest.id, actor="ada", now=NOW)
+    withdraw(
+        RunFolder.alone(tmp_path / "exp/a"),
+        read_manifests(RunFolder.alone(tmp_path / "exp/a")).entries[0].manifest.id,
+        actor="ada",
+        now=NOW,
+    )
     decision = decide(tmp_path / "exp")
     assert decision.manifest is not None
     assert decision.manifest["checkpoint"]["path"] == "b/ckpt-7"
@@ -104,19 +110,19 @@ def test_a_folder_that_another_job_named_is_left_alone(tmp_path: Path) -> None:
 
 def test_what_was_decided_below_before_a_job_named_the_run_still_holds(tmp_path: Path) -> None:
     checkpoint = hand_over(tmp_path, "exp/out", "exp/out")
-    pin(tmp_path / "exp/out", "ckpt-7", Format.TF_BUNDLE, actor="ada", now=NOW)
+    pin(RunFolder.alone(tmp_path / "exp/out"), "ckpt-7", Format.TF_BUNDLE, actor="ada", now=NOW)
     decision = decide(tmp_path / "exp")
     run = tmp_path / "exp"
-    (entry,) = read_manifests(run).entries
+    (entry,) = read_manifests(RunFolder.alone(run)).entries
     assert (entry.manifest.checkpoint.path, entry.state) == ("out/ckpt-7", ManifestState.CLAIMED)
     assert {file.path for file in entry.manifest.checkpoint.files} == {f"out/{file.name}" for file in checkpoint.files}
     assert entry.needs_checkpoint
-    assert read_pins(run).why("out/ckpt-7", Format.TF_BUNDLE) == "pinned by ada"
-    unpin(run, "out/ckpt-7", Format.TF_BUNDLE, actor="ada", now=NOW)
-    assert read_pins(run).pins == read_pins(tmp_path / "exp/out").pins == ()
+    assert read_pins(RunFolder.alone(run)).why("out/ckpt-7", Format.TF_BUNDLE) == "pinned by ada"
+    unpin(RunFolder.alone(run), "out/ckpt-7", Format.TF_BUNDLE, actor="ada", now=NOW)
+    assert read_pins(RunFolder.alone(run)).pins == read_pins(RunFolder.alone(tmp_path / "exp/out")).pins == ()
     assert decision.lease is not None
     decision.lease.release()
-    withdraw(run, entry.manifest.id, actor="ada", now=NOW)  # lies in exp, and the job sees it
+    withdraw(RunFolder.alone(run), entry.manifest.id, actor="ada", now=NOW)  # lies in exp, and the job sees it
     assert decide(run).manifest is None
 
 

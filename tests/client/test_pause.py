@@ -13,6 +13,7 @@ import pytest
 from core.base.errors import NotFoundError
 from core.resume.errors import StateError
 from core.resume.pauses import PauseState, ask_pause, read_pauses, withdraw_pause
+from core.runfolder.run_folder import RunFolder
 from core.services.pausing import cannot_pause, nobody_answers
 from waypoint_resume.decision import decide
 from waypoint_resume.heartbeat import Heartbeat
@@ -24,24 +25,24 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def state(run: Path) -> PauseState:
-    return read_pauses(run)[0].state
+    return read_pauses(RunFolder.alone(run))[0].state
 
 
 def test_a_request_is_seen_accepted_and_answered(tmp_path: Path) -> None:
     box = RequestBox(tmp_path)
     assert box.look() is None
-    asked = ask_pause(tmp_path, actor="ada", now=NOW, note=" for the night ")
+    asked = ask_pause(RunFolder.alone(tmp_path), actor="ada", now=NOW, note=" for the night ")
     assert state(tmp_path) is PauseState.WAITING
     with pytest.raises(StateError, match="ada asked already"):
-        ask_pause(tmp_path, actor="ada", now=NOW)
+        ask_pause(RunFolder.alone(tmp_path), actor="ada", now=NOW)
     seen = box.look(at_once=True)
     assert seen == Request(asked.id, "ada", "for the night")
     assert box.accept(seen)
     assert state(tmp_path) is PauseState.SAVING
     with pytest.raises(StateError, match="saving"):
-        withdraw_pause(tmp_path, asked.id, actor="ada", now=NOW)
+        withdraw_pause(RunFolder.alone(tmp_path), asked.id, actor="ada", now=NOW)
     box.answer(seen, step=7, checkpoint="ckpt-7")
-    (found,) = read_pauses(tmp_path)
+    (found,) = read_pauses(RunFolder.alone(tmp_path))
     assert (found.state, found.step, found.checkpoint) == (PauseState.ANSWERED, 7, "ckpt-7")
     assert found.took is not None
     assert box.look(at_once=True) is None
@@ -51,25 +52,25 @@ def test_a_request_is_seen_accepted_and_answered(tmp_path: Path) -> None:
 
 def test_one_that_was_withdrawn_is_not_obeyed(tmp_path: Path) -> None:
     box = RequestBox(tmp_path)
-    asked = ask_pause(tmp_path, actor="ada", now=NOW)
+    asked = ask_pause(RunFolder.alone(tmp_path), actor="ada", now=NOW)
     seen = box.look(at_once=True)
     assert seen is not None
-    withdraw_pause(tmp_path, asked.id, actor="ada", now=NOW)
+    withdraw_pause(RunFolder.alone(tmp_path), asked.id, actor="ada", now=NOW)
     assert not box.accept(seen)
     assert state(tmp_path) is PauseState.WITHDRAWN
     with pytest.raises(NotFoundError):
-        withdraw_pause(tmp_path, str(uuid4()), actor="ada", now=NOW)
+        withdraw_pause(RunFolder.alone(tmp_path), str(uuid4()), actor="ada", now=NOW)
 
 
 def test_what_was_asked_before_a_job_began_is_not_for_it(tmp_path: Path) -> None:
-    ask_pause(tmp_path, actor="ada", now=NOW)
+    ask_pause(RunFolder.alone(tmp_path), actor="ada", now=NOW)
     decision = decide(tmp_path)
     assert decision.requests is not None
     assert decision.requests.look(at_once=True) is None
-    (found,) = read_pauses(tmp_path)
+    (found,) = read_pauses(RunFolder.alone(tmp_path))
     assert found.state is PauseState.REFUSED
     assert "before this job began" in str(found.reason)
-    ask_pause(tmp_path, actor="ada", now=NOW)
+    ask_pause(RunFolder.alone(tmp_path), actor="ada", now=NOW)
     assert decision.requests.look(at_once=True) is not None
     assert decision.lease is not None
     decision.lease.release()
@@ -112,7 +113,7 @@ def test_what_is_no_request_is_neither_obeyed_nor_shown(tmp_path: Path, change: 
     folder.mkdir(parents=True)
     good = {"version": 1, "id": key, "kind": "pause", "by": "eve", "at": "2026-01-01T00:00:00Z", "note": ""}
     (folder / f"{key}.json").write_text(json.dumps(good | change))
-    assert read_pauses(tmp_path) == ()
+    assert read_pauses(RunFolder.alone(tmp_path)) == ()
     assert RequestBox(tmp_path).look(at_once=True) is None
 
 
@@ -126,7 +127,7 @@ def test_links_and_long_files_are_no_requests(tmp_path: Path) -> None:
     (folder / f"{second}.json").write_text(json.dumps({**good, "id": second, "note": "x" * 100_000}))
     os.mkfifo(folder / f"{third}.json")
     assert RequestBox(tmp_path).look(at_once=True) is None
-    assert read_pauses(tmp_path) == ()
+    assert read_pauses(RunFolder.alone(tmp_path)) == ()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_links_and_long_files_are_no_requests(tmp_path: Path) -> None:
 def test_a_request_that_nobody_answers_says_so(
     tmp_path: Path, heartbeat: Heartbeat | None, expected: str | None
 ) -> None:
-    told = nobody_answers(ask_pause(tmp_path, actor="ada", now=NOW), heartbeat)
+    told = nobody_answers(ask_pause(RunFolder.alone(tmp_path), actor="ada", now=NOW), heartbeat)
     assert told is None if expected is None else str(told).startswith(expected)
 
 

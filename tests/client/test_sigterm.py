@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.resume.history import read_manifests
+from core.runfolder.run_folder import RunFolder
 from tests.client.test_client_claim import hand_over
 from tests.support.resume_cases import a_checkpoint, on_disk
 from waypoint_resume.decision import decide
@@ -196,11 +197,11 @@ def test_the_claim_tells_that_the_job_was_preempted_until_the_next_one_goes_on(s
     process = start("one")
     process.terminate()
     assert process.wait(10) == -signal.SIGTERM
-    (entry,) = read_manifests(run).entries
+    (entry,) = read_manifests(RunFolder.alone(run)).entries
     assert entry.claim is not None
     assert (entry.claim.job, entry.claim.ended, entry.claim.ended_checkpoint) == ("waypoint-one", "preempted", None)
     assert entry.claim.ended_at is not None
     start("two")
-    (entry,) = read_manifests(run).entries
+    (entry,) = read_manifests(RunFolder.alone(run)).entries
     assert entry.claim is not None
     assert (entry.claim.job, entry.claim.ended, entry.claim.ended_at) == ("waypoint-two", None, None)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.resume.pauses import PauseState, ask_pause, read_pauses
+from core.runfolder.run_folder import RunFolder
 from core.services.pausing import cannot_pause
 from tests.support.jobs import Job, job_server
 from waypoint_resume.heartbeat import heartbeat
@@ -79,7 +80,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pause(run: Path, _workers: list[Job]) -> None:
     """Ask for a pause as the page does."""
-    ask_pause(run, actor="ada", now=datetime.now(UTC))
+    ask_pause(RunFolder.alone(run), actor="ada", now=datetime.now(UTC))
 
 
 def terminate_both(_run: Path, workers: list[Job]) -> None:
@@ -110,7 +111,7 @@ def test_both_end_after_the_same_step_and_go_on_there(
     assert 10 < done < STEPS
     assert not (run / ".waypoint" / "lease.json").exists()
     if stop is pause:
-        (answer,) = read_pauses(run)
+        (answer,) = read_pauses(RunFolder.alone(run))
         assert (answer.state, answer.step) == (PauseState.ANSWERED, done)
         assert (run / f"{answer.checkpoint}.index").exists()
     assert ended(begin(run)) == [0, 0]

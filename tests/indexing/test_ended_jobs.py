@@ -54,7 +54,7 @@ def status(space: Workspace, *, deep: bool = True) -> tuple[str, list[str]]:
     run = space.find_run("a")
     (planned,) = housekeeping.plan(space, [run], LATEST).runs
     assert planned.is_live is (run.status == "live")
-    assert housekeeping.ground(space, run).is_live() is planned.is_live
+    assert space.acted_on(run).is_live() is planned.is_live
     return run.status, [item.path for item in planned.items]
 
 

@@ -243,7 +243,7 @@ def test_a_mend_does_not_make_a_run_live(root: Path) -> None:
 
 
 def test_a_busy_run_is_told(root: Path, desk: MendDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.mend.apply.locked", lambda home: locked(home, wait=0))
+    monkeypatch.setattr("core.runfolder.run_folder.locked", lambda home: locked(home, wait=0))
     with locked(root / RUN), pytest.raises(BusyError, match="is deciding about this run"):
         apply(desk, picked(desk))
 

@@ -20,12 +20,13 @@ from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Manifest, Mode, parse
 from core.resume.propose import propose
 from core.runfolder.locking import locked
+from core.runfolder.run_folder import RunFolder
 from core.runs.walk import look
 from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume.test_resume_write import log_of
 from tests.support.quarantine_cases import tree
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.small_disks import Maker
 from tests.support.trees import save, state
 from waypoint_resume.atomic import is_temp
@@ -35,12 +36,15 @@ from waypoint_resume.state_store import StateStore
 RUN = "exp/a"
 
 
-def forked(root: Path, checkpoint: Checkpoint, name: str = "b", **more: object) -> tuple[Manifest, Path]:
+def forked(
+    root: Path, checkpoint: Checkpoint, name: str = "b", decisions_dir: Path | None = None, **more: object
+) -> tuple[Manifest, Path]:
     """Fork with every warning accepted."""
     proposal = propose(checkpoint, (checkpoint,), a_run(path=checkpoint.run), NOW, Mode.FORK)
     accepted = [caution.id for caution in proposal.warnings]
     known: dict[str, object] = {"name": name, "actor": "ada", "note": "", "accepted": accepted, "now": NOW}
-    return fork(str(root), checkpoint, proposal, **(known | more))  # type: ignore[arg-type]
+    place = run_folder_of(root, checkpoint, decisions_dir)
+    return fork(place, checkpoint, proposal, **(known | more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("damage", [None, "cut", "no arrays"])
@@ -346,4 +350,4 @@ def test_training_on_in_a_fork_leaves_the_old_run_alone(tmp_path: Path, workspac
     assert {name.name for name in folder.glob("*.index")} == {"ckpt-2.index", "ckpt-5.index"}
     assert tree(tmp_path / "root/a") == before
     assert json.loads(path.read_text())["mode"] == "fork"
-    assert read_manifests(tmp_path / "root/a").entries == ()
+    assert read_manifests(RunFolder.alone(tmp_path / "root/a")).entries == ()

@@ -10,6 +10,7 @@ from core.base.errors import CoreError, NotFoundError
 from core.cli.app import app
 from core.config.settings import load
 from core.resume.kept import bring_back, is_back, kept_checkpoints, take_away
+from core.runfolder.run_folder import RunFolder
 from core.runs.known_files import Kind
 from core.services import disk_space
 from core.services.workspace import Workspace
@@ -52,7 +53,7 @@ def a_kept_run(run: Path, form: str) -> dict[str, bytes]:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_kept_checkpoint_comes_back_beside_its_place_and_goes_again(tmp_path: Path, form: str) -> None:
     files = a_kept_run(tmp_path, form)
-    (item,) = kept_checkpoints(tmp_path)
+    (item,) = kept_checkpoints(RunFolder.alone(tmp_path))
     assert item.is_original_there(tmp_path)
     for name in files:  # the job saves over it, in place
         (tmp_path / name).unlink()
@@ -60,27 +61,27 @@ def test_a_kept_checkpoint_comes_back_beside_its_place_and_goes_again(tmp_path: 
     before = content(tmp_path)
     assert not item.is_original_there(tmp_path)
     path, _, wanted = FORMS[form]
-    assert bring_back(tmp_path, IDENTITY[-8:], actor="ada", now=NOW) == wanted
+    assert bring_back(RunFolder.alone(tmp_path), IDENTITY[-8:], actor="ada", now=NOW) == wanted
     ends = {name: name[len(path) :] if form in ("bundle", "orbax") else "" for name in files}
     back = {tmp_path / f"{wanted}{ends[name]}": data for name, data in files.items()}
     assert content(tmp_path) == before | back
     with pytest.raises(CoreError, match="was brought back already"):
-        bring_back(tmp_path, IDENTITY, actor="ada", now=NOW)
-    take_away(tmp_path, IDENTITY, actor="ada", now=NOW)
+        bring_back(RunFolder.alone(tmp_path), IDENTITY, actor="ada", now=NOW)
+    take_away(RunFolder.alone(tmp_path), IDENTITY, actor="ada", now=NOW)
     assert {path: path.read_bytes() for path in before} == before
     assert not any(path.exists() for path in back)
     assert not is_back(item)
     with pytest.raises(NotFoundError):
-        take_away(tmp_path, IDENTITY, actor="ada", now=NOW)
+        take_away(RunFolder.alone(tmp_path), IDENTITY, actor="ada", now=NOW)
 
 
 def test_a_name_that_is_taken_is_passed_over_and_what_was_changed_stays(tmp_path: Path) -> None:
     a_kept_run(tmp_path, "keras")
     (tmp_path / "best-kept.keras").write_bytes(b"mine")
-    assert bring_back(tmp_path, IDENTITY, actor="ada", now=NOW) == "best-kept-2.keras"
+    assert bring_back(RunFolder.alone(tmp_path), IDENTITY, actor="ada", now=NOW) == "best-kept-2.keras"
     (tmp_path / "best-kept-2.keras").write_bytes(b"changed")
     with pytest.raises(CoreError, match="was written since"):
-        take_away(tmp_path, IDENTITY, actor="ada", now=NOW)
+        take_away(RunFolder.alone(tmp_path), IDENTITY, actor="ada", now=NOW)
     assert (tmp_path / "best-kept-2.keras").read_bytes() == b"changed"
     assert (tmp_path / "best-kept.keras").read_bytes() == b"mine"
 

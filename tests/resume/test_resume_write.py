@@ -24,7 +24,8 @@ from core.resume.propose import Proposal, propose
 from core.resume.withdrawal import reinstate, withdraw
 from core.resume.write import write_manifest
 from core.runfolder import locking, places
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from core.runfolder.run_folder import RunFolder
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.rewound_cases import lease
 from waypoint_resume.claim_record import Claim
 from waypoint_resume.governing import governing
@@ -50,7 +51,13 @@ def write(
     proposal = proposal_of(checkpoint)
     ids = [caution.id for caution in proposal.warnings] if accepted is None else accepted
     return write_manifest(
-        str(root), checkpoint, proposal, actor="ada", note=note, accepted=ids, now=NOW, decisions_dir=decisions_dir
+        run_folder_of(root, checkpoint, decisions_dir),
+        checkpoint,
+        proposal,
+        actor="ada",
+        note=note,
+        accepted=ids,
+        now=NOW,
     )
 
 
@@ -61,7 +68,9 @@ def log_of(folder: Path) -> list[dict[str, Any]]:
 
 def states(folder: Path, decisions: Path | None = None) -> list[tuple[str, str]]:
     """Note and state of each manifest."""
-    return [(entry.manifest.note, entry.state.value) for entry in read_manifests(folder, decisions).entries]
+    return [
+        (entry.manifest.note, entry.state.value) for entry in read_manifests(RunFolder.alone(folder, decisions)).entries
+    ]
 
 
 @pytest.fixture
@@ -144,7 +153,7 @@ def test_every_warning_must_be_accepted(root: Path, checkpoint: Checkpoint) -> N
 def test_a_proposal_of_another_checkpoint_is_refused(root: Path, checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match="another checkpoint"):
         write_manifest(
-            str(root),
+            run_folder_of(root, checkpoint),
             checkpoint,
             proposal_of(a_checkpoint(8)),
             actor="a",
@@ -188,7 +197,7 @@ def test_links_in_the_place_of_our_files_are_refused(root: Path, checkpoint: Che
 @pytest.mark.parametrize("run", ["..", "exp/../../b", "/etc", ""])
 def test_a_run_that_leads_out_of_its_root_is_refused(root: Path, run: str) -> None:
     with pytest.raises(PlaceError):
-        places.run_folder(str(root), run)
+        places.absolute_folder(str(root), run)
 
 
 def test_a_former_manifest_is_kept(root: Path, checkpoint: Checkpoint) -> None:
@@ -209,7 +218,7 @@ def test_a_former_one_that_cannot_be_read_is_kept_too(root: Path, checkpoint: Ch
     write(root, checkpoint, note="new")
     (name,) = os.listdir(root / "exp/a/.waypoint/manifests")
     assert name == f"unreadable-{hashlib.sha256(b'{ my notes').hexdigest()[:16]}.json"
-    found = read_manifests(root / "exp/a")
+    found = read_manifests(RunFolder.alone(root / "exp/a"))
     assert [entry.manifest.note for entry in found.entries] == ["new"]
     assert [problem.path for problem in found.problems] == [f".waypoint/manifests/{name}"]
     assert found.problems[0].problem.startswith("1 problem in the manifest:")
@@ -238,15 +247,21 @@ def test_a_full_disk_keeps_the_old_manifest_and_is_logged(
         write(root, checkpoint)
     assert parse(path.read_bytes()) == first
     assert [line["event"] for line in log_of(path.parent)][1:] == ["write manifest", "write manifest failed"]
-    assert [entry.state for entry in read_manifests(path.parent).entries] == [ManifestState.PENDING]
+    assert [entry.state for entry in read_manifests(RunFolder.alone(path.parent)).entries] == [ManifestState.PENDING]
 
 
 def test_an_actor_without_a_name_is_refused_and_nothing_written(root: Path, checkpoint: Checkpoint) -> None:
     with pytest.raises(ManifestError, match="in 'created_by'"):
         write_manifest(
-            str(root), checkpoint, proposal_of(checkpoint), actor="", note="", accepted=["not-in-the-file"], now=NOW
+            run_folder_of(root, checkpoint),
+            checkpoint,
+            proposal_of(checkpoint),
+            actor="",
+            note="",
+            accepted=["not-in-the-file"],
+            now=NOW,
         )
-    assert read_manifests(root / "exp/a").entries == ()
+    assert read_manifests(RunFolder.alone(root / "exp/a")).entries == ()
 
 
 def test_a_second_writer_waits_and_then_names_the_holder(root: Path) -> None:
@@ -297,7 +312,7 @@ def test_two_processes_lose_no_manifest(root: Path, checkpoint: Checkpoint) -> N
     writers = [python(body, root, 40, pickled(checkpoint)) for _ in range(2)]
     written = [line for writer in writers for line in writer.communicate()[0].split()]
     assert [writer.returncode for writer in writers] == [0, 0]
-    found = read_manifests(root / "exp/a")
+    found = read_manifests(RunFolder.alone(root / "exp/a"))
     assert sorted(entry.manifest.id for entry in found.entries) == sorted(written)
     assert len(written) == 80
     assert found.problems == ()
@@ -329,7 +344,7 @@ def test_a_kill_at_any_moment_leaves_whole_manifests_and_loses_none(root: Path, 
     told = set(process.communicate()[0].split())
     assert process.returncode == 0
     write(root, checkpoint, note="after")
-    found = read_manifests(root / "exp/a")
+    found = read_manifests(RunFolder.alone(root / "exp/a"))
     assert found.problems == ()
     assert told <= {entry.manifest.id for entry in found.entries}
     assert len(told) >= 15
@@ -364,7 +379,7 @@ def test_decisions_about_a_read_only_run_lie_apart(read_only: Path, checkpoint: 
     assert os.listdir(read_only / "exp/a") == ["ckpts"]
     home = places.decisions_folder(apart, "r00t", "exp/a")
     assert states(read_only / "exp/a", home) == [("b", "pending"), ("a", "superseded")]
-    withdraw(read_only / "exp/a", manifest.id, actor="ada", now=NOW, decisions=home)
+    withdraw(RunFolder.alone(read_only / "exp/a", home), manifest.id, actor="ada", now=NOW)
     assert states(read_only / "exp/a", home) == [("b", "withdrawn"), ("a", "superseded")]
 
 
@@ -400,18 +415,18 @@ def test_states_follow_the_claim(root: Path, checkpoint: Checkpoint) -> None:
     folder = root / "exp/a"
     first, _ = write(root, checkpoint, note="first")
     claim(folder, first.id)
-    (entry,) = read_manifests(folder).entries
+    (entry,) = read_manifests(RunFolder.alone(folder)).entries
     assert (entry.state, entry.needs_checkpoint, entry.claim) == (
         ManifestState.CLAIMED,
         True,
         Claim(job="4711"),
     )
     write(root, checkpoint, note="second")
-    new, old = read_manifests(folder).entries
+    new, old = read_manifests(RunFolder.alone(folder)).entries
     assert (old.state, old.is_current, old.needs_checkpoint) == (ManifestState.SUPERSEDED, False, True)
     assert (new.state, new.is_current, new.needs_checkpoint) == (ManifestState.PENDING, True, True)
     claim(folder, first.id, finished_at="2026-02-01T00:00:00Z")
-    old = read_manifests(folder).entries[1]
+    old = read_manifests(RunFolder.alone(folder)).entries[1]
     assert (old.state, old.needs_checkpoint) == (ManifestState.FINISHED, False)
 
 
@@ -420,7 +435,7 @@ def test_a_claim_that_cannot_be_read_still_counts(root: Path, checkpoint: Checkp
     manifest, _ = write(root, checkpoint)
     claim(folder, manifest.id)
     (folder / f".waypoint/claims/{manifest.id}.claim").write_bytes(b"{")
-    found = read_manifests(folder)
+    found = read_manifests(RunFolder.alone(folder))
     assert found.entries[0].state is ManifestState.CLAIMED
     assert [problem.path for problem in found.problems] == [f".waypoint/claims/{manifest.id}.claim"]
 
@@ -429,16 +444,16 @@ def test_withdraw_and_reinstate(root: Path, checkpoint: Checkpoint) -> None:
     folder = root / "exp/a"
     manifest, path = write(root, checkpoint, note="n")
     before = path.read_bytes()
-    withdraw(folder, manifest.id, actor="bob", now=NOW + timedelta(hours=1))
-    (entry,) = read_manifests(folder).entries
+    withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW + timedelta(hours=1))
+    (entry,) = read_manifests(RunFolder.alone(folder)).entries
     assert (entry.state, entry.needs_checkpoint) == (ManifestState.WITHDRAWN, False)
     assert entry.withdrawal == {"manifest": manifest.id, "actor": "bob", "at": "2026-01-31T10:30:00Z"}
     with pytest.raises(StateError, match="is withdrawn, not pending"):
-        withdraw(folder, manifest.id, actor="bob", now=NOW)
-    reinstate(folder, manifest.id, actor="bob", now=NOW)
+        withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
+    reinstate(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
     assert states(folder) == [("n", "pending")]
     with pytest.raises(StateError, match="is pending, not withdrawn"):
-        reinstate(folder, manifest.id, actor="bob", now=NOW)
+        reinstate(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
     assert path.read_bytes() == before
     events = [(line["actor"], line["event"]) for line in log_of(folder)]
     assert events == [("ada", "write manifest"), ("bob", "withdraw manifest"), ("bob", "reinstate manifest")]
@@ -447,17 +462,17 @@ def test_withdraw_and_reinstate(root: Path, checkpoint: Checkpoint) -> None:
 def test_what_was_claimed_or_replaced_cannot_be_withdrawn_or_reinstated(root: Path, checkpoint: Checkpoint) -> None:
     folder = root / "exp/a"
     first, _ = write(root, checkpoint)
-    withdraw(folder, first.id, actor="bob", now=NOW)
+    withdraw(RunFolder.alone(folder), first.id, actor="bob", now=NOW)
     second, _ = write(root, checkpoint)
-    assert [entry.state.value for entry in read_manifests(folder).entries] == ["pending", "withdrawn"]
+    assert [entry.state.value for entry in read_manifests(RunFolder.alone(folder)).entries] == ["pending", "withdrawn"]
     with pytest.raises(StateError, match="was replaced since"):
-        reinstate(folder, first.id, actor="bob", now=NOW)
+        reinstate(RunFolder.alone(folder), first.id, actor="bob", now=NOW)
     claim(folder, second.id, finished_at="2026-02-01T00:00:00Z")
     with pytest.raises(StateError, match="is finished, not pending or claimed"):
-        withdraw(folder, second.id, actor="bob", now=NOW)
+        withdraw(RunFolder.alone(folder), second.id, actor="bob", now=NOW)
     for unknown in (UNKNOWN_ID, "../../../etc/passwd"):
         with pytest.raises(NotFoundError, match="No manifest"):
-            withdraw(folder, unknown, actor="bob", now=NOW)
+            withdraw(RunFolder.alone(folder), unknown, actor="bob", now=NOW)
 
 
 def test_a_claimed_manifest_is_withdrawn_once_its_job_is_dead(root: Path, checkpoint: Checkpoint) -> None:
@@ -467,11 +482,11 @@ def test_a_claimed_manifest_is_withdrawn_once_its_job_is_dead(root: Path, checkp
     mark = lease(folder)
     before = log_of(folder)
     with pytest.raises(StateError, match=r"A job \(4711\) lives in this run and follows the manifest: end it first"):
-        withdraw(folder, manifest.id, actor="bob", now=NOW)
+        withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
     assert (states(folder), log_of(folder)) == ([("n", "claimed")], before)
     os.utime(mark, (1, 1))
-    withdraw(folder, manifest.id, actor="bob", now=NOW)
-    (entry,) = read_manifests(folder).entries
+    withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
+    (entry,) = read_manifests(RunFolder.alone(folder)).entries
     assert (entry.state, entry.needs_checkpoint, entry.claim) == (
         ManifestState.WITHDRAWN,
         False,
@@ -480,25 +495,25 @@ def test_a_claimed_manifest_is_withdrawn_once_its_job_is_dead(root: Path, checkp
     assert entry.withdrawal is not None
     assert entry.withdrawal["claim"] == "c1"
     assert governing([folder]) == (None, None)
-    reinstate(folder, manifest.id, actor="bob", now=NOW)
+    reinstate(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
     assert states(folder) == [("n", "claimed")]
 
 
 def test_a_start_that_was_faster_than_the_withdrawal_keeps_its_claim(root: Path, checkpoint: Checkpoint) -> None:
     folder = root / "exp/a"
     manifest, _ = write(root, checkpoint, note="n")
-    withdraw(folder, manifest.id, actor="bob", now=NOW)
+    withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
     claim(folder, manifest.id, uuid="c1")
     assert states(folder) == [("n", "claimed")]
-    withdraw(folder, manifest.id, actor="bob", now=NOW)
+    withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
     assert states(folder) == [("n", "withdrawn")]
     claim(folder, manifest.id, uuid="c2")  # as a restart takes it over
     assert states(folder) == [("n", "claimed")]
     (folder / f".waypoint/claims/{manifest.id}.claim").write_bytes(b"{")
     with pytest.raises(StateError, match=r"The claim of manifest .* cannot be understood"):
-        withdraw(folder, manifest.id, actor="bob", now=NOW)
+        withdraw(RunFolder.alone(folder), manifest.id, actor="bob", now=NOW)
 
 
 def test_a_run_without_manifests_has_none(tmp_path: Path) -> None:
-    found = read_manifests(tmp_path / "nowhere", tmp_path / "no-decisions")
+    found = read_manifests(RunFolder.alone(tmp_path / "nowhere", tmp_path / "no-decisions"))
     assert (found.entries, found.problems) == ((), ())

@@ -18,11 +18,11 @@ from core.resume.propose import Proposal, propose
 from core.resume.rewind import plan_path, read_plan
 from core.resume.write import write_manifest
 from core.runfolder.places import decisions_folder
-from core.services import housekeeping
+from core.runfolder.run_folder import RunFolder
 from tests.conftest import Opener
 from tests.resume.test_resume_write import log_of
 from tests.support.quarantine_cases import tree_of
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.trees import save
 from waypoint_resume.decision import decide
 from waypoint_resume.names import to_text
@@ -53,13 +53,20 @@ def a_backup(root: Path) -> Checkpoint:
 
 
 def hand_over(
-    root: Path, members: list[Checkpoint], mode: Mode = Mode.REWIND, *, status: str = "idle", **more: object
+    root: Path,
+    members: list[Checkpoint],
+    mode: Mode = Mode.REWIND,
+    *,
+    status: str = "idle",
+    decisions_dir: Path | None = None,
+    **more: object,
 ) -> Manifest:
     """Hand the first of a run's checkpoints over."""
     proposal = propose(members[0], members, a_run(status), NOW, mode)
     accepted = [caution.id for caution in proposal.warnings]
     known: dict[str, object] = {"actor": "ada", "note": "", "accepted": accepted, "now": NOW}
-    return write_manifest(str(root), members[0], proposal, **(known | more))[0]  # type: ignore[arg-type]
+    place = run_folder_of(root, members[0], decisions_dir)
+    return write_manifest(place, members[0], proposal, **(known | more))[0]  # type: ignore[arg-type]
 
 
 def test_the_plan_names_every_file_that_goes_the_index_first(tmp_path: Path) -> None:
@@ -120,7 +127,7 @@ def test_the_plan_names_what_stays_and_the_runs_inside(tmp_path: Path, workspace
     held = opened.find_run("a")
     inner = {run.path.removeprefix("a/") for run in opened.runs() if run.path.startswith("a/")}
     assert len(inner) == 2
-    assert opened.inner_runs(held.root, "a") == inner == housekeeping.ground(opened, held).inner
+    assert opened.inner_runs(held.root, "a") == inner == opened.acted_on(held).liveness.inner
     assert opened.inner_runs(held.root, ".") == {run.path for run in opened.runs()}
     (pick,) = [item for item in opened.members(held.root, "a") if item.path.endswith("ckpt-2")]
     proposal = opened.propose(pick, Mode.REWIND)
@@ -189,7 +196,7 @@ def test_a_mode_that_is_not_possible_is_refused_with_those_that_are(tmp_path: Pa
         hand_over(tmp_path, members[:1])
     with pytest.raises(ValueError, match="fork"):
         hand_over(tmp_path, members, Mode.FORK)
-    assert read_manifests(tmp_path / RUN).entries == ()
+    assert read_manifests(RunFolder.alone(tmp_path / RUN)).entries == ()
 
 
 def test_overrides_are_handed_over_and_checked(tmp_path: Path) -> None:
@@ -213,7 +220,7 @@ def test_without_its_plan_no_manifest_is_written(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
         hand_over(tmp_path, members)
-    assert [entry.manifest.id for entry in read_manifests(tmp_path / RUN).entries] == [first.id]
+    assert [entry.manifest.id for entry in read_manifests(RunFolder.alone(tmp_path / RUN)).entries] == [first.id]
 
 
 def test_of_a_read_only_run_the_plan_lies_where_the_manifest_does(

@@ -25,6 +25,7 @@ from core.resume.errors import StateError
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
 from core.runfolder.pins import pin
+from core.runfolder.run_folder import RunFolder
 from core.runs.known_files import NOTHING_KNOWN, Kind
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
@@ -83,7 +84,7 @@ def only(place: Place) -> Batch:
 
 
 def purged(place: Place, batch: str, confirm: str | None = None) -> Purged:
-    return purge(place.ground, batch, confirm=confirm or batch[-8:], actor="bob", now=NOW)
+    return purge(place.run_folder, batch, confirm=confirm or batch[-8:], actor="bob", now=NOW)
 
 
 def events(folder: Path) -> list[str]:
@@ -343,7 +344,7 @@ def test_a_half_done_rewind_waits_for_its_job_or_is_taken_back(place: Place, mov
     batch = rewound(place, stop_after=moved)
     half = tree(place.folder)
     assert not needs_recovery(place.folder)
-    assert recover(place.ground, actor="waypoint", now=NOW) == ()
+    assert recover(place.run_folder, actor="waypoint", now=NOW) == ()
     assert tree(place.folder) == half
     one = only(place)
     assert (one.stage, one.undoable, one.purgeable) == (Stage.MOVING, True, False)
@@ -352,7 +353,7 @@ def test_a_half_done_rewind_waits_for_its_job_or_is_taken_back(place: Place, mov
     ]
     with pytest.raises(StageError, match="the job completes it at its next start, or an undo takes it back"):
         purged(place, batch)
-    assert purge_older(place.ground, 0, actor="bob", now=NOW + timedelta(days=9)) == ()
+    assert purge_older(place.run_folder, 0, actor="bob", now=NOW + timedelta(days=9)) == ()
     lease(place.folder)  # of the job that was killed: it is young, and the run is live
     back = place.undo(batch)
     assert (back.problems, back.journal.stage) == ((), Stage.UNDONE)
@@ -379,7 +380,7 @@ def test_an_undo_that_was_killed_is_completed(place: Place) -> None:
         json.dumps({**journal, "stage": "undoing", "undo": undo})
     )
     assert needs_recovery(place.folder)
-    (ended,) = recover(place.ground, actor="ada", now=NOW)
+    (ended,) = recover(place.run_folder, actor="ada", now=NOW)
     assert (ended.batch, ended.found, ended.became) == (batch, Stage.UNDOING, Stage.UNDONE)
     assert tree(place.folder) == before
 
@@ -407,13 +408,13 @@ def test_what_came_back_as_a_new_run_outlives_the_purge(place: Place) -> None:
 
 
 def test_old_ones_are_purged_by_themselves_but_never_what_is_pinned(place: Place) -> None:
-    pin(place.folder, "ckpts/ckpt-5", Format.TF_BUNDLE, actor="ada", now=NOW)
+    pin(RunFolder.alone(place.folder), "ckpts/ckpt-5", Format.TF_BUNDLE, actor="ada", now=NOW)
     kept = rewound(place)
     save(place.folder / "ckpts", 7)
     gone = rewind(place.folder, {"ckpts/ckpt-7": bundle("ckpts/ckpt-7")}, at=NOW - timedelta(days=3))
     late = NOW + timedelta(days=30)
-    assert purge_older(place.ground, 40, actor="waypoint", now=late) == ()
-    assert [one.batch for one in purge_older(place.ground, 30, actor="waypoint", now=late)] == [gone]
+    assert purge_older(place.run_folder, 40, actor="waypoint", now=late) == ()
+    assert [one.batch for one in purge_older(place.run_folder, 30, actor="waypoint", now=late)] == [gone]
     held = {one.id: one.stage for one in batches(place.folder).batches}
     assert held == {kept: Stage.DONE, gone: Stage.PURGED}
     assert purged(place, kept).files == 7  # by hand, and confirmed
@@ -466,7 +467,7 @@ def test_a_journal_that_cannot_be_understood_is_left_alone(place: Place, change:
     assert (found.batches, [one.path for one in found.problems]) == ((), [f"{REWOUND}/{batch}"])
     with pytest.raises(CoreError, match=r"journal\.json"):
         place.undo(batch)
-    assert purge_older(place.ground, 0, actor="bob", now=NOW + timedelta(days=9)) == ()
+    assert purge_older(place.run_folder, 0, actor="bob", now=NOW + timedelta(days=9)) == ()
     assert tree_of(place.folder / REWOUND) == before
 
 
@@ -554,7 +555,7 @@ def test_no_job_goes_back_to_the_pick_of_what_was_undone(place: Place, workspace
         mark.unlink()
     back = place.undo(batch)
     assert (back.journal.stage, back.withdrawn) == (Stage.UNDONE, state != "finished")
-    (entry,) = [one for one in read_manifests(place.folder).entries if one.manifest.id == batch]
+    (entry,) = [one for one in read_manifests(RunFolder.alone(place.folder)).entries if one.manifest.id == batch]
     expected = {"finished": ManifestState.FINISHED, "replaced": ManifestState.SUPERSEDED}
     assert entry.state is expected.get(state, ManifestState.WITHDRAWN)
     if back.withdrawn:
@@ -568,7 +569,7 @@ def test_what_comes_back_as_a_new_run_leaves_the_manifest_alone(place: Place, wo
     train_on(place, 4)  # the job lives
     back = place.undo(batch, OnConflict.RENAME)
     assert (back.withdrawn, back.new_run is not None) == (False, True)
-    assert [one.state for one in read_manifests(place.folder).entries] == [ManifestState.CLAIMED]
+    assert [one.state for one in read_manifests(RunFolder.alone(place.folder)).entries] == [ManifestState.CLAIMED]
     assert job.lease is not None
     job.lease.release()
 

@@ -26,6 +26,7 @@ from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkp
 from core.retention.policies import EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
 from core.retention.recheck import Rechecked, look, recheck
 from core.runfolder.pins import Pin, Pins, pin, read_pins
+from core.runfolder.run_folder import RunFolder
 from core.runs.series import arrange
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
@@ -430,8 +431,8 @@ class Disk(NamedTuple):
             now_ns=NOW_NS,
             checkpoints=self.space.reader.checkpoints(CheckpointFilter(root=root.id), limit=None).items,
             leftovers=self.space.reader.leftovers(root.id, "run"),
-            pins=read_pins(self.run),
-            manifests=read_manifests(self.run),
+            pins=read_pins(RunFolder.alone(self.run)),
+            manifests=read_manifests(RunFolder.alone(self.run)),
         )
 
     def plan(self, policy: Policy = LATEST) -> Plan:
@@ -491,7 +492,7 @@ def handed_over_since(disk: Disk) -> None:
 
 
 def pinned_since(disk: Disk) -> None:
-    pin(disk.run, "ckpts/ckpt-2", Format.TF_BUNDLE, actor="ada", now=START)
+    pin(RunFolder.alone(disk.run), "ckpts/ckpt-2", Format.TF_BUNDLE, actor="ada", now=START)
 
 
 def written_since(disk: Disk) -> None:

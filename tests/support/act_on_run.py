@@ -31,7 +31,7 @@ def acted(case: Case, action: str, plan: object) -> str:
     batch = batches(case.folder).batches[0].id
     if action == "undo":
         return f"did {case.undo(batch).files}"
-    return f"did {purge(case.ground, batch, confirm=batch, actor='ada', now=NOW).files}"
+    return f"did {purge(case.run_folder, batch, confirm=batch, actor='ada', now=NOW).files}"
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ class Scene:
 
     def recover(self) -> None:
         """End what was left half-done."""
-        recover(self.case.ground, actor="ada", now=NOW)
+        recover(self.case.run_folder, actor="ada", now=NOW)
 
     def newest(self) -> tuple[str, Stage]:
         """The newest batch and its stage."""
@@ -123,7 +123,7 @@ class Scene:
         """An action, ready to go."""
         assert self.case.go().left_out == ()
         batch, _ = self.newest()
-        return lambda: purge(self.case.ground, batch, confirm=batch, actor="ada", now=NOW)
+        return lambda: purge(self.case.run_folder, batch, confirm=batch, actor="ada", now=NOW)
 
     def check(self, action: str) -> Stage:
         """Everything is somewhere, once; gives how it ended."""

@@ -28,9 +28,10 @@ from core.resume.manifest import Mode, parse
 from core.resume.propose import propose
 from core.resume.rewind import read_plan
 from core.resume.write import write_manifest
+from core.runfolder.run_folder import RunFolder
 from tests.support.kill_quarantine import acting, no_sync, was_killed
 from tests.support.quarantine_cases import tree
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from waypoint_resume.atomic import is_temp
 
 MANIFEST = "resume_manifest.json"
@@ -64,14 +65,15 @@ class Scene:
         pick = {"continue": self.bundles[2], "rewind": self.bundles[0], "fork": self.bundles[0]}.get(action, self.keras)
         mode = Mode(action.partition(" ")[0])
         proposal = replace(propose(pick, (*self.bundles, self.keras), a_run(), NOW, mode), warnings=())
+        place = run_folder_of(self.root, pick)
         if mode is Mode.FORK:
-            return lambda: fork(str(self.root), pick, proposal, name="b", actor="ada", note="", accepted=(), now=NOW)
-        return lambda: write_manifest(str(self.root), pick, proposal, actor="ada", note="", accepted=(), now=NOW)
+            return lambda: fork(place, pick, proposal, name="b", actor="ada", note="", accepted=(), now=NOW)
+        return lambda: write_manifest(place, pick, proposal, actor="ada", note="", accepted=(), now=NOW)
 
     def check(self, action: str) -> str:
         """All is well; gives how it ended."""
         assert self.of_the_run() == self.files
-        found = read_manifests(self.run)
+        found = read_manifests(RunFolder.alone(self.run))
         assert found.problems == (), found.problems
         standing = found.entries[0]
         assert (standing.state, standing.manifest.id) == (ManifestState.PENDING, self.manifest())
@@ -108,7 +110,7 @@ class Scene:
         if pick.format is Format.TF_BUNDLE:
             assert b'"ckpt-5"' in files.pop("ckpts/checkpoint").content
         assert files == {file.path: self.files[file.path] for file in manifest.checkpoint.files}
-        assert read_manifests(self.new).entries[0].state is ManifestState.PENDING
+        assert read_manifests(RunFolder.alone(self.new)).entries[0].state is ManifestState.PENDING
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ def claimed(case: Case, batch: str) -> None:
     manifest = case.folder / "resume_manifest.json"
     proposal = propose(pick, (pick,), a_run(), NOW)
     accepted = [caution.id for caution in proposal.warnings]
-    made, _ = write_manifest(str(case.root), pick, proposal, actor="ada", note="", accepted=accepted, now=NOW)
+    made, _ = write_manifest(case.run_folder, pick, proposal, actor="ada", note="", accepted=accepted, now=NOW)
     manifest.write_text(manifest.read_text().replace(made.id, batch))
     claims = case.folder / ".waypoint/claims"
     claims.mkdir()

@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +17,11 @@ from core.base.records import Checkpoint, Leftover, Root, SavedAtSource
 from core.formats.spec import Group
 from core.indexing.leftovers import leftovers
 from core.resume.history import Manifests
-from core.retention.again import Afresh
+from core.retention.again import Replan
 from core.retention.plan import make_plan
 from core.retention.planned import RunPlan, RunState
 from core.retention.policies import KeepLatest, Policy
-from core.runfolder.liveness import Ground
+from core.runfolder.liveness import Liveness
 from core.runfolder.pins import Pins, read_pins
 from core.runfolder.run_folder import RunFolder
 from core.runs.group import group
@@ -108,10 +108,10 @@ class Case:
         return self.root if self.run == "." else self.root / self.run
 
     @property
-    def ground(self) -> Ground:
+    def run_folder(self) -> RunFolder:
         """What every action needs."""
-        site = RunFolder.of(Root(id="r00t", path=str(self.root)), self.run, self.decisions)
-        return Ground(site=site, live_window=self.live_window, inner=self.inner)
+        place = RunFolder.of(Root(id="r00t", path=str(self.root)), self.run, self.decisions)
+        return replace(place, liveness=Liveness(live_window=self.live_window, inner=self.inner))
 
     def state(self) -> RunState:
         """What a look at the disk tells, with the decisions left empty."""
@@ -124,7 +124,7 @@ class Case:
             root="r00t",
             root_path=str(self.root),
             run=self.run,
-            is_live=self.ground.is_live(),
+            is_live=self.run_folder.is_live(),
             now_ns=now_ns,
             checkpoints=tuple(item for item in seen if isinstance(item, Checkpoint)),
             leftovers=tuple(item for item in seen if isinstance(item, Leftover)),
@@ -144,7 +144,7 @@ class Case:
             now_ns=LocalStore(root.path).now_ns(),
             checkpoints=workspace.members(root.id, self.run),
             leftovers=workspace.reader.leftovers(root.id, self.run),
-            pins=read_pins(self.folder),
+            pins=read_pins(RunFolder.alone(self.folder)),
             manifests=Manifests(),
         )
 
@@ -156,12 +156,12 @@ class Case:
 
     def go(self, plan: RunPlan | None = None) -> Quarantined:
         """Carry out a plan, by default the one of now."""
-        afresh = Afresh(state=self.state, policy=self.policy, grace=60.0)
-        return quarantine(self.ground, plan or self.plan(), afresh, Act(actor="ada", now=NOW, note="old"))
+        replan = Replan(state=self.state, policy=self.policy, grace=60.0)
+        return quarantine(self.run_folder, plan or self.plan(), replan, Act(actor="ada", now=NOW, note="old"))
 
     def undo(self, batch: str, on_conflict: OnConflict = OnConflict.REFUSE) -> Returned:
         """Undo a batch."""
-        return undo(self.ground, batch, actor="bob", now=NOW, on_conflict=on_conflict)
+        return undo(self.run_folder, batch, actor="bob", now=NOW, on_conflict=on_conflict)
 
 
 def _units(store: LocalStore, folder: str, run: str, now_ns: int) -> Iterator[Checkpoint | Leftover]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.base.facts import Contents, Facts, Format, Sourced
 from core.base.files import FileStat
-from core.base.records import Checkpoint, Run, SavedAtSource
+from core.base.records import Checkpoint, Root, Run, SavedAtSource
+from core.runfolder.run_folder import RunFolder
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
@@ -72,3 +73,8 @@ def on_disk(root: Path, checkpoint: Checkpoint) -> Checkpoint:
         found = os.stat(folder / file.name)
         seen.append(FileStat(name=file.name, size=found.st_size, mtime_ns=found.st_mtime_ns))
     return checkpoint._replace(files=tuple(seen))
+
+
+def run_folder_of(root: Path, checkpoint: Checkpoint, decisions_dir: Path | None = None) -> RunFolder:
+    """Where a checkpoint's run lies."""
+    return RunFolder.of(Root(id=checkpoint.root, path=str(root)), checkpoint.run, decisions_dir)

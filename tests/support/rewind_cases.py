@@ -31,7 +31,7 @@ def hand_over(case: Case) -> str:
     proposal = propose(pick, (pick,), a_run(), NOW)
     accepted = [caution.id for caution in proposal.warnings]
     manifest, path = write_manifest(
-        str(case.root), pick, proposal, actor="ada", note="diverged", accepted=accepted, now=NOW
+        case.run_folder, pick, proposal, actor="ada", note="diverged", accepted=accepted, now=NOW
     )
     path.write_text(json.dumps({**json.loads(path.read_text()), "mode": "rewind"}))
     paths = [item.path.removeprefix(f"{RUN}/") for item in checkpoints]

@@ -60,7 +60,7 @@ def pinned(members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
         return frozenset()
     workspace, run = service.workspace(), members[0].run
     try:
-        found = read_pins(*workspace.places(workspace.root(members[0].root), run))
+        found = read_pins(workspace.run_folder(members[0].root, run))
     except CoreError:
         return frozenset()  # the run's folder went away, as above
     why = {(one.path, one.format): found.why(to_text(relative_to_run(one.path, run)), one.format) for one in members}
