@@ -97,7 +97,8 @@ class Checkpoint(NamedTuple):
     """One checkpoint as the catalog keeps it; the fields of contracts.md's `ls` and what pages need beside them.
 
     `root` is the root's id. `files` are relative to `folder`. `number` are the numbers of the name, for natural order.
-    `read_by` tells which version of its reader read it.
+    `read_by` tells which version of its reader read it. `series_order` rises from save to save of a series; None where
+    nobody has arranged its run yet.
     """
 
     root: str
@@ -121,6 +122,7 @@ class Checkpoint(NamedTuple):
     metric: tuple[str, float] | None = None
     id: int | None = None
     read_by: str = ""
+    series_order: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

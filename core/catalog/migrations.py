@@ -49,6 +49,12 @@ def _stamped(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind} NOT NULL DEFAULT ''")
 
 
+def _ordered(connection: Connection) -> None:
+    """Version 11: the order of a series is kept, so that nobody arranges a run again. Unknown until it is judged anew."""
+    if "series_order" not in {column["name"] for column in inspect(connection).get_columns(tables.checkpoints.name)}:
+        connection.exec_driver_sql(f"ALTER TABLE {tables.checkpoints.name} ADD COLUMN series_order INTEGER")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _make_anew,
@@ -60,6 +66,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _make_anew,
     _make_anew,
     _stamped,
+    _ordered,
 )
 
 

@@ -77,6 +77,7 @@ checkpoints = Table(
     Column("parameters", BigInteger),
     Column("restorable", Boolean, nullable=False),
     Column("health", String(8), nullable=False),
+    Column("series_order", Integer),
     Column("attempt", Integer, nullable=False),
     Column("is_latest", Boolean, nullable=False),
     Column("is_latest_restorable", Boolean, nullable=False),

@@ -14,7 +14,7 @@ from core.base.errors import AmbiguousError, CoreError, NotFoundError, NotRestor
 from core.base.records import Checkpoint
 from core.formats import state_file
 from core.mend.on_disk import Entry, Standing, stand
-from core.runs.series import arrange
+from core.runs.series import in_series
 from core.runs.state_files import Answer, is_nameable, tensorflow_answer
 from waypoint_resume import state_files
 from waypoint_resume.file_names import read_name
@@ -152,7 +152,7 @@ def _stem(standing: Standing) -> str | None:
 def _recommended(members: Sequence[Checkpoint], folder: str, existing: Collection[str]) -> Iterator[Checkpoint]:
     """The latest restorable of each series in the folder that a state file can name."""
     here = [item for item in members if is_nameable(item) and posixpath.dirname(item.path) == folder]
-    for series in arrange(here):
+    for series in in_series(here):
         found = [item for item in series if item.restorable and item.path in existing]
         yield from found[-1:]
 

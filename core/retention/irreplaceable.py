@@ -13,8 +13,11 @@ _BACK = "can be restored: its values may be brought back"
 
 def irreplaceable(checkpoints: Sequence[Checkpoint], leftovers: Sequence[Leftover]) -> Mapping[str, str]:
     """Why what is left of saves must stay, by path."""
+    left_behind = [item for item in checkpoints if is_leftover(item)]
+    if not left_behind and not leftovers:
+        return {}
     if not any(item.restorable for item in checkpoints):
-        paths = [*(item.path for item in checkpoints if is_leftover(item)), *(item.path for item in leftovers)]
+        paths = [item.path for item in (*left_behind, *leftovers)]
         return dict.fromkeys(paths, f"nothing in this run {_BACK}")
     left = remains(checkpoints, leftovers)
     paths_of = {item.id: path for path, item in left.items()}

@@ -20,8 +20,7 @@ from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay
 from core.retention.policies import Point, Policy, is_past
 from core.runfolder.places import relative_to_run
 from core.runs.known_files import is_leftover
-from core.runs.remains import remains
-from core.runs.series import arrange, why_times_are_useless
+from core.runs.series import in_series, why_times_are_useless
 from waypoint_resume.names import to_text
 
 
@@ -38,8 +37,8 @@ def make_plan(
 def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     found: list[Item | Stay] = []
     needed = irreplaceable(state.checkpoints, state.leftovers)
-    saved = [item for item in state.checkpoints if not is_interrupted(item)]
-    arranged = arrange(saved, remains(state.checkpoints, state.leftovers).values())
+    whole = in_series(state.checkpoints, state.leftovers)
+    arranged = [saved for series in whole if (saved := [item for item in series if not is_interrupted(item)])]
     interrupted = [item for item in state.checkpoints if is_interrupted(item)]
     led = led_to(state.links, arranged, [*interrupted, *state.leftovers])
     emptied = _why_emptied(state, arranged, policy, led)

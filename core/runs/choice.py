@@ -7,7 +7,7 @@ from core.base.records import Checkpoint, Health, Leftover, StateFile
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
 from core.runs.name_evidence import place_of
-from core.runs.series import Order, arrange, order_of, why_times_are_useless
+from core.runs.series import Order, in_series, order_of, why_times_are_useless
 from core.runs.state_files import Answer, tensorflow_answer
 from waypoint_resume.names import to_text
 
@@ -47,7 +47,7 @@ def choose(
     """
     by_folder = {state.path.rpartition("/")[0]: state for state in states if state.path.rpartition("/")[2] == NAME}
     choices = []
-    for members in arrange(checkpoints):
+    for members in in_series(checkpoints):
         state = by_folder.get(members[-1].path.rpartition("/")[0])
         answer = Answer() if state is None else tensorflow_answer(state, root_path, existing)
         choices.append(_choice(tuple(reversed(members)), answer))

@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from core.base.names import natural_key
-from core.base.records import Checkpoint, SavedAtSource
+from core.base.records import Checkpoint, Leftover, SavedAtSource
 from core.runs.name_evidence import content_step, name_of, place_of, values
 from core.runs.name_fractions import by_fraction
 from core.runs.name_numbers import with_numbers, without_guesses
-from core.runs.remains import is_remains
+from core.runs.remains import is_remains, remains
 from core.runs.trainings import by_training
 from waypoint_resume.moments import has_year, in_one_year
 from waypoint_resume.names import short_id
@@ -60,10 +60,10 @@ def trainings_of(items: Iterable[Checkpoint]) -> list[Training]:
 
 
 def arrange(
-    checkpoints: Iterable[Checkpoint], remains: Iterable[Checkpoint] = ()
+    checkpoints: Iterable[Checkpoint], beside: Iterable[Checkpoint] = ()
 ) -> tuple[tuple[Checkpoint, ...], ...]:
     """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked,
-    and what the numbers in names count is told where all of a series fits. `remains` (of `core.runs.remains`) are
+    and what the numbers in names count is told where all of a series fits. `beside` (of `core.runs.remains`) are
     evidence of what is one training, and no members.
 
     A series has the id that most of its members have already (a catalog keeps it, however many come and go), else one
@@ -71,7 +71,7 @@ def arrange(
     """
     trainings = [
         one._replace(members=members)
-        for one in trainings_of([*checkpoints, *remains])
+        for one in trainings_of([*checkpoints, *beside])
         if (members := [item for item in one.members if not is_remains(item)])
     ]
     ids = _ids([(one.id, one.members) for one in trainings])
@@ -79,6 +79,25 @@ def arrange(
         _marked(with_numbers(ordered(one.members), times_are_useful), series, one.stem)
         for series, one in zip(ids, trainings, strict=True)
     )
+
+
+def in_series(
+    checkpoints: Sequence[Checkpoint], leftovers: Sequence[Leftover] = ()
+) -> tuple[tuple[Checkpoint, ...], ...]:
+    """The same, told by what a catalog kept of it when the run was judged. Some of a run's checkpoints will do. Where
+    it kept nothing they are arranged here.
+    """
+    if any(item.series_order is None for item in checkpoints):
+        return arrange(checkpoints, remains(checkpoints, leftovers).values())
+    found: dict[str, list[Checkpoint]] = {}
+    for item in sorted(checkpoints, key=lambda item: item.series_order or 0):
+        found.setdefault(item.series, []).append(item)
+    return tuple(sorted(map(tuple, found.values()), key=_series_key))
+
+
+def _series_key(members: Sequence[Checkpoint]) -> tuple[str, ...]:
+    first = members[0]
+    return (first.path.rpartition("/")[0], first.format.value, first.stem, first.series)
 
 
 def _ids(found: Sequence[tuple[str, Sequence[Checkpoint]]]) -> list[str]:
@@ -205,9 +224,11 @@ def _marked(members: list[Checkpoint], series: str, stem: str) -> tuple[Checkpoi
             highest = step
         attempts.append(attempt)
     best = max((number for number, item in enumerate(members) if item.restorable), default=-1)
+    orders = _orders(members)
     return tuple(
         item._replace(
             series=series,
+            series_order=orders[number],
             stem=stem,
             attempt=attempts[number],
             is_latest=number == len(members) - 1,
@@ -215,6 +236,16 @@ def _marked(members: list[Checkpoint], series: str, stem: str) -> tuple[Checkpoi
         )
         for number, item in enumerate(members)
     )
+
+
+def _orders(members: Sequence[Checkpoint]) -> list[int]:
+    """Rising numbers: those that the members have as far as these rise, so that a catalog writes only the new ones."""
+    known = [item.series_order for item in members]
+    there = [number for number in known if number is not None]
+    if known[: len(there)] != there or any(later <= earlier for earlier, later in pairwise(there)):
+        return list(range(len(members)))
+    first = there[-1] + 1 if there else 0
+    return [*there, *range(first, first + len(members) - len(there))]
 
 
 def median_interval(members: Iterable[Checkpoint]) -> float | None:
