@@ -50,7 +50,7 @@ def _stamped(connection: Connection) -> None:
 
 
 def _ordered(connection: Connection) -> None:
-    """Version 11: the order of a series is kept, so that nobody arranges a run again. Unknown until it is judged anew."""
+    """Version 11: the order of a series is kept, so that nobody arranges a run again. Unknown until judged anew."""
     if "series_order" not in {column["name"] for column in inspect(connection).get_columns(tables.checkpoints.name)}:
         connection.exec_driver_sql(f"ALTER TABLE {tables.checkpoints.name} ADD COLUMN series_order INTEGER")
 
