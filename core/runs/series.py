@@ -59,9 +59,7 @@ def trainings_of(items: Iterable[Checkpoint]) -> list[Training]:
     ]
 
 
-def arrange(
-    checkpoints: Iterable[Checkpoint], beside: Iterable[Checkpoint] = ()
-) -> tuple[tuple[Checkpoint, ...], ...]:
+def arrange(checkpoints: Iterable[Checkpoint], beside: Iterable[Checkpoint] = ()) -> tuple[tuple[Checkpoint, ...], ...]:
     """One run's checkpoints as series, each ordered with the newest last; series, attempt and the latest are marked,
     and what the numbers in names count is told where all of a series fits. `beside` (of `core.runs.remains`) are
     evidence of what is one training, and no members.
