@@ -17,7 +17,7 @@ def irreplaceable(checkpoints: Sequence[Checkpoint], leftovers: Sequence[Leftove
     if not left_behind and not leftovers:
         return {}
     if not any(item.restorable for item in checkpoints):
-        paths = [item.path for item in (*left_behind, *leftovers)]
+        paths = [*(item.path for item in left_behind), *(item.path for item in leftovers)]
         return dict.fromkeys(paths, f"nothing in this run {_BACK}")
     left = remains(checkpoints, leftovers)
     paths_of = {item.id: path for path, item in left.items()}
