@@ -30,7 +30,7 @@ KNOWN: dict[str, tuple[Contents, int | str, int | None]] = {
     "Algo-Trading/saved_model_2/*": (BOTH, 1110, 4897),
     "counterpartAI/training_checkpoints/ckpt_*": (UNKNOWN, "data-00000-of-00001, which holds it, is missing", None),
     "determined/*-keras/determined-keras-model-weights": (BOTH, 1, 1),
-    "gym_attempts/checkpoints/cartpole*": (BOTH, "no counter of steps", 13830),
+    "gym_attempts/checkpoints/cartpole*": (BOTH, "no counter of steps", 4610),
     "keras-2.12/backup/chief/ckpt-3": (BOTH, 12, 90),
     "keras-2.12/full_tf/cp-0001/*": (BOTH, 2, 90),
     "keras-2.12/full_tf/cp-0002/*": (BOTH, 4, 90),
