@@ -75,7 +75,9 @@ def _slots(entries: Mapping[str, Described]) -> set[str]:
     """The slots of TF1's optimizers."""
     scopes = {match["scope"] for name in entries if (match := _POWERS.fullmatch(name))}
     owned = {name: owner for name in entries if (owner := _owner(entries, name, entries[name].shape))}
-    bearers = Counter(_AGAIN.sub("", name[len(owner) + 1 :]) for name, owner in owned.items() if not _AGAIN.search(name))
+    bearers = Counter(
+        _AGAIN.sub("", name[len(owner) + 1 :]) for name, owner in owned.items() if not _AGAIN.search(name)
+    )
     of_adam = {name[len(owner) + 1 :] for name, owner in owned.items() if scopes and f"{name}_1" in owned}
     chosen = ({name for name, count in bearers.items() if count > 1} | of_adam) - _NO_SLOTS
     found = {
@@ -84,12 +86,11 @@ def _slots(entries: Mapping[str, Described]) -> set[str]:
         if _AGAIN.sub("", name[len(owner) + 1 :]) in chosen or _SLOTS.fullmatch(name[len(owner) + 1 :])
     }
     for name in entries.keys() - found:
-        scope = next((scope for scope in scopes if scope and name.startswith(scope)), None)
-        inner = name if scope is None else name[len(scope) :]
+        scope = next((scope for scope in scopes if scope and name.startswith(scope)), "")
+        inner, shape = name[len(scope) :], entries[name].shape
         owner, _, last = inner.rpartition("/")
-        if scope is not None and _owner(entries, inner, entries[name].shape) and last not in _NO_SLOTS:
-            found.add(name)
-        elif _SLOTS.fullmatch(last) and _has_tail(entries, owner, entries[name].shape):
+        is_of_adam = scope and last not in _NO_SLOTS and _owner(entries, inner, shape)
+        if is_of_adam or (_SLOTS.fullmatch(last) and _has_tail(entries, owner, shape)):
             found.add(name)
     return found
 
