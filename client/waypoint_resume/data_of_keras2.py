@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from waypoint_resume.data_doubts import doubts_of_arrays, doubts_of_dataset, doubts_of_object
 from waypoint_resume.data_order import Replay, dataset_replay
 from waypoint_resume.data_position import DataPosition, Reading
 
@@ -37,6 +38,15 @@ class HandlerPosition(DataPosition):
             return Replay.NOTHING
         return Replay.EVERYTHING
 
+    def doubts(self) -> list[str]:
+        """By the kind of data that fit() was given."""
+        kinds, is_within = {kind.__name__ for kind in type(self._adapter).__mro__}, self.first_batch > 0
+        if "DatasetAdapter" in kinds:
+            return doubts_of_dataset(self.fit.data._dataset, within_epoch=is_within)  # noqa: SLF001
+        if "KerasSequenceAdapter" in kinds:
+            return doubts_of_object(self._adapter._keras_sequence)  # noqa: SLF001
+        return doubts_of_arrays(within_epoch=is_within) if self.fit.shuffle else []
+
     def replay_epochs(self, need: Replay) -> None:
         """Run the handler's enumeration through them; it stays where it is, to be gone on with."""
         data = self.fit.data
@@ -64,6 +74,8 @@ class HandlerPosition(DataPosition):
         self.batches = self.batches or reading.done
 
     def _total_to_read(self, need: Replay) -> int | None:
+        if need is Replay.ONE_BATCH:
+            return self.epochs_done
         if self.batches is None:
             return None
         return self.batches * {Replay.EVERYTHING: self.epochs_done, Replay.FIRST_EPOCH: 1}.get(need, 0)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from waypoint_resume.data_doubts import doubts_of_arrays, doubts_of_dataset, doubts_of_object
 from waypoint_resume.data_order import Replay, dataset_replay
 from waypoint_resume.data_position import DataPosition, Reading
 
@@ -32,13 +33,23 @@ class IteratorPosition(DataPosition):
             return Replay.ITERATORS
         return Replay.ITERATORS if draws_go_on or not self.fit.shuffle else Replay.ONE_BATCH
 
+    def doubts(self) -> list[str]:
+        """By the kind of data that fit() was given."""
+        adapter, is_within = self.fit.data.data_adapter, self.first_batch > 0
+        if type(adapter).__name__ == "TFDatasetAdapter":
+            return doubts_of_dataset(adapter.get_tf_dataset(), within_epoch=is_within)
+        if type(adapter).__name__ == "ArrayDataAdapter" and hasattr(self.fit.data, "_distributed_dataset"):
+            return doubts_of_arrays(within_epoch=is_within) if self.fit.shuffle else []
+        return doubts_of_object(adapter.py_dataset) if hasattr(adapter, "py_dataset") else []
+
     def replay_epochs(self, need: Replay) -> None:
         """Drive the EpochIterator through them."""
         data = self.fit.data
         if need is Replay.NOTHING:
             return
         total = self.batches * self.epochs_done if self.batches else None
-        reading = Reading(total if need is Replay.EVERYTHING else self.batches)
+        sizes = {Replay.EVERYTHING: total, Replay.ONE_BATCH: self.epochs_done}
+        reading = Reading(sizes.get(need, self.batches))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Keras says at the end of data of unknown length
             for number in range(self.epochs_done):

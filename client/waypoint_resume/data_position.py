@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -82,7 +83,7 @@ class DataPosition:
                 f"epochs that are done would take longer than {READING_LIMIT:.0f} s."
             )
         else:
-            self.told = f"{self._where()}." if need is not None else self._repeats()
+            self.told = f"{self._where()}{self._doubted()}." if need is not None else self._repeats()
 
     def is_cheap(self, *, draws_go_on: bool) -> bool:
         """Whether `replay` reads no more than a batch of each epoch."""
@@ -92,6 +93,13 @@ class DataPosition:
     def _where(self) -> str:
         skipped = f"; the {self.first_batch} batches of it that are done are skipped" if self.first_batch else ""
         return f"The data go on in epoch {self.epoch} (counted from 0){skipped}"
+
+    def _doubted(self) -> str:
+        """Why the order may be another one, as the end of a sentence."""
+        found: list[str] = []
+        with contextlib.suppress(Exception):  # parts of frameworks that have no public name
+            found = self.doubts()
+        return f"; whether in the order of an unbroken training is not known: {'; '.join(found)}" if found else ""
 
     def _repeats(self) -> str:
         return (
@@ -103,6 +111,10 @@ class DataPosition:
 
     def need(self, *, draws_go_on: bool) -> Replay | None:
         """What the epochs that are done need; None where the data cannot be skipped at all."""
+        raise NotImplementedError
+
+    def doubts(self) -> list[str]:
+        """Why the data may come in another order all the same, as parts of a sentence."""
         raise NotImplementedError
 
     def replay_epochs(self, need: Replay) -> None:

@@ -58,7 +58,7 @@ class LoopKeeper:
             self.keeper.tell(f"{path} lies outside of {self._run}: no state is kept beside it")
             return
         try:
-            state = read_state(self._trained, epoch=None, batch=None)
+            state = read_state(self._trained, epoch=None, batch=None, in_tf_form=True)
         except Exception as error:  # noqa: BLE001 - a training goes on whatever becomes of its state
             self.keeper.tell(f"No state is kept beside {path}: {type(error).__name__}: {error}")
             return

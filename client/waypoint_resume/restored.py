@@ -16,6 +16,7 @@ from waypoint_resume.loading import OPTIMIZER_RESTARTS, LoadPlan
 from waypoint_resume.log import LOG
 from waypoint_resume.loop_state import LoopKeeper
 from waypoint_resume.receipt import WITHOUT_STATE, Receipt
+from waypoint_resume.rewritten_variables import FORMATS, told_rewritten
 from waypoint_resume.training_state import PutBack, Trained, learning_rates, put_back_state
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ def restore_state(
     elif start.batch is not None:  # by step and steps_per_epoch
         receipt.epoch, receipt.batch = start.locate(None)
     told = [*restarts, *plan.notes, *([kept.problem] if kept.problem else [])]
+    if found.format in FORMATS and (lacking := told_rewritten(live.models, (kept.state or {}).get("rewritten"))):
+        told.append(lacking)
+        receipt.not_kept.append(lacking)
     start.warnings += [text for text in dict.fromkeys(told) if text not in start.warnings]
     if plan.weights_only:
         receipt.not_kept.append("random state, callbacks and data position: with weights alone all of it begins anew")

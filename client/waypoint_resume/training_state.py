@@ -2,7 +2,7 @@
 
 The parts of a state: position (epochs done, batches done of the next one, step, whether training is to stop), learning
 rates as they are when all callbacks ran, callbacks, random generators, in mid-epoch the metrics, counters of Keras 2,
-variables that no file of Keras holds, and what is known of the data.
+variables that no file of Keras holds, or holds in another form, and what is known of the data.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from waypoint_resume.jobs import cluster_task
 from waypoint_resume.loose_variables import put_back_loose, read_loose
 from waypoint_resume.objects import is_split, sync_variables, value_of
 from waypoint_resume.random_state import put_back_random, read_random
+from waypoint_resume.rewritten_variables import put_back_rewritten, read_rewritten
 
 _COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
 OF_SEVERAL_WORKERS = "the metrics of this epoch: each worker holds a part; what is logged is of its later batches"
@@ -45,13 +46,24 @@ class PutBack:
     not_kept: list[str] = field(default_factory=list)
 
 
-def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: Any = None) -> dict[str, Any]:  # noqa: ANN401
-    """The state of a training after `epoch` whole epochs and `batch` batches of the next one, as plain data."""
+def read_state(
+    trained: Trained,
+    *,
+    epoch: int | None,
+    batch: int | None,
+    data: Any = None,  # noqa: ANN401
+    in_tf_form: bool = False,
+) -> dict[str, Any]:
+    """The state of a training after `epoch` whole epochs and `batch` batches of the next one, as plain data.
+
+    `in_tf_form`: what it is kept beside holds every variable as it is.
+    """
     for model in trained.models:
         sync_variables(model)
     callbacks, unkept = read_memory(trained.callbacks or ())
     generators, undrawn = read_random(trained.models)
     variables, large = read_loose(trained.models)
+    rewritten, larger = ({}, []) if in_tf_form else read_rewritten(trained.models)
     metrics = metric_variables(trained.models) if batch else []
     if is_of_workers := _is_of_workers(metrics):
         metrics = []
@@ -63,9 +75,10 @@ def read_state(trained: Trained, *, epoch: int | None, batch: int | None, data: 
         "metrics": [_value(item) for item in metrics],
         "counters": [_value(item) for item in _counters(trained.models)],
         "variables": variables,
+        "rewritten": rewritten,
         "data": data,
         "frameworks": versions(),
-        "not_kept": unkept + undrawn + large + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
+        "not_kept": unkept + undrawn + large + larger + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
     }
 
 
@@ -90,6 +103,7 @@ def put_back_state(
         back.learning_rate = [float(value) for value in told]
     _assign("Keras' counters", _counters(trained.models), state.get("counters"), back.not_kept)
     back.not_kept += put_back_loose(trained.models, state.get("variables"))
+    back.not_kept += put_back_rewritten(trained.models, state.get("rewritten"))
     told = [text for text in state.get("not_kept") or () if isinstance(text, str) and text not in back.not_kept]
     back.not_kept += told
     return back
