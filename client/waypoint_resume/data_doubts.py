@@ -40,7 +40,7 @@ def doubts_of_object(data: Any) -> list[str]:  # noqa: ANN401 - a PyDataset or S
     kinds: tuple[type, ...] = (random.Random,)
     if (numpy := sys.modules.get("numpy")) is not None:
         kinds += (numpy.random.Generator, numpy.random.RandomState)
-    reader = getattr(type(data), "__getitem__", None)
+    reader: Any = getattr(type(data), "__getitem__", None)
     cells = zip(reader.__code__.co_freevars, reader.__closure__ or ()) if hasattr(reader, "__closure__") else ()
     named = {**{name: cell.cell_contents for name, cell in cells}, **_globals_of(reader), **vars(data)}
     found = [name for name, item in named.items() if isinstance(item, kinds)]

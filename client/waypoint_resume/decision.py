@@ -17,10 +17,12 @@ from waypoint_resume.damage import damage_of
 from waypoint_resume.errors import ResumeError, RunIsBusy, os_errors_as_resume_errors
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import LONG, read_record, write_record
+from waypoint_resume.fit_mark import mark_in
 from waypoint_resume.handed_over import find_handed
 from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.jobs import job_id
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
+from waypoint_resume.kept_state import find_state
 from waypoint_resume.layout import decided_below, run_of
 from waypoint_resume.lease import Lease
 from waypoint_resume.lock import decisions_lock
@@ -173,12 +175,19 @@ def _require_latest(decision: Decision, manifest: Mapping[str, Any]) -> None:
         and (item.format, os.path.dirname(item.path)) == (picked["format"], os.path.dirname(name))
         and read_name(os.path.basename(item.path)).order > read_name(os.path.basename(name)).order
         and not _is_damaged(decision.run / item.path, item.format)  # a save that a kill cut is nothing to be lost
+        and not _is_of_another(decision, item.path, name)
     ]
     if beside:
         raise ResumeError(
             f"{', '.join(sorted(beside))}: saved after {picked['path']} was handed over, and this job would save over "
             "it. Hand over again: continue from the newest, or go back by a rewind or a fork. Nothing was claimed."
         )
+
+
+def _is_of_another(decision: Decision, path: str, picked: str) -> bool:
+    """Whether what is kept beside two checkpoints tells that callbacks under other names saved them."""
+    one, other = (mark_in(find_state(decision, item, None).state) for item in (path, picked))
+    return one is not None and other is not None and one.is_apart_from(other)
 
 
 def _is_damaged(path: Path, kind: str) -> bool:

@@ -27,10 +27,13 @@ from tests.support.trees import save
 from waypoint_resume import ResumeError, RunIsBusy
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.decision import decide
+from waypoint_resume.fit_mark import FitMark
 from waypoint_resume.governing import governing
+from waypoint_resume.identity import identity_of
 from waypoint_resume.manifest import parse_manifest
 from waypoint_resume.names import short_id
 from waypoint_resume.process import own_process
+from waypoint_resume.state_store import StateStore
 
 HERE = Path(__file__).parents[2]
 
@@ -376,6 +379,16 @@ def test_what_was_saved_after_the_hand_over_stops_the_job_before_it_claims(run: 
     with pytest.raises(ResumeError, match=r"^ckpts/ckpt-8: saved after ckpts/ckpt-7 was handed over"):
         decide(run)
     assert state(run) is ManifestState.PENDING
+
+
+def test_what_another_training_of_the_run_saved_meanwhile_stops_no_job(run: Path) -> None:
+    made = (run / "resume_manifest.json").stat().st_mtime
+    save(run / "ckpts", 8, at_ns=int((made + 1) * 1e9))
+    store = StateStore(run, run)
+    for step, saver in ((7, "ckpts/b-{epoch}"), (8, "ckpts/a-{epoch}")):
+        fit = FitMark(step, "site", 0, (saver,))
+        store.keep(identity_of(run, f"ckpts/ckpt-{step}"), {"fit": fit.record()})
+    assert decide(run).manifest is not None
 
 
 def test_a_claimed_manifest_that_was_withdrawn_governs_nothing(run: Path) -> None:

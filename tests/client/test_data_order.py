@@ -12,7 +12,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 from waypoint_resume.data_doubts import UNSEEDED, doubts_of_arrays, doubts_of_dataset, doubts_of_object
 from waypoint_resume.data_order import Replay, dataset_replay
 
-Data = tf.data.Dataset
+Data: Any = tf.data.Dataset  # TensorFlow has no types
 EPOCHS = 3
 
 
@@ -23,11 +23,11 @@ def seeded() -> Iterator[None]:
     disable_op_determinism()  # the process runs other files' tests too
 
 
-def shuffled() -> Data:
+def shuffled() -> Any:  # noqa: ANN401
     return Data.range(12).shuffle(12)
 
 
-CHAINS: dict[str, Callable[[], Data]] = {
+CHAINS: dict[str, Callable[[], Any]] = {
     "one shuffle": lambda: shuffled().batch(2).prefetch(1),
     "files, then rows": lambda: (
         Data.range(4)
@@ -47,7 +47,7 @@ CHAINS: dict[str, Callable[[], Data]] = {
 }
 
 
-def drive(dataset: Data, need: Replay, epoch: int) -> None:
+def drive(dataset: Any, need: Replay, epoch: int) -> None:  # noqa: ANN401
     """What a replay does for an epoch that is done."""
     if need is Replay.NOTHING:
         return
@@ -86,7 +86,7 @@ def drawing(x: Any) -> Any:  # noqa: ANN401 - a tensor
         (lambda: Data.from_generator(lambda: iter("ab"), output_signature=tf.TensorSpec((), tf.string)), "a Python"),
     ],
 )
-def test_what_is_not_proven_to_repeat_itself_is_said(made: Callable[[], Data], told: str) -> None:
+def test_what_is_not_proven_to_repeat_itself_is_said(made: Callable[[], Any], told: str) -> None:
     disable_op_determinism()
     tf.random.set_seed(None)
     assert any(told in text for text in doubts_of_dataset(made(), within_epoch=True))
