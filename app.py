@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.base.errors import CoreError
-from core.resume.client_wheel import client_wheel, wheel_name
+from core.services.job_code import client_wheel, wheel_name
 from pages.parts.frame import service
 from pages.parts.frame.guard import OwnSite
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Checkpoint, Root
-from core.formats.registry import spec_of
+from core.services.checkpoints import spec_of
 from pages.parts import charts
 from pages.parts.checkpoint import facts, pinning, snippets, variables, verifying
 from pages.parts.frame import acting, frame, links, reads

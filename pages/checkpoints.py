@@ -6,8 +6,7 @@ import streamlit as st
 
 from core.base.facts import Contents, Format
 from core.base.records import Health
-from core.catalog.filters import CheckpointFilter
-from core.catalog.queries import CHECKPOINT_SORTS
+from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.tables import lists, tables

@@ -5,8 +5,8 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Severity
-from core.catalog.answers import Overview
-from core.catalog.filters import FindingFilter
+from core.services.health import FindingFilter
+from core.services.runs import Overview
 from pages.parts.frame import acting, frame, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.health import health_filters, health_rules

@@ -5,8 +5,9 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.catalog.answers import Overview
-from core.catalog.filters import CheckpointFilter, FindingFilter
+from core.services.checkpoints import CheckpointFilter
+from core.services.health import FindingFilter
+from core.services.runs import Overview
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, reads, service
 from pages.parts.frame.text import md

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.base.errors import CoreError
-from core.resume.history import ManifestState
+from core.services.manifests import ManifestState, all_manifests, run_manifests, unreadable_manifests
 from pages.parts.checkpoint import kept
 from pages.parts.frame import acting, frame, links, reads, service
 from pages.parts.frame.text import md
@@ -56,7 +56,7 @@ def look(item: Placed) -> Placed | None:
     """What a manifest is now; None if it is gone."""
     root, run, entry = item
     try:
-        entries = service.workspace().manifests(root, run)
+        entries = run_manifests(service.workspace(), root, run)
     except CoreError:
         return None
     return next(((root, run, one) for one in entries if one.manifest.id == entry.manifest.id), None)
@@ -65,7 +65,7 @@ def look(item: Placed) -> Placed | None:
 now = frame.head("Resume")
 acting.begin(links.RESUME)
 manifests.outcome()
-everything = service.workspace().all_manifests()
+everything = all_manifests(service.workspace())
 shown = [item for state in OPEN for item in of(everything, state)[:CARDS]]
 withdrawn = of(everything, ManifestState.WITHDRAWN)
 if not everything:
@@ -75,7 +75,7 @@ if not everything:
         "written that the training job reads.",
     )
     st.page_link(links.RUNS, label="Choose a run", icon=":material/folder_open:")
-for _root, run, problem in service.workspace().unreadable_manifests():
+for _root, run, problem in unreadable_manifests(service.workspace()):
     st.error(
         f"The manifest of run {md(links.run_name(run))} cannot be read, so no job starts there: {md(problem.problem)} "
         "Hand a checkpoint over again; the unreadable one is kept.",

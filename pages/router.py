@@ -19,10 +19,10 @@ PAGES = {
 }
 
 # Pictures of our own: for a Material icon as favicon the browser would ask another host.
-SHARED = Path(__file__).parent / "_shared"
+PICTURES = Path(__file__).parent / "parts/frame"
 
-st.set_page_config(page_title="Waypoint", page_icon=SHARED / "icon.svg", layout="wide")
-st.logo(SHARED / "logo.svg", size="large")
+st.set_page_config(page_title="Waypoint", page_icon=PICTURES / "icon.svg", layout="wide")
+st.logo(PICTURES / "logo.svg", size="large")
 
 
 def gate() -> None:

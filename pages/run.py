@@ -5,9 +5,9 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Root, Run
-from core.catalog.filters import CheckpointFilter
-from core.catalog.queries import CHECKPOINT_SORTS
-from core.health.rules import RULES
+from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
+from core.services.health import RULES
+from core.services.runs import series_choices
 from pages.parts import charts
 from pages.parts.checkpoint import pinning
 from pages.parts.frame import acting, frame, links, reads, service
@@ -75,7 +75,7 @@ about(root, run, now)
 sweep_lists.trial_of(run)
 pausing.told(root.id, run.path, now)
 pending(run, now)
-choices = service.workspace().choices(root.id, run.path)
+choices = series_choices(service.workspace(), root.id, run.path)
 for choice in choices:
     choice_card.draw(choice, now, only=len(choices) == 1)
 choice_card.killed_saves(root, run, choices)

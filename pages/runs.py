@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from core.catalog.filters import RunFilter
-from core.catalog.queries import RUN_SORTS
+from core.services.runs import RUN_SORTS, RunFilter
 from core.services.sweeps import standings
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from core.base.records import Run
-from core.services.sweeps import runs_of
-from core.sweeps.records import Sweep, Trial
+from core.services.sweeps import Sweep, Trial, runs_of
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, reads, service
 from pages.parts.frame.text import md, shorten, shown

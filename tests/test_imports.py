@@ -29,7 +29,7 @@ LAYERS = (
     ("acts",),
     ("disk_usage",),
     ("services",),
-    ("background",),
+    ("background", "documents"),
     ("cli",),
     ("__main__",),
 )
@@ -65,6 +65,39 @@ def test_a_module_imports_only_from_its_own_layer_and_lower_ones(path: Path) -> 
         assert wanted == set()
     else:
         assert {name: LEVEL[name] for name in wanted if LEVEL[name] >= LEVEL[own]} == {}
+
+
+# What draws or prints asks these rooms alone; another front, as an API, would ask the same ones.
+ROOMS = {"base", "services", "documents"}
+FRONTS = [HERE / "app.py", *sorted((HERE / "pages").rglob("*.py")), *sorted((CORE / "cli").glob("*.py"))]
+# The dashboard's server is the one that has threads, and what it draws of them it hands on to the pages.
+THREADS = {HERE / "pages/parts/frame/service.py": {"background"}, HERE / "app.py": {"background"}}
+
+
+def rooms_of(path: Path) -> dict[str, set[str]]:
+    """What a front imports of the core, by room, and of the job's side more than its names of files."""
+    found: dict[str, set[str]] = {}
+    for name in imported(path):
+        top, _, rest = name.partition(".")
+        if top == "core":
+            found.setdefault(rest.partition(".")[0], set()).add(name)
+        elif top == "waypoint_resume" and not rest.startswith("names."):
+            found.setdefault(top, set()).add(name)
+    if path.is_relative_to(CORE):
+        found.pop("cli", None)
+    return found
+
+
+@pytest.mark.parametrize("path", FRONTS, ids=lambda path: path.relative_to(HERE).as_posix())
+def test_pages_and_commands_ask_the_services_alone(path: Path) -> None:
+    rooms = rooms_of(path)
+    assert {room: names for room, names in rooms.items() if room not in ROOMS | THREADS.get(path, set())} == {}
+
+
+def test_the_test_of_rooms_would_notice() -> None:
+    assert {"catalog", "waypoint_resume"} <= rooms_of(CORE / "services/workspace.py").keys() | rooms_of(
+        CORE / "services/kept.py"
+    ).keys()
 
 
 # The job's side is the lowest layer. Of it the core imports what both sides keep, never what loads or trains.

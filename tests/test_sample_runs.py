@@ -14,6 +14,8 @@ import pytest
 
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
+from core.services.manifests import run_manifests
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from sample_runs import times
 from tests.conftest import Opener
@@ -248,14 +250,14 @@ def hand_over(workspace: Workspace, name: str, path: str, mode: Mode | None = No
     workspace.refresh()
     found = workspace.find_run(name)
     [picked] = [item for item in workspace.members(found.root, name) if item.path == f"{name}/{path}"]
-    proposal = workspace.propose(picked, mode)
+    proposal = propose(workspace, picked, mode)
     accepted = [warning.id for warning in proposal.warnings]
-    return workspace.resume(picked, proposal, note="", accepted=accepted, confirm=name)[0].id
+    return resume_from(workspace, picked, proposal, note="", accepted=accepted, confirm=name)[0].id
 
 
 def state(workspace: Workspace, name: str) -> ManifestState:
     """What became of a run's newest manifest."""
-    return workspace.manifests(workspace.find_run(name).root, name)[0].state
+    return run_manifests(workspace, workspace.find_run(name).root, name)[0].state
 
 
 def values(prefix: Path) -> dict[str, bytes]:

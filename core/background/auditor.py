@@ -19,7 +19,7 @@ from core.base.thread import Background
 from core.catalog.filters import CheckpointFilter
 from core.disk_usage.tiles import LARGEST, RunKey, tiles
 from core.indexing.options import CancelledError
-from core.services import disk_space, housekeeping
+from core.services import disk_space, quarantine
 from core.services.disk_space import Audited
 from core.services.survey import CouldGo, Survey, could_go, newest_first, placed_batches
 from core.services.workspace import Workspace
@@ -113,15 +113,15 @@ class Auditor(Background):
 
     def _settle(self, places: Iterable[RunKey]) -> tuple[bool, list[Problem]]:
         """End half-done batches and purge old ones; whether there were any, and what could not be done."""
-        workspace, days = self._workspace, self._workspace.settings.purge_after_days
+        workspace, days = self._workspace.acting_as(ACTOR), self._workspace.settings.purge_after_days
         done: list[object] = []
         problems: list[Problem] = []
         for root, path in places:
             self._check()
             try:
-                run = housekeeping.quarantined_run(workspace, root, path)
-                done += housekeeping.recover_run(workspace, run, ACTOR)
-                done += housekeeping.purge_old(workspace, run, days, ACTOR) if days > 0 else ()
+                run = quarantine.quarantined_run(workspace, root, path)
+                done += quarantine.recover_run(workspace, run)
+                done += quarantine.purge_old(workspace, run, days) if days > 0 else ()
             except (BusyError, NotFoundError):
                 continue  # somebody is at it, or the run went away meanwhile
             except (CoreError, OSError) as error:

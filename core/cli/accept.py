@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from core.base.errors import NotFoundError
-from core.catalog.answers import PlacedFinding
-from core.catalog.filters import FindingFilter
 from core.cli.session import (
     AsJson,
     Cached,
@@ -19,9 +17,8 @@ from core.cli.session import (
     refreshed,
     say,
 )
-from core.health.rules import RULES
-from core.runfolder.places import relative_to_run
-from core.services import findings
+from core.services import health
+from core.services.health import RULES, FindingFilter, PlacedFinding, relative_to_run
 from waypoint_resume.names import to_text
 
 
@@ -55,9 +52,9 @@ def accept_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
             raise NotFoundError(f"Run {to_text(found.path)} has no {kind} {rule}{about}.")
         if not dry_run:
             if remove:
-                findings.withdraw_acceptance(workspace, placed)
+                health.withdraw_acceptance(workspace, placed)
             else:
-                findings.accept(workspace, placed, note)
+                health.accept(workspace, placed, note)
             refresh_anywhere(workspace, "accept", deep=False)
         if as_json:
             told = [{"rule": rule, "path": to_text(one.finding.path)} for one in placed]

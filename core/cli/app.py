@@ -8,8 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from core.base.records import Checkpoint
-from core.catalog.filters import CheckpointFilter
-from core.cli import documents
 from core.cli.accept import accept_command
 from core.cli.batches import purge_command, undo_command
 from core.cli.health import health_command
@@ -38,11 +36,14 @@ from core.cli.session import (
 from core.cli.sweeps import sweeps_command
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
-from core.health.rules import RULES
-from core.indexing.passes import upgrade_text
-from core.runs.choice import SeriesChoice, killed_saves
+from core.documents.checkpoints import choice_document, listed_document
+from core.documents.index import index_document
 from core.services import passed_over
+from core.services.checkpoints import CheckpointFilter
+from core.services.health import RULES
+from core.services.runs import SeriesChoice, killed_saves, series_choices
 from core.services.sweeps import Standing, standings
+from core.services.workspace import upgrade_text
 from waypoint_resume.names import to_text
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
         say_passed_over(workspace)
         if as_json:
             found = passed_over.look_up(workspace.engine, workspace.reader.roots())
-            print_json(documents.index_document(report, found))
+            print_json(index_document(report, found))
         else:
             stdout.print(
                 f"{report.runs:,} runs, {report.checkpoints:,} checkpoints; {report.parsed:,} read, "
@@ -119,7 +120,7 @@ def ls_command(
         paths = {root.id: root.path for root in workspace.reader.roots()}
         trials = standings(workspace, {(item.root, item.run) for item in items})
         if as_json:
-            print_json([documents.listed_document(item, paths[item.root], trials) for item in items])
+            print_json([listed_document(item, paths[item.root], trials) for item in items])
         else:
             _print_checkpoints(items, trials)
         raise typer.Exit(code)
@@ -155,10 +156,10 @@ def latest_command(run: RunName, roots: Roots = None, as_json: AsJson = False, c
         found = workspace.find_run(run)
         if found.is_deleted:
             say(f"{RULES['deleted-run'].meaning} {RULES['deleted-run'].action}")
-        choices = workspace.choices(found.root, found.path)
+        choices = series_choices(workspace, found.root, found.path)
         if as_json:
             root_path = workspace.root(found.root).path
-            print_json([documents.choice_document(choice, root_path) for choice in choices])
+            print_json([choice_document(choice, root_path) for choice in choices])
         else:
             for choice in choices:
                 _print_choice(choice)

@@ -1,15 +1,9 @@
 """`undo` and `purge`: batches that went into quarantine, or that rewinds set aside."""
 
-import contextlib
 from typing import Annotated
 
 import typer
 
-from core.acts.batches import Batch
-from core.acts.comeback import comes_as
-from core.acts.journal import short_id
-from core.acts.returns import WITHDRAWN
-from core.acts.undo import ConflictError
 from core.base.errors import NotFoundError
 from core.base.records import Run
 from core.base.sizes import size_text
@@ -28,8 +22,9 @@ from core.cli.session import (
     say,
     stdout,
 )
-from core.services import housekeeping
-from core.services.workspace import Workspace, relative
+from core.documents.batches import batch_document, purged_document, returned_document
+from core.services import quarantine
+from core.services.quarantine import WITHDRAWN, Batch, ConflictError, comes_as, short_id
 from waypoint_resume.names import to_text
 
 BatchName = Annotated[str | None, typer.Argument(metavar="[BATCH]", help="The batch's id or its last digits.")]
@@ -53,10 +48,10 @@ def undo_command(
     """Bring back a batch that went into quarantine or was set aside by a rewind; without BATCH, list the run's."""
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "undo", cached=cached)
-        found = _holder(workspace, run)
+        found = quarantine.find_quarantined_run(workspace, run)
         if not dry_run:
-            housekeeping.recover_run(workspace, found)
-        known = housekeeping.run_batches(workspace, found)
+            quarantine.recover_run(workspace, found)
+        known = quarantine.run_batches(workspace, found)
         if batch is None or dry_run:
             chosen = [item for item in known.batches if batch is None or batch in (item.id, item.short)]
             _print_batches(found, chosen, as_json=as_json)
@@ -64,7 +59,7 @@ def undo_command(
                 raise NotFoundError(f"Run {to_text(found.path)} has no batch {to_text(batch)!r}.")
             raise typer.Exit(code)
         try:
-            done = housekeeping.undo_batch(workspace, found, batch, rename=rename)
+            done = quarantine.undo_batch(workspace, found, batch, rename=rename)
         except ConflictError as error:
             say(f"{error}\nTo bring it back in that way, say --rename.")
             raise typer.Exit(FAILED) from error
@@ -72,8 +67,7 @@ def undo_command(
             say(f"{problem.path}: {problem.problem}")
         refresh_anywhere(workspace, "undo", deep=False)
         if as_json:
-            told = {"stage": done.journal.stage.value, "problems": len(done.problems), "new_run": done.new_run}
-            print_json({"batch": done.journal.id, **told, "withdrawn": done.withdrawn})
+            print_json(returned_document(done))
         elif done.new_run is not None:
             say(comes_as(done.new_run, done.files, is_done=True))
         else:
@@ -102,45 +96,32 @@ def purge_command(
         raise typer.BadParameter("name a batch, or say --older-than", param_hint="BATCH")
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "purge", cached=cached)
-        found = _holder(workspace, run)
+        found = quarantine.find_quarantined_run(workspace, run)
         if dry_run:
-            chosen = [item for item in housekeeping.run_batches(workspace, found).batches if item.purgeable]
+            chosen = [item for item in quarantine.run_batches(workspace, found).batches if item.purgeable]
             if batch is not None:
                 chosen = [item for item in chosen if batch in (item.id, item.short)]
             _print_batches(found, chosen, as_json=as_json)
             raise typer.Exit(code)
         purged = (
-            housekeeping.purge_old(workspace, found, older_than or 0)
+            quarantine.purge_old(workspace, found, older_than or 0)
             if batch is None
-            else (housekeeping.purge_batch(workspace, found, batch, confirm=confirm),)
+            else (quarantine.purge_batch(workspace, found, batch, confirm=confirm),)
         )
         for one in purged:
             for problem in one.problems:
                 say(f"{problem.path}: {problem.problem}")
         if as_json:
-            print_json([{"batch": one.batch, "files": one.files, "freed_bytes": one.freed_bytes} for one in purged])
+            print_json([purged_document(one) for one in purged])
         else:
             freed = sum(one.freed_bytes for one in purged)
             say(f"{len(purged):,} purged, {size_text(freed)} freed")
         raise typer.Exit(code)
 
 
-def _holder(workspace: Workspace, name: str) -> Run:
-    """The run that batches lie in: all of it may have gone into quarantine, so that it is no run at present."""
-    try:
-        return workspace.find_run(name)
-    except NotFoundError:
-        for root in workspace.reader.roots():
-            path = relative(name, root.path)
-            if path is not None:
-                with contextlib.suppress(NotFoundError):
-                    return housekeeping.quarantined_run(workspace, root.id, path)
-        raise
-
-
 def _print_batches(run: Run, items: list[Batch], *, as_json: bool) -> None:
     if as_json:
-        print_json([_batch_document(item) for item in items])
+        print_json([batch_document(item) for item in items])
         return
     lines = [
         f"{item.short}  {item.kind.value}  {_stage(item)}  {item.at:%Y-%m-%d %H:%M:%S} UTC  {item.by}  "
@@ -154,21 +135,3 @@ def _print_batches(run: Run, items: list[Batch], *, as_json: bool) -> None:
 def _stage(item: Batch) -> str:
     """How far it is; where that is half the way, who ends it."""
     return "; ".join([item.stage.value, *(one.problem for one in item.problems if one.path == item.id)])
-
-
-def _batch_document(item: Batch) -> dict[str, object]:
-    return {
-        "batch": item.id,
-        "kind": item.kind.value,
-        "stage": item.stage.value,
-        "at": item.at.isoformat().replace("+00:00", "Z"),
-        "by": item.by,
-        "note": item.note,
-        "bytes": item.bytes,
-        "freed_bytes": item.freed_bytes,
-        "items": [
-            {"kind": one.kind.value, "path": one.path, "format": one.format, "files": one.files, "bytes": one.bytes}
-            for one in item.items
-        ],
-        "problems": [problem.problem for problem in item.problems],
-    }

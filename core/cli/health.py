@@ -9,9 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from core.base.records import Finding, Severity
-from core.catalog.answers import PlacedFinding
-from core.catalog.filters import FindingFilter
-from core.catalog.finding_groups import grouped
 from core.cli.session import (
     FAILED,
     AsJson,
@@ -25,7 +22,8 @@ from core.cli.session import (
     say_passed_over,
     stdout,
 )
-from core.health.rules import RULES
+from core.documents.findings import finding_document
+from core.services.health import RULES, FindingFilter, PlacedFinding, grouped
 from waypoint_resume.names import to_text
 
 _WIDE = 120  # columns of a terminal that has room for reasons beside names
@@ -62,7 +60,7 @@ def health_command(
         placed = workspace.reader.findings(where, limit=None)
         paths = {root.id: root.path for root in workspace.reader.roots()}
         if as_json:
-            print_json([_document(item, paths[item.root]) for item in placed])
+            print_json([finding_document(item, paths[item.root]) for item in placed])
         elif not paths:
             say("Nothing was looked at yet, so that nothing is known: leave --cached away.")
         else:
@@ -74,19 +72,6 @@ def health_command(
 
 def _fails(item: PlacedFinding, fail_on: FailOn) -> bool:
     return item.finding.severity.rank >= Severity(fail_on.value).rank
-
-
-def _document(item: PlacedFinding, root_path: str) -> dict[str, object]:
-    found = item.finding
-    return {
-        "root": to_text(root_path),
-        "run": to_text(item.run),
-        "path": to_text(found.path),
-        "rule": found.rule,
-        "severity": found.severity.value,
-        "reason": found.reason,
-        "action": found.action,
-    }
 
 
 def _print(placed: tuple[PlacedFinding, ...], *, each: bool) -> None:

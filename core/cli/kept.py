@@ -19,9 +19,8 @@ from core.cli.session import (
     say,
     stdout,
 )
-from core.resume.kept import is_back
-from core.services import housekeeping
-from waypoint_resume.names import to_text
+from core.documents.kept import kept_document
+from core.services import kept
 
 Name = Annotated[str | None, typer.Argument(metavar="[MANIFEST]", help="The manifest's id or its last digits.")]
 
@@ -40,17 +39,7 @@ def kept_command(
         found = workspace.find_run(run)
         if manifest is None:
             folder = workspace.run_folder(found.root, found.path).folder
-            rows = [
-                {
-                    "manifest": item.manifest,
-                    "path": to_text(item.path),
-                    "bytes": item.bytes,
-                    "kept_at": item.kept_at,
-                    "original_is_there": item.is_original_there(folder),
-                    "is_back": is_back(item),
-                }
-                for item in housekeeping.kept(workspace, found.root, found.path)
-            ]
+            rows = [kept_document(item, folder) for item in kept.kept(workspace, found.root, found.path)]
             if as_json:
                 print_json(rows)
             else:
@@ -60,10 +49,10 @@ def kept_command(
                     table.add_row(str(row["manifest"]), str(row["path"]), size_text(int(str(row["bytes"]))), is_there)
                 stdout.print(table)
         elif undo:
-            housekeeping.take_kept_away(workspace, found.root, found.path, manifest)
+            kept.take_kept_away(workspace, found.root, found.path, manifest)
             say("What was brought back is taken away again; the copy is still kept.")
         else:
-            path = housekeeping.bring_kept_back(workspace, found.root, found.path, manifest)
+            path = kept.bring_kept_back(workspace, found.root, found.path, manifest)
             refresh_anywhere(workspace, "kept", deep=False)
             if as_json:
                 print_json({"path": path})

@@ -5,14 +5,20 @@ from typing import Annotated
 
 import typer
 
-from core.cli.naming import checkpoint_named
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
-from core.mend.effects import deleted_by_next_save, effects
-from core.mend.errors import LiveRunError
-from core.mend.of_run import MendDesk, Refusal
-from core.mend.propose import Proposal
-from core.mend.records import Mend, MendState, document
-from core.services.findings import mend_desk
+from core.documents.mends import mends_document, proposal_document
+from core.services import mending
+from core.services.checkpoints import checkpoint_named
+from core.services.mending import (
+    LiveRunError,
+    Mend,
+    MendDesk,
+    MendState,
+    Proposal,
+    Refusal,
+    effects,
+    mend_desk,
+)
 from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
@@ -49,10 +55,11 @@ def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         proposals, refusals = _proposed(workspace, desk, latest)
         outcomes: list[Outcome] = [(item, None) for item in proposals]
         if apply:
-            outcomes = [(item, _apply(workspace, desk, item, confirm)) for item in proposals]
+            outcomes = [(item, mending.apply(workspace, desk.run, item, confirm)) for item in proposals]
         if as_json:
-            documents = [_outcome_document(workspace, outcome, max_to_keep) for outcome in outcomes]
-            print_json(_document(workspace, desk, documents, refusals))
+            now = workspace.now()
+            documents = [proposal_document(item, mend, max_to_keep, now) for item, mend in outcomes]
+            print_json(mends_document(desk, documents, refusals))
         else:
             _print(workspace, desk, outcomes, max_to_keep)
         for refusal in refusals[1:]:
@@ -73,44 +80,13 @@ def _proposed(workspace: Workspace, desk: MendDesk, latest: str | None) -> tuple
     )
 
 
-def _apply(workspace: Workspace, desk: MendDesk, proposal: Proposal, confirm: str) -> Mend:
-    return desk.apply(proposal, actor=workspace.settings.actor, now=workspace.now(), confirm=confirm)
-
-
 def _undo(workspace: Workspace, desk: MendDesk, which: str, *, confirm: str, as_json: bool) -> None:
     mend_id = desk.newest().record.id if which == LAST else which
-    mend = desk.undo(mend_id, actor=workspace.settings.actor, now=workspace.now(), confirm=confirm)
+    mend = mending.undo(workspace, desk.run, mend_id, confirm)
     if as_json:
-        print_json(_document(workspace, desk, [], []))
+        print_json(mends_document(desk))
     else:
         say(f"undone: {to_text(mend.record.state)} of {to_text(desk.run.path)} is what it was before {mend.record.id}")
-
-
-def _document(
-    workspace: Workspace, desk: MendDesk, proposals: Sequence[dict[str, object]], refusals: Sequence[Refusal]
-) -> dict[str, object]:
-    return {
-        "root": to_text(workspace.root(desk.run.root).path),
-        "run": to_text(desk.run.path),
-        "proposals": proposals,
-        "refused": [{"state": to_text(item.state), "reason": str(item.error)} for item in refusals],
-        "mends": [document(mend) for mend in desk.history()],
-    }
-
-
-def _outcome_document(workspace: Workspace, outcome: Outcome, max_to_keep: int) -> dict[str, object]:
-    proposal, mend = outcome
-    now = workspace.now()
-    return {
-        "state": to_text(proposal.state),
-        "rules": list(proposal.rules),
-        "latest": to_text(proposal.latest),
-        "listed": [to_text(path) for path in proposal.listed],
-        "diff": list(proposal.diff()),
-        "effects": list(effects(proposal, max_to_keep=max_to_keep, now=now)),
-        "next_save_deletes": [to_text(path) for path in deleted_by_next_save(proposal, max_to_keep, now)],
-        "mend": None if mend is None else mend.record.id,
-    }
 
 
 def _print(workspace: Workspace, desk: MendDesk, outcomes: Sequence[Outcome], max_to_keep: int) -> None:

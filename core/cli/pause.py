@@ -6,9 +6,10 @@ import typer
 
 from core.base.errors import NotFoundError
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
-from core.resume.pauses import OPEN, Pause
-from core.services import pausing
-from waypoint_resume.clock import moment_text
+from core.documents.pauses import pause_document
+from core.services import pauses
+from core.services.pauses import OPEN, Pause
+from core.services.resume import run_heartbeat
 from waypoint_resume.names import to_text
 
 
@@ -25,41 +26,26 @@ def pause_command(
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "pause", cached=cached)
         found = workspace.find_run(run)
-        known = pausing.pauses(workspace, found.root, found.path)
+        known = pauses.pauses(workspace, found.root, found.path)
         if withdraw:
             waiting = next((item for item in known if item.state in OPEN), None)
             if waiting is None:
                 raise NotFoundError(f"Nobody waits for a pause of {to_text(found.path)}.")
-            pausing.withdraw_request(workspace, found.root, found.path, waiting.id)
+            pauses.withdraw_request(workspace, found.root, found.path, waiting.id)
         elif not status:
-            pausing.pause(workspace, found.root, found.path, note)
+            pauses.pause(workspace, found.root, found.path, note)
         elif not known:
             raise NotFoundError(f"Nobody asked for a pause of {to_text(found.path)}.")
-        last = pausing.pauses(workspace, found.root, found.path)[0]
-        lonely = pausing.nobody_answers(last, workspace.heartbeat(found.root, found.path))
+        last = pauses.pauses(workspace, found.root, found.path)[0]
+        lonely = pauses.nobody_answers(last, run_heartbeat(workspace, found.root, found.path))
         if lonely is not None:
             say(lonely)
         if as_json:
-            print_json(_document(last))
+            print_json(pause_document(last))
         else:
             say(_told(last))
         is_asked_in_vain = lonely is not None and not (status or withdraw)
         raise typer.Exit(code or int(is_asked_in_vain))
-
-
-def _document(pause: Pause) -> dict[str, object]:
-    return {
-        "id": pause.id,
-        "state": pause.state.value,
-        "by": pause.by,
-        "at": moment_text(pause.at.timestamp()),
-        "note": pause.note,
-        "answered_at": None if pause.answered_at is None else moment_text(pause.answered_at.timestamp()),
-        "seconds": pause.took,
-        "step": pause.step,
-        "checkpoint": pause.checkpoint,
-        "reason": pause.reason,
-    }
 
 
 def _told(pause: Pause) -> str:

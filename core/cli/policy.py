@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from core.retention.policies import Policy
-from core.retention.tables import parse_policy
+from core.services.retention import Policy, parse_policy
 
 Latest = Annotated[int | None, typer.Option(metavar="N", help="Keep the latest N that can be restored.")]
 Best = Annotated[int | None, typer.Option(metavar="N", help="Keep the N best by --metric.")]

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from core.cli import policy as options
-from core.cli.carrying_out import How, carry_out
-from core.cli.naming import checkpoint_named
+from core.cli.carrying_out import tell
 from core.cli.policy import asked_policy
 from core.cli.session import (
     FAILED,
@@ -23,8 +22,10 @@ from core.cli.session import (
     stdout,
 )
 from core.cli.usage import RunNames, SweepNames, named_runs, print_plan
-from core.retention.plan_document import plan_document
-from core.services import housekeeping
+from core.documents.batches import carried_out_document
+from core.documents.plans import plan_document
+from core.services import pins, quarantine, retention
+from core.services.checkpoints import checkpoint_named
 from waypoint_resume.names import to_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -64,7 +65,6 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
     """Carry out what `plan` shows: move it into quarantine, from where `undo` brings it back."""
     if bool(runs or sweeps) == every:
         raise typer.BadParameter("name the runs or a --sweep, or say --all", param_hint="RUN")
-    how = How(note=note, words=tuple(confirm or ()), is_delete=delete)
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "quarantine", cached=False)
         policy = asked_policy(
@@ -80,23 +80,24 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
             trials_mode=trials_mode,
         )
         found = named_runs(workspace, runs, sweeps)
-        recovered = [] if dry_run else [housekeeping.recover_run(workspace, run) for run in found]
+        recovered = [] if dry_run else [quarantine.recover_run(workspace, run) for run in found]
         if any(recovered):
             refresh_anywhere(workspace, "quarantine")
-        made = housekeeping.plan(workspace, found, policy)
+        made = retention.plan(workspace, found, policy)
         if dry_run:
             if as_json:
                 print_json(plan_document(made))
             else:
                 print_plan(made)
             raise typer.Exit(code)
-        housekeeping.require_confirmation(made, *how.words)
+        retention.require_confirmation(made, *(confirm or ()))
         documents = []
-        for run, planned in zip(found, made.runs, strict=True):
-            if planned.items:
-                document = carry_out(workspace, run, planned, policy, how)
-                documents.append(document)
-                code = FAILED if document["problem"] else code
+        for part in quarantine.carry_out(
+            workspace, made.runs, policy=policy, note=note, words=confirm or (), is_delete=delete
+        ):
+            tell(part)
+            documents.append(carried_out_document(part))
+            code = FAILED if part.problem is not None else code
         if as_json:
             print_json(documents)
         elif not documents:
@@ -121,7 +122,7 @@ def pin_command(
         item = checkpoint_named(workspace, workspace.find_run(run), checkpoint)
         verb = "unpinned" if remove else "pinned"
         if not dry_run:
-            made = housekeeping.unpin(workspace, item) if remove else housekeeping.pin(workspace, item, note)
+            made = pins.unpin(workspace, item) if remove else pins.pin(workspace, item, note)
             if as_json:
                 print_json({"pinned": not remove, "path": made.path, "format": made.format.value, "note": made.note})
         say(f"{'would be ' if dry_run else ''}{verb}: {to_text(item.path)}")

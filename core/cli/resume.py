@@ -7,14 +7,11 @@ import typer
 
 from core.base.errors import AmbiguousError, NotRestorableError
 from core.base.records import Checkpoint, Run
-from core.cli.naming import checkpoint_named
 from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, refreshed, say
-from core.resume.errors import ModeError
-from core.resume.history import ManifestState
-from core.resume.manifest import Mode, Scalar, to_json
-from core.resume.overrides import parse_overrides
-from core.resume.propose import Proposal
-from core.runs.choice import reasons
+from core.services.checkpoints import checkpoint_named
+from core.services.manifests import ManifestState, run_manifests, to_json
+from core.services.resume import Mode, ModeError, Proposal, Scalar, parse_overrides, propose, resume_from
+from core.services.runs import reasons, series_choices
 from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
@@ -59,7 +56,7 @@ def resume_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         )
         if not picked.restorable:
             raise NotRestorableError(f"{to_text(picked.path)} cannot be restored: {' '.join(reasons(picked))}")
-        proposal = workspace.propose(picked, mode or Mode.CONTINUE, weights_only=weights_only)
+        proposal = propose(workspace, picked, mode or Mode.CONTINUE, weights_only=weights_only)
         look = proposal.outlook(proposal.mode)
         if not look.possible:
             raise ModeError(_refusal(proposal))
@@ -69,8 +66,8 @@ def resume_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
             say(f"warning: {warning.text}")
         say(f"{look.mode.value}: {look.consequence}")
         accepted = [warning.id for warning in proposal.warnings]
-        manifest, path = workspace.resume(
-            picked, proposal, note=note, accepted=accepted, overrides=overrides, confirm=confirm
+        manifest, path = resume_from(
+            workspace, picked, proposal, note=note, accepted=accepted, overrides=overrides, confirm=confirm
         )
         say(f"written: {to_text(str(path))}")
         typer.echo(to_json(manifest))
@@ -94,14 +91,14 @@ def _refusal(proposal: Proposal) -> str:
 
 
 def _say_replaced(workspace: Workspace, run: Run) -> None:
-    for entry in workspace.manifests(run.root, run.path):
+    for entry in run_manifests(workspace, run.root, run.path):
         if entry.state is ManifestState.PENDING:
             say(f"replaces the pending manifest of {entry.manifest.created_by}, {entry.manifest.checkpoint.path}")
 
 
 def _only_choice(workspace: Workspace, run: Run) -> Checkpoint:
     """The latest restorable of the run's only series."""
-    choices = workspace.choices(run.root, run.path)
+    choices = series_choices(workspace, run.root, run.path)
     picked = [choice.chosen for choice in choices if choice.chosen is not None]
     if not picked:
         passed = "; ".join(

@@ -3,7 +3,7 @@
 import typer
 
 from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
-from waypoint_resume.job_environment import job_environment
+from core.services.manifests import environment
 
 
 def resume_env_command(run: RunName, roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
@@ -15,8 +15,7 @@ def resume_env_command(run: RunName, roots: Roots = None, as_json: AsJson = Fals
     with leaving(), opened(roots) as workspace:
         code = refreshed(workspace, "resume-env", cached=cached)
         found = workspace.find_run(run)
-        run_folder = workspace.run_folder(found.root, found.path)
-        told = job_environment(run_folder.folder, list(run_folder.homes))
+        told = environment(workspace, found.root, found.path)
         if told.problem is not None:
             code = FAILED
             say(told.problem)

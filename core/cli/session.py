@@ -24,12 +24,9 @@ from core.base.errors import (
     SettingsError,
 )
 from core.base.records import IndexReport
-from core.config.settings import load
-from core.indexing.options import REREAD_SECONDS, Progress
-from core.indexing.passes import problem_texts
-from core.resume.errors import ConfirmError, ModeError
 from core.services import passed_over
-from core.services.workspace import Workspace
+from core.services.resume import ConfirmError, ModeError
+from core.services.workspace import REREAD_SECONDS, Progress, Workspace, load, problem_texts
 from waypoint_resume.names import to_text
 
 FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3

@@ -11,11 +11,11 @@ from core.base.sizes import size_text
 from core.cli import policy as options
 from core.cli.policy import asked_policy
 from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
-from core.disk_usage.usage import Usage
-from core.disk_usage.usage_document import usage_document
-from core.retention.plan_document import plan_document
-from core.retention.planned import Plan
-from core.services import disk_space, housekeeping
+from core.documents.plans import plan_document
+from core.documents.usage import usage_document
+from core.services import disk_space, retention
+from core.services.disk_space import Usage
+from core.services.retention import Plan
 from core.services.sweeps import find_sweep, runs_of
 from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
@@ -96,7 +96,7 @@ def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
             trials_metric=trials_metric,
             trials_mode=trials_mode,
         )
-        made = housekeeping.plan(workspace, named_runs(workspace, runs, sweeps), policy)
+        made = retention.plan(workspace, named_runs(workspace, runs, sweeps), policy)
         if as_json:
             print_json(plan_document(made))
         else:
@@ -133,5 +133,5 @@ def print_plan(made: Plan) -> None:
     number = sum(len(run.items) for run in made.runs)
     what = "Nothing would go." if not number else f"{number:,} would go, {size_text(made.freed_bytes)} would be freed."
     stdout.print(what, highlight=False)
-    if (typed := housekeeping.confirmation_of(made)) is not None:
+    if (typed := retention.confirmation_of(made)) is not None:
         stdout.print(f"Nothing would be left of {typed}: quarantine wants --confirm '{typed}'.", highlight=False)

@@ -1,4 +1,4 @@
-"""An audit as JSON: for the shell (contracts: `usage`), and as the catalog keeps it."""
+"""An audit as the catalog keeps it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -8,28 +8,6 @@ from core.base.files import Problem
 from core.disk_usage.usage import Age, Amount, Entry, Usage
 from core.runs.known_files import Kind
 from waypoint_resume.names import from_text, to_text
-
-
-def usage_document(usage: Usage, root_paths: Mapping[str, str]) -> dict[str, object]:
-    """The answer of `usage`; null stands for what has no run, or is no checkpoint. Sizes are bytes."""
-    paths = {root: to_text(path) for root, path in root_paths.items()}
-    return {
-        "apparent_bytes": usage.apparent_bytes,
-        "allocated_bytes": usage.allocated_bytes,
-        "files": usage.files,
-        "by_root": [{"root": paths[key], **_sizes(amount)} for key, amount in usage.by_root],
-        "by_run": [
-            {"root": paths[root], "run": None if run is None else to_text(run), **_sizes(amount)}
-            for (root, run), amount in usage.by_run
-        ],
-        "by_format": [{"format": key, **_sizes(amount)} for key, amount in usage.by_format],
-        "by_contents": [{"contents": key, **_sizes(amount)} for key, amount in usage.by_contents],
-        "by_kind": [{"kind": key.value, **_sizes(amount)} for key, amount in usage.by_kind],
-        "by_age": [{"age": key.value, **_sizes(amount)} for key, amount in usage.by_age],
-        "problems": [
-            {"root": paths[root], "path": problem.path, "problem": problem.problem} for root, problem in usage.problems
-        ],
-    }
 
 
 def to_json(usage: Usage) -> dict[str, Any]:
@@ -66,10 +44,6 @@ def from_json(document: Mapping[str, Any]) -> Usage:
         problems=tuple((root, Problem(path=path, problem=problem)) for root, path, problem in document["problems"]),
         quarantines=tuple((root, from_text(path)) for root, path in document["quarantines"]),
     )
-
-
-def _sizes(amount: Amount) -> dict[str, int]:
-    return {"apparent_bytes": amount.apparent, "allocated_bytes": amount.allocated, "files": amount.files}
 
 
 def _rows(entries: Iterable[Entry[Any]]) -> list[list[Any]]:

@@ -1,40 +1,13 @@
-"""Records as the JSON documents of the shell's contract (docs/cli.md)."""
+"""Checkpoints as JSON: the answers of `ls` and `latest`. Sizes are bytes, paths relative to the root."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from core.base.facts import Sourced
-from core.base.records import Checkpoint, IndexReport
+from core.base.records import Checkpoint
+from core.documents.sweeps import standing_document
 from core.runs.choice import SeriesChoice
-from core.services.passed_over import PassedOver
 from core.services.sweeps import Standing
 from waypoint_resume.names import to_text
-
-
-def index_document(report: IndexReport, passed: Iterable[PassedOver] = ()) -> dict[str, object]:
-    """The answer of `index`."""
-    return {
-        "roots": [{"root": to_text(root.path), "problem": root.problem} for root in report.roots],
-        "runs": report.runs,
-        "checkpoints": report.checkpoints,
-        "parsed": report.parsed,
-        "reused": report.reused,
-        "rejudged": report.rejudged,
-        "reread": report.reread,
-        "waiting": report.waiting,
-        "problems": [
-            {"root": to_text(root), "path": problem.path, "problem": problem.problem}
-            for root, problem in report.problems
-        ],
-        "passed_over": [_passed_document(item) for item in passed],
-    }
-
-
-def _passed_document(item: PassedOver) -> dict[str, object]:
-    return {
-        "root": to_text(item.root.path),
-        "links": [{"path": to_text(link.name), "target": to_text(link.target)} for link in item.links],
-        "folders": [{"path": to_text(folder.path), "kinds": dict(folder.kinds)} for folder in item.folders],
-    }
 
 
 def checkpoint_document(item: Checkpoint, root_path: str) -> dict[str, object]:
@@ -68,19 +41,8 @@ def checkpoint_document(item: Checkpoint, root_path: str) -> dict[str, object]:
 def listed_document(item: Checkpoint, root_path: str, trials: Mapping[tuple[str, str], Standing]) -> dict[str, object]:
     """One element of the answer of `ls`, with the sweep's trial that the run is; null where it is none."""
     found = trials.get((item.root, item.run))
-    trial = None if found is None else _standing(found)
+    trial = None if found is None else standing_document(found)
     return {**checkpoint_document(item, root_path), "trial": trial}
-
-
-def _standing(found: Standing) -> dict[str, object]:
-    trial = found.trial
-    return {
-        "sweep": to_text(found.sweep.path) or ".",
-        "trial": trial.name,
-        "status": trial.status.value,
-        "score": trial.score,
-        "rank": trial.rank,
-    }
 
 
 def choice_document(choice: SeriesChoice, root_path: str) -> dict[str, object]:

@@ -136,8 +136,3 @@ def _state(run_folder: RunFolder, record: Record, *, is_undone: bool) -> MendSta
     if now == record.new:
         return MendState.IN_EFFECT
     return MendState.NEVER if now == record.old else MendState.REPLACED
-
-
-def document(mend: Mend) -> dict[str, object]:
-    """A mend as JSON."""
-    return mend.record.model_dump(mode="json") | {"became": mend.state.value}

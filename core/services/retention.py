@@ -1,11 +1,138 @@
-"""The links under the roots, as plans and acts ask for them."""
+"""What would go from some runs and why the rest stays: plans by the retention of the settings or by one that is tried.
 
+Nothing is moved here; `core.services.quarantine` carries a plan out.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
+from core.acts.acting import ConfirmError
+from core.acts.room import has_room_for
 from core.base.records import Run
+from core.catalog.filters import FindingFilter
 from core.catalog.passed_over import every_link
+from core.resume.history import read_manifests
+from core.resume.manifest import MetricMode
 from core.retention.links import Link, Links, standing_links
+from core.retention.plan import make_plan
+from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, freed
+from core.retention.policies import Policy
+from core.retention.tables import parse_policy, policy_for
+from core.runfolder.pins import read_pins
+from core.runs.state_files import needed_prefixes
+from core.services.sweeps import TrialPlaces
 from core.services.workspace import Workspace
+
+__all__ = [
+    "Item",
+    "ItemKind",
+    "MetricMode",
+    "Plan",
+    "Policy",
+    "RunPlan",
+    "RunState",
+    "confirmation_of",
+    "freed",
+    "governing",
+    "known_links",
+    "links_now",
+    "named_elsewhere",
+    "parse_policy",
+    "plan",
+    "require_confirmation",
+    "run_state",
+]
+
+Elsewhere = Mapping[str, str]  # checkpoints that stay for a state file that names them, and those files
+
+
+def governing(workspace: Workspace, planned: RunPlan, tried: Policy | None) -> Policy:
+    """The policy by which a plan was made: the one that was tried, else that of the settings for its run."""
+    return tried or policy_for(workspace.retention, planned.root_path, planned.run)
+
+
+def plan(
+    workspace: Workspace,
+    runs: Sequence[Run],
+    policy: Policy | None = None,
+    elsewhere: Mapping[str, Elsewhere] | None = None,
+    trials: TrialPlaces | None = None,
+    links: Links | None = None,
+) -> Plan:
+    """What would go from some runs, by the retention of the settings or by a policy that is tried. Moves nothing.
+
+    `elsewhere` is `named_elsewhere` of each root, `trials` and `links` (`known_links`) are places read before, for
+    whoever plans many runs one by one.
+    """
+    trials = trials or TrialPlaces(workspace)
+    known = links or known_links(workspace)
+    named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
+
+    def policy_of(root_path: str, run: str) -> Policy:
+        return policy_for(workspace.retention, root_path, run) if policy is None else policy
+
+    states = (run_state(workspace, run, known, named[run.root], trials) for run in runs)
+    return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
+
+
+def run_state(
+    workspace: Workspace,
+    run: Run,
+    links: Links | None = None,
+    elsewhere: Elsewhere | None = None,
+    trials: TrialPlaces | None = None,
+) -> RunState:
+    """A run as the catalog and the decisions on disk have it now."""
+    run_folder = workspace.run_folder(run.root, run.path)
+    now_ns = run_folder.now_ns()
+    accepted = workspace.reader.findings(FindingFilter(root=run.root, run=run.path, accepted=True), limit=None)
+    checkpoints = workspace.members(run.root, run.path)
+    is_leased_now = run_folder.has_job(now_ns)
+    is_recent = workspace.reader.run(run.root, run.path, workspace.now()).status == "live"
+    largest = max((item.bytes for item in checkpoints), default=0)
+    return RunState(
+        root=run.root,
+        root_path=run_folder.root_path,
+        run=run.path,
+        is_live=is_recent or is_leased_now,
+        may_have_ended=is_recent and not is_leased_now and not has_room_for(run_folder.folder, largest),
+        now_ns=now_ns,
+        checkpoints=checkpoints,
+        leftovers=workspace.reader.leftovers(run.root, run.path),
+        pins=read_pins(run_folder),
+        manifests=read_manifests(run_folder),
+        named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
+        links=(links or known_links(workspace)).into_run(run_folder.root_path, run.path),
+        accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
+        trial=(trials or TrialPlaces(workspace)).of(run),
+    )
+
+
+def named_elsewhere(workspace: Workspace, root: str) -> dict[str, str]:
+    """What state files of a root name that does not lie beside them, and what those of other names than `checkpoint`
+    name as their latest, which somebody chose (a best one): with the state file, which is not rewritten about it.
+    """
+    root_path = workspace.root(root).path
+    return {
+        prefix: state.path
+        for state in workspace.reader.all_states(root)
+        for prefix in needed_prefixes(state, root_path)
+    }
+
+
+def confirmation_of(plan: Plan) -> str | None:
+    """What must be typed before a plan is carried out that leaves trials without a checkpoint: `7 trials`."""
+    count = plan.emptied
+    return None if not count else "1 trial" if count == 1 else f"{count} trials"
+
+
+def require_confirmation(plan: Plan, *typed: str) -> None:
+    """ConfirmError where `confirmation_of` a plan is not among what was typed."""
+    wanted = confirmation_of(plan)
+    if wanted is not None and wanted not in [text.strip() for text in typed]:
+        raise ConfirmError(
+            f"All checkpoints of {wanted} would go: to confirm that, give {wanted!r}. Nothing was moved."
+        )
 
 
 def known_links(workspace: Workspace) -> Links:

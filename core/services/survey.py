@@ -12,16 +12,31 @@ from core.base.errors import CoreError, NotFoundError
 from core.base.files import Problem
 from core.base.records import Run
 from core.disk_usage.growth import Growths
-from core.disk_usage.tiles import RunKey, Tile
+from core.disk_usage.tiles import RunKey, Tile, TileKind
 from core.retention.planned import PlannedFile, freed
-from core.services import housekeeping
+from core.services import quarantine, retention
 from core.services.disk_space import Audited
-from core.services.links import known_links
+from core.services.retention import known_links
 from core.services.sweeps import TrialPlaces
 from core.services.workspace import Workspace
 from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
+
+__all__ = [
+    "CouldGo",
+    "Going",
+    "PlacedBatch",
+    "RunKey",
+    "Survey",
+    "Tile",
+    "TileKind",
+    "batch_stamps",
+    "could_go",
+    "may_have_batches",
+    "newest_first",
+    "placed_batches",
+]
 
 
 class Going(NamedTuple):
@@ -78,12 +93,12 @@ def could_go(
     problems: list[Problem] = []
     alone = 0
     trials = TrialPlaces(workspace)
-    elsewhere = {root.id: housekeeping.named_elsewhere(workspace, root.id) for root in workspace.reader.roots()}
+    elsewhere = {root.id: retention.named_elsewhere(workspace, root.id) for root in workspace.reader.roots()}
     links = known_links(workspace)
     for run in runs:
         check()
         try:
-            (planned,) = housekeeping.plan(workspace, [run], elsewhere=elsewhere, trials=trials, links=links).runs
+            (planned,) = retention.plan(workspace, [run], elsewhere=elsewhere, trials=trials, links=links).runs
         except NotFoundError:
             continue
         except (CoreError, OSError) as error:
@@ -131,7 +146,7 @@ def placed_batches(workspace: Workspace, places: Iterable[RunKey]) -> tuple[list
     problems: list[Problem] = []
     for root, path in places:
         try:
-            here = housekeeping.run_batches(workspace, housekeeping.quarantined_run(workspace, root, path))
+            here = quarantine.run_batches(workspace, quarantine.quarantined_run(workspace, root, path))
         except NotFoundError:
             continue
         except (CoreError, OSError) as error:

@@ -10,9 +10,25 @@ from core.catalog.sweeps import parent_of
 from core.services.workspace import Workspace, relative
 from core.stores.local import LocalStore
 from core.sweeps.places import Peers, TrialPlace, ordinal, score_text
-from core.sweeps.reading import read_trial
-from core.sweeps.records import Sweep, SweepKind, Trial
+from core.sweeps.reading import SOURCES, read_trial
+from core.sweeps.records import Direction, Sweep, SweepKind, Trial
 from waypoint_resume.names import to_text
+
+__all__ = [
+    "SOURCES",
+    "Direction",
+    "Standing",
+    "Sweep",
+    "SweepKind",
+    "Trial",
+    "TrialPlaces",
+    "find_sweep",
+    "ordinal",
+    "parent_of",
+    "runs_of",
+    "score_text",
+    "standings",
+]
 
 
 class TrialPlaces:

@@ -22,7 +22,9 @@ from core.acts.room import DiskFullError
 from core.base.errors import CoreError
 from core.cli.app import app
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import pins, quarantine, retention
+from core.services.manifests import run_manifests
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from pages.parts.frame import service
 from pages.parts.storage import quarantining
@@ -57,15 +59,15 @@ class Full:
     def execute(self, word: str = "") -> Quarantined:
         """A plan made and carried out at once."""
         run = self.space.find_run("a")
-        (planned,) = housekeeping.plan(self.space, [run], LATEST).runs
-        return housekeeping.execute(self.space, run, planned, policy=LATEST, word=word)
+        (planned,) = retention.plan(self.space, [run], LATEST).runs
+        return quarantine.execute(self.space, run, planned, policy=LATEST, word=word)
 
     def delete(self, confirm: str = "a") -> Deleted:
         """The same for good."""
         self.space.refresh()
         run = self.space.find_run("a")
-        (planned,) = housekeeping.plan(self.space, [run], LATEST).runs
-        return housekeeping.delete(self.space, run, planned, policy=LATEST, confirm=confirm)
+        (planned,) = retention.plan(self.space, [run], LATEST).runs
+        return quarantine.delete(self.space, run, planned, policy=LATEST, confirm=confirm)
 
     def listed(self) -> list[str]:
         """What the state file lists."""
@@ -111,7 +113,7 @@ def test_with_a_few_bytes_left_it_goes_as_a_whole_or_not_at_all(full: Full, left
         with ballast.open("ab") as file:  # and the way back on a disk that is full again
             file.write(b"\0" * full.free())
         run = full.space.find_run("a")
-        assert housekeeping.undo_batch(full.space, run, batch.id).problems == ()
+        assert quarantine.undo_batch(full.space, run, batch.id).problems == ()
         assert tree(full.run) == before
 
 
@@ -132,7 +134,7 @@ def test_what_fails_in_the_middle_is_back_on_a_full_disk_too(full: Full, monkeyp
     }
     monkeypatch.undo()
     (full.disk / "ballast").unlink()
-    housekeeping.recover_run(full.space, full.space.find_run("a"))
+    quarantine.recover_run(full.space, full.space.find_run("a"))
     assert tree(full.run) == before
 
 
@@ -186,10 +188,10 @@ def test_deleting_needs_no_quarantine_where_others_take_the_room_at_once(
 
 def test_what_was_written_since_the_plan_is_never_deleted(full: Full) -> None:
     run = full.space.find_run("a")
-    (planned,) = housekeeping.plan(full.space, [run], LATEST).runs
+    (planned,) = retention.plan(full.space, [run], LATEST).runs
     save(full.run / "ckpts", 1, at_ns=time.time_ns() - 3600 * 50 * 10**9)
     fill_up(full.disk)
-    done = housekeeping.delete(full.space, run, planned, policy=LATEST, confirm="a")
+    done = quarantine.delete(full.space, run, planned, policy=LATEST, confirm="a")
     assert [left.path for left in done.left_out] == ["ckpts/ckpt-1"]
     assert (full.run / "ckpts/ckpt-1.index").exists()
 
@@ -200,18 +202,18 @@ def test_a_run_that_was_written_lately_needs_somebodys_word(full: Full) -> None:
     fill_up(full.disk)
     full.space.refresh()
     run = full.space.find_run("a")
-    (planned,) = housekeeping.plan(full.space, [run], LATEST).runs
+    (planned,) = retention.plan(full.space, [run], LATEST).runs
     assert (planned.is_live, planned.needs_word, len(planned.items)) == (True, True, 3)
     os.truncate(full.disk / "ballast", (full.disk / "ballast").stat().st_size - 200_000)
-    assert housekeeping.plan(full.space, [run], LATEST).runs[0].items == ()  # a job may well save again
+    assert retention.plan(full.space, [run], LATEST).runs[0].items == ()  # a job may well save again
     room = full.free()
     with (full.disk / "ballast").open("ab") as file:
         file.write(b"\0" * (room - 60_000))
-    done = housekeeping.execute(full.space, run, planned, policy=LATEST)
+    done = quarantine.execute(full.space, run, planned, policy=LATEST)
     assert done.journal is None
     assert {left.reasons[0].partition(":")[0] for left in done.left_out} == {"it was written lately"}
     assert full.listed() == ["ckpt-1", "ckpt-2", "ckpt-3", "ckpt-4"]
-    done = housekeeping.execute(full.space, run, planned, policy=LATEST, word="a")
+    done = quarantine.execute(full.space, run, planned, policy=LATEST, word="a")
     assert done.journal is not None
     assert full.listed() == ["ckpt-4"]
 
@@ -227,10 +229,10 @@ def test_a_lease_holds_a_run_on_a_full_disk_whatever_is_typed(full: Full) -> Non
 def acts(full: Full) -> Iterator[Callable[[], object]]:
     """What people write about a run: a pin, a hand-over."""
     (newest,) = (item for item in full.space.members(full.space.find_run("a").root, "a") if item.path.endswith("-4"))
-    yield lambda: housekeeping.pin(full.space, newest, "paper")
-    proposal = full.space.propose(newest)
+    yield lambda: pins.pin(full.space, newest, "paper")
+    proposal = propose(full.space, newest)
     accepted = [caution.id for caution in proposal.warnings]
-    yield lambda: full.space.resume(newest, proposal, note="", accepted=accepted)
+    yield lambda: resume_from(full.space, newest, proposal, note="", accepted=accepted)
 
 
 def test_pins_and_manifests_stay_as_they_were(full: Full) -> None:
@@ -246,8 +248,8 @@ def test_pins_and_manifests_stay_as_they_were(full: Full) -> None:
     run = full.space.find_run("a")
     # A manifest that was to be replaced has a second name by then.
     assert {path: path.read_bytes() for path in before} == before
-    assert [entry.state.value for entry in full.space.manifests(run.root, run.path)] == ["pending"]
-    assert housekeeping.run_state(full.space, run).pins.problems == ()
+    assert [entry.state.value for entry in run_manifests(full.space, run.root, run.path)] == ["pending"]
+    assert retention.run_state(full.space, run).pins.problems == ()
     full.delete()  # room again
     pin()
 
@@ -284,7 +286,7 @@ def test_the_page_takes_a_word_for_a_run_and_says_how_to_delete(full: Full, monk
         os.utime(path)
     fill_up(full.disk)
     full.space.refresh()
-    plan = housekeeping.plan(full.space, [full.space.find_run("a")], LATEST)
+    plan = retention.plan(full.space, [full.space.find_run("a")], LATEST)
     monkeypatch.setattr(service, "workspace", lambda: full.space)
     monkeypatch.setattr(service, "current", lambda: SimpleNamespace(acted=lambda *_: None))
     without = quarantining.moved(plan.runs, LATEST, "")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import quarantine, retention
 from tests.conftest import Opener
 from tests.support.traced import Way, traced
 from tests.support.trees import save, state
@@ -27,8 +27,8 @@ def way(tmp_path: Path, workspace: Opener) -> Way:
     opened.refresh()
     run = opened.find_run("a")
     with traced() as way:
-        (planned,) = housekeeping.plan(opened, [run], KEEP_ONE).runs
-        done = housekeeping.execute(opened, run, planned, policy=KEEP_ONE, note="old")
+        (planned,) = retention.plan(opened, [run], KEEP_ONE).runs
+        done = quarantine.execute(opened, run, planned, policy=KEEP_ONE, note="old")
     assert done.journal is not None
     assert [item.path for item in done.journal.items] == ["ckpt-1", "ckpt-2"]
     assert done.left_out == ()

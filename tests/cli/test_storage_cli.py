@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.catalog.filters import FindingFilter
-from core.services import findings
+from core.services import health
 from tests.cli.test_cli import answer, run
 from tests.conftest import Opener
 from tests.support.trees import index_of, save, shard_of, state
@@ -218,7 +218,7 @@ def test_what_was_accepted_stays(root: Path, workspace: Opener) -> None:
     opened = workspace(root)
     opened.refresh()
     (placed,) = opened.reader.findings(FindingFilter(rule="orphan-shard"))
-    findings.accept(opened, [placed], "for the report")
+    health.accept(opened, [placed], "for the report")
     document = answer("plan", "a")["runs"][0]
     assert gone(document) == []
     assert {item["path"]: item["reasons"] for item in document["stays"]}["ckpt-9"] == [
@@ -247,7 +247,7 @@ def test_without_its_catalog_nothing_that_people_decided_is_lost(root: Path, wor
     opened = workspace(root)
     opened.refresh()
     (placed,) = opened.reader.findings(FindingFilter(rule="orphan-shard", run="b"))
-    findings.accept(opened, [placed], "so")
+    health.accept(opened, [placed], "so")
     answer("pin", "a", "ckpt-2", "--note", "paper")
     (done,) = answer("quarantine", "a", "--latest", 2)
     manifest = answer("resume", "a")

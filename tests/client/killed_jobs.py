@@ -391,6 +391,7 @@ def hand_over(run: Path) -> dict[str, str]:
     """
     from core.config.settings import Settings
     from core.resume.manifest import Mode
+    from core.services.resume import propose, resume_from
     from core.services.workspace import Workspace
 
     workspace = Workspace.open(Settings(roots=(str(run.parent),), home=run.parent.parent / "home", actor="ada"))
@@ -399,13 +400,13 @@ def hand_over(run: Path) -> dict[str, str]:
         [found] = [item for item in workspace.runs() if item.path == run.name]
         members = [item for item in workspace.members(found.root, found.path) if item.restorable]
         for picked in sorted(members, key=lambda item: item.saved_at, reverse=True):
-            proposal = workspace.propose(picked)
+            proposal = propose(workspace, picked)
             if proposal.mode is Mode.FORK:  # a run that changed a moment ago
-                proposal = workspace.propose(picked, Mode.REWIND)
+                proposal = propose(workspace, picked, Mode.REWIND)
             warnings = [warning.id for warning in proposal.warnings]
             if "not-in-the-file" in warnings:
                 continue
-            workspace.resume(picked, proposal, note="", accepted=warnings, confirm=run.name)
+            resume_from(workspace, picked, proposal, note="", accepted=warnings, confirm=run.name)
             names = [f"{picked.folder}/{file.name}".lstrip("/") for file in picked.files]
             return {name: hashlib.sha256((run.parent / name).read_bytes()).hexdigest() for name in names}
         return {}

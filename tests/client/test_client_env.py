@@ -11,6 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from core.cli.resume_env import resume_env_command
+from core.services.manifests import manifest_problems, reinstate_manifest, run_manifests, withdraw_manifest
+from core.services.resume import propose, resume_from
+from core.services.runs import series_choices
 from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.trees import save
@@ -46,11 +49,11 @@ def hand_over(workspace: Workspace, run: str) -> str:
     """Write the manifest of a run's latest checkpoint; its id."""
     workspace.refresh()
     found = workspace.find_run(run)
-    [choice] = workspace.choices(found.root, found.path)
+    [choice] = series_choices(workspace, found.root, found.path)
     assert choice.chosen is not None
-    proposal = workspace.propose(choice.chosen)
+    proposal = propose(workspace, choice.chosen)
     accepted = [warning.id for warning in proposal.warnings]
-    return workspace.resume(choice.chosen, proposal, note="", accepted=accepted)[0].id
+    return resume_from(workspace, choice.chosen, proposal, note="", accepted=accepted)[0].id
 
 
 @pytest.mark.parametrize("name", ["a", "it's $(a) run", "r\udce9sum\udce9"], ids=["plain", "quotes", "not-utf-8"])
@@ -84,10 +87,10 @@ def test_it_says_what_the_client_follows(tmp_path: Path, workspace: Opener, monk
     opened = workspace(root)
     identity = hand_over(opened, "a")
     found = opened.find_run("a")
-    opened.withdraw(found.root, "a", identity)
+    withdraw_manifest(opened, found.root, "a", identity)
     assert exported(root, "a")["STATE"] == "none"
     assert governing([root / "a"]) == (None, None)
-    opened.reinstate(found.root, "a", identity)
+    reinstate_manifest(opened, found.root, "a", identity)
     decision = decide(root / "a")
     said = exported(root, "a")
     assert (said["STATE"], said["JOB"], said["MANIFEST"]) == ("claimed", "waypoint-night", identity)
@@ -104,8 +107,8 @@ def test_a_manifest_that_cannot_be_read_is_no_fresh_start(tmp_path: Path, worksp
     place = root / "a/resume_manifest.json"
     place.write_text(place.read_text().replace('"version": 1', '"version": 9'))
     found = opened.find_run("a")
-    (problem,) = opened.manifest_problems(found.root, "a")
-    assert (problem.path, opened.manifests(found.root, "a")) == ("resume_manifest.json", ())
+    (problem,) = manifest_problems(opened, found.root, "a")
+    assert (problem.path, run_manifests(opened, found.root, "a")) == ("resume_manifest.json", ())
     done = CliRunner().invoke(app, ["--root", str(root), "a"])
     assert done.exit_code == 1
     assert "export RESUME_STATE=unreadable\nexport RESUME_MANIFEST=''\n" in done.stdout
@@ -113,7 +116,7 @@ def test_a_manifest_that_cannot_be_read_is_no_fresh_start(tmp_path: Path, worksp
     assert "in 'version'" in done.stderr
     assert client(root / "a") == (1, done.stdout_bytes, done.stderr_bytes)
     hand_over(opened, "a")  # which keeps the one that cannot be read, and says no more of it
-    assert opened.manifest_problems(found.root, "a") == ()
+    assert manifest_problems(opened, found.root, "a") == ()
     assert exported(root, "a")["STATE"] == "pending"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.services.resume import propose, resume_from
 from waypoint_resume.choice import plan_for
 from waypoint_resume.live import Live
 from waypoint_resume.loading import OPTIMIZER_RESTARTS
@@ -86,9 +87,9 @@ def hand_over(run: Path, name: str, mode: Mode = Mode.CONTINUE, **changes: Any) 
     workspace.refresh()
     found = workspace.find_run(run.name)
     picked = next(item for item in workspace.members(found.root, found.path) if item.path.endswith(f"/{name}"))
-    proposal = workspace.propose(picked, mode)
+    proposal = propose(workspace, picked, mode)
     accepted = [warning.id for warning in proposal.warnings]
-    workspace.resume(picked, proposal, note="", accepted=accepted, confirm=run.name)
+    resume_from(workspace, picked, proposal, note="", accepted=accepted, confirm=run.name)
     workspace.close()
     path = run / "resume_manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))

@@ -16,6 +16,8 @@ import pytest
 from core.config.settings import load
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode
+from core.services.manifests import run_manifests
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from tests.support.jobs import job_server
 
@@ -86,9 +88,9 @@ def hand_over(workspace: Workspace, run: str, mode: Mode) -> Manifest:
     members = [item for item in workspace.members(found.root, found.path) if item.restorable]
     steps = {item.facts.step.value if item.facts.step else 0: item for item in members}
     picked = steps[(KILLED_IN - (mode is not Mode.CONTINUE)) * STEPS]
-    proposal = workspace.propose(picked, mode)
+    proposal = propose(workspace, picked, mode)
     accepted = [warning.id for warning in proposal.warnings]
-    return workspace.resume(picked, proposal, note="", accepted=accepted, confirm=run)[0]
+    return resume_from(workspace, picked, proposal, note="", accepted=accepted, confirm=run)[0]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
     assert not any("restarts" in warning for warning in again["warnings"])
     workspace = opened(folder)
     found = workspace.find_run(manifest.run)
-    (entry,) = workspace.manifests(found.root, found.path)
+    (entry,) = run_manifests(workspace, found.root, found.path)
     assert (entry.state, entry.manifest.mode) == (ManifestState.FINISHED, mode)
     workspace.close()
 
@@ -210,7 +212,7 @@ def test_what_the_other_keras_wrote_is_refused_and_nothing_is_loaded(trained: Tr
         assert REFUSALS[model, writer][run] in said, run
         assert is_unchanged, run
         found = workspace.find_run(run)
-        (entry,) = workspace.manifests(found.root, found.path)
+        (entry,) = run_manifests(workspace, found.root, found.path)
         if any(text in said for text in BEFORE_THE_CLAIM):
             assert (entry.state, entry.claim) == (ManifestState.PENDING, None)
         else:

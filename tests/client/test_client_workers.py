@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from core.config.settings import load
 from core.resume.manifest import Mode
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from tests.support.jobs import Job, job_server
 
@@ -41,9 +42,9 @@ def hand_over(run: Path, name: str) -> None:
     workspace.refresh()
     found = workspace.find_run(run.name)
     picked = next(item for item in workspace.members(found.root, found.path) if item.path.endswith(f"/{name}"))
-    proposal = workspace.propose(picked, Mode.REWIND if name == "ckpt-1" else Mode.CONTINUE)
+    proposal = propose(workspace, picked, Mode.REWIND if name == "ckpt-1" else Mode.CONTINUE)
     accepted = [warning.id for warning in proposal.warnings]
-    workspace.resume(picked, proposal, note="", accepted=accepted, confirm=run.name)
+    resume_from(workspace, picked, proposal, note="", accepted=accepted, confirm=run.name)
     workspace.close()
 
 

@@ -17,7 +17,7 @@ import orbax.checkpoint as ocp
 import tensorflow as tf
 
 from core.config.settings import load
-from core.services.housekeeping import undo_batch
+from core.services.quarantine import undo_batch
 from core.services.workspace import Workspace
 from waypoint_resume import ResumeError, resume
 

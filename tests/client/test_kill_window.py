@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.config.settings import Settings
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from waypoint_resume import Waypoint
 from waypoint_resume.checkpoints import Found
@@ -93,8 +94,8 @@ def hand_over(run: Path, name: str) -> None:
     workspace.refresh()
     found = workspace.find_run(run.name)
     [picked] = [item for item in workspace.members(found.root, found.path) if item.path == f"{run.name}/{name}"]
-    proposal = workspace.propose(picked)
-    workspace.resume(picked, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
+    proposal = propose(workspace, picked)
+    resume_from(workspace, picked, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
     workspace.close()
 
 

@@ -17,7 +17,8 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 
 from core.config.settings import load
 from core.resume.manifest import Mode
-from core.services.housekeeping import undo_batch
+from core.services.quarantine import undo_batch
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from waypoint_resume import Waypoint, resume
 from waypoint_resume.event_files import read_events
@@ -60,8 +61,8 @@ def rewind(run: Path, name: str) -> None:
     with opened(run) as workspace:
         found = workspace.find_run(run.name)
         (picked,) = [one for one in workspace.members(found.root, found.path) if one.path.endswith(name)]
-        proposal = workspace.propose(picked, Mode.REWIND)
-        workspace.resume(picked, proposal, note="", accepted=[w.id for w in proposal.warnings], confirm=run.name)
+        proposal = propose(workspace, picked, Mode.REWIND)
+        resume_from(workspace, picked, proposal, note="", accepted=[w.id for w in proposal.warnings], confirm=run.name)
 
 
 class opened:  # noqa: N801 - reads as a function

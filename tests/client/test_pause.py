@@ -14,7 +14,7 @@ from core.base.errors import NotFoundError
 from core.resume.errors import StateError
 from core.resume.pauses import PauseState, ask_pause, read_pauses, withdraw_pause
 from core.runfolder.run_folder import RunFolder
-from core.services.pausing import cannot_pause, nobody_answers
+from core.services.pauses import cannot_pause, nobody_answers
 from waypoint_resume.decision import decide
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.heartbeat import heartbeat as youngest

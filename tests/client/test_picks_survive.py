@@ -16,6 +16,7 @@ import numpy as np
 
 from core.config.settings import load
 from core.resume.manifest import Mode
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from waypoint_resume import ResumeError, Waypoint, resume
 from waypoint_resume.kept import kept_in
@@ -72,8 +73,8 @@ def hand_over(run: Path, **restore: Any) -> str:  # noqa: ANN401
     workspace.refresh()
     found = workspace.find_run(run.name)
     (picked,) = workspace.members(found.root, found.path)
-    proposal = workspace.propose(picked, Mode.CONTINUE)
-    workspace.resume(picked, proposal, note="", accepted=[w.id for w in proposal.warnings], confirm=run.name)
+    proposal = propose(workspace, picked, Mode.CONTINUE)
+    resume_from(workspace, picked, proposal, note="", accepted=[w.id for w in proposal.warnings], confirm=run.name)
     workspace.close()
     path = run / "resume_manifest.json"
     manifest = json.loads(path.read_text())

@@ -12,6 +12,7 @@ import pytest
 
 from core.config.settings import Settings
 from core.resume.manifest import Mode
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from tests.support.jobs import job_server
 from waypoint_resume import ResumeError, Waypoint
@@ -114,9 +115,9 @@ def test_a_fork_of_a_later_fits_checkpoint_goes_on_in_its_place(tmp_path: Path) 
     workspace.refresh()
     found = workspace.find_run(run.name)
     [picked] = [item for item in workspace.members(found.root, found.path) if item.path.endswith("e-1.keras")]
-    proposal = workspace.propose(picked, Mode.FORK)
+    proposal = propose(workspace, picked, Mode.FORK)
     accepted = [warning.id for warning in proposal.warnings]
-    workspace.resume(picked, proposal, note="", accepted=accepted, fork_name=fork.name)
+    resume_from(workspace, picked, proposal, note="", accepted=accepted, fork_name=fork.name)
     workspace.close()
     again = a_model()
     assert fit(again, fork) == []

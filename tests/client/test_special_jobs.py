@@ -9,6 +9,8 @@ import pytest
 
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
+from core.services.manifests import run_manifests
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.training import Trainings
@@ -64,9 +66,9 @@ def hand_over(tmp_path: Path, workspace: Opener) -> HandOver:
         opened.refresh()
         found = opened.find_run("a")
         [picked] = [item for item in opened.members(found.root, "a") if Path(item.path).name == name]
-        proposal = opened.propose(picked, mode)
+        proposal = propose(opened, picked, mode)
         accepted = [warning.id for warning in proposal.warnings]
-        opened.resume(picked, proposal, note="", accepted=accepted, overrides=overrides, confirm="a")
+        resume_from(opened, picked, proposal, note="", accepted=accepted, overrides=overrides, confirm="a")
         return opened
 
     return handed
@@ -74,7 +76,7 @@ def hand_over(tmp_path: Path, workspace: Opener) -> HandOver:
 
 def state(workspace: Workspace) -> ManifestState:
     """What became of the run's newest manifest."""
-    return workspace.manifests(workspace.find_run("a").root, "a")[0].state
+    return run_manifests(workspace, workspace.find_run("a").root, "a")[0].state
 
 
 def settings(told: Told) -> list[float]:

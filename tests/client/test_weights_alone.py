@@ -18,6 +18,7 @@ import tf_keras
 
 from core.config.settings import load
 from core.resume.manifest import Mode, to_json
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from waypoint_resume import MismatchError, ResumeError, Waypoint, resume
 from waypoint_resume.fit_order import forget_order
@@ -323,11 +324,12 @@ def hand_over(run: Path, name: str, mode: Mode) -> Path:
     workspace.refresh()
     found = workspace.find_run(run.name)
     (picked,) = (item for item in workspace.members(found.root, found.path) if item.path.endswith(name))
-    proposal = workspace.propose(picked, mode, weights_only=True)
+    proposal = propose(workspace, picked, mode, weights_only=True)
     assert not proposal.outlook(Mode.CONTINUE).possible
     accepted = [warning.id for warning in proposal.warnings]
     assert "weights-alone" in accepted
-    manifest, path = workspace.resume(
+    manifest, path = resume_from(
+        workspace,
         picked,
         proposal,
         note="",

@@ -13,7 +13,7 @@ import pytest
 
 from core.resume.pauses import PauseState, ask_pause, read_pauses
 from core.runfolder.run_folder import RunFolder
-from core.services.pausing import cannot_pause
+from core.services.pauses import cannot_pause
 from tests.support.jobs import Job, job_server
 from waypoint_resume.heartbeat import heartbeat
 

@@ -16,7 +16,7 @@ from core.background.full_home import indexer_of
 from core.base.records import Run
 from core.retention.policies import KeepLatest, Policy
 from core.retention.tables import NO_POLICY
-from core.services import housekeeping
+from core.services import quarantine, retention
 from core.services.survey import Survey
 from core.services.workspace import Workspace
 from tests.conftest import Opener
@@ -36,15 +36,15 @@ def looked(workspace: Workspace) -> Survey:
 
 def run_of(workspace: Workspace, path: str) -> Run:
     """A run, also one of which all lies in quarantine."""
-    return housekeeping.quarantined_run(workspace, workspace.reader.roots()[0].id, path)
+    return quarantine.quarantined_run(workspace, workspace.reader.roots()[0].id, path)
 
 
 def quarantined(workspace: Workspace, path: str, policy: Policy = NO_POLICY) -> str:
     """Move what a policy lets go of a run; returns the batch's id."""
     workspace.refresh()
     run = run_of(workspace, path)
-    (planned,) = housekeeping.plan(workspace, [run], policy).runs
-    done = housekeeping.execute(workspace, run, planned, policy=policy)
+    (planned,) = retention.plan(workspace, [run], policy).runs
+    done = quarantine.execute(workspace, run, planned, policy=policy)
     assert done.journal is not None
     return done.journal.id
 
@@ -97,7 +97,7 @@ def test_a_run_that_went_as_a_whole_is_still_told_and_can_be_undone(tmp_path: Pa
     survey = looked(made)
     assert [run.path for run in made.runs()] == ["other"]
     assert [(one.run, one.batch.id) for one in survey.batches] == [("lost", batch)]
-    assert housekeeping.undo_batch(made, run_of(made, "lost"), batch).files == 1
+    assert quarantine.undo_batch(made, run_of(made, "lost"), batch).files == 1
     assert shard_of(tmp_path / "runs" / "lost" / "ckpt-1").exists()
 
 
@@ -123,7 +123,7 @@ def test_a_run_is_read_again_when_somebody_acted_on_it(tmp_path: Path, workspace
     assert [one.batch.id for one in auditor.survey.batches] == [batch]
     assert auditor.survey.number > before.number
     assert auditor.survey.audited is before.audited
-    housekeeping.undo_batch(made, run_of(made, "a"), batch)
+    quarantine.undo_batch(made, run_of(made, "a"), batch)
     auditor.reread(made.reader.roots()[0].id, "a")
     assert [one.batch.stage for one in auditor.survey.batches] == [Stage.UNDONE]
 

@@ -12,6 +12,7 @@ import pytest
 
 from core.base.facts import Contents, Format
 from core.base.records import Checkpoint
+from core.services.resume import propose, resume_from
 from core.verify.results import Outcome
 from core.verify.run import verify
 from tests.client.test_client_training import opened
@@ -61,8 +62,8 @@ def test_the_model_is_handed_over_and_goes_on_with_its_optimizer(saved: tuple[Pa
     shutil.copytree(saved[0] / "runs", tmp_path / "runs")
     workspace = opened(tmp_path)
     (picked,) = workspace.members(workspace.runs()[0].root, "run")
-    proposal = workspace.propose(picked)
-    manifest, _ = workspace.resume(picked, proposal, note="", accepted=[one.id for one in proposal.warnings])
+    proposal = propose(workspace, picked)
+    manifest, _ = resume_from(workspace, picked, proposal, note="", accepted=[one.id for one in proposal.warnings])
     workspace.close()
     assert (manifest.checkpoint.path, manifest.checkpoint.format) == ("model", Format.KERAS_FOLDER)
     assert (manifest.restore.api, manifest.restore.optimizer) == ("keras.saving.load_model", "restored")

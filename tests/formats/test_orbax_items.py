@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.resume.manifest import Manifest, parse, to_json
 from core.resume.snippet import framework, snippet
+from core.services.resume import propose, resume_from
 from tests.client.test_client_training import opened
 from tests.support.keras_files import checkpoints
 from waypoint_resume.manifest import parse_manifest
@@ -48,8 +49,8 @@ def handed_over(folder: Path) -> tuple[Manifest, dict[str, Any]]:
     """The manifest of the only checkpoint of the run, and its document."""
     workspace = opened(folder)
     (picked,) = workspace.members(workspace.runs()[0].root, "run")
-    proposal = workspace.propose(picked)
-    manifest, path = workspace.resume(picked, proposal, note="", accepted=[one.id for one in proposal.warnings])
+    proposal = propose(workspace, picked)
+    manifest, path = resume_from(workspace, picked, proposal, note="", accepted=[one.id for one in proposal.warnings])
     workspace.close()
     assert parse(path.read_bytes()) == manifest
     return manifest, json.loads(path.read_text())
@@ -112,8 +113,10 @@ def test_a_plan_keeps_the_step_whose_item_is_handed_over(tmp_path: Path) -> None
     workspace = opened(tmp_path)
     root = workspace.runs()[0].root
     old = workspace.reader.checkpoint(root, "run/10")
-    proposal = workspace.propose(old)
-    manifest, _ = workspace.resume(old, proposal, note="", accepted=[w.id for w in proposal.warnings], confirm="run")
+    proposal = propose(workspace, old)
+    manifest, _ = resume_from(
+        workspace, old, proposal, note="", accepted=[w.id for w in proposal.warnings], confirm="run"
+    )
     workspace.close()
     assert manifest.checkpoint.path == "10/default"
     assert manifest.whole_path == "10"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from core.base.records import SavedAtSource
+from core.services.runs import series_choices
 from tests.client.test_client_training import opened
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.damage import damage_of
@@ -75,7 +76,7 @@ def test_the_step_that_orbax_takes_and_cannot_restore_is_passed_over_with_its_re
         with pytest.raises((ValueError, FileNotFoundError, KeyError)):
             manager.restore(20, args=ocp.args.StandardRestore())
     workspace = opened(tmp_path)
-    (choice,) = workspace.choices(workspace.runs()[0].root, "run")
+    (choice,) = series_choices(workspace, workspace.runs()[0].root, "run")
     workspace.close()
     assert choice.chosen is not None
     assert choice.chosen.path == "run/10"
@@ -110,7 +111,7 @@ def test_a_step_without_its_mark_has_the_time_that_its_database_tells(tmp_path: 
         os.utime(path, (2e9, 2e9))  # as a copy does it
     workspace = opened(tmp_path)
     by_path = {item.path: item for item in workspace.members(workspace.runs()[0].root, "run")}
-    (choice,) = workspace.choices(workspace.runs()[0].root, "run")
+    (choice,) = series_choices(workspace, workspace.runs()[0].root, "run")
     workspace.close()
     assert by_path["run/10"].saved_at_source is SavedAtSource.FORMAT
     assert before <= by_path["run/10"].saved_at <= by_path["run/20"].saved_at <= after

@@ -9,7 +9,7 @@ import pytest
 
 from core.catalog.filters import FindingFilter
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import retention
 from tests.client.test_client_training import opened
 from waypoint_resume.inventory import lying_in
 
@@ -74,7 +74,7 @@ def test_the_only_good_one_is_said_where_nothing_can_be_restored_and_no_plan_tak
         if one.finding.rule == "nothing-restorable"
     ]
     assert "run/model.keras.bak is whole, under another name" in reason
-    plan = housekeeping.plan(workspace, workspace.runs(), Policy(rules=(KeepLatest(1),)))
+    plan = retention.plan(workspace, workspace.runs(), Policy(rules=(KeepLatest(1),)))
     workspace.close()
     assert [item.path for one in plan.runs for item in one.items] == []
     keras.models.load_model(shutil.move(run / "model.keras.bak", run / "found.keras"))

@@ -11,7 +11,9 @@ from core.base.errors import CoreError, NotFoundError, ReadOnlyError
 from core.base.records import Checkpoint, Health
 from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
-from core.services import findings
+from core.services import verifying
+from core.services.health import accept, withdraw_acceptance
+from core.services.runs import series_choices
 from core.services.workspace import Workspace
 from core.verify.results import BadRule, Outcome, TensorProblem, Verification
 from tests.conftest import Opener
@@ -53,7 +55,7 @@ def test_an_accepted_finding_counts_no_more_and_is_back_when_its_files_change(ru
     opened = workspace(runs)
     opened.refresh()
     assert (found(opened), numbers(opened, "a")) == ([("a/ckpt-3", "orphan-shard")], (0, 1))
-    findings.accept(opened, [only(opened)], " kept for the paper ")
+    accept(opened, [only(opened)], " kept for the paper ")
     opened.refresh()
     assert (found(opened), numbers(opened, "a")) == ([], (0, 0))
     (kept,) = opened.reader.findings(FindingFilter(accepted=True))
@@ -73,14 +75,14 @@ def test_accepting_can_be_undone(runs: Path, workspace: Opener) -> None:
     opened = workspace(runs)
     opened.refresh()
     placed = only(opened)
-    findings.accept(opened, [placed], "so")
+    accept(opened, [placed], "so")
     opened.refresh(deep=False)
     assert found(opened) == []
-    findings.withdraw_acceptance(opened, [placed])
+    withdraw_acceptance(opened, [placed])
     opened.refresh(deep=False)
     assert found(opened) == [("a/ckpt-3", "orphan-shard")]
     with pytest.raises(NotFoundError, match="orphan-shard about ckpt-3 is not accepted"):
-        findings.withdraw_acceptance(opened, [placed])
+        withdraw_acceptance(opened, [placed])
     log = [json.loads(line) for line in (runs / "a" / ".waypoint" / "log.jsonl").read_text().splitlines()]
     assert [(entry["actor"], entry["event"]) for entry in log] == [
         ("ada", "accept findings"),
@@ -94,7 +96,7 @@ def test_what_another_home_accepted_is_seen_at_the_next_light_pass(
     ours, theirs = workspace(runs), workspace(runs, home=tmp_path / "other")
     ours.refresh()
     theirs.refresh()
-    findings.accept(theirs, [only(theirs)], "so")
+    accept(theirs, [only(theirs)], "so")
     ours.refresh(deep=False)
     assert (found(ours), found(ours, accepted=True)) == ([], [("a/ckpt-3", "orphan-shard")])
 
@@ -102,7 +104,7 @@ def test_what_another_home_accepted_is_seen_at_the_next_light_pass(
 def test_deleting_the_catalog_loses_no_acceptance(runs: Path, workspace: Opener, tmp_path: Path) -> None:
     opened = workspace(runs)
     opened.refresh()
-    findings.accept(opened, [only(opened)], "so")
+    accept(opened, [only(opened)], "so")
     fresh = workspace(runs, home=tmp_path / "fresh")
     fresh.refresh()
     assert (found(fresh), found(fresh, accepted=True)) == ([], [("a/ckpt-3", "orphan-shard")])
@@ -118,7 +120,7 @@ def test_a_file_of_acceptances_that_cannot_be_read_accepts_nothing_and_is_a_prob
     assert [(problem.path, ACCEPTED in problem.problem) for _, problem in report.problems] == [("a", True)]
     assert found(opened) == [("a/ckpt-3", "orphan-shard")]
     with pytest.raises(CoreError, match=r"accepted\.json cannot be understood"):
-        findings.accept(opened, [only(opened)], "so")
+        accept(opened, [only(opened)], "so")
     assert (runs / "a" / ACCEPTED).read_text() == '{"version": 7}'
 
 
@@ -130,7 +132,7 @@ def test_decisions_about_a_read_only_run_lie_apart(
     opened.refresh()
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda *_, **__: False)  # root may write everywhere
-        findings.accept(opened, [only(opened)], "so")
+        accept(opened, [only(opened)], "so")
     assert not (runs / "a" / ".waypoint").exists()
     assert [path.name for path in apart.rglob("accepted.json")] == ["accepted.json"]
     opened.refresh(deep=False)
@@ -166,15 +168,15 @@ def test_what_a_verification_found_is_a_finding_until_the_files_change(
     opened = workspace(runs)
     opened.refresh()
     item = opened.reader.checkpoint(opened.reader.roots()[0].id, "b/ckpt-2")
-    findings.keep_verification(opened, item, verified(item, opened, problem))
+    verifying.keep_verification(opened, item, verified(item, opened, problem))
     opened.refresh(deep=False)
     judged = opened.reader.checkpoint(item.root, "b/ckpt-2")
     assert rule in {finding.rule for finding in judged.findings}
     assert (judged.restorable, judged.health) == (restorable, Health.WARNING if rule == "infinite" else Health.ERROR)
-    chosen = opened.choices(item.root, "b")[0].chosen
+    chosen = series_choices(opened, item.root, "b")[0].chosen
     assert chosen is not None
     assert chosen.path == ("b/ckpt-2" if restorable else "b/ckpt-1")
-    kept = findings.verification(opened, judged)
+    kept = verifying.verification(opened, judged)
     assert kept is not None
     assert (kept.holds, kept.verification.problems) == (True, (problem,))
     save(runs / "b", 2, at_ns=1_800_000_000_000_000_000)
@@ -182,7 +184,7 @@ def test_what_a_verification_found_is_a_finding_until_the_files_change(
     healed = opened.reader.checkpoint(item.root, "b/ckpt-2")
     assert (healed.restorable, healed.health) == (True, Health.OK)
     assert rule not in {finding.rule for finding in healed.findings}
-    former = findings.verification(opened, healed)
+    former = verifying.verification(opened, healed)
     assert former is not None
     assert not former.holds
 
@@ -192,7 +194,7 @@ def test_a_second_verification_that_passes_clears_the_first(runs: Path, workspac
     opened.refresh()
     item = opened.reader.checkpoint(opened.reader.roots()[0].id, "b/ckpt-2")
     for problems, health in (((MISMATCH,), Health.ERROR), ((), Health.OK)):
-        findings.keep_verification(opened, item, verified(item, opened, *problems))
+        verifying.keep_verification(opened, item, verified(item, opened, *problems))
         opened.refresh(deep=False)
         judged = opened.reader.checkpoint(item.root, "b/ckpt-2")
         assert (judged.health, judged.restorable) == (health, health is Health.OK)
@@ -203,8 +205,8 @@ def test_a_verification_without_a_result_is_not_kept(outcome: Outcome, runs: Pat
     opened = workspace(runs)
     opened.refresh()
     item = opened.reader.checkpoint(opened.reader.roots()[0].id, "b/ckpt-2")
-    findings.keep_verification(opened, item, replace(verified(item, opened), outcome=outcome))
-    assert findings.verification(opened, item) is None
+    verifying.keep_verification(opened, item, replace(verified(item, opened), outcome=outcome))
+    assert verifying.verification(opened, item) is None
 
 
 def test_time_alone_makes_runs_and_checkpoints_stale(runs: Path, workspace: Opener) -> None:
@@ -228,4 +230,4 @@ def test_an_unreadable_place_for_decisions_is_an_error(runs: Path, workspace: Op
     opened.refresh()
     (runs / "a" / ".waypoint").write_text("a file in the way")
     with pytest.raises((CoreError, ReadOnlyError)):
-        findings.accept(opened, [only(opened)], "so")
+        accept(opened, [only(opened)], "so")

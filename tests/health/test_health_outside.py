@@ -7,7 +7,8 @@ import pytest
 
 from core.base.records import Health
 from core.catalog.filters import FindingFilter
-from core.services import findings
+from core.services import health, verifying
+from core.services.runs import series_choices
 from core.services.workspace import Workspace
 from core.verify.results import BadRule, Outcome, TensorProblem, Verification
 from tests.conftest import Opener
@@ -69,7 +70,7 @@ def test_a_root_may_be_a_link(tmp_path: Path, workspace: Opener) -> None:
     (tmp_path / "link").symlink_to(root)
     opened = workspace(tmp_path / "link")
     assert found(opened) == []
-    (choice,) = opened.choices(opened.reader.roots()[0].id, "a")
+    (choice,) = series_choices(opened, opened.reader.roots()[0].id, "a")
     assert choice.tensorflow_latest == "a/ckpt-1"
 
 
@@ -97,7 +98,7 @@ def test_an_accepted_state_file_is_back_when_more_goes_missing(tmp_path: Path, w
     opened = workspace(root)
     assert found(opened) == [("a/checkpoint", "dangling-history")]
     (placed,) = opened.reader.findings(FOUND)
-    findings.accept(opened, [placed], "cleaned by hand")
+    health.accept(opened, [placed], "cleaned by hand")
     assert found(opened) == []
     remove(prefixes[1])
     assert found(opened) == [("a/checkpoint", "dangling-history")]
@@ -136,5 +137,5 @@ def test_a_verification_of_other_files_is_no_finding(tmp_path: Path, workspace: 
         files=tuple(file._replace(size=file.size + 1) for file in item.files),
         finished_at=opened.now(),
     )
-    findings.keep_verification(opened, item, result)
+    verifying.keep_verification(opened, item, result)
     assert found(opened) == []

@@ -12,7 +12,7 @@ import pytest
 
 from core.mend.of_run import MendDesk
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import quarantine, retention
 from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.trees import save
@@ -52,7 +52,7 @@ def status(space: Workspace, *, deep: bool = True) -> tuple[str, list[str]]:
     """What the catalog says of the run after a look, and what a plan for it lets go."""
     space.refresh(deep=deep)
     run = space.find_run("a")
-    (planned,) = housekeeping.plan(space, [run], LATEST).runs
+    (planned,) = retention.plan(space, [run], LATEST).runs
     assert planned.is_live is (run.status == "live")
     assert space.acted_on(run).is_live() is planned.is_live
     return run.status, [item.path for item in planned.items]
@@ -71,7 +71,7 @@ def test_a_killed_job_is_not_live_for_an_hour_more(tmp_path: Path, workspace: Op
         job.wait()
         assert status(space, deep=deep) == FREE
         run = space.find_run("a")
-        done = housekeeping.execute(space, run, housekeeping.plan(space, [run], LATEST).runs[0], policy=LATEST)
+        done = quarantine.execute(space, run, retention.plan(space, [run], LATEST).runs[0], policy=LATEST)
     assert done.journal is not None
     assert (len(done.journal.items), done.left_out) == (2, ())
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.services.runs import series_choices
 from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.traced import Way, traced
@@ -27,7 +28,7 @@ def way(opened: Workspace) -> Way:
     with traced() as way:
         opened.refresh()
         run = opened.find_run("a")
-        (choice,) = opened.choices(run.root, run.path)
+        (choice,) = series_choices(opened, run.root, run.path)
     assert [item.path for item in choice.members] == ["a/ckpt-3", "a/ckpt-2", "a/ckpt-1"]
     return way
 

@@ -20,7 +20,7 @@ from core.mend.effects import deleted_by_next_save, effects
 from core.mend.of_run import MendDesk, Refusal
 from core.mend.propose import Proposal
 from core.runfolder.run_folder import RunFolder
-from core.services.findings import mend_desk
+from core.services.mending import mend_desk
 from tests.conftest import Opener
 from tests.support.mend_cases import only
 from tests.support.training import look

@@ -21,7 +21,7 @@ from core.catalog.filters import CheckpointFilter
 from core.catalog.tables import snapshots
 from core.config.settings import Settings
 from core.services import disk_space
-from core.services.findings import keep_verification
+from core.services.verifying import keep_verification
 from core.services.workspace import Workspace
 from core.verify.run import verify
 from tests.support.trees import flip, save

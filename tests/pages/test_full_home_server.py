@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.catalog.in_memory import is_in_memory
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import retention
 from pages.parts.frame import frame, service
 from pages.parts.storage import deleting, quarantining
 from tests.catalog.test_full_home import run_of
@@ -113,5 +113,5 @@ def test_damage_that_is_found_while_the_home_is_full_reaches_the_plan(
     current.verifier.submit(str(tmp_path / "root"), newest)
     until(lambda: any(item.path == newest.path and not item.restorable for item in space.members(newest.root, "a")))
     assert is_in_memory(space.engine)
-    (planned,) = housekeeping.plan(space, [space.find_run("a")], Policy(rules=(KeepLatest(1),))).runs
+    (planned,) = retention.plan(space, [space.find_run("a")], Policy(rules=(KeepLatest(1),))).runs
     assert {item.path for item in planned.items} == {"ckpts/ckpt-1", "ckpts/ckpt-2"}

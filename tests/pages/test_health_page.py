@@ -15,7 +15,7 @@ from core.catalog.filters import FindingFilter
 from core.health.rules import RULES
 from core.indexing.passes import root_id
 from core.mend.propose import Proposal
-from core.services import findings
+from core.services import health, mending, verifying
 from pages.parts.frame import service
 from pages.parts.health import health_rules
 from pages.parts.tables import tables
@@ -74,7 +74,7 @@ def the_finding(rule: str, *, accepted: bool | None = False) -> PlacedFinding:
 
 def accept(rule: str, note: str) -> None:
     """Accept the only finding of a rule, and judge anew."""
-    findings.accept(service.workspace(), [the_finding(rule)], note)
+    health.accept(service.workspace(), [the_finding(rule)], note)
     service.current().look_now()
 
 
@@ -272,7 +272,7 @@ def test_all_that_were_accepted_are_findings_again_in_one_click(runs: Path, monk
     orphans(runs / "a", 3)
     app = open_on(monkeypatch, runs)
     placed = service.workspace().reader.findings(FindingFilter(rule="orphan-shard"), limit=None)
-    findings.accept(service.workspace(), placed, "so")
+    health.accept(service.workspace(), placed, "so")
     service.current().look_now()
     show(app, "health.py", accepted="true")
     next(button for button in app.button if button.label == "Undo all").click().run()
@@ -380,7 +380,7 @@ def test_all_restorable_checkpoints_of_a_run_are_verified_together(runs: Path, m
     assert "Lately: 2 verified." in texts(app)
     jobs = service.current().verifier.jobs()
     assert [job.checkpoint.path for job in jobs] == ["a/ckpt-2", "a/ckpt-1"]
-    kept = [findings.verification(service.workspace(), job.checkpoint) for job in jobs]
+    kept = [verifying.verification(service.workspace(), job.checkpoint) for job in jobs]
     assert [found is not None and found.holds for found in kept] == [True, True]
 
 
@@ -389,7 +389,7 @@ def test_former_mends_are_listed_and_undone(runs: Path, monkeypatch: pytest.Monk
     before = written.read_bytes()
     app = open_on(monkeypatch, runs)
     workspace, root = service.workspace(), short_id(str(runs))
-    desk = findings.mend_desk(workspace, workspace.reader.run(root, "a", workspace.now()))
+    desk = mending.mend_desk(workspace, workspace.reader.run(root, "a", workspace.now()))
     (proposal,) = desk.proposals()
     assert isinstance(proposal, Proposal)
     mend = desk.apply(proposal, actor=HOSTILE, now=workspace.now())

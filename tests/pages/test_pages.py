@@ -15,6 +15,8 @@ from core.base.facts import Role, Variable
 from core.formats.spec import RestoreApi
 from core.resume.cautions import TEXTS
 from core.resume.manifest import Mode
+from core.services.manifests import run_manifests
+from core.services.resume import propose, resume_from
 from pages.parts.checkpoint.snippets import restore_code
 from pages.parts.frame import frame, service
 from pages.parts.frame.text import lines, md, md_lines, shown
@@ -388,10 +390,10 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
     for number, mode in ((9, Mode.REWIND), (10, Mode.CONTINUE)):
         path = f"mnist-cnn/checkpoints/ckpt-{number}"
         checkpoint = workspace.reader.checkpoint(root, path)
-        proposal = workspace.propose(checkpoint, mode)
+        proposal = propose(workspace, checkpoint, mode)
         accepted = [caution.id for caution in proposal.warnings]
-        manifest, file = workspace.resume(
-            checkpoint, proposal, note=f"<b>{path}</b>", accepted=accepted, confirm="mnist-cnn"
+        manifest, file = resume_from(
+            workspace, checkpoint, proposal, note=f"<b>{path}</b>", accepted=accepted, confirm="mnist-cnn"
         )
     show(app, "resume.py")
     app.session_state[f"code-{manifest.id}"] = True
@@ -407,7 +409,7 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
 
     show(app, "resume.py")
     app.button(key=f"withdraw-{manifest.id}").click().run()
-    assert workspace.manifests(root, "mnist-cnn")[0].state.value == "withdrawn"
+    assert run_manifests(workspace, root, "mnist-cnn")[0].state.value == "withdrawn"
     assert [item.value for item in app.subheader] == ["Pending", "Withdrawn", "Superseded"]
     assert [item.value for item in app.toast] == ["Withdrawn: jobs leave it alone. Undo it below."]
     assert "UTC, by tester" in plain(texts(app).partition("Withdrawn")[2])
@@ -415,7 +417,7 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     show(app, "resume.py")
     app.button(key=f"undo-{manifest.id}").click().run()
-    assert workspace.manifests(root, "mnist-cnn")[0].state.value == "pending"
+    assert run_manifests(workspace, root, "mnist-cnn")[0].state.value == "pending"
     assert len(app.toast) == 1
 
     show(app, "run.py", root=root, run="mnist-cnn")
@@ -428,9 +430,9 @@ def test_a_strange_record_of_a_withdrawal_is_shown(home: Path, monkeypatch: pyte
     app = open_on(monkeypatch, runs)
     workspace, root = service.workspace(), short_id(str(runs))
     checkpoint = workspace.reader.checkpoint(root, "mnist-cnn/checkpoints/ckpt-10")
-    proposal = workspace.propose(checkpoint)
+    proposal = propose(workspace, checkpoint)
     accepted = [caution.id for caution in proposal.warnings]
-    manifest, _ = workspace.resume(checkpoint, proposal, note="", accepted=accepted)
+    manifest, _ = resume_from(workspace, checkpoint, proposal, note="", accepted=accepted)
     withdrawn = runs / "mnist-cnn" / ".waypoint" / "withdrawn" / f"{manifest.id}.json"
     withdrawn.parent.mkdir()
     withdrawn.write_text(record)

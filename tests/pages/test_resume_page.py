@@ -17,7 +17,9 @@ from streamlit.testing.v1 import AppTest
 from core.resume.history import ManifestState
 from core.resume.manifest import Manifest, Mode, Scalar
 from core.resume.overrides import parse_overrides
-from core.services import housekeeping
+from core.services import quarantine
+from core.services.manifests import all_manifests
+from core.services.resume import propose, resume_from
 from pages.parts.frame import service
 from pages.parts.resume.install import pip_line
 from pages.parts.resume.manifest_cards import pulse
@@ -54,10 +56,10 @@ def hand_over(
     """Write the manifest of a checkpoint of `five`, all warnings accepted."""
     workspace = service.workspace()
     checkpoint = workspace.reader.checkpoint(short_id(str(runs)), f"five/ckpt-{step}")
-    proposal = workspace.propose(checkpoint, mode)
+    proposal = propose(workspace, checkpoint, mode)
     accepted = [caution.id for caution in proposal.warnings]
-    manifest, _ = workspace.resume(
-        checkpoint, proposal, note="", accepted=accepted, overrides=overrides, fork_name=fork_name
+    manifest, _ = resume_from(
+        workspace, checkpoint, proposal, note="", accepted=accepted, overrides=overrides, fork_name=fork_name
     )
     return manifest
 
@@ -209,7 +211,7 @@ def test_what_a_job_sets_aside_is_told_once_it_did(runs: Path, monkeypatch: pyte
     finally:
         decision.lease.release()
     workspace = service.workspace()
-    housekeeping.undo_batch(workspace, workspace.find_run("five"), manifest.id)
+    quarantine.undo_batch(workspace, workspace.find_run("five"), manifest.id)
     app.run()
     assert re.search(r"was set aside .*, and brought back since\.", said(app))
     assert "Bring it back" not in [link.proto.label for link in app.get("page_link")]
@@ -332,7 +334,7 @@ def test_a_claim_that_cannot_be_read_is_shown(runs: Path, monkeypatch: pytest.Mo
     show(app, "resume.py")
     assert "**not named**\n" in said(app)
     assert "on an unknown host" in said(app)
-    assert service.workspace().all_manifests()[0][2].state is ManifestState.CLAIMED
+    assert all_manifests(service.workspace())[0][2].state is ManifestState.CLAIMED
 
 
 def test_overrides_are_json_or_else_text() -> None:
@@ -549,8 +551,8 @@ def test_weights_alone_are_told_on_the_card(runs: Path, monkeypatch: pytest.Monk
     app = open_on(monkeypatch, runs)
     workspace = service.workspace()
     checkpoint = workspace.reader.checkpoint(short_id(str(runs)), "five/ckpt-5")
-    proposal = workspace.propose(checkpoint, weights_only=True)
-    workspace.resume(checkpoint, proposal, note="", accepted=[caution.id for caution in proposal.warnings])
+    proposal = propose(workspace, checkpoint, weights_only=True)
+    resume_from(workspace, checkpoint, proposal, note="", accepted=[caution.id for caution in proposal.warnings])
     workspace.refresh()
     show(app, "resume.py")
     assert "fork, weights alone" in said(app)

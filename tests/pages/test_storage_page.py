@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.acts.batches import Batch
 from core.catalog.audits import RootSnapshot, store_audit
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import pins, quarantine, retention
 from pages.parts.checkpoint import pinning
 from pages.parts.frame import format as fmt
 from pages.parts.frame import service
@@ -67,14 +67,14 @@ def rows(app: AppTest, head: str) -> list[dict[str, object]]:
     return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
 
 
-def quarantine(path: str, policy: Policy = KEEP_TWO, note: str = "") -> Batch:
+def moved(path: str, policy: Policy = KEEP_TWO, note: str = "") -> Batch:
     """Move what a policy lets go of a run, as the page does."""
     workspace = service.workspace()
     run = workspace.find_run(path)
-    (planned,) = housekeeping.plan(workspace, [run], policy).runs
-    housekeeping.execute(workspace, run, planned, policy=policy, note=note)
+    (planned,) = retention.plan(workspace, [run], policy).runs
+    quarantine.execute(workspace, run, planned, policy=policy, note=note)
     service.current().look_now()
-    return housekeeping.run_batches(workspace, run).batches[0]
+    return quarantine.run_batches(workspace, run).batches[0]
 
 
 def test_the_cards_tell_what_du_and_the_plan_tell(five: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_a_batch_is_listed_with_who_when_and_why_and_undone(
     app = open_on(monkeypatch, runs)
     before = {path: path.read_bytes() for path in five.glob("ckpt*")}
     state_before = (five / "checkpoint").read_bytes()
-    batch = quarantine("five", note=HOSTILE)
+    batch = moved("five", note=HOSTILE)
     show(app, "storage.py")
     assert f"Quarantine {batch.short}, " in plain(texts(app))
     assert "by tester: 4 items" in plain(texts(app))
@@ -246,7 +246,7 @@ def test_undo_that_would_write_over_something_offers_other_names(
     five: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_on(monkeypatch, runs)
-    batch = quarantine("five")
+    batch = moved("five")
     new = index_of(five / "ckpt-2")
     new.write_bytes(b"new")
     show(app, "storage.py").button(key=f"undo-{batch.id}").click().run()
@@ -330,7 +330,7 @@ def test_a_run_that_went_as_a_whole_is_undone_from_the_page(runs: Path, monkeypa
     index_of(save(runs / "lost", 1)).unlink()
     save(runs / "lost", 2)
     app = open_on(monkeypatch, runs)
-    batch = quarantine("lost", Policy())
+    batch = moved("lost", Policy())
     for path in (runs / "lost").glob("ckpt-2.*"):
         path.unlink()
     service.workspace().refresh()
@@ -345,7 +345,7 @@ def test_hostile_names_stay_text(runs: Path, monkeypatch: pytest.MonkeyPatch) ->
     for file in (SAMPLES / "churn-mlp" / "checkpoints").glob("*.keras"):
         os.utime(shutil.copy(file, run), (LONG_AGO, LONG_AGO))  # a fresh clone's files are those of a live run
     app = open_on(monkeypatch, runs)
-    assert quarantine(f"{HOSTILE}/home: [x](http:/e)", Policy(rules=(KeepLatest(1),))).items
+    assert moved(f"{HOSTILE}/home: [x](http:/e)", Policy(rules=(KeepLatest(1),))).items
     show(app, "storage.py")
     said = "\n".join(
         value for kind in ("markdown", "caption", "error", "warning", "info") for value in values(app, kind)
@@ -365,15 +365,15 @@ def test_a_pin_is_shown_with_who_and_why_and_keeps_the_checkpoint(
     app = open_on(monkeypatch, runs)
     workspace = service.workspace()
     item = workspace.reader.checkpoint(short_id(str(runs)), "five/ckpt-1")
-    housekeeping.pin(workspace, item, note=HOSTILE)
+    pins.pin(workspace, item, note=HOSTILE)
     show(app, "checkpoint.py", root=item.root, run="five", path="five/ckpt-1")
     assert "by tester." in plain(texts(app))
     assert HOSTILE in values(app, "text")
-    planned = housekeeping.plan(workspace, [workspace.find_run("five")], KEEP_TWO).runs[0]
+    planned = retention.plan(workspace, [workspace.find_run("five")], KEEP_TWO).runs[0]
     assert "ckpt-1" not in {one.path for one in planned.items}
     press(app, "Unpin")
     assert "No longer pinned: ckpt-1." in plain(texts(app))
-    assert housekeeping.pin_of(workspace, item) is None
+    assert pins.pin_of(workspace, item) is None
     assert [button.label for button in app.button if button.key == "pin"] == ["Pin…"]
     assert "never goes into quarantine" in pinning.MEANING
 
@@ -401,6 +401,6 @@ def test_pinned_checkpoints_are_marked_in_the_list_of_their_run(
     workspace = service.workspace()
     show(app, "run.py", root=short_id(str(runs)), run="five")
     assert not any("pinned" in table.value.columns for table in app.dataframe)
-    housekeeping.pin(workspace, workspace.reader.checkpoint(short_id(str(runs)), "five/ckpt-2"))
+    pins.pin(workspace, workspace.reader.checkpoint(short_id(str(runs)), "five/ckpt-2"))
     show(app, "run.py", root=short_id(str(runs)), run="five")
     assert {row["checkpoint"] for row in rows(app, "pinned") if row["pinned"] == "yes"} == {"ckpt-2"}

@@ -22,6 +22,9 @@ from core.resume.propose import propose
 from core.runfolder.locking import locked
 from core.runfolder.run_folder import RunFolder
 from core.runs.walk import look
+from core.services import resume
+from core.services.manifests import run_manifests
+from core.services.runs import series_choices
 from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume.test_resume_write import log_of
@@ -90,11 +93,11 @@ def test_a_fork_through_the_workspace(tmp_path: Path, workspace: Opener) -> None
     opened.refresh()
     before = tree(root / RUN)
     (pick,) = [item for item in opened.members(opened.find_run(RUN).root, RUN) if item.path.endswith("ckpt-2")]
-    proposal = opened.propose(pick, Mode.FORK)
+    proposal = resume.propose(opened, pick, Mode.FORK)
     assert proposal.fork_name == "a-from-2"
     done: list[int] = []
     accepted = [caution.id for caution in proposal.warnings]
-    manifest, path = opened.resume(pick, proposal, note="wider", accepted=accepted, watch=done.append)
+    manifest, path = resume.resume_from(opened, pick, proposal, note="wider", accepted=accepted, watch=done.append)
 
     new = root / "exp/a-from-2"
     assert path == new / "resume_manifest.json"
@@ -118,10 +121,10 @@ def test_a_fork_through_the_workspace(tmp_path: Path, workspace: Opener) -> None
     opened.refresh()
     child = opened.find_run("exp/a-from-2")
     assert (child.checkpoints, child.restorable, child.status) == (1, 1, opened.find_run(RUN).status)
-    assert opened.choices(child.root, child.path)[0].tensorflow_latest == "exp/a-from-2/ckpts/ckpt-2"
-    assert [entry.state for entry in opened.manifests(child.root, child.path)] == [ManifestState.PENDING]
-    assert opened.manifests(child.root, RUN) == ()
-    assert opened.propose(pick, Mode.FORK).fork_name == "a-from-2-2"
+    assert series_choices(opened, child.root, child.path)[0].tensorflow_latest == "exp/a-from-2/ckpts/ckpt-2"
+    assert [entry.state for entry in run_manifests(opened, child.root, child.path)] == [ManifestState.PENDING]
+    assert run_manifests(opened, child.root, RUN) == ()
+    assert resume.propose(opened, pick, Mode.FORK).fork_name == "a-from-2-2"
 
 
 @pytest.mark.parametrize(
@@ -332,9 +335,9 @@ def test_training_on_in_a_fork_leaves_the_old_run_alone(tmp_path: Path, workspac
     opened.refresh()
     (pick,) = [item for item in opened.members(opened.find_run("a").root, "a") if item.path.endswith("ckpt-2")]
     before = tree(tmp_path / "root/a")
-    proposal = opened.propose(pick, Mode.FORK)
+    proposal = resume.propose(opened, pick, Mode.FORK)
     accepted = [caution.id for caution in proposal.warnings]
-    _, path = opened.resume(pick, proposal, note="", accepted=accepted, fork_name="wider")
+    _, path = resume.resume_from(opened, pick, proposal, note="", accepted=accepted, fork_name="wider")
 
     folder = path.parent / "ckpts"
     assert path.parent.name == "wider"

@@ -14,6 +14,8 @@ import pytest
 from core.config.settings import load
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
+from core.services.manifests import run_manifests, withdraw_manifest
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 
 SCRIPT = re.search(r"```python\n(.*?)```", Path("docs/resume.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -51,27 +53,27 @@ def test_a_job_restores_what_was_picked_and_its_manifest_is_finished(
     workspace.refresh()
     found = workspace.find_run("a")
     older = next(item for item in workspace.members(found.root, "a") if item.path.endswith("ckpt-1"))
-    proposal = workspace.propose(older, Mode.REWIND)
+    proposal = propose(workspace, older, Mode.REWIND)
     accepted = [warning.id for warning in proposal.warnings]
     newest = run / "checkpoints" / "ckpt-2.index"
 
     def hand_over() -> str:
         """The run was just trained, so that it looks live."""
-        return workspace.resume(older, proposal, note="", accepted=accepted, confirm="a")[0].id
+        return resume_from(workspace, older, proposal, note="", accepted=accepted, confirm="a")[0].id
 
-    workspace.withdraw(found.root, "a", hand_over())
+    withdraw_manifest(workspace, found.root, "a", hand_over())
     optimizer.iterations.assign(77)
     follow(run, model)
     assert int(optimizer.iterations) == 3  # the newest had two
     assert newest.exists()
-    assert workspace.manifests(found.root, "a")[0].state is ManifestState.WITHDRAWN
+    assert run_manifests(workspace, found.root, "a")[0].state is ManifestState.WITHDRAWN
 
     hand_over()
     optimizer.iterations.assign(77)
     follow(run, model)
     assert int(optimizer.iterations) == 3  # one was restored, two were trained
     assert not newest.exists()
-    assert workspace.manifests(found.root, "a")[0].state is ManifestState.FINISHED
+    assert run_manifests(workspace, found.root, "a")[0].state is ManifestState.FINISHED
     workspace.close()
 
 

@@ -19,6 +19,7 @@ from core.resume.rewind import plan_path, read_plan
 from core.resume.write import write_manifest
 from core.runfolder.places import decisions_folder
 from core.runfolder.run_folder import RunFolder
+from core.services import resume
 from tests.conftest import Opener
 from tests.resume.test_resume_write import log_of
 from tests.support.quarantine_cases import tree_of
@@ -130,9 +131,9 @@ def test_the_plan_names_what_stays_and_the_runs_inside(tmp_path: Path, workspace
     assert opened.inner_runs(held.root, "a") == inner == opened.acted_on(held).liveness.inner
     assert opened.inner_runs(held.root, ".") == {run.path for run in opened.runs()}
     (pick,) = [item for item in opened.members(held.root, "a") if item.path.endswith("ckpt-2")]
-    proposal = opened.propose(pick, Mode.REWIND)
+    proposal = resume.propose(opened, pick, Mode.REWIND)
     accepted = [caution.id for caution in proposal.warnings]
-    manifest, _ = opened.resume(pick, proposal, note="", accepted=accepted, confirm="a")
+    manifest, _ = resume.resume_from(opened, pick, proposal, note="", accepted=accepted, confirm="a")
     plan = read_plan(root / "a", manifest.id)
     assert [item.path for item in plan.items] == ["ckpts/ckpt-3"]
     assert plan.stays == ("ckpts/ckpt-1", "ckpts/ckpt-2")

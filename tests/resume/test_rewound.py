@@ -27,6 +27,7 @@ from core.resume.manifest import Mode
 from core.runfolder.pins import pin
 from core.runfolder.run_folder import RunFolder
 from core.runs.known_files import NOTHING_KNOWN, Kind
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
 from tests.cli.test_cli import answer, run
@@ -500,9 +501,9 @@ def test_what_a_job_itself_set_aside_comes_back(place: Place, workspace: Opener)
     opened.refresh()
     held = opened.find_run("exp/a")
     (pick,) = [one for one in opened.members(held.root, held.path) if one.path.endswith("ckpt-3")]
-    proposal = opened.propose(pick, Mode.REWIND)
+    proposal = propose(opened, pick, Mode.REWIND)
     accepted = [warning.id for warning in proposal.warnings]
-    manifest, _ = opened.resume(pick, proposal, note="too far", accepted=accepted)
+    manifest, _ = resume_from(opened, pick, proposal, note="too far", accepted=accepted)
     decision = decide(place.folder)
     assert decision.lease is not None
     assert set(set_aside(decision)) == {f"ckpts/ckpt-{step}" for step in (4, 5, 6)}
@@ -524,9 +525,9 @@ def begun(place: Place, opened: Workspace, picked: str = "ckpt-3") -> tuple[str,
     opened.refresh()
     held = opened.find_run("exp/a")
     (pick,) = [one for one in opened.members(held.root, held.path) if one.path.endswith(picked)]
-    proposal = opened.propose(pick, Mode.REWIND)
+    proposal = propose(opened, pick, Mode.REWIND)
     accepted = [warning.id for warning in proposal.warnings]
-    manifest, _ = opened.resume(pick, proposal, note="", accepted=accepted, confirm="exp/a")
+    manifest, _ = resume_from(opened, pick, proposal, note="", accepted=accepted, confirm="exp/a")
     return manifest.id, decide(place.folder)
 
 

@@ -11,6 +11,9 @@ from core.base.facts import Format
 from core.formats.spec import Framework
 from core.resume.history import ManifestState
 from core.resume.snippet import framework, snippet
+from core.services.checkpoints import inspect
+from core.services.manifests import run_manifests
+from core.services.resume import propose, resume_from
 from tests.client.test_client_training import opened
 from tests.support.jobs import job_server
 
@@ -60,10 +63,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     workspace = opened(folder)
     for run in workspace.runs():
         picked = next(item for item in workspace.members(run.root, run.path) if item.is_latest_restorable)
-        proposal = workspace.propose(picked)
+        proposal = propose(workspace, picked)
         accepted = [warning.id for warning in proposal.warnings]
-        manifest, path = workspace.resume(picked, proposal, note="", accepted=accepted)
-        kind = framework(manifest, [variable.name for variable in workspace.inspect(picked)[1]])
+        manifest, path = resume_from(workspace, picked, proposal, note="", accepted=accepted)
+        kind = framework(manifest, [variable.name for variable in inspect(workspace, picked)[1]])
         code = snippet(manifest, str(path.parent), kind)
         (folder / "snippets" / f"{run.path}.py").write_text(code)
         found[run.path] = {
@@ -75,7 +78,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     job("run", folder)
     said, saved = (json.loads((folder / name).read_text()) for name in ("ran.json", "saved.json"))
     for run in workspace.runs():
-        state = workspace.manifests(run.root, run.path)[0].state
+        state = run_manifests(workspace, run.root, run.path)[0].state
         found[run.path] |= {"state": state, "ran": said[run.path], "saved": saved.get(run.path)}
     workspace.close()
     return found

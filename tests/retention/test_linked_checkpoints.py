@@ -10,7 +10,7 @@ from core.base.errors import CoreError
 from core.base.records import Run
 from core.retention.planned import RunPlan
 from core.retention.policies import KeepLatest, Policy
-from core.services import housekeeping
+from core.services import quarantine, retention
 from core.services.workspace import Workspace
 from tests.cli.test_cli import answer, run
 from tests.cli.test_storage_cli import gone
@@ -38,7 +38,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain_environment: Non
 def planned(opened: Workspace, name: str) -> tuple[Run, RunPlan]:
     opened.refresh()
     found = opened.find_run(name)
-    return found, housekeeping.plan(opened, [found], LATEST).runs[0]
+    return found, retention.plan(opened, [found], LATEST).runs[0]
 
 
 def stays(plan: RunPlan) -> dict[str, list[str]]:
@@ -120,9 +120,9 @@ def test_a_link_that_was_made_after_the_plan_is_seen_before_the_act(root: Root, 
     opened.refresh(deep=False)
     (root / "latest_best").symlink_to("a/ckpts/ckpt-3")  # after the look, in a folder above the run
     if act == "quarantine":
-        left_out = housekeeping.execute(opened, found, plan, policy=LATEST).left_out
+        left_out = quarantine.execute(opened, found, plan, policy=LATEST).left_out
     else:
-        left_out = tuple(housekeeping.delete(opened, found, plan, policy=LATEST, confirm="a").left_out)
+        left_out = tuple(quarantine.delete(opened, found, plan, policy=LATEST, confirm="a").left_out)
     assert {one.path: one.reasons for one in left_out} == {
         "ckpts/ckpt-1": (STAYS.format("b", "best"),),
         "ckpts/ckpt-2": ("own leads to it",),
@@ -148,14 +148,14 @@ def test_no_purge_deletes_what_a_link_leads_to(
     """A batch stays while a link waits for what it holds, by hand and by age; without the link it goes."""
     opened = workspace(root)
     found, plan = planned(opened, "a")
-    done = housekeeping.execute(opened, found, plan, policy=LATEST)
+    done = quarantine.execute(opened, found, plan, policy=LATEST)
     assert done.journal is not None
     batch = root / "a/.waypoint/quarantine" / done.journal.id
     link(root, batch)
     opened.refresh()
     with pytest.raises(CoreError, match=r"linked from run b \(best.*Nothing was purged"):
-        housekeeping.purge_batch(opened, found, done.journal.id, confirm="a")
-    assert housekeeping.purge_old(opened, found, 0) == ()
+        quarantine.purge_batch(opened, found, done.journal.id, confirm="a")
+    assert quarantine.purge_old(opened, found, 0) == ()
     assert index_of(batch / "files/ckpts/ckpt-1").exists()
     for name in ("best", "best.index"):
         (root / "b" / name).unlink(missing_ok=True)
@@ -163,7 +163,7 @@ def test_no_purge_deletes_what_a_link_leads_to(
     if link is _to_its_place:
         _to_its_place(root, batch)
     opened.refresh()
-    assert housekeeping.purge_batch(opened, found, done.journal.id, confirm="a").files
+    assert quarantine.purge_batch(opened, found, done.journal.id, confirm="a").files
 
 
 def test_links_that_lead_nowhere_and_in_circles_change_nothing(root: Root) -> None:

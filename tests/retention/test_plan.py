@@ -17,17 +17,18 @@ from core.base.facts import Format
 from core.base.files import FileStat, Problem
 from core.base.records import Checkpoint, Health, Leftover
 from core.catalog.filters import CheckpointFilter
+from core.documents.plans import plan_document
 from core.health.rules import finding
 from core.resume.history import ManifestEntry, Manifests, ManifestState, read_manifests
 from core.resume.manifest import Manifest, MetricMode
 from core.retention.plan import make_plan
-from core.retention.plan_document import plan_document
 from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
 from core.retention.policies import EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
 from core.retention.recheck import Rechecked, look, recheck
 from core.runfolder.pins import Pin, Pins, pin, read_pins
 from core.runfolder.run_folder import RunFolder
 from core.runs.series import arrange
+from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
 from tests.conftest import Opener
@@ -487,8 +488,8 @@ def test_an_unchanged_disk_leaves_the_plan_as_it_is(disk: Disk) -> None:
 def handed_over_since(disk: Disk) -> None:
     (root,) = disk.space.reader.roots()
     item = disk.space.reader.checkpoint(root.id, "run/ckpts/ckpt-2")
-    proposal = disk.space.propose(item)
-    disk.space.resume(item, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
+    proposal = propose(disk.space, item)
+    resume_from(disk.space, item, proposal, note="", accepted=[warning.id for warning in proposal.warnings])
 
 
 def pinned_since(disk: Disk) -> None:

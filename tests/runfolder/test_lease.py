@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.resume.manifest import Mode
+from core.services.resume import propose
 from tests.conftest import Opener
 from tests.support.trees import START_NS, save
 from waypoint_resume.heartbeat import SECONDS, heartbeat, is_leased
@@ -97,11 +98,11 @@ def test_a_proposal_counts_a_fresh_lease_as_live(tmp_path: Path, workspace: Open
     opened.refresh()
     held = opened.find_run("a")
     pick = min(opened.members(held.root, "a"), key=lambda item: item.path)
-    assert not opened.propose(pick).is_live
+    assert not propose(opened, pick).is_live
     lease_of(run, None)
-    proposal = opened.propose(pick, Mode.REWIND)
+    proposal = propose(opened, pick, Mode.REWIND)
     assert proposal.is_live
     (told,) = [caution.text for caution in proposal.warnings if caution.id == "run-is-live"]
     assert told.startswith("The run is live, it changed just now: ")
     lease_of(run, changed(3, lambda _start: "1"))
-    assert not opened.propose(pick).is_live
+    assert not propose(opened, pick).is_live

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.retention.best_trials import KeepBestTrials
 from core.retention.policies import Policy
-from core.services import housekeeping
+from core.services import retention
 from core.services.sweeps import runs_of
 from core.sweeps.records import Direction, SweepKind
 from tests.conftest import Opener
@@ -99,7 +99,7 @@ def test_a_search_of_autokeras_is_a_sweep_and_its_best_model_is_nobodys_trial(
     every = [opened.find_run(name) for name in ("small", *runs)]
     assert [run.checkpoints for run in every] == [1, 1, 1]
     assert {run.errors + run.warnings for run in every} == {0}
-    made = housekeeping.plan(opened, every, Policy(rules=(KeepBestTrials(1),)))
+    made = retention.plan(opened, every, Policy(rules=(KeepBestTrials(1),)))
     assert {one.run: [item.path for item in one.items] for one in made.runs} == {
         "small": [],
         "small/trial_0": ["checkpoint.weights.h5"],

@@ -17,7 +17,7 @@ from core.retention.best_trials import KeepBestTrials, rule_of
 from core.retention.policies import KeepLatest, NewerThan, Policy
 from core.retention.tables import parse_policy
 from core.runfolder.pins import Pin, Pins
-from core.services import housekeeping
+from core.services import quarantine, retention
 from core.sweeps.places import Peers, TrialPlace
 from core.sweeps.ranking import ranked
 from core.sweeps.records import Direction, SweepKind, Trial, TrialMetric, TrialStatus
@@ -125,7 +125,7 @@ def test_all_of_a_trial_goes_and_its_reason_is_its_score() -> None:
     assert goes(plan) == ["ckpts/ckpt-1", "ckpts/ckpt-2", "ckpts/ckpt-3"]
     reason = "trial 2 of s: val_loss 0.75, 5th of 5; the best 2 stay"
     assert {item.reason for item in plan.runs[0].items} == {plan.runs[0].emptied} == {reason}
-    assert housekeeping.confirmation_of(plan) == "1 trial"
+    assert retention.confirmation_of(plan) == "1 trial"
 
 
 @pytest.mark.parametrize(
@@ -276,17 +276,17 @@ def test_what_changed_since_the_plan_is_left_out(tmp_path: Path, workspace: Open
     opened.refresh()
     runs = {one.path: one for one in opened.runs()}
     policy = Policy(rules=(KeepBestTrials(1),))
-    plan = housekeeping.plan(opened, list(runs.values()), policy)
+    plan = retention.plan(opened, list(runs.values()), policy)
     planned = {one.run: one for one in plan.runs}
     with pytest.raises(ConfirmError):
-        housekeeping.execute(opened, runs["sweep/trial_0"], planned["sweep/trial_0"], policy=policy)
+        quarantine.execute(opened, runs["sweep/trial_0"], planned["sweep/trial_0"], policy=policy)
     # It got better, and nobody has looked at the disk since.
     put(folder / "trial_0" / "trial.json", trial_json("0", 0.0625), START_NS + 5)
-    done = housekeeping.execute(opened, runs["sweep/trial_0"], planned["sweep/trial_0"], policy=policy, empties=True)
+    done = quarantine.execute(opened, runs["sweep/trial_0"], planned["sweep/trial_0"], policy=policy, empties=True)
     assert done.journal is None
     assert "what its tuner wrote has changed since the last look" in done.left_out[0].reasons
     opened.refresh()
-    again = housekeeping.plan(opened, [runs["sweep/trial_0"], runs["sweep/trial_3"]], policy)
+    again = retention.plan(opened, [runs["sweep/trial_0"], runs["sweep/trial_3"]], policy)
     assert [one.emptied for one in again.runs] == [
         None,
         "trial 3 of sweep: val_loss 0.125, 2nd of 5; the best one stays",
@@ -329,8 +329,8 @@ def test_a_state_file_that_would_name_nothing_goes_too(tmp_path: Path, workspace
     opened.refresh()
     (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
     policy = Policy(rules=(KeepBestTrials(1),))
-    (planned,) = housekeeping.plan(opened, [loser], policy).runs
-    done = housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+    (planned,) = retention.plan(opened, [loser], policy).runs
+    done = quarantine.execute(opened, loser, planned, policy=policy, empties=True)
     assert done.left_out == ()
     assert done.journal is not None
     assert sorted(before.keys() - tree(root).keys()) == [
@@ -340,9 +340,7 @@ def test_a_state_file_that_would_name_nothing_goes_too(tmp_path: Path, workspace
     ]
     opened.refresh()
     assert [one.errors for one in opened.runs() if one.path.startswith("sweep")] == [0]
-    back = housekeeping.undo_batch(
-        opened, housekeeping.quarantined_run(opened, loser.root, loser.path), done.journal.id
-    )
+    back = quarantine.undo_batch(opened, quarantine.quarantined_run(opened, loser.root, loser.path), done.journal.id)
     assert back.problems == ()
     assert tree(root) == before
 
@@ -355,11 +353,11 @@ def test_another_state_file_in_the_place_of_one_that_went_is_left_alone(tmp_path
     opened.refresh()
     (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
     policy = Policy(rules=(KeepBestTrials(1),))
-    (planned,) = housekeeping.plan(opened, [loser], policy).runs
-    done = housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+    (planned,) = retention.plan(opened, [loser], policy).runs
+    done = quarantine.execute(opened, loser, planned, policy=policy, empties=True)
     assert done.journal is not None
     state(folder / "trial_0", "new")
-    back = housekeeping.undo_batch(opened, loser, done.journal.id)
+    back = quarantine.undo_batch(opened, loser, done.journal.id)
     assert [problem.problem for problem in back.problems] == ["was left as it is: somebody wrote it since"]
     assert b"new" in (folder / "trial_0" / "checkpoint").read_bytes()
     assert (folder / "trial_0" / "saved.index").exists()
@@ -374,11 +372,11 @@ def test_a_kill_after_the_state_file_went_is_taken_back(tmp_path: Path, workspac
     opened.refresh()
     (loser,) = [one for one in opened.runs() if one.path == "sweep/trial_0"]
     policy = Policy(rules=(KeepBestTrials(1),))
-    (planned,) = housekeeping.plan(opened, [loser], policy).runs
+    (planned,) = retention.plan(opened, [loser], policy).runs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.acts.quarantine.take", lambda *_: sys.exit(9))  # nothing after it is done
         with pytest.raises(SystemExit):
-            housekeeping.execute(opened, loser, planned, policy=policy, empties=True)
+            quarantine.execute(opened, loser, planned, policy=policy, empties=True)
     assert sorted(before.keys() - tree(root).keys()) == ["sweep/trial_0/checkpoint"]
-    assert housekeeping.recover_run(opened, loser)
+    assert quarantine.recover_run(opened, loser)
     assert tree(root) == before

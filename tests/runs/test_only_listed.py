@@ -14,6 +14,8 @@ from core.base.facts import Format
 from core.base.records import Health
 from core.cli.app import app
 from core.config.settings import load
+from core.services.resume import propose
+from core.services.runs import series_choices
 from core.services.workspace import Workspace
 from core.verify.results import Outcome
 from core.verify.run import verify
@@ -64,10 +66,10 @@ def test_they_are_listed_in_good_health_and_never_the_latest_restorable(workspac
         assert {(item.health, item.restorable, item.is_latest_restorable) for item in listed} == {
             (Health.OK, False, False)
         }
-    first = workspace.choices(root.id, "mixed")[0]
+    first = series_choices(workspace, root.id, "mixed")[0]
     assert first.chosen is not None
     assert first.chosen.path == "mixed/ckpt-2"
-    assert [choice.why for choice in workspace.choices(root.id, "alone")] == [
+    assert [choice.why for choice in series_choices(workspace, root.id, "alone")] == [
         f"{label} is listed, not resumable here." for label in ("Flax msgpack", "safetensors")
     ]
 
@@ -104,7 +106,7 @@ def test_resuming_from_one_is_refused_by_name(folder: Path, workspace: Workspace
     (root,) = workspace.reader.roots()
     item = next(one for one in workspace.members(root.id, "alone") if one.format is Format.FLAX_MSGPACK)
     with pytest.raises(NotRestorableError, match=r"^Flax msgpack is listed, not resumable here\.$"):
-        workspace.propose(item)
+        propose(workspace, item)
 
 
 @pytest.mark.parametrize(("name", "label"), [("model-1.safetensors", "safetensors"), ("checkpoint_1", "Flax msgpack")])
@@ -121,7 +123,7 @@ def test_verifying_one_says_that_it_is_not_told(folder: Path, workspace: Workspa
 def test_a_rewind_leaves_them_where_they_are(workspace: Workspace) -> None:
     (root,) = workspace.reader.roots()
     picked = workspace.reader.checkpoint(root.id, "mixed/ckpt-1")
-    proposal = workspace.propose(picked)
+    proposal = propose(workspace, picked)
     assert [aside.checkpoint.path for aside in proposal.asides] == ["mixed/ckpt-2"]
     assert not any("safetensors" in warning.text for warning in proposal.warnings)
 

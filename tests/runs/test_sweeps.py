@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.base.errors import FormatError
 from core.retention.best_trials import KeepBestTrials
 from core.retention.policies import Policy
-from core.services import housekeeping
+from core.services import quarantine, retention
 from core.services.sweeps import runs_of
 from core.services.workspace import Workspace
 from core.sweeps import keras_tuner, limits, ray_tune
@@ -57,10 +57,10 @@ def best_kept(opened: Workspace, sweep: str, count: int) -> list[str]:
     (root,) = opened.reader.roots()
     policy = Policy(rules=(KeepBestTrials(count),))
     runs = runs_of(opened, root.id, sweep)
-    plan = housekeeping.plan(opened, list(runs.values()), policy)
+    plan = retention.plan(opened, list(runs.values()), policy)
     going = [one for one in plan.runs if one.items]
     for one in going:
-        done = housekeeping.execute(opened, runs[one.run], one, policy=policy, empties=True)
+        done = quarantine.execute(opened, runs[one.run], one, policy=policy, empties=True)
         assert done.journal is not None
         assert done.left_out == ()
     return sorted(one.run.rpartition("_")[2] for one in going)

@@ -18,7 +18,9 @@ from core.base.records import Checkpoint, Run
 from core.config.settings import Settings
 from core.resume.manifest import Mode
 from core.retention.policies import KeepLatest, Policy
-from core.services import findings, housekeeping
+from core.services import mending, pins, quarantine, retention
+from core.services.manifests import run_manifests, withdraw_manifest
+from core.services.resume import propose, resume_from, run_heartbeat
 from core.services.workspace import Workspace
 from waypoint_resume.claim import Decision
 from waypoint_resume.decision import decide
@@ -47,18 +49,18 @@ class User:
 
     def pin(self, path: str) -> object:
         """Pin a checkpoint; gives who did."""
-        return housekeeping.pin(self.workspace, self._checkpoint(path)).by
+        return pins.pin(self.workspace, self._checkpoint(path)).by
 
     def unpin(self, path: str) -> object:
         """Take the pin off; gives whose it was."""
-        return housekeeping.unpin(self.workspace, self._checkpoint(path)).by
+        return pins.unpin(self.workspace, self._checkpoint(path)).by
 
     def hand_over(self, path: str, mode: str) -> object:
         """Write a manifest; gives its mode and run."""
         checkpoint = self._checkpoint(path)
-        proposal = self.workspace.propose(checkpoint, Mode(mode))
+        proposal = propose(self.workspace, checkpoint, Mode(mode))
         accepted = [caution.id for caution in proposal.warnings]
-        manifest, place = self.workspace.resume(checkpoint, proposal, note="", accepted=accepted)
+        manifest, place = resume_from(self.workspace, checkpoint, proposal, note="", accepted=accepted)
         return [manifest.mode.value, place.parent.name]
 
     def start(self, run: str = NAME) -> object:
@@ -79,48 +81,53 @@ class User:
     def look(self) -> object:
         """What the Resume page shows: the manifest's state, and whether a job lives."""
         run = self._run()
-        entries, beat = self.workspace.manifests(run.root, run.path), self.workspace.heartbeat(run.root, run.path)
+        entries, beat = (
+            run_manifests(self.workspace, run.root, run.path),
+            run_heartbeat(self.workspace, run.root, run.path),
+        )
         return [entry.state.value for entry in entries[:1]] + [beat is not None and beat.is_fresh]
 
     def withdraw(self) -> object:
         """Take the manifest back."""
         run = self._run()
-        self.workspace.withdraw(run.root, run.path, self.workspace.manifests(run.root, run.path)[0].manifest.id)
+        withdraw_manifest(
+            self.workspace, run.root, run.path, run_manifests(self.workspace, run.root, run.path)[0].manifest.id
+        )
         return None
 
     def point_at(self, path: str) -> object:
         """Let the state file name another latest; gives the mend's id."""
         checkpoint = self._checkpoint(path)
-        desk = findings.mend_desk(self.workspace, self._run())
+        desk = mending.mend_desk(self.workspace, self._run())
         proposal = desk.point_at(checkpoint)
         assert proposal is not None
         return desk.apply(proposal, actor="a", now=self.workspace.now()).record.id
 
     def undo_mend(self) -> object:
         """Take the newest mend back."""
-        desk = findings.mend_desk(self.workspace, self._run())
+        desk = mending.mend_desk(self.workspace, self._run())
         return desk.undo(desk.newest().record.id, actor="a", now=self.workspace.now()).state.value
 
     def quarantine(self) -> object:
         """Move what is not the latest; gives the paths."""
         run = self._run()
-        (planned,) = housekeeping.plan(self.workspace, [run], POLICY).runs
-        done = housekeeping.execute(self.workspace, run, planned, policy=POLICY)
+        (planned,) = retention.plan(self.workspace, [run], POLICY).runs
+        done = quarantine.execute(self.workspace, run, planned, policy=POLICY)
         reasons = [reason for item in done.left_out for reason in item.reasons]
         return [item.path for item in done.journal.items] if done.journal else reasons
 
     def undo(self) -> object:
         """Bring the newest batch back; gives the number of files and what stays away."""
         run = self._run()
-        batch = housekeeping.run_batches(self.workspace, run).batches[0].id
-        returned = housekeeping.undo_batch(self.workspace, run, batch)
+        batch = quarantine.run_batches(self.workspace, run).batches[0].id
+        returned = quarantine.undo_batch(self.workspace, run, batch)
         return [returned.files, [problem.problem for problem in returned.problems]]
 
     def purge(self) -> object:
         """Delete the newest batch."""
         run = self._run()
-        batch = housekeeping.run_batches(self.workspace, run).batches[0].id
-        return housekeeping.purge_batch(self.workspace, run, batch, confirm=batch).files
+        batch = quarantine.run_batches(self.workspace, run).batches[0].id
+        return quarantine.purge_batch(self.workspace, run, batch, confirm=batch).files
 
 
 def become(uid: int, group: int) -> None:

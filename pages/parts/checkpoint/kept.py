@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.base.errors import CoreError
-from core.resume.kept import is_back
-from core.services import housekeeping
+from core.services import kept
+from core.services.kept import Kept, is_back
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md
 from pages.parts.resume.manifests import Placed, act
-from waypoint_resume.kept import KEPT, Kept
 from waypoint_resume.names import to_text
-from waypoint_resume.places import HIDDEN
 
 _NOTE = (
     "Before a job trains, it keeps a copy of what was handed over to it, for it may save over its own files. The copy "
@@ -34,13 +32,13 @@ def draw(placed: Sequence[Placed]) -> None:
 
 def _kept(root: str, run: str) -> tuple[Kept, ...]:
     try:
-        return housekeeping.kept(service.workspace(), root, run)
+        return kept.kept(service.workspace(), root, run)
     except CoreError:
         return ()
 
 
 def _line(root: str, run: str, item: Kept) -> None:
-    place = f"{HIDDEN}/{KEPT}/{item.manifest}"
+    place = f"{kept.PLACE}/{item.manifest}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f"{md(links.run_name(run))}: {md(to_text(item.path))}, {fmt.size(item.bytes)}, in {md(place)}",
@@ -54,10 +52,10 @@ def _line(root: str, run: str, item: Kept) -> None:
 
 def _back(root: str, run: str, manifest: str) -> None:
     act(
-        lambda: housekeeping.bring_kept_back(service.workspace(), root, run, manifest),
+        lambda: kept.bring_kept_back(service.workspace(), root, run, manifest),
         "Brought back beside the original, under a name with -kept. Take it away again below.",
     )
 
 
 def _away(root: str, run: str, manifest: str) -> None:
-    act(lambda: housekeeping.take_kept_away(service.workspace(), root, run, manifest), "Taken away; it is still kept.")
+    act(lambda: kept.take_kept_away(service.workspace(), root, run, manifest), "Taken away; it is still kept.")

@@ -10,13 +10,11 @@ from core.base.errors import CoreError
 from core.base.facts import Format
 from core.base.files import Problem
 from core.base.records import Checkpoint
-from core.runfolder.pins import Pin, read_pins
-from core.runfolder.places import relative_to_run
-from core.services import housekeeping
+from core.services import pins
+from core.services.pins import Pin
 from pages.parts.frame import acting, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import lines, md, md_lines, shown
-from waypoint_resume.names import to_text
 
 _NOTE_LENGTH = 2_000
 MEANING = (
@@ -56,15 +54,10 @@ def told(checkpoint: Checkpoint, now: datetime) -> None:
 
 def pinned(members: Sequence[Checkpoint]) -> frozenset[tuple[str, Format]]:
     """The pinned ones of a run's checkpoints, as (path, format); all of them where the pins cannot be understood."""
-    if not members:
-        return frozenset()
-    workspace, run = service.workspace(), members[0].run
     try:
-        found = read_pins(workspace.run_folder(members[0].root, run))
+        return pins.pinned(service.workspace(), members)
     except CoreError:
         return frozenset()  # the run's folder went away, as above
-    why = {(one.path, one.format): found.why(to_text(relative_to_run(one.path, run)), one.format) for one in members}
-    return frozenset(key for key, reason in why.items() if reason is not None)
 
 
 @st.dialog("Pin this checkpoint", icon=":material/keep:", on_dismiss=acting.close)
@@ -75,7 +68,7 @@ def _dialog(checkpoint: Checkpoint) -> None:
     if not st.button("Pin", type="primary", icon=":material/check:", key="pin_confirm"):
         return
     service.current().auditor.want()  # a pin may change what could go
-    problem = acting.attempt(lambda: housekeeping.pin(service.workspace(), checkpoint, note))
+    problem = acting.attempt(lambda: pins.pin(service.workspace(), checkpoint, note))
     if problem is not None:
         st.error(f"Nothing was pinned. {md_lines(problem)}", icon=":material/error:")
         return
@@ -86,12 +79,12 @@ def _dialog(checkpoint: Checkpoint) -> None:
 
 def _unpin(checkpoint: Checkpoint) -> None:
     service.current().auditor.want()
-    acting.act(lambda: housekeeping.unpin(service.workspace(), checkpoint), f"No longer pinned: {_name(checkpoint)}.")
+    acting.act(lambda: pins.unpin(service.workspace(), checkpoint), f"No longer pinned: {_name(checkpoint)}.")
 
 
 def _pin(checkpoint: Checkpoint) -> Pin | Problem | None:
     try:
-        return housekeeping.pin_of(service.workspace(), checkpoint)
+        return pins.pin_of(service.workspace(), checkpoint)
     except CoreError:
         return None  # the run's folder went away: the next look at the disk says so
 

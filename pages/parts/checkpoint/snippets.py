@@ -7,9 +7,8 @@ import streamlit as st
 
 from core.base.facts import Role, Variable
 from core.base.records import Checkpoint, Root
-from core.formats.registry import spec_of
-from core.formats.spec import RestoreApi
-from core.resume import restoring
+from core.services.checkpoints import RestoreApi, spec_of
+from core.services.job_code import api
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame
 from pages.parts.frame.text import shown
@@ -74,9 +73,7 @@ def show(root: Root, checkpoint: Checkpoint, variables: Sequence[Variable]) -> N
         frame.empty(":material/code_off:", spec.not_resumable)
         return
     path, optimizer = f"{root.path}/{tree_of(checkpoint)}", checkpoint.facts.has_optimizer
-    st.code(
-        restore_code(restoring.api(checkpoint), path, has_optimizer=optimizer, variables=variables), language="python"
-    )
+    st.code(restore_code(api(checkpoint), path, has_optimizer=optimizer, variables=variables), language="python")
 
 
 def restore_code(api: RestoreApi, path: str, *, has_optimizer: bool, variables: Sequence[Variable] = ()) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.base.facts import Format, Variable
 from core.base.names import natural_key
-from core.formats.registry import spec_of
+from core.services.checkpoints import spec_of
 from pages.parts.frame import format as fmt
 from pages.parts.tables import lists, tables
 from waypoint_resume.names import to_text

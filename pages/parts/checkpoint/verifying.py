@@ -5,13 +5,13 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.background.verifier import State, VerifyJob
 from core.base.records import Checkpoint, Root
-from core.formats.registry import spec_of
-from core.services import findings
-from core.verify.results import Outcome, Verification
+from core.services import verifying
+from core.services.checkpoints import spec_of
+from core.services.verifying import Outcome, Verification
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
+from pages.parts.frame.service import VerifyJob, VerifyState
 from pages.parts.frame.text import md, shown
 from pages.parts.tables import lists
 
@@ -32,7 +32,7 @@ def of_checkpoint(root: Root, checkpoint: Checkpoint, now: datetime) -> None:
             st.markdown(f":material/help: Not told: {md(spec.not_verified)}.")
             return
         job = next(iter(_jobs(root, [checkpoint])), None)
-        if job is not None and job.state is not State.DONE:
+        if job is not None and job.state is not VerifyState.DONE:
             _watched(root, (checkpoint,))
             return
         _result(checkpoint, job, now)
@@ -51,7 +51,7 @@ def of_run(root: Root, members: Sequence[Checkpoint]) -> None:
         return
     jobs = _jobs(root, members)
     with frame.section("Verify"), st.container(border=True):
-        if any(job.state is not State.DONE for job in jobs):
+        if any(job.state is not VerifyState.DONE for job in jobs):
             _watched(root, tuple(members))
             return
         if jobs:
@@ -71,13 +71,13 @@ def _watched(root: Root, checkpoints: tuple[Checkpoint, ...]) -> None:
 
 
 def _progress(root: Root, checkpoints: tuple[Checkpoint, ...]) -> None:
-    jobs = [job for job in _jobs(root, checkpoints) if job.state is not State.DONE]
+    jobs = [job for job in _jobs(root, checkpoints) if job.state is not VerifyState.DONE]
     if not jobs:
         st.rerun()
-    running = next((job for job in jobs if job.state is State.RUNNING), None)
-    waiting = [job for job in jobs if job.state is State.WAITING]
+    running = next((job for job in jobs if job.state is VerifyState.RUNNING), None)
+    waiting = [job for job in jobs if job.state is VerifyState.WAITING]
     if running is None:
-        ahead = sum(job.state is not State.DONE for job in service.current().verifier.jobs()) - len(waiting)
+        ahead = sum(job.state is not VerifyState.DONE for job in service.current().verifier.jobs()) - len(waiting)
         st.progress(0.0, text=f"Waits for {fmt.count(ahead, 'other verification')}." if ahead else "Starts…")
     else:
         _bar(running, waiting, name=len(checkpoints) > 1)
@@ -103,7 +103,7 @@ def _bar(running: VerifyJob, waiting: Sequence[VerifyJob], *, name: bool) -> Non
 
 def _result(checkpoint: Checkpoint, job: VerifyJob | None, now: datetime) -> None:
     """The newest of what is kept and what the verifier just did."""
-    kept = findings.verification(service.workspace(), checkpoint)
+    kept = verifying.verification(service.workspace(), checkpoint)
     newest = None if job is None else job.verification
     if newest is not None and newest.outcome not in _KEPT:
         st.warning(f"Not verified, {fmt.ago(newest.finished_at, now)}: {md(newest.detail)}", icon=":material/warning:")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from core.base.facts import Contents, Role, Sourced
 from core.base.records import Health, SavedAtSource
 from core.base.sizes import size_text
-from core.formats.registry import SPECS
+from core.services.checkpoints import SPECS
 
 NONE = "–"
 CONTENTS = {

@@ -8,14 +8,13 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.background.indexer import IndexerStatus
 from core.base.errors import CoreError, NotFoundError
 from core.base.records import Health, Root
-from core.catalog.in_memory import is_in_memory
-from core.indexing.passes import upgrade_text
 from core.services import passed_over as passed_over_texts
+from core.services.workspace import upgrade_text
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, service
+from pages.parts.frame.service import IndexerStatus
 from pages.parts.frame.text import lines as shown_lines
 from pages.parts.frame.text import md, md_lines, shown
 from waypoint_resume.names import to_text
@@ -78,7 +77,7 @@ def last_look() -> None:
             st.rerun()
     if status is not None and status.error:
         st.caption(f":material/error: {md(status.error)}")
-    if is_in_memory(current.workspace.engine):
+    if current.workspace.is_in_memory:
         st.caption(f":material/memory: {md(IN_MEMORY)}")
 
 

@@ -9,13 +9,22 @@ from core.base.errors import CoreError, NotFoundError
 from core.base.facts import Facts, Variable
 from core.base.files import Problem
 from core.base.records import Checkpoint, Root, Run
-from core.disk_usage.tiles import RunKey
-from core.resume.history import UNFINISHED, ManifestEntry, ManifestState
+from core.services import manifests
+from core.services.checkpoints import inspect
+from core.services.manifests import ManifestEntry, ManifestState, all_manifests
 from core.services.missing_runs import why_no_run
-from core.services.survey import PlacedBatch, Survey, batch_stamps, may_have_batches, newest_first, placed_batches
-from core.sweeps.records import Sweep
+from core.services.resume import Heartbeat, run_heartbeat
+from core.services.survey import (
+    PlacedBatch,
+    RunKey,
+    Survey,
+    batch_stamps,
+    may_have_batches,
+    newest_first,
+    placed_batches,
+)
+from core.services.sweeps import Sweep
 from pages.parts.frame import frame, links, service
-from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import short_id, to_text
 
 
@@ -81,16 +90,15 @@ def pending(root: str, run: str) -> ManifestEntry | None:
 def unfinished(root: str, run: str) -> ManifestEntry | None:
     """The manifest of a run that waits for its job, or that a job claimed and has not finished."""
     try:
-        entries = service.workspace().manifests(root, run)
+        return manifests.unfinished(service.workspace(), root, run)
     except CoreError:
         return None  # the run's folder went away: the next look at the disk says so
-    return next((entry for entry in entries if entry.is_current and entry.state in UNFINISHED), None)
 
 
 def heartbeat(root: str, run: str) -> Heartbeat | None:
     """Whether a job lives in a run; None too where the run's folder went away: the next look at the disk says so."""
     try:
-        return service.workspace().heartbeat(root, run)
+        return run_heartbeat(service.workspace(), root, run)
     except (CoreError, OSError):
         return None
 
@@ -116,7 +124,7 @@ def batches(place: RunKey) -> tuple[list[PlacedBatch], list[Problem]]:
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)
 def pending_count(roots: tuple[str, ...]) -> int:  # noqa: ARG001 - the cache compares it
     """How many manifests of these roots wait for a job, as of a minute ago: it is asked of every run's folder."""
-    return sum(item[2].state.value == "pending" for item in service.workspace().all_manifests())
+    return sum(item[2].state.value == "pending" for item in all_manifests(service.workspace()))
 
 
 # For a minute at most: what lies in a batch can go without its journal.
@@ -128,7 +136,7 @@ def _batches(place: RunKey, stamps: object) -> tuple[list[PlacedBatch], list[Pro
 @st.cache_resource(max_entries=32, show_spinner="Reading the checkpoint's files…")
 def _inspect(key: str, _checkpoint: Checkpoint) -> Inspection:  # noqa: ARG001 - the cache compares it
     try:
-        facts, variables = service.workspace().inspect(_checkpoint)
+        facts, variables = inspect(service.workspace(), _checkpoint)
     except CoreError as error:
         return Inspection(facts=None, error=str(error))
     except OSError as error:

@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 from core.background.auditor import Auditor
 from core.background.full_home import indexer_of, open_anywhere, write_anywhere
 from core.background.indexer import Indexer, IndexerStatus
-from core.background.verifier import Verifier
+from core.background.verifier import State as VerifyState
+from core.background.verifier import Verifier, VerifyJob
 from core.base.records import Checkpoint
-from core.config.settings import load
-from core.services import findings
+from core.services import verifying
 from core.services.survey import Survey
-from core.services.workspace import Workspace
-from core.verify.results import Verification
+from core.services.verifying import Verification
+from core.services.workspace import Workspace, load
+
+__all__ = ["IndexerStatus", "Service", "VerifyJob", "VerifyState", "current", "start", "stop", "workspace"]
 
 PATIENCE = 3.0  # seconds that a click waits for the disk to be looked at
 _TURN = 0.05
@@ -86,7 +88,7 @@ class Service:
 
     def _keep(self, checkpoint: Checkpoint, result: Verification) -> None:
         """Keep a verification; what follows from it is found by looking again."""
-        write_anywhere(self.workspace, lambda: findings.keep_verification(self.workspace, checkpoint, result))
+        write_anywhere(self.workspace, lambda: verifying.keep_verification(self.workspace, checkpoint, result))
         self._look()
 
 

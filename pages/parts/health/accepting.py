@@ -5,9 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from core.catalog.answers import PlacedFinding
-from core.health.rules import RULES
-from core.services import findings
+from core.services import health
+from core.services.health import RULES, PlacedFinding
 from pages.parts.frame import acting, frame, links, service
 from pages.parts.frame.text import md, md_lines, shown
 from waypoint_resume.names import short_id, to_text
@@ -86,7 +85,7 @@ def _dialog(placed: Sequence[PlacedFinding]) -> None:
     if not note.strip():
         st.error("Write a note first: in half a year somebody will ask why.", icon=":material/edit:")
         return
-    problem = acting.attempt(lambda: findings.accept(service.workspace(), placed, note))
+    problem = acting.attempt(lambda: health.accept(service.workspace(), placed, note))
     if problem is not None:
         st.error(f"Nothing was accepted. {md_lines(problem)}", icon=":material/error:")
         return
@@ -98,7 +97,7 @@ def _dialog(placed: Sequence[PlacedFinding]) -> None:
 def _withdraw(placed: Sequence[PlacedFinding]) -> None:
     are = "is a finding" if len(placed) == 1 else "are findings"
     done = f"No longer accepted: {placed[0].finding.rule} of {_name(placed)} {are} again."
-    acting.act(lambda: findings.withdraw_acceptance(service.workspace(), placed), done)
+    acting.act(lambda: health.withdraw_acceptance(service.workspace(), placed), done)
 
 
 def _name(placed: Sequence[PlacedFinding]) -> str:

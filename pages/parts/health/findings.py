@@ -7,11 +7,7 @@ import streamlit as st
 
 from core.base.names import natural_key
 from core.base.records import Finding, Severity
-from core.catalog.answers import PlacedFinding
-from core.catalog.filters import FindingFilter
-from core.catalog.finding_groups import FindingGroup
-from core.catalog.rows import folder_of
-from core.health.rules import RULES
+from core.services.health import RULES, FindingFilter, FindingGroup, PlacedFinding, folder_of
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shorten, shown
 from waypoint_resume.names import short_id, to_text

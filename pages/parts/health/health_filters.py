@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.base.errors import NotFoundError
 from core.base.records import Root, Run, Severity
-from core.catalog.filters import FindingFilter, RunFilter
-from core.health.rules import RULES
+from core.services.health import RULES, FindingFilter
+from core.services.runs import RunFilter
 from pages.parts.frame import service
 from pages.parts.tables import tables
 from waypoint_resume.names import from_text, to_text

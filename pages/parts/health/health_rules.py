@@ -7,10 +7,7 @@ import streamlit as st
 
 from core.base.names import natural_key
 from core.base.records import Severity
-from core.catalog.answers import PlacedFinding
-from core.catalog.filters import FindingFilter
-from core.catalog.finding_groups import FindingGroup
-from core.health.rules import Rule
+from core.services.health import FindingFilter, FindingGroup, PlacedFinding, Rule
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, service
 from pages.parts.frame.text import md, shorten, shown

@@ -8,13 +8,9 @@ import streamlit as st
 
 from core.base.errors import CoreError
 from core.base.records import Checkpoint, Run
-from core.catalog.answers import PlacedFinding
-from core.mend.effects import effects
-from core.mend.of_run import MendDesk, Refusal
-from core.mend.propose import Proposal
-from core.mend.records import Mend
-from core.runs.state_files import NAMEABLE
-from core.services import findings
+from core.services import mending
+from core.services.health import PlacedFinding
+from core.services.mending import NAMEABLE, Mend, MendDesk, Proposal, Refusal, effects
 from pages.parts.frame import acting, service
 from pages.parts.frame.text import lines, md, md_lines
 from pages.parts.health import mends
@@ -38,7 +34,7 @@ class _Asked:
 
     def look(self) -> None:
         """Read the state file and propose anew."""
-        desk = findings.mend_desk(service.workspace(), self.run)
+        desk = mending.mend_desk(service.workspace(), self.run)
         self.proposal, self.refusal = None, "There is nothing to mend: the state file says what it should."
         try:
             found = self.wanted(desk)
@@ -127,10 +123,8 @@ def _show(proposal: Proposal) -> None:
 
 
 def _write(asked: _Asked, proposal: Proposal, typed: str) -> None:
-    workspace, made = service.workspace(), list[Mend]()
-    desk = findings.mend_desk(workspace, asked.run)
-    actor, now = workspace.settings.actor, workspace.now()
-    problem = acting.attempt(lambda: made.append(desk.apply(proposal, actor=actor, now=now, confirm=typed)))
+    made = list[Mend]()
+    problem = acting.attempt(lambda: made.append(mending.apply(service.workspace(), asked.run, proposal, typed)))
     if problem is None:
         undo = partial(mends.undo, asked.run.root, asked.run.path, made[0].record.id)
         acting.tell(f"Mended: {to_text(proposal.state)}.", undo=undo)

@@ -7,9 +7,8 @@ import streamlit as st
 
 from core.base.errors import CoreError
 from core.base.records import Run
-from core.mend.of_run import MendDesk
-from core.mend.records import Mend, MendState
-from core.services import findings
+from core.services import mending
+from core.services.mending import Mend, MendDesk, MendState
 from pages.parts.frame import acting, frame, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, md_lines
@@ -82,7 +81,7 @@ def _told(mend: Mend, now: datetime) -> None:
 
 
 def _desk(run: Run) -> MendDesk:
-    return findings.mend_desk(service.workspace(), run)
+    return mending.mend_desk(service.workspace(), run)
 
 
 def _is_live(run: Run, mend_id: str) -> bool:
@@ -92,8 +91,7 @@ def _is_live(run: Run, mend_id: str) -> bool:
 
 
 def _undo(run: Run, mend_id: str, typed: str) -> None:
-    workspace = service.workspace()
-    _desk(run).undo(mend_id, actor=workspace.settings.actor, now=workspace.now(), confirm=typed)
+    mending.undo(service.workspace(), run, mend_id, typed)
 
 
 def _done(run: Run) -> str:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from core.resume.client_wheel import wheel_name
+from core.services.job_code import wheel_name
 from pages.parts.frame.guard import is_own, own_names
 
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")

@@ -5,9 +5,9 @@ import posixpath
 import streamlit as st
 
 from core.base.errors import NotFoundError
-from core.formats.registry import spec_of
-from core.resume.manifest import Manifest
-from core.resume.snippet import framework, snippet
+from core.services.checkpoints import spec_of
+from core.services.job_code import framework, snippet
+from core.services.manifests import Manifest
 from pages.parts.frame import reads, service
 from pages.parts.frame.text import shown
 from pages.parts.resume import install

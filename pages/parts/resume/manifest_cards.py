@@ -5,22 +5,18 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.acts.journal import Stage
 from core.base.errors import CoreError
-from core.resume.client_wheel import is_older
-from core.resume.history import ManifestEntry, ManifestState
-from core.resume.manifest import Manifest, Mode
-from core.resume.rewind import read_plan
+from core.services.job_code import client_version, is_older
+from core.services.manifests import Claim, Manifest, ManifestEntry, ManifestState, set_aside
+from core.services.quarantine import Stage
+from core.services.resume import Heartbeat, Mode
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, reads
 from pages.parts.frame.text import lines, md, md_lines, shown
 from pages.parts.resume import job_code, manifests, pausing, receipt_card
 from pages.parts.resume.manifests import ACCEPTED, Placed
 from pages.parts.storage import batch_list
-from waypoint_resume.claim_record import Claim
-from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import from_text, to_text
-from waypoint_resume.version import __version__
 
 _LISTED = 5
 _BECAME = {Stage.UNDONE: "brought back", Stage.PURGED: "purged"}
@@ -78,7 +74,9 @@ def _facts(entry: ManifestEntry, now: datetime) -> None:
             frame.fact("Job", claim.job or "not named", f"on {claim.host or 'an unknown host'}{process}")
             if entry.state is ManifestState.CLAIMED and is_older(claim.client):
                 frame.fact(
-                    "Client", claim.client or "not told", f"older than {__version__}, which is here: install it again"
+                    "Client",
+                    claim.client or "not told",
+                    f"older than {client_version}, which is here: install it again",
                 )
             if claim.checkpoint and claim.checkpoint != manifest.whole_path:
                 frame.fact("Goes on from", claim.checkpoint, "newer, after a restart")
@@ -148,7 +146,7 @@ def _waiting(root: str, run: str, entry: ManifestEntry) -> None:
 
 def _planned(entry: ManifestEntry) -> str:
     try:
-        items = read_plan(entry.path.parent, entry.manifest.id).items
+        items = set_aside(entry)
     except (CoreError, OSError) as error:
         return shown(f"What it sets aside cannot be read, and no job claims it: {error}")
     names = [item.path for item in items if item.kind == "checkpoint"]

@@ -6,14 +6,12 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.errors import CoreError
-from core.resume.history import ManifestEntry
-from core.resume.manifest import Manifest
+from core.services.manifests import Claim, Manifest, ManifestEntry, reinstate_manifest, withdraw_manifest
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, reads, service
 from pages.parts.frame.text import md_lines, shown
 from pages.parts.tables import tables
 from pages.parts.tables.tables import Column
-from waypoint_resume.claim_record import Claim
 from waypoint_resume.names import to_text
 
 Placed = tuple[str, str, ManifestEntry]  # root id, run, manifest
@@ -90,7 +88,7 @@ def outcome() -> None:
 def withdraw(root: str, run: str, manifest_id: str) -> None:
     """Take a manifest back; for the callback of a button."""
     act(
-        lambda: service.workspace().withdraw(root, run, manifest_id),
+        lambda: withdraw_manifest(service.workspace(), root, run, manifest_id),
         "Withdrawn: jobs leave it alone. Undo it below.",
     )
 
@@ -100,7 +98,7 @@ def reinstate(root: str, run: str, manifest_id: str, is_claimed: bool) -> None:
     again = "it is claimed again, and its job goes on when it is started again"
     if not is_claimed:
         again = "it is pending again, and the next job that reads it resumes from there"
-    act(lambda: service.workspace().reinstate(root, run, manifest_id), f"Undone: {again}.")
+    act(lambda: reinstate_manifest(service.workspace(), root, run, manifest_id), f"Undone: {again}.")
 
 
 def act(action: Callable[[], object], done: str) -> None:

@@ -6,12 +6,12 @@ from functools import partial
 import streamlit as st
 
 from core.base.errors import CoreError
-from core.resume.pauses import OPEN, Pause, PauseState
-from core.services import pausing
+from core.services import pauses
+from core.services.pauses import OPEN, Pause, PauseState
+from core.services.resume import Heartbeat
 from pages.parts.frame import acting, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import lines, md, md_lines
-from waypoint_resume.heartbeat import Heartbeat
 
 _NOTE_LENGTH = 500
 _LOOK = 2.0  # seconds between two looks while an answer is waited for
@@ -27,7 +27,7 @@ def button(root: str, run: str, *, key: str = "pause") -> None:
     heartbeat, last = reads.heartbeat(root, run), _last(root, run)
     if heartbeat is None or not heartbeat.is_fresh or (last is not None and last.state in OPEN):
         return
-    reason = pausing.cannot_pause(heartbeat)
+    reason = pauses.cannot_pause(heartbeat)
     help_text = reason or "Ask the job to save and to end."
     if st.button("Pause…", key=key, icon=":material/pause:", help=help_text, disabled=reason is not None):
         acting.ask(partial(_dialog, root, run))
@@ -63,14 +63,14 @@ def answer(root: str, run: str, now: datetime, *, key: str = "pause") -> None:
             _box(last, now, reads.heartbeat(root, run))
         if last.state is PauseState.WAITING and st.button("Withdraw", key=f"{key}-withdraw", icon=":material/undo:"):
             text = "Withdrawn: the job goes on training."
-            acting.act(lambda: pausing.withdraw_request(service.workspace(), root, run, last.id), text)
+            acting.act(lambda: pauses.withdraw_request(service.workspace(), root, run, last.id), text)
             st.rerun()
 
 
 def _box(pause: Pause, now: datetime, heartbeat: Heartbeat | None) -> None:
     icon, words = sentence(pause, now)
     st.markdown(f"{icon} {md(words)}")
-    lonely = pausing.nobody_answers(pause, heartbeat) if pause.state in OPEN else None
+    lonely = pauses.nobody_answers(pause, heartbeat) if pause.state in OPEN else None
     if lonely is not None:
         st.markdown(f":orange[:material/warning:] {md(lonely)}")
     if pause.note:
@@ -101,7 +101,7 @@ def _dialog(root: str, run: str) -> None:
     note = st.text_area("Note", max_chars=_NOTE_LENGTH, height=80, key="pause_note", placeholder="Why pause it?")
     if not st.button("Ask the job to pause", type="primary", icon=":material/pause:", key="pause_confirm"):
         return
-    problem = acting.attempt(lambda: pausing.pause(service.workspace(), root, run, note))
+    problem = acting.attempt(lambda: pauses.pause(service.workspace(), root, run, note))
     if problem is not None:
         st.error(f"Nothing was asked. {md_lines(problem)}", icon=":material/error:")
         return
@@ -116,6 +116,6 @@ def _works(root: str, run: str) -> bool:
 
 def _last(root: str, run: str) -> Pause | None:
     try:
-        return next(iter(pausing.pauses(service.workspace(), root, run)), None)
+        return next(iter(pauses.pauses(service.workspace(), root, run)), None)
     except (CoreError, OSError):
         return None  # the run's folder went away: the next look at the disk says so

@@ -4,8 +4,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.resume.history import ManifestEntry
-from core.resume.receipts import ReceiptEntry
+from core.services.manifests import ManifestEntry, ReceiptEntry, manifest_receipts
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, service
 from pages.parts.frame.text import lines, md, shown
@@ -15,7 +14,7 @@ _DIGITS = 12  # of a digest: enough to compare by eye
 
 def draw(root: str, run: str, entry: ManifestEntry, now: datetime) -> None:
     """The newest start's receipt; nothing where no start left one."""
-    found = service.workspace().receipts(root, run, entry.manifest.id)
+    found = manifest_receipts(service.workspace(), root, run, entry.manifest.id)
     if not found:
         return
     newest = found[0]

@@ -7,10 +7,9 @@ import streamlit as st
 
 from core.base.errors import CoreError
 from core.base.records import Checkpoint, Severity
-from core.formats.registry import spec_of
-from core.resume.history import ManifestState
-from core.resume.manifest import Manifest, Mode, Scalar
-from core.resume.propose import Proposal
+from core.services.checkpoints import spec_of
+from core.services.manifests import Manifest, ManifestState
+from core.services.resume import Mode, Proposal, Scalar, propose, resume_from
 from pages.parts.checkpoint import facts
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, reads, service
@@ -39,7 +38,7 @@ class _Asked:
         if (mode, weights_only) == (None, False):
             return self.first
         if (mode, weights_only) not in self.proposals:
-            found = service.workspace().propose(self.checkpoint, mode, weights_only=weights_only)
+            found = propose(service.workspace(), self.checkpoint, mode, weights_only=weights_only)
             self.proposals[mode, weights_only] = self.proposals[found.mode, weights_only] = found
         return self.proposals[mode, weights_only]
 
@@ -56,7 +55,7 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
         "Resume…", key=key, icon=":material/play_circle:", type="primary", disabled=not checkpoint.restorable, help=tip
     )
     if pressed:
-        proposal = service.workspace().propose(checkpoint)
+        proposal = propose(service.workspace(), checkpoint)
         st.session_state[_STATE] = _Asked(checkpoint, proposal, {(proposal.mode, False): proposal})
 
 
@@ -182,7 +181,8 @@ def _write(
             bar.progress(min(1.0, done / total) if total else 1.0, text=f"{fmt.size(done)} of {fmt.size(total)}")
 
     try:
-        manifest, path = service.workspace().resume(
+        manifest, path = resume_from(
+            service.workspace(),
             asked.checkpoint,
             proposal,
             note=note,

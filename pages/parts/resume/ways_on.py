@@ -1,6 +1,5 @@
 """The part of the dialog that asks how training goes on: continue, rewind or fork, each by its consequences."""
 
-import os
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +7,20 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.base.records import Checkpoint
-from core.resume import restoring
-from core.resume.copies import require_name
-from core.resume.errors import RunNameError
-from core.resume.manifest import Mode, Scalar
-from core.resume.modes import Outlook
-from core.resume.overrides import parse_overrides
-from core.resume.propose import Proposal
+from core.services.resume import (
+    Mode,
+    Outlook,
+    Proposal,
+    Scalar,
+    is_backup,
+    parse_overrides,
+    refused_by_client,
+    why_no_fork,
+)
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, reads, service
 from pages.parts.frame.text import md, shown
-from waypoint_resume.names import from_text, join, to_text
+from waypoint_resume.names import to_text
 
 _LISTED = 20
 _ALL, _WEIGHTS = "Everything", "The weights alone"
@@ -40,7 +42,7 @@ class Way:
 
 def weights_alone(checkpoint: Checkpoint, *, key: str) -> bool:
     """Whether the weights alone are handed over: asked where the job's side can take them."""
-    if restoring.refused_by_client(checkpoint) is not None:
+    if refused_by_client(checkpoint) is not None:
         return False
     picked = st.segmented_control("What does the job take?", [_ALL, _WEIGHTS], default=_ALL, key=key)
     if picked == _WEIGHTS:
@@ -81,7 +83,7 @@ def ask(checkpoint: Checkpoint, proposal: Proposal) -> Way:
         place = f"In {to_text(beside)}/, beside this run." if beside else "Beside this run."
         typed = st.text_input("Name of the new run", value=proposal.fork_name, key="fork_name", help=md(place))
         name = (typed or "").strip()
-        return Way(fork_name=name, problem=_unusable(checkpoint, name))
+        return Way(fork_name=name, problem=why_no_fork(service.workspace(), checkpoint, name))
     if proposal.mode is not Mode.REWIND:
         return Way()
     with st.expander(f"Set aside: {_counted(proposal)}", icon=":material/inventory_2:"):
@@ -119,22 +121,9 @@ def _live(checkpoint: Checkpoint) -> str:
 
 def _counted(proposal: Proposal) -> str:
     """What a rewind sets aside, counted as its consequence does."""
-    backups = sum(restoring.is_backup(aside.checkpoint) for aside in proposal.asides)
+    backups = sum(is_backup(aside.checkpoint) for aside in proposal.asides)
     found = [fmt.count(len(proposal.asides) - backups, "checkpoint")] if len(proposal.asides) > backups else []
     return " and ".join([*found, *(["BackupAndRestore's data"] if backups else [])])
-
-
-def _unusable(checkpoint: Checkpoint, text: str) -> str | None:
-    """Why no new run beside the checkpoint's can have this name; None where one can."""
-    try:
-        name = from_text(text)
-        require_name(name)
-    except (RunNameError, ValueError) as error:
-        return str(error)
-    beside = join(posixpath.dirname(checkpoint.run), name)
-    if os.path.lexists(service.workspace().absolute(checkpoint.root, beside)):
-        return f"{text} is there already: choose another name."
-    return None
 
 
 def overrides() -> tuple[Mapping[str, Scalar], str | None]:

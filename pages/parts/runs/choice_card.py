@@ -6,9 +6,9 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Checkpoint, Root, Run
-from core.formats.registry import spec_of
-from core.runs import choice
-from core.runs.choice import SeriesChoice
+from core.services import runs
+from core.services.checkpoints import spec_of
+from core.services.runs import SeriesChoice
 from pages.parts.checkpoint import facts
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shown
@@ -37,7 +37,7 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
 
 def killed_saves(root: Root, run: Run, choices: Sequence[SeriesChoice]) -> None:
     """Where no checkpoint can be restored: what a job may go on from all the same."""
-    for told in choice.killed_saves(choices, service.workspace().reader.leftovers(root.id, run.path)):
+    for told in runs.killed_saves(choices, service.workspace().reader.leftovers(root.id, run.path)):
         st.info(md(told), icon=":material/restart_alt:")
 
 

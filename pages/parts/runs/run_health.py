@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Checkpoint, Root, Run
-from core.catalog.filters import FindingFilter
+from core.services.health import FindingFilter
 from pages.parts.checkpoint import verifying
 from pages.parts.frame import frame, links, service
 from pages.parts.health import findings, health_filters, health_rules, mends

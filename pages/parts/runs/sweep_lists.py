@@ -7,11 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core.base.records import Run
-from core.catalog.sweeps import parent_of
-from core.services.sweeps import standings
-from core.sweeps.places import ordinal, score_text
-from core.sweeps.reading import SOURCES
-from core.sweeps.records import Direction, Sweep, SweepKind, Trial
+from core.services.sweeps import SOURCES, Direction, Sweep, SweepKind, Trial, ordinal, parent_of, score_text, standings
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shorten, shown

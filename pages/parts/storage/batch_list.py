@@ -7,13 +7,10 @@ from typing import TypeVar
 
 import streamlit as st
 
-from core.acts.comeback import comes_as
-from core.acts.journal import JournalFile, JournalKind, Stage
-from core.acts.returns import Returned
-from core.acts.undo import ConflictError
 from core.base.errors import CoreError
 from core.base.records import Run
-from core.services import housekeeping
+from core.services import quarantine
+from core.services.quarantine import ConflictError, JournalFile, JournalKind, Place, Returned, Stage, comes_as
 from core.services.survey import PlacedBatch
 from pages.parts.frame import acting, frame, links, service
 from pages.parts.frame import format as fmt
@@ -22,7 +19,6 @@ from pages.parts.tables import tables
 from pages.parts.tables.tables import Column
 from waypoint_resume.names import to_text
 
-Place = tuple[str, str, str]  # root's id, run, the batch's id
 T = TypeVar("T")
 _SHOWN = 10
 _FORMER = frozenset({Stage.UNDONE, Stage.PURGED})
@@ -61,10 +57,10 @@ def undo(*places: Place, rename: bool = False) -> None:
 
     def bring_back() -> None:
         try:
-            for place in places:
-                returned.append(housekeeping.undo_batch(service.workspace(), _run(place), place[2], rename=rename))
+            for back in quarantine.undo_batches(service.workspace(), places, rename=rename):
+                returned.append(back)  # noqa: PERF402 - those before a conflict stay
         except ConflictError as error:
-            conflicts.append((place, error))
+            conflicts.append((places[len(returned)], error))
             raise
         finally:
             for root, run, _ in places:
@@ -128,7 +124,7 @@ def _told(one: PlacedBatch, now: datetime) -> str:
 
 def _files(one: PlacedBatch) -> None:
     try:
-        files = housekeeping.batch_files(service.workspace(), _run((one.root, one.run, one.batch.id)), one.batch.id)
+        files = quarantine.batch_files(service.workspace(), _run((one.root, one.run, one.batch.id)), one.batch.id)
     except (CoreError, OSError) as error:
         st.caption(md(str(error)))
         return
@@ -180,7 +176,7 @@ def _purge(one: PlacedBatch, typed: str) -> None:
     def delete() -> None:
         try:
             run = _run((one.root, one.run, one.batch.id))
-            freed.append(housekeeping.purge_batch(service.workspace(), run, one.batch.id, confirm=typed).freed_bytes)
+            freed.append(quarantine.purge_batch(service.workspace(), run, one.batch.id, confirm=typed).freed_bytes)
         finally:
             service.current().acted(one.root, one.run)
 
@@ -221,7 +217,7 @@ def _apart(error: ConflictError) -> None:
 
 
 def _run(place: Place) -> Run:
-    return housekeeping.quarantined_run(service.workspace(), place[0], place[1])
+    return quarantine.quarantined_run(service.workspace(), place[0], place[1])
 
 
 def _first(columns: Sequence[Column[T]], records: Sequence[T], *, key: str, alt: str) -> None:

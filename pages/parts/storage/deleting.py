@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.acts.delete_now import Deleted
-from core.retention.planned import RunPlan, freed
-from core.retention.policies import Policy
-from core.retention.tables import policy_for
-from core.services import housekeeping
+from core.services import quarantine
+from core.services.quarantine import Deleted
+from core.services.retention import Policy, RunPlan, freed
 from pages.parts.frame import acting, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, md_lines, shorten, shown
@@ -75,10 +73,9 @@ def _delete(one: Offer, typed: str) -> None:
         workspace = service.workspace()
         service.current().look_and_wait(_PATIENCE)
         run = workspace.reader.run(planned.root, planned.run, workspace.now())
-        governing = one.policy or policy_for(workspace.retention, planned.root_path, planned.run)
         try:
             # That trials are left without a checkpoint was confirmed before the move was tried.
-            done.append(housekeeping.delete(workspace, run, planned, policy=governing, confirm=typed, empties=True))
+            done.append(quarantine.delete(workspace, run, planned, policy=one.policy, confirm=typed, empties=True))
         finally:
             service.current().acted(planned.root, planned.run)
 

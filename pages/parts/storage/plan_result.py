@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.retention.plan_document import plan_document
-from core.retention.planned import ItemKind, Plan
+from core.documents.plans import plan_document
+from core.services.retention import ItemKind, Plan
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links
 from pages.parts.frame.text import shorten, shown

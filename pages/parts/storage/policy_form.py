@@ -8,14 +8,10 @@ import streamlit as st
 
 from core.base.errors import SettingsError
 from core.base.records import Run
-from core.catalog.filters import RunFilter
-from core.resume.manifest import MetricMode
-from core.retention.planned import Plan
-from core.retention.policies import Policy
-from core.retention.tables import parse_policy
-from core.services import housekeeping
-from core.services.sweeps import runs_of
-from core.sweeps.records import Sweep
+from core.services import retention
+from core.services.retention import MetricMode, Plan, Policy, parse_policy
+from core.services.runs import RunFilter
+from core.services.sweeps import Sweep, runs_of
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, reads, service
 from pages.parts.frame.text import md, md_lines, shorten, shown
@@ -167,7 +163,7 @@ def _plan(values: Mapping[str, object] | None, runs: Sequence[Run]) -> None:
     try:
         policy = None if values is None else parse_policy(values)
         with st.spinner(f"Planning {fmt.count(len(runs), 'run')}…"):
-            made = housekeeping.plan(service.workspace(), runs, policy)
+            made = retention.plan(service.workspace(), runs, policy)
     except SettingsError as error:
         forget()
         st.error(md_lines(str(error)), icon=":material/error:")

@@ -8,13 +8,11 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.acts.room import DiskFullError
 from core.base.errors import CoreError
-from core.retention.planned import Item, Plan, RunPlan
-from core.retention.policies import Policy
-from core.retention.tables import policy_for
-from core.services import housekeeping
-from pages.parts.frame import acting, links, service
+from core.services import quarantine, retention
+from core.services.quarantine import Place, Quarantined
+from core.services.retention import Item, Plan, Policy, RunPlan
+from pages.parts.frame import acting, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shorten, shown
 from pages.parts.storage import batch_list, deleting, policy_form
@@ -39,7 +37,7 @@ class Left(NamedTuple):
 class Outcome:
     """What became of a plan: batches, how many things went into them, and what stays after all."""
 
-    batches: list[batch_list.Place] = field(default_factory=list)
+    batches: list[Place] = field(default_factory=list)
     items: int = 0
     left: list[Left] = field(default_factory=list)
     full: list[RunPlan] = field(default_factory=list)  # parts for which their disk had no room
@@ -103,7 +101,7 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
     if days:
         lines.append(f"Waypoint purges by itself what has been in quarantine for {days:g} days.")
     st.markdown("\n".join(f"- {md(line)}" for line in lines))
-    wanted = housekeeping.confirmation_of(plan)
+    wanted = retention.confirmation_of(plan)
     if wanted is not None:
         st.warning(
             f"Nothing will be left to resume from of {md(wanted)}: all of their checkpoints go, because better trials "
@@ -117,7 +115,7 @@ def _dialog(plan: Plan, policy: Policy | None) -> None:
     )
     if st.button("Move", type="primary", icon=":material/check:", key="quarantine_confirm"):
         try:
-            housekeeping.require_confirmation(plan, typed if wanted is not None else "")
+            retention.require_confirmation(plan, typed if wanted is not None else "")
         except CoreError as error:
             st.error(md(str(error)), icon=":material/error:")
             return
@@ -135,16 +133,22 @@ def _asked_word(planned: RunPlan) -> str:
 
 
 def moved(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Collection[str] = ()) -> Outcome:
-    """Carry out a plan that was confirmed, run by run; what goes wrong in one does not keep the others from theirs."""
-    done = Outcome()
-    for planned in parts:
-        try:
-            _move_run(planned, policy, note, done, words)
-        except (CoreError, OSError) as error:
-            done.full += [planned] if isinstance(error, DiskFullError) else []
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            done.left.append(Left(_name(planned), "all of it", reason))
-    return done
+    """Carry out a plan that was confirmed."""
+    told = Outcome()
+    for part in quarantine.carry_out(service.workspace(), parts, policy=policy, note=note, words=words):
+        planned, name = part.planned, deleting.name_of(part.planned)
+        if part.problem is not None:
+            told.left.append(Left(name, "all of it", part.problem))
+        if part.is_full:
+            told.full.append(planned)
+        if part.done is None:
+            continue
+        told.left += [Left(name, to_text(one.path), "; ".join(one.reasons)) for one in part.done.left_out]
+        if isinstance(part.done, Quarantined) and part.done.journal is not None:
+            told.items += len(part.done.journal.items)
+            told.batches.append((planned.root, planned.run, part.done.journal.id))
+        service.current().acted(planned.root, planned.run)
+    return told
 
 
 def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Collection[str]) -> None:
@@ -163,24 +167,6 @@ def _move(parts: Iterable[RunPlan], policy: Policy | None, note: str, words: Col
     else:
         acting.tell("Nothing was moved.")
     st.rerun()
-
-
-def _move_run(planned: RunPlan, policy: Policy | None, note: str, done: Outcome, words: Collection[str]) -> None:
-    workspace = service.workspace()
-    run = workspace.reader.run(planned.root, planned.run, workspace.now())
-    governing = policy or policy_for(workspace.retention, planned.root_path, planned.run)
-    name = to_text(planned.run)
-    word = name if name in words else ""
-    result = housekeeping.execute(workspace, run, planned, policy=governing, note=note, empties=True, word=word)
-    done.left += [Left(_name(planned), to_text(one.path), "; ".join(one.reasons)) for one in result.left_out]
-    if result.journal is not None:
-        done.items += len(result.journal.items)
-        done.batches.append((planned.root, planned.run, result.journal.id))
-    service.current().acted(planned.root, planned.run)
-
-
-def _name(planned: RunPlan) -> str:
-    return to_text(links.run_name(planned.run))
 
 
 def _dismiss() -> None:

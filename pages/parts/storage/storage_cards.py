@@ -6,9 +6,8 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Root, Run
-from core.catalog.answers import Overview
-from core.disk_usage.growth import Growths
-from core.disk_usage.usage import Usage
+from core.services.disk_space import Growths, Usage
+from core.services.runs import Overview
 from core.services.survey import Survey
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service

@@ -6,8 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.base.facts import Contents
-from core.disk_usage.tiles import Tile, TileKind
-from core.services.survey import Survey
+from core.services.survey import Survey, Tile, TileKind
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, service
 from pages.parts.frame.text import html, shorten

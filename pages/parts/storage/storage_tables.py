@@ -5,9 +5,7 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 
-from core.disk_usage.growth import Growth
-from core.disk_usage.usage import Age, Amount
-from core.runs.known_files import Kind
+from core.services.disk_space import Age, Amount, Growth, Kind
 from core.services.survey import Survey
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links, service

@@ -6,7 +6,8 @@ from datetime import datetime
 from core.base.facts import Format, Variable
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Run
-from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS
+from core.services.checkpoints import CHECKPOINT_SORTS
+from core.services.runs import RUN_SORTS
 from core.services.sweeps import Standing
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links

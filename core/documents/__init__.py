@@ -1,0 +1,1 @@
+"""The JSON of every record that the shell prints: one module a subject (docs/cli.md)."""

@@ -1,0 +1,39 @@
+"""Runs: how they are listed, which checkpoint of each series is to be resumed from, and which runs lie inside one."""
+
+from core.catalog.answers import Overview
+from core.catalog.filters import RunFilter
+from core.catalog.queries import RUN_SORTS
+from core.indexing.outside import standing
+from core.runs.choice import SeriesChoice, choose, killed_saves, reasons
+from core.runs.state_files import prefixes, wanted_prefixes
+from core.services.workspace import Workspace
+from core.stores.local import LocalStore
+
+__all__ = [
+    "RUN_SORTS",
+    "Overview",
+    "RunFilter",
+    "SeriesChoice",
+    "inner_runs",
+    "killed_saves",
+    "reasons",
+    "series_choices",
+]
+
+
+def series_choices(workspace: Workspace, root_id: str, run: str) -> tuple[SeriesChoice, ...]:
+    """Which checkpoint to resume from, for each series of a run."""
+    root_path = workspace.root(root_id).path
+    states = workspace.reader.states(root_id, run)
+    members = workspace.members(root_id, run)
+    wanted = wanted_prefixes(states, root_path)
+    existing = prefixes(members)
+    existing |= standing(LocalStore(root_path), wanted - existing)
+    return choose(members, states, root_path, existing)
+
+
+def inner_runs(workspace: Workspace, root_id: str, run: str) -> frozenset[str]:
+    """The runs inside a run, relative to it."""
+    before = "" if run == "." else f"{run}/"
+    paths = (other.path for other in workspace.runs() if other.root == root_id and other.path != run)
+    return frozenset(path.removeprefix(before) for path in paths if path.startswith(before))
