@@ -1,4 +1,4 @@
-"""Runs: how they are listed, which checkpoint of each series is to be resumed from, and which runs lie inside one."""
+"""Runs: how they are listed, and which checkpoint of each series is to be resumed from."""
 
 from core.catalog.answers import Overview
 from core.catalog.filters import RunFilter
@@ -14,7 +14,6 @@ __all__ = [
     "Overview",
     "RunFilter",
     "SeriesChoice",
-    "inner_runs",
     "killed_saves",
     "reasons",
     "series_choices",
@@ -30,10 +29,3 @@ def series_choices(workspace: Workspace, root_id: str, run: str) -> tuple[Series
     existing = prefixes(members)
     existing |= standing(LocalStore(root_path), wanted - existing)
     return choose(members, states, root_path, existing)
-
-
-def inner_runs(workspace: Workspace, root_id: str, run: str) -> frozenset[str]:
-    """The runs inside a run, relative to it."""
-    before = "" if run == "." else f"{run}/"
-    paths = (other.path for other in workspace.runs() if other.root == root_id and other.path != run)
-    return frozenset(path.removeprefix(before) for path in paths if path.startswith(before))
