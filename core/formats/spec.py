@@ -1,6 +1,7 @@
 """What a checkpoint format is to Waypoint: one row of facts and functions, which everything else asks.
 
-The rows stand in `core.formats.registry`. Nothing outside of `core.formats` knows a format by its name.
+The rows stand in `core.formats.specs`, their order in `core.formats.registry`. Nothing outside of `core.formats` knows
+a format by its name.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,6 +17,9 @@ from core.base.files import FileStat
 from core.base.records import Checkpoint
 from core.formats.bundle import BundleCache as BundleCache  # noqa: PLC0414 - readers of other formats name it from here
 from core.stores.store import Store
+
+ALL_ROLES = frozenset(Role)
+OPTIMIZER_NEEDS_BUILD = "optimizer-needs-build"  # the caution where an optimizer is restored only after it was built
 
 
 class RestoreApi(StrEnum):

@@ -1,0 +1,105 @@
+"""What Keras writes into files of its own, or into a folder."""
+
+import re
+from collections.abc import Callable
+
+from core.base.facts import Format
+from core.base.records import Checkpoint
+from core.formats import (
+    file_groups,
+    keras_folder,
+    keras_reader,
+    restore_calls,
+)
+from core.formats.spec import ALL_ROLES, OPTIMIZER_NEEDS_BUILD, FormatSpec, Framework, RestoreApi, Restoring, Trial
+
+_H5PY = Trial("h5py", "h5py", "core.verify.trial_program:with_h5py")
+
+
+def _of_keras(
+    call: Callable[[Checkpoint], RestoreApi],
+    *,
+    refused: Callable[[RestoreApi, Framework], str | None] = restore_calls.by_client,
+    exact: RestoreApi | None = None,
+    caution: str = "optimizer-not-tried",
+) -> Restoring:
+    """How training goes on from what Keras wrote into files."""
+    framework = restore_calls.framework_of_keras
+    return Restoring(call=call, framework=framework, refused=refused, exact=exact, caution=caution)
+
+
+KERAS_FOLDER = FormatSpec(
+    format=Format.KERAS_FOLDER,
+    label="Keras folder",
+    files_told="a folder with `config.json`, Keras' `metadata.json`, `model.weights.h5`, `assets/`",
+    roles=ALL_ROLES,
+    group=keras_folder.group,
+    as_folder=keras_folder.SHAPE,
+    first_to_go=keras_folder.is_first,
+    architecture=re.compile(r"[^/]+\.json"),
+    read=keras_folder.read,
+    in_parts=True,
+    one_file_tells=False,
+    names_epochs=True,
+    verifier="core.verify.keras_folder:verify_folder",
+    trial=_H5PY,
+    restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
+)
+WEIGHTS_H5_SHARDED = FormatSpec(
+    format=Format.WEIGHTS_H5_SHARDED,
+    label=".weights.h5 in shards",
+    files_told="`NAME.weights.json` and the files that it names",
+    roles=ALL_ROLES,
+    group=file_groups.sharded_weights,
+    first_to_go=lambda name: name.endswith(file_groups.WEIGHT_MAP),
+    read=keras_reader.read_sharded,
+    in_parts=True,
+    has_shards=True,
+    names_epochs=True,
+    verifier="core.verify.hdf5:verify_sharded_job",
+    trial=_H5PY,
+    restoring=_of_keras(
+        restore_calls.of_weights, refused=restore_calls.sharded_by_client, caution=OPTIMIZER_NEEDS_BUILD
+    ),
+)
+KERAS = FormatSpec(
+    format=Format.KERAS,
+    label=".keras",
+    files_told="one file `NAME.keras`, a zip",
+    roles=ALL_ROLES,
+    group=file_groups.by_ending(Format.KERAS, ".keras"),
+    read=keras_reader.read_keras,
+    in_workers=True,
+    names_epochs=True,
+    verifier="core.verify.keras_zip:verify_keras",
+    trial=_H5PY,
+    restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
+)
+WEIGHTS_H5 = FormatSpec(
+    format=Format.WEIGHTS_H5,
+    label=".weights.h5",
+    files_told="one file `NAME.weights.h5`, or BackupAndRestore's `.weights.h5.bkp`",
+    roles=ALL_ROLES,
+    group=file_groups.by_ending(Format.WEIGHTS_H5, ".weights.h5", ".weights.h5.bkp"),
+    read=keras_reader.read_hdf5,
+    in_workers=True,
+    names_epochs=True,
+    verifier="core.verify.hdf5:verify_job",
+    trial=_H5PY,
+    restoring=_of_keras(restore_calls.of_weights, caution=OPTIMIZER_NEEDS_BUILD),
+)
+HDF5 = FormatSpec(
+    format=Format.HDF5,
+    label=".h5",
+    files_told="one file `NAME.h5` or `NAME.hdf5` that Keras wrote",
+    roles=ALL_ROLES,
+    group=file_groups.by_ending(Format.HDF5, ".h5", ".hdf5"),
+    read=keras_reader.read_hdf5,
+    is_foreign=keras_reader.is_other_hdf5,
+    lookalike_files=1,
+    in_workers=True,
+    names_epochs=True,
+    verifier="core.verify.hdf5:verify_job",
+    trial=_H5PY,
+    restoring=_of_keras(restore_calls.of_hdf5, caution="legacy-hdf5"),
+)
