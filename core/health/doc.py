@@ -2,7 +2,8 @@
 
 import sys
 
-from core.health.rules import RULES, Family, Rule
+from core.health.rule import Family, Rule
+from core.health.rules import RULES
 
 _HEAD = """\
 # Health: what is found, why it happens, what to do
@@ -20,7 +21,7 @@ it is about change. Acceptances lie in the run's folder, in `.waypoint/accepted.
 
 An incomplete save that is younger than the grace (`WAYPOINT_WRITE_GRACE`, 60 seconds) is being written, and no finding.
 
-This page is made from the table in `core/health/rules.py`.
+This page is made from the rules in `core/health`, which `core/health/rules.py` has all.
 """
 
 

@@ -4,12 +4,60 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from core.base.records import Checkpoint, Finding, StateFile
+from core.base.records import Checkpoint, Finding, Severity, StateFile
 from core.formats.state_file import NAME, base_of
-from core.health.rules import finding
+from core.health.rule import Family, Rule
 from core.runs.state_files import is_nameable, target
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import to_text
+
+NO_SAVED_MODEL = Rule(
+    id="no-saved-model",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="A SavedModel's variables without its saved_model.pb.",
+    why="The export was killed before it wrote the file, or the file was not copied.",
+    action="TensorFlow loads no model from it. Bring the .pb back, or read the variables into a model built by code.",
+)
+UNTRACKED = Rule(
+    id="untracked",
+    family=Family.FILES,
+    severity=Severity.INFO,
+    meaning="It is complete, but the state file of its folder does not list it.",
+    why="It was kept on purpose (`keep_checkpoint_every_n_hours`, a copy), or its manager forgot it.",
+    action="Nothing, if it is kept on purpose. TensorFlow will never rotate it: a retention policy can.",
+)
+LATEST_NOT_NEWEST = Rule(
+    id="latest-not-newest",
+    family=Family.STATE,
+    severity=Severity.INFO,
+    meaning="The state file names a latest checkpoint although a newer one can be restored.",
+    why="Perhaps set by hand, to go on from an older one; or the job was killed before it wrote the state file.",
+    action="Nothing, if it is meant so. Else let the state file name the newest, or resume by a manifest.",
+)
+SHARED_STATE = Rule(
+    id="shared-state",
+    family=Family.STATE,
+    severity=Severity.WARNING,
+    meaning="The state file lists checkpoints of two series.",
+    why="Two CheckpointManagers save into one folder: each takes what the other has listed for its own.",
+    action="The next save of one deletes checkpoints of the other: give each a folder of its own.",
+)
+NO_STATE = Rule(
+    id="no-state",
+    family=Family.STATE,
+    severity=Severity.INFO,
+    meaning="There are checkpoints, but no state file beside them.",
+    why="They were saved with `Checkpoint.write` or copied without it.",
+    action="tf.train.latest_checkpoint will find nothing here: resume by a manifest, or let a state file be written.",
+)
+RULES = (
+    NO_SAVED_MODEL,
+    UNTRACKED,
+    LATEST_NOT_NEWEST,
+    SHARED_STATE,
+    NO_STATE,
+)
 
 _VARIABLES = "/variables/variables"
 
@@ -32,7 +80,7 @@ def judge_listing(
                 if len(items) > 1
                 else f"{to_text(items[0].path)} is complete"
             )
-            yield finding("no-state", folder or ".", f"{count}, and there is no file `checkpoint` here.")
+            yield NO_STATE.finding(folder or ".", f"{count}, and there is no file `checkpoint` here.")
         elif beside[0].latest is not None:
             yield from _untracked(items, beside, root_path)
     for state in states:
@@ -47,7 +95,7 @@ def _shared(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path:
     stems = sorted({read_name(posixpath.basename(item.path)).stem for item in known})
     if len(stems) > 1:
         names = " and ".join(to_text(stem).replace("#", "N") for stem in stems[:3])
-        yield finding("shared-state", state.path, f"It lists checkpoints of {len(stems)} series: {names}.")
+        yield SHARED_STATE.finding(state.path, f"It lists checkpoints of {len(stems)} series: {names}.")
 
 
 def _untracked(items: Iterable[Checkpoint], beside: Sequence[StateFile], root_path: str) -> Iterable[Finding]:
@@ -60,7 +108,7 @@ def _untracked(items: Iterable[Checkpoint], beside: Sequence[StateFile], root_pa
     )
     for item in items:
         if item.path not in listed:
-            yield finding("untracked", item.path, reason)
+            yield UNTRACKED.finding(item.path, reason)
 
 
 def lone_variables(members: Iterable[Checkpoint], until: datetime) -> tuple[list[Finding], list[datetime]]:
@@ -72,7 +120,7 @@ def lone_variables(members: Iterable[Checkpoint], until: datetime) -> tuple[list
     reason = (
         "It is the variables of a SavedModel, and there is no saved_model.pb or saved_model.pbtxt above its folder."
     )
-    found = [finding("no-saved-model", item.path, reason) for item in old]
+    found = [NO_SAVED_MODEL.finding(item.path, reason) for item in old]
     return found, [item.saved_at for item in lone if item.saved_at > until]
 
 
@@ -100,7 +148,7 @@ def _latest(series: Sequence[Sequence[Checkpoint]], state: StateFile, root_path:
         named = next((item for item in whole if item.path == inside), None)
         if named is not None and whole[-1] is not named:
             reason = f"It names {_told(named)}; {_told(whole[-1])} is newer."
-            yield finding("latest-not-newest", state.path, reason)
+            yield LATEST_NOT_NEWEST.finding(state.path, reason)
 
 
 def _told(item: Checkpoint) -> str:

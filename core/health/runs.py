@@ -3,13 +3,53 @@
 from collections.abc import Iterable, Sequence
 
 from core.base.facts import Contents
-from core.base.records import Checkpoint, Finding, Health, Leftover
+from core.base.records import Checkpoint, Finding, Health, Leftover, Severity
 from core.formats.registry import spec_of
-from core.health.rules import UNJUDGED, finding, is_unjudged
+from core.health.rule import Family, Rule
+from core.health.unjudged import UNJUDGED, is_unjudged
 from core.runs.name_evidence import content_step
 from core.runs.remains import RENAMED
 from core.runs.series import ordered
 from waypoint_resume.names import to_text
+
+NOTHING_RESTORABLE = Rule(
+    id="nothing-restorable",
+    family=Family.RUN,
+    severity=Severity.ERROR,
+    meaning="No checkpoint of this run can be restored.",
+    why="See the findings of its checkpoints.",
+    action="Bring missing files back, or start the job anew.",
+)
+NEWEST_NOT_RESTORABLE = Rule(
+    id="newest-not-restorable",
+    family=Family.RUN,
+    severity=Severity.ERROR,
+    meaning="The newest checkpoint of a series cannot be restored; an older one can.",
+    why="See the findings of the newest one.",
+    action="Resume from the recommended checkpoint; the work since then would be lost.",
+)
+OPTIMIZER_LOST = Rule(
+    id="optimizer-lost",
+    family=Family.RUN,
+    severity=Severity.WARNING,
+    meaning="The newest that can be restored has weights only; earlier ones had the optimizer's state too.",
+    why="The job was changed to save weights only, or the model was saved before it was compiled.",
+    action="Training would go on with a fresh optimizer: resume from an earlier one if that matters.",
+)
+DELETED_RUN = Rule(
+    id="deleted-run",
+    family=Family.RUN,
+    severity=Severity.INFO,
+    meaning="MLflow marks this run, or its experiment, as deleted.",
+    why="Somebody deleted it there; MLflow keeps the files until `mlflow gc`, which then deletes them for good.",
+    action="Restore it in MLflow if it is still wanted: `mlflow runs restore --run-id`, `mlflow experiments restore`.",
+)
+RULES = (
+    NOTHING_RESTORABLE,
+    NEWEST_NOT_RESTORABLE,
+    OPTIMIZER_LOST,
+    DELETED_RUN,
+)
 
 _SHARD = ".data-"  # in the name of a file with values
 
@@ -24,7 +64,7 @@ def judge_run(
         if any(item.health is Health.WRITING or is_unjudged(item.findings) for item in members):
             return
         if members:
-            yield finding("nothing-restorable", run, _none(len(members)) + _but_copies(leftovers))
+            yield NOTHING_RESTORABLE.finding(run, _none(len(members)) + _but_copies(leftovers))
         elif not any(item.writing or item.rule in UNJUDGED for item in leftovers):
             yield from _only_shards(run, leftovers)
         return
@@ -35,7 +75,7 @@ def judge_run(
         if newest is None or is_unjudged(newest.findings):
             continue
         if best is not None and best is not newest:
-            yield finding("newest-not-restorable", newest.path, _lost(one, best))
+            yield NEWEST_NOT_RESTORABLE.finding(newest.path, _lost(one, best))
     yield from _optimizer_lost(members)
 
 
@@ -52,7 +92,7 @@ def _optimizer_lost(members: Sequence[Checkpoint]) -> Iterable[Finding]:
         having = [item for item in earlier if item.facts.has_optimizer]
         if having and not newest.facts.has_optimizer:
             reason = f"It holds no optimizer state; {to_text(having[-1].path)} was the last that did."
-            yield finding("optimizer-lost", newest.path, reason)
+            yield OPTIMIZER_LOST.finding(newest.path, reason)
 
 
 def _but_copies(leftovers: Sequence[Leftover]) -> str:
@@ -78,8 +118,7 @@ def _only_shards(run: str, leftovers: Iterable[Leftover]) -> Iterable[Finding]:
     held = [item for item in leftovers if any(_SHARD in file.name for file in item.files)]
     if held:
         more = "" if len(held) == 1 else f" and {_count(len(held) - 1, 'more save')}"
-        yield finding(
-            "nothing-restorable",
+        yield NOTHING_RESTORABLE.finding(
             run,
             f"It has no checkpoint, only data without an index: {to_text(held[0].path)}{more}.",
         )

@@ -3,10 +3,49 @@
 import posixpath
 from collections.abc import Collection, Iterable
 
-from core.base.records import Finding, StateFile
+from core.base.records import Finding, Severity, StateFile
 from core.formats.state_file import base_of, is_foreign, is_misspelled
-from core.health.rules import finding
+from core.health.rule import Family, Rule
 from core.runs.state_files import lies_here_too, meant, target
+
+DANGLING_LATEST = Rule(
+    id="dangling-latest",
+    family=Family.STATE,
+    severity=Severity.ERROR,
+    meaning="The state file names a latest checkpoint that is not there.",
+    why="Its files were deleted or moved without the state file.",
+    action="Let the state file name a checkpoint that is there, or the job will start from nothing.",
+)
+DANGLING_HISTORY = Rule(
+    id="dangling-history",
+    family=Family.STATE,
+    severity=Severity.WARNING,
+    meaning="The state file lists checkpoints that are not there.",
+    why="Their files were deleted or moved without the state file.",
+    action="Harmless for resuming; the next rotation will try to delete them.",
+)
+MOVED_RUN = Rule(
+    id="moved-run",
+    family=Family.STATE,
+    severity=Severity.WARNING,
+    meaning="The state file holds paths of another place, or of Windows; the same names lie here.",
+    why="The run was moved or copied after training.",
+    action="tf.train.latest_checkpoint will not find these checkpoints: resume by a manifest, or mend the state file.",
+)
+UNREADABLE_STATE = Rule(
+    id="unreadable-state",
+    family=Family.STATE,
+    severity=Severity.ERROR,
+    meaning="The state file cannot be read.",
+    why="A full disk, a save that was killed, or an edit by hand.",
+    action="tf.train.latest_checkpoint fails or finds nothing: resume by a manifest, or mend the state file.",
+)
+RULES = (
+    DANGLING_LATEST,
+    DANGLING_HISTORY,
+    MOVED_RUN,
+    UNREADABLE_STATE,
+)
 
 
 def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> Iterable[Finding]:
@@ -14,7 +53,7 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
     if state.writing or (is_foreign(state) and not _has_bundles(state, existing)):
         return
     if state.unreadable is not None or state.error is not None:
-        yield finding("unreadable-state", state.path, f"{state.unreadable or state.error}.")
+        yield UNREADABLE_STATE.finding(state.path, f"{state.unreadable or state.error}.")
     if state.latest is None:
         return
     written = tuple(dict.fromkeys((state.latest, *state.history)))
@@ -23,8 +62,7 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
     if here:
         elsewhere, word = _folder_of(here[0]), "checkpoint" if len(here) == 1 else "checkpoints"
         verb = "copied" if target(state, here[0], root_path) in existing else "moved"
-        yield finding(
-            "moved-run",
+        yield MOVED_RUN.finding(
             state.path,
             f"The run was {verb}: its state file names {len(here)} {word} in {elsewhere}; the same names lie here.",
         )
@@ -33,11 +71,11 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
         why = "has no index" if is_inside else "lies outside of the root, where nothing is looked at"
         if meant(state, state.latest, existing) is not None:
             why = f"is no checkpoint's name: {base_of(state.latest)} is, and TensorFlow restores nothing by the other"
-        yield finding("dangling-latest", state.path, f"The state file's latest, {state.latest}, {why}.")
+        yield DANGLING_LATEST.finding(state.path, f"The state file's latest, {state.latest}, {why}.")
         gone.remove(state.latest)
     if gone:
         shown = ", ".join(gone[:3]) if len(gone) <= 3 else f"{', '.join(gone[:3])} and {len(gone) - 3} more"
-        yield finding("dangling-history", state.path, f"The state file lists what is not there: {shown}.")
+        yield DANGLING_HISTORY.finding(state.path, f"The state file lists what is not there: {shown}.")
 
 
 def _is_gone(state: StateFile, written: str, root_path: str, existing: Collection[str]) -> bool:

@@ -3,12 +3,42 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.base.records import Finding
+from core.base.records import Finding, Severity
 from core.formats.object_graph import VALUE_SUFFIX
-from core.health.rules import finding
+from core.health.rule import Family, Rule
+
+CHECKSUM_MISMATCH = Rule(
+    id="checksum-mismatch",
+    family=Family.VERIFICATION,
+    severity=Severity.ERROR,
+    meaning="Stored values do not match the checksums that were saved with them.",
+    why="A damaged disk or copy, or files of two saves mixed.",
+    action="Do not restore it. Copy it again, or resume from another checkpoint.",
+)
+NON_FINITE = Rule(
+    id="non-finite",
+    family=Family.VERIFICATION,
+    severity=Severity.ERROR,
+    meaning="Weights or optimizer state hold NaN or infinite values.",
+    why="Training diverged before it was saved.",
+    action="Do not resume from it: take an earlier checkpoint, with a lower learning rate or clipped gradients.",
+)
+INFINITE = Rule(
+    id="infinite",
+    family=Family.VERIFICATION,
+    severity=Severity.WARNING,
+    meaning="A weight that nothing shows to be trained holds infinite values among others.",
+    why="A mask, where that is meant; else training diverged before it was saved.",
+    action="Nothing for a mask: accept it. Else resume from an earlier checkpoint.",
+)
+RULES = (
+    CHECKSUM_MISMATCH,
+    NON_FINITE,
+    INFINITE,
+)
 
 _SHOWN = 3
-_NUMBERS = {"non-finite": "NaN or infinite", "infinite": "Infinite"}
+_NUMBERS = ((NON_FINITE, "NaN or infinite"), (INFINITE, "Infinite"))
 
 
 class BadTensor(NamedTuple):
@@ -31,19 +61,19 @@ class Verified(NamedTuple):
 
 def judge_verified(path: str, result: Verified) -> tuple[Finding, ...]:
     """At most one finding of each rule."""
-    mismatches = [item for item in result.bad if item.rule == "checksum-mismatch"]
+    mismatches = [item for item in result.bad if item.rule == CHECKSUM_MISMATCH.id]
     found = []
     if mismatches:
         names = [_plain(item.name) for item in mismatches]
         what = "checksum of" if len(names) + result.more == 1 else "checksums of"
         verb = "does" if len(names) + result.more == 1 else "do"
         reason = f"The {what} {_listed(names, result.more)} {verb} not hold."
-        found.append(finding("checksum-mismatch", path, reason))
+        found.append(CHECKSUM_MISMATCH.finding(path, reason))
     more = 0 if mismatches else result.more
-    for rule, word in _NUMBERS.items():
-        names = [f"{_plain(item.name)} ({_values(item.values)})" for item in result.bad if item.rule == rule]
+    for rule, word in _NUMBERS:
+        names = [f"{_plain(item.name)} ({_values(item.values)})" for item in result.bad if item.rule == rule.id]
         if names:
-            found.append(finding(rule, path, f"{word}: {_listed(names, more)}."))
+            found.append(rule.finding(path, f"{word}: {_listed(names, more)}."))
             more = 0
     return tuple(found)
 

@@ -9,18 +9,18 @@ from core.catalog.known_folders import KnownFolder
 from core.catalog.rows import to_us
 from core.health.aging import judge_age, judge_superseded, superseded
 from core.health.files import is_restorable
+from core.health.left import judge_leftovers
 from core.health.listing import judge_listing, lone_variables
-from core.health.rules import finding
-from core.health.runs import judge_run
+from core.health.runs import DELETED_RUN, judge_run
 from core.health.state import judge_state
 from core.health.subject import Subjects, identity
-from core.health.verified import Verified, judge_verified
+from core.health.verified import CHECKSUM_MISMATCH, NON_FINITE, Verified, judge_verified
 from core.indexing.checkpoints import health_of
 from core.runfolder.decisions import Decisions
 from waypoint_resume.names import to_text
 
 # TensorFlow raises DataLossError for the one, and of the other no training comes back.
-_REFUSED = frozenset({"checksum-mismatch", "non-finite"})
+_REFUSED = frozenset({CHECKSUM_MISMATCH.id, NON_FINITE.id})
 
 Series = Sequence[Sequence[Checkpoint]]
 
@@ -78,13 +78,13 @@ def judge(facts: RunFacts, decisions: Decisions, now: datetime, stale_after: tim
     found: list[Finding] = []
     for state in states:
         found += judge_state(state, facts.root_path, facts.existing)
-    found += [finding(item.rule, item.path, item.reason) for item in leftovers if not item.writing]
+    found += judge_leftovers(leftovers)
     found += judge_run(facts.run, facts.series, leftovers)
     found += judge_listing(facts.series, states, facts.root_path)
     if facts.changed is not None:
         found += judge_age(facts.run, facts.changed, now, stale_after)
     if facts.is_deleted:
-        found.append(finding("deleted-run", facts.run, "MLflow marks it, or its experiment, as deleted."))
+        found.append(DELETED_RUN.finding(facts.run, "MLflow marks it, or its experiment, as deleted."))
     lone, fresh = lone_variables(members, now - facts.grace)
     found += lone
     spare = _spare(facts, decisions)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from core.base.facts import Format
 from core.base.records import Checkpoint, Health, Leftover
 from core.formats.registry import spec_of
-from core.health.rules import UNJUDGED, is_unjudged
+from core.health.unjudged import UNJUDGED, is_unjudged
 from core.retention.best_trials import rule_of
 from core.retention.irreplaceable import irreplaceable, is_interrupted
 from core.retention.links import led_to

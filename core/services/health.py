@@ -7,7 +7,8 @@ from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.catalog.finding_groups import FindingGroup, grouped
 from core.catalog.rows import folder_of
-from core.health.rules import RULES, Rule
+from core.health.rule import Rule
+from core.health.rules import RULES
 from core.health.subject import Subjects
 from core.runfolder import accepted
 from core.runfolder.places import relative_to_run

@@ -34,7 +34,7 @@ from core.catalog.rows import (
     states_to_json,
     to_us,
 )
-from core.health.rules import finding
+from tests.support.findings import finding
 from tests.support.trees import START, a_member
 
 NOW = START + timedelta(days=1)

@@ -41,16 +41,21 @@ from waypoint_resume.names import short_id
 PROJECT = Path(__file__).parents[2]
 DUMP = Path(__file__).parents[1] / "old_catalog" / "catalog_2d5a4b9.sql"
 KEPT = ("verifications", "audits", "snapshots")
-NEW_ROW = """
-_ROWS = (
-    ("new-rule", Family.RUN, Severity.WARNING, "It is new.", "Somebody wrote it.", "Look at it."),
-"""
-NEW_CONDITION = """
+NEW_RULE = """
 _without_new = judge_run
+NEW = Rule(
+    id="new-rule",
+    family=Family.RUN,
+    severity=Severity.WARNING,
+    meaning="It is new.",
+    why="Somebody wrote it.",
+    action="Look at it.",
+)
+RULES += (NEW,)
 
 
 def judge_run(run, series, leftovers=()):
-    yield finding("new-rule", run, "The upgrade brought it.")
+    yield NEW.finding(run, "The upgrade brought it.")
     yield from _without_new(run, series, leftovers)
 """
 
@@ -144,9 +149,8 @@ def test_a_new_rule_finds_what_is_wrong_with_a_run_in_which_nothing_changed(tmp_
     workspace.close()
     for name in ("core", "client"):
         shutil.copytree(PROJECT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-    table, runs = code / "core/health/rules.py", code / "core/health/runs.py"
-    table.write_text(table.read_text("utf-8").replace("\n_ROWS = (\n", NEW_ROW, 1), "utf-8")
-    runs.write_text(runs.read_text("utf-8") + NEW_CONDITION, "utf-8")
+    runs = code / "core/health/runs.py"
+    runs.write_text(runs.read_text("utf-8") + NEW_RULE, "utf-8")
 
     def said(*words: str) -> object:
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code / "client"), str(code)])}
@@ -276,7 +280,7 @@ def stamped() -> Stamp:
         ("core/formats/safetensors.py", {"looks", "safetensors"}),
         ("core/formats/bundle_index.py", {"looks", "tf-bundle", "saved-model"}),
         ("core/formats/orbax_reader.py", {"looks", "orbax"}),
-        ("core/health/rules.py", {"rules"}),
+        ("core/health/listing.py", {"rules"}),
         ("core/runs/series.py", {"rules"}),
         ("core/catalog/queries.py", set[str]()),
     ],

@@ -11,9 +11,11 @@ from core.base.files import FileStat
 from core.base.records import Finding, Health, Leftover, Severity, StateFile
 from core.health import files, runs, state
 from core.health.doc import document
-from core.health.rules import RULES, finding
+from core.health.rules import RULES
+from core.health.unjudged import UNJUDGED
 from core.runs.series import arrange
 from core.runs.state_files import Answer, tensorflow_answer
+from tests.support.findings import finding
 from tests.support.trees import a_member
 
 ODD = os.fsdecode(b"caf\xe9")
@@ -383,3 +385,7 @@ def test_a_run_of_nothing_but_data_without_an_index_is_one_that_cannot_be_restor
     assert list(runs.judge_run("run", [], [state])) == []
     assert list(runs.judge_run("run", [], [left, replace(temp, writing=True)])) == []
     assert list(runs.judge_run("run", [[WHOLE]], [left])) == []
+
+
+def test_every_rule_that_is_no_damage_counts_as_such() -> None:
+    assert {rule.id for rule in RULES.values() if not rule.is_damage} == UNJUDGED

@@ -18,7 +18,6 @@ from core.base.files import FileStat, Problem
 from core.base.records import Checkpoint, Health, Leftover
 from core.catalog.filters import CheckpointFilter
 from core.documents.plans import plan_document
-from core.health.rules import finding
 from core.resume.history import ManifestEntry, Manifests, ManifestState, read_manifests
 from core.resume.manifest import Manifest, MetricMode
 from core.retention.plan import make_plan
@@ -33,6 +32,7 @@ from core.services.workspace import Workspace
 from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume.test_resume_write import write as write_manifest
+from tests.support.findings import finding
 from tests.support.resume_cases import a_checkpoint, on_disk
 from tests.support.trees import MINUTE_NS, START, START_NS, a_member, save, shard_of, state, write
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from core.base.facts import Format
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Health, SavedAtSource, StateFile
-from core.health.rules import finding
 from core.runs.choice import SeriesChoice, choose, reasons
 from tests.runs.test_series import members_of_a_run
+from tests.support.findings import finding
 from tests.support.trees import MINUTE_NS, START_NS, a_member
 
 

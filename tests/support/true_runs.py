@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from core.base.facts import Format
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Health, Leftover, SavedAtSource
-from core.health.rules import RULES, Family, finding
+from core.health.rule import Family
+from core.health.rules import RULES
 from core.resume.history import Manifests
 from core.retention.planned import RunState
 from core.runfolder.pins import Pins
+from tests.support.findings import finding
 from tests.support.trees import MINUTE_NS, START, START_NS, a_member
 from waypoint_resume.file_names import read_name
 

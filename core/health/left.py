@@ -1,0 +1,65 @@
+"""Rules over what a save or a person left: files that are no checkpoint as they are."""
+
+from collections.abc import Iterable
+
+from core.base.records import Finding, Leftover, Severity
+from core.health.rule import Family, Rule
+
+UNRENAMED_SAVE = Rule(
+    id="unrenamed-save",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="A whole save under its temporary name: only the last rename is missing.",
+    why="The job was killed right before it, or the file system does not rename folders.",
+    action="Rename the folder, or TensorFlow's files in it, to the final name and it can be restored. No plan "
+    "takes it.",
+    is_damage=False,
+)
+PACKED_FILE = Rule(
+    id="packed-file",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="A file of the checkpoint is there, but compressed.",
+    why="Somebody compressed it to save space, or the archive was not unpacked to its end.",
+    action="Unpack it beside the others: the reason names the file. No plan takes what is there.",
+    is_damage=False,
+)
+RENAMED_COPY = Rule(
+    id="renamed-copy",
+    family=Family.FILES,
+    severity=Severity.INFO,
+    meaning="A whole checkpoint under a name by which nothing knows it.",
+    why="Somebody put it aside (`model.keras.bak`), or a download was never renamed.",
+    action="Give it its ending back, under a free name, to list it and to resume from it. No plan takes it.",
+    is_damage=False,
+)
+ORPHAN_SHARD = Rule(
+    id="orphan-shard",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="Data shards without an index: nothing can be restored from them.",
+    why="TensorFlow's rotation deletes the index first, its save names the shards first: a kill leaves them.",
+    action="Fetch the index, if it exists elsewhere. They can go once another checkpoint of their series can be "
+    "restored.",
+)
+INTERRUPTED_SAVE = Rule(
+    id="interrupted-save",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="What a save left behind that never finished.",
+    why="The job was killed, or the disk was full, in the middle of a save.",
+    action="No framework reads it: it can go once another checkpoint of its series can be restored.",
+)
+RULES = (
+    UNRENAMED_SAVE,
+    PACKED_FILE,
+    RENAMED_COPY,
+    ORPHAN_SHARD,
+    INTERRUPTED_SAVE,
+)
+_BY_ID = {rule.id: rule for rule in RULES}
+
+
+def judge_leftovers(items: Iterable[Leftover]) -> Iterable[Finding]:
+    """The finding about each leftover that is not being written."""
+    return (_BY_ID[item.rule].finding(item.path, item.reason) for item in items if not item.writing)
