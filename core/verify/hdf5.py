@@ -16,7 +16,7 @@ from h5py import h5a, h5d, h5s, h5t, h5z
 
 from core.verify.finite import Finite
 from core.verify.tally import WINDOW, Job, Tally
-from core.workers.h5_worker import is_inside, kind_of, names_of, text, text_attribute
+from core.workers.h5.objects import is_inside, kind_of, names_of, text, text_attribute
 from waypoint_resume.names import to_text
 
 ROOM = 32 << 20  # bytes of one chunk: the library holds it packed and unpacked

@@ -15,7 +15,7 @@ from core.formats.vocabularies import ASSETS, NOT_TOLD
 from core.formats.zip_members import Archive
 from core.verify.hdf5 import verify_file
 from core.verify.tally import WINDOW, Job, Tally
-from core.workers.h5_worker import Window
+from core.workers.h5.window import Window
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError)
 

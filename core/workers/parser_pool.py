@@ -1,6 +1,6 @@
 """Worker processes for native parsers: each has a memory limit and a watchdog, and its death is an error of one file.
 
-A worker is a Python program of its own (`core.workers.h5_worker`), started by subprocess and spoken to in lines of
+A worker is a Python program of its own (`core.workers.h5`), started by subprocess and spoken to in lines of
 JSON. multiprocessing's spawn and forkserver import the parent's main module again: under Streamlit that runs the page
 once more in every worker (tried), under `python -m core` it loads the whole command line. subprocess hands over no
 sockets, and works from threads, from daemonic processes and under pytest alike.
@@ -21,9 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import core
 from core.base.errors import CorruptError, CrashedError, FormatError, HungError, TooLargeError, UnsupportedError
 
-PROGRAM = Path(__file__).with_name("h5_worker.py")
+PROGRAM = "core.workers.h5"
 SECONDS = 1.8  # of a processor, for one file: what hangs turns in circles
 WAIT = 10.0  # seconds for one file, on a slow disk and a busy machine too
 START_SECONDS = 60.0  # for the interpreter and its imports, on a cold network file system too
@@ -48,8 +49,8 @@ class _Worker:
     """One process. Not for two threads at once."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 (our own file, by our own interpreter)
-            [sys.executable, "-I", str(PROGRAM)],
+        self._process = subprocess.Popen(  # noqa: S603 (our own module, by our own interpreter)
+            [sys.executable, "-s", "-P", "-m", PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -109,7 +110,14 @@ class _Worker:
 def _environment() -> dict[str, str]:
     """One BLAS thread (each reserves memory), and no file locks: ours would make the training job's open fail."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG") if name in os.environ}
-    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
+    home = str(Path(core.__file__).parent.parent)
+    return {
+        **kept,
+        "PYTHONPATH": home,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "HDF5_USE_FILE_LOCKING": "FALSE",
+    }
 
 
 class Pool:

@@ -23,7 +23,9 @@ from core.formats import (
     v1,
     zip_members,
 )
-from core.workers import h5_worker, parser_pool
+from core.workers import parser_pool
+from core.workers.h5 import __main__ as h5_worker
+from core.workers.h5 import objects
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 ROWS = dict(line.strip("| ").split(" | ", 1) for line in TEXT.splitlines() if line.startswith("| "))
@@ -51,7 +53,7 @@ def test_every_format_has_a_row() -> None:
         ("state file", [mib(state_file.MAX_SIZE)]),
         ("zip", [f"{zip_members.MAX_MEMBERS:,} members", f"a directory of {mib(zip_members.MAX_DIRECTORY)}"]),
         ("zip", [f"`config.json` of {mib(keras_zip.MAX_CONFIG)}", f"deflated {mib(keras_zip.MAX_UNPACKED)}"]),
-        ("HDF5", [f"{h5_worker.MAX_OBJECTS:,} objects", f"{h5_worker.MAX_DEPTH} levels"]),
+        ("HDF5", [f"{objects.MAX_OBJECTS:,} objects", f"{objects.MAX_DEPTH} levels"]),
         (
             "HDF5",
             [

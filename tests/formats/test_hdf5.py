@@ -14,7 +14,7 @@ from core.base.facts import Contents, Format, Role, Sourced, Variable
 from core.formats import h5_tree, hdf5
 from core.formats.fingerprint import fingerprint
 from core.stores.local import LocalStore
-from core.workers import h5_worker
+from core.workers.h5 import objects
 from tests.support import keras_files
 
 LEGACY, WEIGHTS = Format.HDF5, Format.WEIGHTS_H5
@@ -315,10 +315,10 @@ def test_links_and_cycles_are_not_followed(tmp_path: Path) -> None:
 
 def test_too_many_objects_and_too_deep_groups_are_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "many.h5", "w", libver="latest") as file:
-        for number in range(h5_worker.MAX_OBJECTS + 1):
+        for number in range(objects.MAX_OBJECTS + 1):
             h5py.h5g.create(file.id, str(number).encode())
     with h5py.File(tmp_path / "deep.h5", "w") as file:
-        file.create_group("/".join("a" * (h5_worker.MAX_DEPTH + 2)))
+        file.create_group("/".join("a" * (objects.MAX_DEPTH + 2)))
     store = LocalStore(str(tmp_path))
     with pytest.raises(TooLargeError, match="100,000 objects"):
         hdf5.read(store, "many.h5")

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from core.workers.h5_worker import MAX_OBJECTS
+from core.workers.h5.objects import MAX_OBJECTS
 from tests.support.hostile_files import MIB, Maker
 
 
