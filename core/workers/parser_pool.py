@@ -24,7 +24,7 @@ from typing import Any
 import core
 from core.base.errors import CorruptError, CrashedError, FormatError, HungError, TooLargeError, UnsupportedError
 
-PROGRAM = "core.workers.h5"
+PROGRAM: tuple[str, ...] = ("-m", "core.workers.h5")  # as the interpreter is given it
 SECONDS = 1.8  # of a processor, for one file: what hangs turns in circles
 WAIT = 10.0  # seconds for one file, on a slow disk and a busy machine too
 START_SECONDS = 60.0  # for the interpreter and its imports, on a cold network file system too
@@ -50,7 +50,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (our own module, by our own interpreter)
-            [sys.executable, "-s", "-P", "-m", PROGRAM],
+            [sys.executable, "-s", "-P", *PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -45,7 +45,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    if asked == 'garbage': print('no JSON', flush=True)\n"
         "    print(json.dumps({'tree': os.getpid()}), flush=True)\n"
     )
-    monkeypatch.setattr(parser_pool, "PROGRAM", path)
+    monkeypatch.setattr(parser_pool, "PROGRAM", (str(path),))
     return path
 
 
@@ -91,7 +91,7 @@ def test_a_worker_is_kept_between_files_and_ended_by_close(pool: parser_pool.Poo
 def test_a_program_that_does_not_start_is_an_error(
     pool: parser_pool.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parser_pool, "PROGRAM", tmp_path / "absent.py")
+    monkeypatch.setattr(parser_pool, "PROGRAM", (str(tmp_path / "absent.py"),))
     (answer,) = pool.run([{"path": "a"}])
     assert isinstance(answer, CrashedError)
 
@@ -174,9 +174,8 @@ def test_a_worker_starts_without_running_the_main_module_again(tmp_path: Path) -
 def test_a_fork_does_not_speak_into_its_parents_pipes(program: Path) -> None:
     code = (
         "import os, sys\n"
-        "from pathlib import Path\n"
         "from core.workers import parser_pool\n"
-        f"parser_pool.PROGRAM = Path({str(program)!r})\n"
+        f"parser_pool.PROGRAM = ({str(program)!r},)\n"
         "ask = lambda: next(iter(list(parser_pool.POOL.run([{'path': 'a'}]))))['tree']\n"
         "first = ask()\n"
         "child = os.fork()\n"
