@@ -16,11 +16,12 @@ from core.acts.journal import (
     JournalKind,
     PurgedBatch,
     Stage,
+    read_journal,
+    read_purged,
     short_id,
 )
-from core.acts.journal_files import read_journal, read_purged
 from core.acts.moves import held
-from core.acts.recover import HALF
+from core.acts.recovery import HALF
 from core.base.errors import CoreError
 from core.base.files import Problem
 from core.retention.planned import freed

@@ -10,17 +10,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from core.acts.acting import ConfirmError, acting, find
+from core.acts.acting import ConfirmError, find, is_full
 from core.acts.purge import purge_batch
-from core.acts.quarantine import Act, confirmed, move
-from core.acts.recover import recover_all
+from core.acts.quarantine import Act, HeldPlan, move
 from core.acts.rewrites import Rewrites, rewrites, write_states
-from core.acts.room import is_full, telling_full
 from core.base.errors import CoreError
 from core.base.records import Checkpoint
-from core.retention.again import LIVE, Replan, leave, look_again
 from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, freed
-from core.retention.recheck import LeftOut
+from core.retention.recheck import LIVE, LeftOut, Replan, leave, look_again
 from core.runfolder.locking import log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
@@ -36,47 +33,45 @@ class Deleted:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def delete_now(run_folder: RunFolder, plan: RunPlan, replan: Replan, act: Act, *, confirm: str) -> Deleted:
-    """Delete what one run's part of a plan holds. `confirm` is what a person typed: the run's path.
+def delete_now(held: HeldPlan, replan: Replan, *, confirm: str) -> Deleted:
+    """Delete what a plan holds, as far as that still may go. `confirm` is what a person typed: the run's path.
 
-    ConfirmError, BusyError, ReadOnlyError, PlaceError; DiskFullError where not even that can be begun.
+    ConfirmError; DiskFullError where not even that can be begun.
     """
+    run_folder, plan, act = held.run_folder, held.plan, held.act
     name = to_text(run_folder.run)
     if confirm != name:
         raise ConfirmError(f"This deletes for good and cannot be undone. To confirm it, type the run's name, {name}.")
-    act = confirmed(plan, act)
-    with telling_full(run_folder.folder), acting(run_folder):
-        recover_all(run_folder, actor=act.actor, now=act.now)
-        reclaimable = look_again(run_folder, plan, replan, act.now)
-        members: tuple[Checkpoint, ...] = () if reclaimable.state.is_live else reclaimable.state.checkpoints
-        gone: set[str] = set()
-        done = Deleted(left_out=list(reclaimable.left_out))
-        items = list(reclaimable.items)
-        while items:
-            try:
-                journal, refused = move(run_folder, items, members, act)
-            except OSError as error:
-                if not is_full(error):
-                    raise
-                first = _first(run_folder, items, members)
-                items.remove(first)
-                if first.kind is not ItemKind.LEFTOVER and run_folder.is_live():  # a job began meanwhile
-                    done.left_out.append(leave(plan, first, LIVE))
-                    continue
-                path = run_folder.from_root(first.path)
-                said = rewrites(run_folder, members, gone | {path}, may_empty=act.empties)
-                if _delete(run_folder, plan, first, said, act, done):
-                    gone.add(path)
-                    members = tuple(item for item in members if item.path not in gone)
+    reclaimable = look_again(run_folder, plan, replan, act.now)
+    members: tuple[Checkpoint, ...] = () if reclaimable.state.is_live else reclaimable.state.checkpoints
+    gone: set[str] = set()
+    done = Deleted(left_out=list(reclaimable.left_out))
+    items = list(reclaimable.items)
+    while items:
+        try:
+            journal, refused = move(run_folder, items, members, act)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            first = _first(run_folder, items, members)
+            items.remove(first)
+            if first.kind is not ItemKind.LEFTOVER and run_folder.is_live():  # a job began meanwhile
+                done.left_out.append(leave(plan, first, LIVE))
                 continue
-            done.left_out += [leave(plan, item, reason) for item, reason in refused]
-            if journal is not None:
-                batch = find(run_folder.folder, journal.id)
-                purged = purge_batch(run_folder, batch, journal, actor=act.actor, now=act.now)
-                done.paths += [item.path for item in journal.items]
-                done.freed_bytes += purged.freed_bytes
-            break
-        return done
+            path = run_folder.from_root(first.path)
+            said = rewrites(run_folder, members, gone | {path}, may_empty=act.empties)
+            if _delete(run_folder, plan, first, said, act, done):
+                gone.add(path)
+                members = tuple(item for item in members if item.path not in gone)
+            continue
+        done.left_out += [leave(plan, item, reason) for item, reason in refused]
+        if journal is not None:
+            batch = find(run_folder.folder, journal.id)
+            purged = purge_batch(run_folder, batch, journal, actor=act.actor, now=act.now)
+            done.paths += [item.path for item in journal.items]
+            done.freed_bytes += purged.freed_bytes
+        break
+    return done
 
 
 def _first(run_folder: RunFolder, items: Sequence[Item], members: Sequence[Checkpoint]) -> Item:

@@ -6,25 +6,26 @@ list of all files that may lie in two places. Paths are text (`waypoint_resume.n
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Annotated, Self, TypeVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
 
+from core.base.errors import CoreError, PlaceError
 from core.base.facts import Format
 from core.formats.state_file import NAME, is_one
-from core.retention.planned import ItemKind, PlannedFile
+from core.retention.planned import ItemKind
+from core.runfolder.places import read_small
+from waypoint_resume.atomic import remove_stale, write_atomic
 from waypoint_resume.clock import moment_of, moment_text
+from waypoint_resume.files import LONG
 from waypoint_resume.ids import PATTERN
-from waypoint_resume.journal import REWOUND
+from waypoint_resume.journal import JOURNAL, JOURNAL_SPEC, PURGED_SPEC, REWOUND
 from waypoint_resume.names import from_text, to_text
+from waypoint_resume.spec import read_document
 
 FOLDER = "quarantine"
 FOLDERS = (FOLDER, REWOUND)  # where batches lie, in `.waypoint`
@@ -32,7 +33,6 @@ FILES = "files"
 PURGED_END = ".purged.json"
 VERSION = 1
 ID = re.compile(PATTERN)
-_SHORT = 8
 
 
 class JournalKind(StrEnum):
@@ -60,10 +60,18 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class JournalFile(_Part):
+class _OnDisk(_Part):
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The path on disk, relative to the run."""
+        return from_text(self.path)
+
+
+class JournalFile(_OnDisk):
     """One file as it was when it was moved: sizes in bytes, `mode` its permission bits."""
 
-    path: str
     size: int
     allocated: int
     mtime_ns: int
@@ -72,26 +80,15 @@ class JournalFile(_Part):
     device: int
     links: int
 
-    @property
-    def name(self) -> str:
-        """The path on disk, relative to the run."""
-        return from_text(self.path)
 
-
-class JournalFolder(_Part):
+class JournalFolder(_OnDisk):
     """A folder on the way to some file. `goes`: it belongs to a checkpoint and is removed when it is empty."""
 
-    path: str
     mode: int
     uid: int
     gid: int
     mtime_ns: int
     goes: bool
-
-    @property
-    def name(self) -> str:
-        """The path on disk, relative to the run."""
-        return from_text(self.path)
 
 
 class ItemSummary(_Part):
@@ -131,9 +128,8 @@ class JournalItem(_Part):
 
     def home(self, file: JournalFile) -> str:
         """Where undo puts a file: its own place, or the one in `elsewhere`."""
-        if self.elsewhere is None:
-            return file.name
-        return f"{from_text(self.elsewhere)}/{file.name.removeprefix(self.parent).lstrip('/')}"
+        within = file.name.removeprefix(self.parent).lstrip("/")
+        return file.name if self.elsewhere is None else f"{from_text(self.elsewhere)}/{within}"
 
 
 class StateRewrite(_Part):
@@ -164,15 +160,18 @@ class Purge(Act):
     freed_bytes: int
 
 
-class Journal(_Part):
-    """The whole document. `undo` and `purge` are there from the stages undoing and purging on."""
-
+class _Document(_Part):
     version: int
     id: str
     kind: JournalKind
     by: str
     at: Moment
     note: str
+
+
+class Journal(_Document):
+    """The whole document. `undo` and `purge` are there from the stages undoing and purging on."""
+
     stage: Stage
     items: tuple[JournalItem, ...]
     folders: tuple[JournalFolder, ...]
@@ -191,29 +190,58 @@ class Journal(_Part):
         return self.kind is JournalKind.REWIND and self.stage is Stage.MOVING
 
 
-class PurgedBatch(_Part):
+class PurgedBatch(_Document):
     """`<batch>.purged.json`, what stays of a batch after its purge."""
 
-    version: int
-    id: str
-    kind: JournalKind
-    by: str
-    at: Moment
-    note: str
     items: tuple[ItemSummary, ...]
     purge: Purge
 
 
 def short_id(batch: str) -> str:
     """What people type for a batch: the last digits of its id, which are random."""
-    return batch[-_SHORT:]
+    return batch[-8:]
 
 
-def printable(text: str) -> str:
-    """Text that fits into UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+Document = TypeVar("Document", Journal, PurgedBatch)
 
 
-def journal_file(file: PlannedFile, mode: int) -> JournalFile:
-    """A planned file with its permission bits, for a journal."""
-    return JournalFile(**{**file._asdict(), "path": to_text(file.path)}, mode=mode)
+def read_journal(batch: Path) -> Journal:
+    """A batch's journal. FileNotFoundError where it has none, CoreError where it cannot be understood."""
+    found = _read(batch / JOURNAL, Journal, JOURNAL_SPEC)
+    if found.id != batch.name:
+        raise CoreError(f"{to_text(str(batch / JOURNAL))} is the journal of another batch, {found.id}.")
+    return found
+
+
+def read_purged(path: Path) -> PurgedBatch:
+    """What stays of a purged batch; errors as for journals."""
+    return _read(path, PurgedBatch, PURGED_SPEC)
+
+
+def write_journal(batch: Path, journal: Journal) -> Journal:
+    """Write a journal, synced, in the place of the one before. Only under the run's lock."""
+    return _write(batch / JOURNAL, journal)
+
+
+def write_purged(batch: Path, record: PurgedBatch) -> None:
+    """Write what stays of a purged batch, beside its folder."""
+    _write(batch.with_name(f"{batch.name}{PURGED_END}"), record)
+
+
+def _read(path: Path, model: type[Document], spec: Mapping[str, object]) -> Document:
+    try:
+        document, problems = read_document(read_small(path, LONG), LONG, spec)
+        if not problems:
+            return model.model_validate(document)
+        reason = str(problems[0])
+    except FileNotFoundError:
+        raise
+    except (OSError, PlaceError) as error:
+        reason = str(error)
+    raise CoreError(f"{to_text(str(path))} cannot be understood: {reason}. Mend it, or move its batch away.")
+
+
+def _write(path: Path, document: Document) -> Document:
+    remove_stale(path)
+    write_atomic(path, document.model_dump_json(indent=1).encode() + b"\n")
+    return document

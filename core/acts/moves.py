@@ -1,25 +1,26 @@
 """Files of a batch, moved between the run and its quarantine. A move never writes over anything, and a kill at any
-instant leaves every file in one of its two places, or under both names at once, which the next attempt tells.
+instant leaves every file in one of its two places, or under both names at once, which the next attempt tells. Their
+folders are mirrored in quarantine, and made again as they were.
 """
 
 import contextlib
 import errno
 import os
 import stat as modes
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from core.acts.folders import Folders, finish_folders, is_in, is_way, mirror, remake
-from core.acts.journal import FILES, Journal, JournalFile, JournalItem
-from core.acts.room import with_room
+from core.acts.acting import with_reserve
+from core.acts.journal import FILES, Journal, JournalFile, JournalFolder, JournalItem
 from core.retention.planned import PlannedFile
 from core.stores.local import BLOCK
-from waypoint_resume.atomic import make_folder, sync_folder
-from waypoint_resume.names import folders_above, from_text
+from waypoint_resume.atomic import make_folder, make_like, sync_folder
+from waypoint_resume.names import folders_above, from_text, join, to_text
 
 # What link answers where a file system has no hard links, or the kernel forbids them for files of others.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+_ENTER = 0o700  # whoever makes a folder must be able to fill it
 _TAKEN = "stays in quarantine: something else stands in its place now"
 
 
@@ -37,13 +38,13 @@ def take(run: Path, batch: Path, journal: Journal) -> None:
     """
     folders = {folder.name: folder for folder in journal.folders}
     made = {""}
-    with_room(batch, lambda: make_folder(batch / FILES))
+    with_reserve(batch, lambda: make_folder(batch / FILES))
     for item in journal.items:
         for file in item.files:
             try:
                 for parent in folders_above(file.name):
                     if parent not in made:
-                        with_room(batch, partial(mirror, batch / FILES, folders[parent]))
+                        with_reserve(batch, partial(_mirror, batch / FILES, folders[parent]))
                         made.add(parent)
                 os.rename(run / file.name, batch / FILES / file.name)
                 found = os.lstat(batch / FILES / file.name)
@@ -75,23 +76,25 @@ def put_back(run: Path, batch: Path, journal: Journal) -> dict[str, str]:
     files = {file.name for file in journal.files}
     for item in journal.items:
         if item.elsewhere is None and not any(file.path in failed for file in item.files):
-            finish_folders(run, item, [folders[name] for name in going if is_in(name, from_text(item.path))], files)
+            _finish_folders(run, item, [folders[name] for name in going if _is_in(name, from_text(item.path))], files)
     sync(run / parent for parent in {"", *(one for file in journal.files for one in folders_above(file.name))})
     return failed
 
 
-def _return(run: Path, batch: Path, item: JournalItem, file: JournalFile, folders: Folders) -> str | None:
+def _return(
+    run: Path, batch: Path, item: JournalItem, file: JournalFile, folders: Mapping[str, JournalFolder]
+) -> str | None:
     """Put one file back; why it is not back, None if it is."""
     home, found = item.home(file), lies(batch, file)
     if found is None:
-        if is_free(run, home) or not is_way(run, home):
+        if is_free(run, home) or not _is_way(run, home):
             return "is gone: it is neither in quarantine nor in its place"
         return None if is_same(file, os.lstat(run / home)) else "was written since"
-    if not is_way(run, home):
+    if not _is_way(run, home):
         return _TAKEN
     if not os.path.lexists(run / home):
         for parent in folders_above(home):
-            with_room(batch, partial(remake, run, parent, folders.get(parent)))
+            with_reserve(batch, partial(_remake, run, parent, folders.get(parent)))
     return None if _move_new(batch / FILES / file.name, run / home, found) else _TAKEN
 
 
@@ -104,17 +107,17 @@ def is_same(file: JournalFile, found: os.stat_result) -> bool:
 
 def is_free(run: Path, name: str) -> bool:
     """Whether a file can be put there: nothing stands in its place, and nothing but folders on the way."""
-    return is_way(run, name) and not os.path.lexists(run / name)
+    return _is_way(run, name) and not os.path.lexists(run / name)
 
 
 def takes(run: Path, name: str, found: os.stat_result) -> bool:
     """Whether a place takes a file: it is free, or has that very file already, which a kill left under both names."""
-    return is_free(run, name) or (is_way(run, name) and os.path.samestat(found, os.lstat(run / name)))
+    return is_free(run, name) or (_is_way(run, name) and os.path.samestat(found, os.lstat(run / name)))
 
 
 def lies(batch: Path, file: JournalFile) -> os.stat_result | None:
     """A file in quarantine, None where it is not. Links that somebody put on the way are not followed."""
-    if not is_way(batch, f"{FILES}/{file.name}"):
+    if not _is_way(batch, f"{FILES}/{file.name}"):
         return None
     try:
         return os.lstat(batch / FILES / file.name)
@@ -157,3 +160,93 @@ def _move_new(source: Path, target: Path, found: os.stat_result) -> bool:
             raise
     os.unlink(source)
     return True
+
+
+def path_folders(run: Path, items: Iterable[JournalItem]) -> tuple[JournalFolder, ...]:
+    """The folders on the way to some items' files, parents first, and those that the items own and leave empty."""
+    files = {file.name for item in items for file in item.files}
+    going = {name for item in items for name in _owned(run, item, files)}
+    names = {parent for name in files for parent in folders_above(name)} | going
+    return tuple(_folder(run, name, name in going) for name in sorted(names))
+
+
+def _mirror(files: Path, folder: JournalFolder) -> None:
+    """A folder in quarantine that lets in whom its original does."""
+    make_like(files / folder.name, mode=folder.mode, group=folder.gid)
+
+
+def _remake(run: Path, name: str, former: JournalFolder | None) -> None:
+    """Make a folder that is not there, if it can be as it was; one that exists stays as it is."""
+    if os.path.lexists(run / name):
+        return
+    make_folder(run / name)
+    if former is not None:
+        _own(run / name, former)
+        os.chmod(run / name, former.mode | _ENTER)
+
+
+def _finish_folders(run: Path, item: JournalItem, going: Sequence[JournalFolder], files: Collection[str]) -> None:
+    """The folders that an item owned, as they were, if nothing but a batch's files is in them; also the empty ones."""
+    for folder in going:
+        _remake(run, folder.name, folder)
+    owned = _owned(run, item, files)
+    for folder in going:
+        if folder.name in owned:
+            _own(run / folder.name, folder)
+            with contextlib.suppress(OSError):  # somebody else's, that never went
+                os.chmod(run / folder.name, folder.mode)
+                os.utime(run / folder.name, ns=(folder.mtime_ns, folder.mtime_ns))
+
+
+def remove_empty(batch: Path) -> None:
+    """Remove the folders below a batch's `files` that hold nothing, and `files` itself."""
+    for folder, _, _ in os.walk(batch / FILES, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def _is_way(base: Path, name: str) -> bool:
+    """Whether nothing but folders stands on the way to a file, as far as there is a way."""
+    for parent in folders_above(name):
+        try:
+            found = os.lstat(base / parent)
+        except FileNotFoundError:
+            return True
+        if not modes.S_ISDIR(found.st_mode):
+            return False
+    return True
+
+
+def _is_in(name: str, path: str) -> bool:
+    """Whether something is, or lies below, a path; '.' is the run's folder."""
+    return path in (".", name) or name.startswith(f"{path}/")
+
+
+def _owned(run: Path, item: JournalItem, files: Collection[str]) -> set[str]:
+    """The folders at and below an item's path that hold nothing but files that go."""
+    path = from_text(item.path)
+    inside = [file.name for file in item.files if "/" in file.name and _is_in(file.name, path)]
+    tops = {name.partition("/")[0] if path == "." else path for name in inside}
+    owned: set[str] = set()
+    for folder, below, names in (found for top in tops for found in os.walk(run / top, topdown=False)):
+        name = os.path.relpath(folder, run)
+        if all(join(name, one) in files for one in names) and all(join(name, one) in owned for one in below):
+            owned.add(name)
+    return owned
+
+
+def _folder(run: Path, name: str, goes: bool) -> JournalFolder:
+    found = os.lstat(run / name)
+    return JournalFolder(
+        path=to_text(name),
+        mode=modes.S_IMODE(found.st_mode),
+        uid=found.st_uid,
+        gid=found.st_gid,
+        mtime_ns=found.st_mtime_ns,
+        goes=goes,
+    )
+
+
+def _own(place: Path, folder: JournalFolder) -> None:
+    with contextlib.suppress(OSError):
+        os.chown(place, folder.uid, folder.gid)

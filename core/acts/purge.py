@@ -2,26 +2,24 @@
 confirmation, or when it is old.
 """
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from core.acts.acting import ConfirmError, StageError, acting, batch_places, find, require_writable
-from core.acts.deletion import delete
-from core.acts.journal import Journal, JournalKind, Purge, Stage, printable, short_id
-from core.acts.journal_files import read_journal, write_journal
-from core.acts.linked_batches import why_linked
+from core.acts.acting import ConfirmError, StageError, batch_places, find, require_writable, with_reserve
+from core.acts.journal import Journal, JournalKind, Purge, Stage, read_journal, short_id, write_journal
 from core.acts.moves import held
-from core.acts.recover import recover_all
-from core.acts.room import with_room
+from core.acts.recovery import delete, holding
 from core.base.errors import CoreError
 from core.base.files import Problem
-from core.retention.links import NO_LINKS, Links
+from core.base.names import printable
+from core.retention.links import NO_LINKS, Links, reason
 from core.retention.planned import freed
 from core.runfolder.locking import log
 from core.runfolder.pins import read_pins
 from core.runfolder.run_folder import RunFolder
-from waypoint_resume.names import to_text
+from waypoint_resume.names import folders_above, from_text, to_text
 
 
 class LinkedError(CoreError):
@@ -46,8 +44,7 @@ def purge(
     Raises ConfirmError, StageError (undone already), NotFoundError, BusyError, ReadOnlyError, PlaceError; LinkedError
     where one of `links` leads into it.
     """
-    with acting(run_folder):
-        recover_all(run_folder, actor=actor, now=now)
+    with holding(run_folder, actor=actor, now=now):
         place = find(run_folder.folder, batch)
         journal = read_journal(place)
         if journal.is_jobs:
@@ -62,7 +59,7 @@ def purge(
             raise ConfirmError(
                 f"A purge cannot be undone. To confirm it, type {short_id(journal.id)} or the run's name, {name}."
             )
-        if why := why_linked(links, run_folder, place, journal):
+        if why := _why_linked(links, run_folder, place, journal):
             back = f"bring batch {short_id(journal.id)} back"
             raise LinkedError(f"{why}. Remove the link, or {back}. Nothing was purged.")
         return purge_batch(run_folder, place, journal, actor=actor, now=now)
@@ -77,15 +74,14 @@ def purge_older(
     if days is None or not batch_places(run_folder.folder):
         return ()
     purged: list[Purged] = []
-    with acting(run_folder):
-        recover_all(run_folder, actor=actor, now=now)
+    with holding(run_folder, actor=actor, now=now):
         for place in batch_places(run_folder.folder):
             try:
                 journal = read_journal(place)
             except (CoreError, FileNotFoundError):
                 continue
             is_old = journal.stage is Stage.DONE and now - journal.at >= timedelta(days=days)
-            if is_old and not _is_kept(run_folder, journal) and not why_linked(links, run_folder, place, journal):
+            if is_old and not _is_kept(run_folder, journal) and not _why_linked(links, run_folder, place, journal):
                 purged.append(purge_batch(run_folder, place, journal, actor=actor, now=now))
     return tuple(purged)
 
@@ -104,9 +100,28 @@ def purge_batch(run_folder: RunFolder, place: Path, journal: Journal, *, actor: 
     gain = freed((str(place), file) for file in held(place, journal))
     about = {"batch": journal.id, "items": [item.path for item in journal.items], "freed_bytes": gain}
     event = f"purge {journal.kind.value}"
-    with_room(place, lambda: log(run_folder.folder, actor=actor, event=event, now=now, about=about))
+    with_reserve(place, lambda: log(run_folder.folder, actor=actor, event=event, now=now, about=about))
     act = Purge(by=printable(actor), at=now, freed_bytes=gain)
     purging = journal.model_copy(update={"stage": Stage.PURGING, "purge": act})
-    journal = with_room(place, lambda: write_journal(place, purging))
+    journal = with_reserve(place, lambda: write_journal(place, purging))
     problems = delete(place, journal)
     return Purged(batch=journal.id, files=len(journal.files), freed_bytes=gain, problems=problems)
+
+
+def _why_linked(links: Links, run_folder: RunFolder, batch: Path, journal: Journal) -> str | None:
+    """The first link that leads into a batch's folder, or to the old place of one of its things, if nothing stands
+    there by now: an undo would make that link whole again. None where there is none.
+    """
+    for _, link in links.within(str(batch)):
+        return f"batch {batch.name}: {reason(link, run_folder.root_path, run_folder.run)}"
+    waiting = {
+        place: item.path
+        for item in journal.items
+        if not any(os.path.lexists(run_folder.folder / file.name) for file in item.files)
+        for place in (from_text(item.path), *(file.name for file in item.files))
+    }
+    for target, link in links.within(str(run_folder.folder)) if waiting else ():
+        found = next((waiting[place] for place in (target, *folders_above(target)) if place in waiting), None)
+        if found is not None:
+            return f"{to_text(found)}: {reason(link, run_folder.root_path, run_folder.run)}"
+    return None

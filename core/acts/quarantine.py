@@ -9,25 +9,30 @@ import contextlib
 import errno
 import os
 import stat as modes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from core.acts.acting import ConfirmError, acting
-from core.acts.folders import path_folders
-from core.acts.journal import FOLDER, VERSION, Journal, JournalItem, JournalKind, Stage, journal_file, printable
-from core.acts.journal_files import write_journal
-from core.acts.moves import NotMovedError, take
-from core.acts.recover import recover_all
-from core.acts.returns import bring_back
+from core.acts.acting import ConfirmError, release, reserve, reserve_again, telling_full, with_reserve
+from core.acts.journal import (
+    FOLDER,
+    VERSION,
+    Journal,
+    JournalFile,
+    JournalItem,
+    JournalKind,
+    Stage,
+    write_journal,
+)
+from core.acts.moves import NotMovedError, path_folders, take
+from core.acts.recovery import bring_back, holding
 from core.acts.rewrites import rewrites, write_states
-from core.acts.room import give_room, keep_room, reserve, telling_full, with_room
 from core.base.errors import CoreError
+from core.base.names import printable
 from core.base.records import Checkpoint
-from core.retention.again import LIVE, Replan, leave, look_again
 from core.retention.planned import Item, ItemKind, RunPlan
-from core.retention.recheck import LeftOut
+from core.retention.recheck import LIVE, LeftOut, Replan, leave, look_again
 from core.runfolder.locking import hidden_folder, log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
@@ -56,26 +61,35 @@ class Quarantined:
     left_out: tuple[LeftOut, ...]
 
 
-def quarantine(run_folder: RunFolder, plan: RunPlan, replan: Replan, act: Act) -> Quarantined:
-    """Carry out one run's part of a plan. BusyError, ReadOnlyError, PlaceError, DiskFullError; OSError.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPlan:
+    """One run's part of a plan that is being carried out: the run is held, and nobody else acts on it."""
 
-    ConfirmError where it takes the last of a trial, and nobody has confirmed that.
+    run_folder: RunFolder
+    plan: RunPlan
+    act: Act
+
+
+@contextlib.contextmanager
+def holding_plan(run_folder: RunFolder, plan: RunPlan, act: Act) -> Iterator[HeldPlan]:
+    """Hold a run to carry out its part of a plan; what is known of the run by then is read within, and handed on.
+    BusyError, ReadOnlyError, PlaceError, DiskFullError. ConfirmError where the plan takes the last of a trial, and
+    nobody has confirmed that.
     """
-    act = confirmed(plan, act)
-    with telling_full(run_folder.folder), acting(run_folder):
-        recover_all(run_folder, actor=act.actor, now=act.now)
-        reclaimable = look_again(run_folder, plan, replan, act.now)
-        members = () if reclaimable.state.is_live else reclaimable.state.checkpoints
-        journal, refused = move(run_folder, reclaimable.items, members, act)
-        left = tuple(leave(plan, item, reason) for item, reason in refused)
-        return Quarantined(journal=journal, left_out=(*reclaimable.left_out, *left))
-
-
-def confirmed(plan: RunPlan, act: Act) -> Act:
-    """The act as it is done to a plan. ConfirmError where that takes the last of a trial, and nobody confirmed it."""
     if plan.emptied is not None and not act.empties:
         raise ConfirmError(f"{to_text(plan.run)}: all checkpoints of this trial would go, which was not confirmed.")
-    return replace(act, empties=plan.emptied is not None)
+    act = replace(act, empties=plan.emptied is not None)
+    with telling_full(run_folder.folder), holding(run_folder, actor=act.actor, now=act.now):
+        yield HeldPlan(run_folder=run_folder, plan=plan, act=act)
+
+
+def quarantine(held: HeldPlan, replan: Replan) -> Quarantined:
+    """Move what a plan holds, as far as that still may go. DiskFullError; OSError."""
+    reclaimable = look_again(held.run_folder, held.plan, replan, held.act.now)
+    members = () if reclaimable.state.is_live else reclaimable.state.checkpoints
+    journal, refused = move(held.run_folder, reclaimable.items, members, held.act)
+    left = tuple(leave(held.plan, item, reason) for item, reason in refused)
+    return Quarantined(journal=journal, left_out=(*reclaimable.left_out, *left))
 
 
 def move(
@@ -139,15 +153,15 @@ def _moved(run_folder: RunFolder, journal: Journal, act: Act) -> Journal:
     about = {"batch": journal.id, "note": journal.note, "items": [item.path for item in journal.items]}
     batch = hidden_folder(run_folder.folder, FOLDER, journal.id)
     reserve(batch, _needed(journal))
-    with_room(
+    with_reserve(
         batch, lambda: log(run_folder.folder, actor=act.actor, event=journal.kind.value, now=act.now, about=about)
     )
-    with_room(batch, lambda: write_journal(batch, journal))
-    with_room(batch, lambda: write_states(run_folder, journal.states))
+    with_reserve(batch, lambda: write_journal(batch, journal))
+    with_reserve(batch, lambda: write_states(run_folder, journal.states))
     take(run_folder.folder, batch, journal)
     ended = journal.model_copy(update={"stage": Stage.DONE})
-    done = with_room(batch, lambda: write_journal(batch, ended))
-    keep_room(batch)
+    done = with_reserve(batch, lambda: write_journal(batch, ended))
+    reserve_again(batch)
     return done
 
 
@@ -164,9 +178,9 @@ def _take_back(run_folder: RunFolder, journal: Journal, act: Act, reason: str) -
     about = {"batch": journal.id, "reason": reason}
     with contextlib.suppress(OSError):  # a full disk: what matters is that all of it is back
         event = f"{journal.kind.value} taken back"
-        with_room(batch, lambda: log(folder, actor=act.actor, event=event, now=act.now, about=about))
+        with_reserve(batch, lambda: log(folder, actor=act.actor, event=event, now=act.now, about=about))
     if not os.path.lexists(batch / JOURNAL):  # it never came to be: there is nothing to bring back
-        give_room(batch)
+        release(batch)
     elif bring_back(run_folder, batch, journal).journal.stage is Stage.UNDONE:
         os.unlink(batch / JOURNAL)
     with contextlib.suppress(OSError):
@@ -183,7 +197,8 @@ def _entry(run: Path, item: Item) -> JournalItem:
     for file in item.files:
         found = os.lstat(run / file.path)
         # The time as the disk has it: records cut those that are far off.
-        files.append(journal_file(file._replace(mtime_ns=found.st_mtime_ns), modes.S_IMODE(found.st_mode)))
+        known = {**file._asdict(), "path": to_text(file.path), "mtime_ns": found.st_mtime_ns}
+        files.append(JournalFile(**known, mode=modes.S_IMODE(found.st_mode)))
     return JournalItem(
         kind=item.kind, path=to_text(item.path), format=item.format, reason=printable(item.reason), files=tuple(files)
     )

@@ -11,16 +11,23 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from core.acts.acting import StageError, acting, find, require_writable
-from core.acts.comeback import come_as_run, comes_as, offered_run
-from core.acts.journal import Act, Journal, JournalItem, JournalKind, Stage, printable, short_id
-from core.acts.journal_files import read_journal, write_journal
+from core.acts.acting import StageError, find, require_writable, with_reserve
+from core.acts.as_new_run import as_run_text, bring_back_as_run, offered_run
+from core.acts.journal import (
+    Act,
+    Journal,
+    JournalItem,
+    JournalKind,
+    Stage,
+    read_journal,
+    short_id,
+    write_journal,
+)
 from core.acts.moves import is_free, lies, takes
-from core.acts.recover import recover_all
-from core.acts.returns import Returned, bring_back
-from core.acts.room import with_room
+from core.acts.recovery import Returned, bring_back, holding
 from core.base.errors import CoreError
 from core.base.files import Problem
+from core.base.names import printable
 from core.resume.history import UNFINISHED, read_manifests
 from core.resume.withdrawal import withdraw_held
 from core.runfolder.locking import log
@@ -58,7 +65,7 @@ class ConflictError(CoreError):
 
     def __init__(self, conflicts: tuple[Conflict, ...], new_run: str | None = None, files: int = 0) -> None:
         self.conflicts, self.new_run, self.files = conflicts, new_run, files
-        offered = "" if new_run is None else f" {comes_as(new_run, files, is_done=False)}"
+        offered = "" if new_run is None else f" {as_run_text(new_run, files, is_done=False)}"
         super().__init__(f"Nothing was moved, for {self.why}.{offered}")
 
     @property
@@ -88,8 +95,7 @@ def undo(
     BusyError, ReadOnlyError, PlaceError.
     """
     run = run_folder.folder
-    with acting(run_folder):
-        recovered = recover_all(run_folder, actor=actor, now=now)
+    with holding(run_folder, actor=actor, now=now) as recovered:
         place = find(run, batch)
         journal = read_journal(place)
         for one in recovered:
@@ -109,18 +115,18 @@ def undo(
         if conflicts and on_conflict is OnConflict.REFUSE:
             raise ConflictError(conflicts, offered_run(run_folder, journal) if as_run else None, len(journal.files))
         if conflicts and as_run:
-            return come_as_run(run_folder, place, journal, actor=actor, now=now)
+            return bring_back_as_run(run_folder, place, journal, actor=actor, now=now)
         require_writable(place, journal)
         offered = {one.path: one.offered for one in conflicts}
         withdrawn = is_rewind and not has_job and _withdraw(run_folder, actor=actor, now=now)
         items = tuple(item.model_copy(update={"elsewhere": offered.get(item.path)}) for item in journal.items)
         about = {"batch": journal.id, "items": [item.path for item in items], "elsewhere": offered}
         event = f"undo {journal.kind.value}"
-        with_room(place, lambda: log(run, actor=actor, event=event, now=now, about=about))
+        with_reserve(place, lambda: log(run, actor=actor, event=event, now=now, about=about))
         begun = journal.model_copy(update={"items": items, "undo": Act(by=printable(actor), at=now)})
         if not journal.is_jobs:  # else all of it never came to be: a kill leaves it as it was, for another undo
             undoing = begun.model_copy(update={"stage": Stage.UNDOING})
-            begun = with_room(place, lambda: write_journal(place, undoing))
+            begun = with_reserve(place, lambda: write_journal(place, undoing))
         back = replace(bring_back(run_folder, place, begun), withdrawn=withdrawn)
         told = _logs_back(run_folder, journal.id) if is_rewind and back.journal.stage is Stage.UNDONE else ()
         return replace(back, problems=(*back.problems, *told))

@@ -1,5 +1,7 @@
 """Errors of the core: one base, and for readers of untrusted bytes three kinds that are told apart."""
 
+from core.base.names import printable
+
 
 class CoreError(Exception):
     """Base of every error that Waypoint raises on purpose; its text is meant for people."""
@@ -19,8 +21,8 @@ class FormatError(CoreError):
     kind = "corrupt"
 
     def __init__(self, message: str, *, section: str, offset: int | None = None) -> None:
-        self.message = _told(message)
-        self.section = _told(section)
+        self.message = printable(message)
+        self.section = printable(section)
         self.offset = offset
         super().__init__(str(self))
 
@@ -30,11 +32,6 @@ class FormatError(CoreError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.section, self.offset))
-
-
-def _told(text: str) -> str:
-    """Text that every database and page takes: errors quote names from inside files."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _rebuild(kind: type[FormatError], message: str, section: str, offset: int | None) -> FormatError:

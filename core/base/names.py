@@ -16,3 +16,8 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 def real_path(path: str) -> str:
     """A root's path without links. Kept: a root is looked up for every path in a state file."""
     return os.path.realpath(path)
+
+
+def printable(text: str) -> str:
+    """Text that fits into UTF-8, and so into every record, database and page."""
+    return text.encode("utf-8", "backslashreplace").decode()

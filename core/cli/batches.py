@@ -24,7 +24,7 @@ from core.cli.session import (
 )
 from core.documents.batches import batch_document, purged_document, returned_document
 from core.services import quarantine
-from core.services.quarantine import WITHDRAWN, Batch, ConflictError, comes_as, short_id
+from core.services.quarantine import WITHDRAWN, Batch, ConflictError, as_run_text, short_id
 from waypoint_resume.names import to_text
 
 BatchName = Annotated[str | None, typer.Argument(metavar="[BATCH]", help="The batch's id or its last digits.")]
@@ -69,7 +69,7 @@ def undo_command(
         if as_json:
             print_json(returned_document(done))
         elif done.new_run is not None:
-            say(comes_as(done.new_run, done.files, is_done=True))
+            say(as_run_text(done.new_run, done.files, is_done=True))
         else:
             say(f"back: {len(done.journal.items):,} of batch {short_id(done.journal.id)}")
         if done.withdrawn:

@@ -3,7 +3,7 @@
 from core.acts.batches import Batch
 from core.acts.delete_now import Deleted
 from core.acts.purge import Purged
-from core.acts.returns import Returned
+from core.acts.recovery import Returned
 from core.services.quarantine import CarriedOut
 from waypoint_resume.names import to_text
 

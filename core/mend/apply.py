@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.base.errors import NotFoundError, ReadOnlyError
+from core.base.names import printable
 from core.mend import records
 from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.on_disk import on_disk, read
@@ -46,7 +47,7 @@ def apply(
         assert new is not None
         record = Record(
             id=str(uuid7()),
-            actor=_printable(actor),
+            actor=printable(actor),
             at=now,
             state=to_text(state),
             old=records.digest(proposal.old),
@@ -82,7 +83,7 @@ def undo(run_folder: RunFolder, mend_id: str, *, actor: str, now: datetime, is_l
                 sync_folder(target.parent)
             else:
                 _put(target, old, mend.record.mtime_ns)
-            told = {"id": mend.record.id, "actor": _printable(actor), "at": moment_text(now)}
+            told = {"id": mend.record.id, "actor": printable(actor), "at": moment_text(now)}
             write_atomic(mend.folder / records.UNDONE, json.dumps(told, indent=2).encode() + b"\n")
     return Mend(record=mend.record, folder=mend.folder, state=MendState.UNDONE)
 
@@ -173,8 +174,3 @@ def _put(target: Path, data: bytes, mtime_ns: int | None) -> None:
 
 def _quoted(name: str) -> str:
     return shlex.quote(to_text(name))
-
-
-def _printable(text: str) -> str:
-    """Text that fits into UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.base.errors import NotRestorableError, ReadOnlyError
+from core.base.names import printable
 from core.base.records import Checkpoint
 from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
@@ -166,8 +167,8 @@ def manifest_of(  # noqa: PLR0913 - the fields that come from elsewhere
         version=VERSION,
         id=str(uuid7()),
         created_at=now,
-        created_by=_printable(actor),
-        note=_printable(note),
+        created_by=printable(actor),
+        note=printable(note),
         run=to_text(run),
         checkpoint=chosen,
         restore=proposal.restore,
@@ -202,8 +203,3 @@ def _former(home: Path) -> Path | None:
     if os.path.lexists(kept) and read_small(kept, LIMIT) != data:
         return folder / f"{name}-{digest}.json"
     return kept
-
-
-def _printable(text: str) -> str:
-    """Text that fits into UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()

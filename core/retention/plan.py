@@ -107,8 +107,11 @@ def _why_emptied(
     """Why all checkpoints of a sweep's trial go, the latest restorable too: it is not among the best, no rule keeps any
     of them, and nothing else protects one. All or none: else what protects the latest of every series holds here too.
     """
-    rule, place = rule_of(policy), state.trial
-    if rule is None or place is None or state.is_live or rule.why_stays(place) is not None:
+    place = state.trial
+    if place is None or state.is_live:
+        return None
+    rule = rule_of(policy)
+    if rule is None or rule.why_stays(place) is not None:
         return None
     saved = [item for series in arranged for item in series if not is_leftover(item)]
     if not saved or any(_kept(state, series, policy) for series in arranged):

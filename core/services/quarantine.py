@@ -5,24 +5,20 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.acts.acting import find
+from core.acts.acting import DiskFullError, find
+from core.acts.as_new_run import as_run_text
 from core.acts.batches import Batch, Batches, batches
-from core.acts.comeback import comes_as
 from core.acts.delete_now import Deleted, delete_now
-from core.acts.journal import FOLDERS, JournalFile, JournalKind, Stage, short_id
-from core.acts.journal_files import read_journal
+from core.acts.journal import FOLDERS, JournalFile, JournalKind, Stage, read_journal, short_id
 from core.acts.purge import Purged, purge, purge_older
-from core.acts.quarantine import Act, Quarantined, quarantine
-from core.acts.recover import Recovered, needs_recovery, recover
-from core.acts.returns import WITHDRAWN, Returned
-from core.acts.room import DiskFullError
+from core.acts.quarantine import Act, Quarantined, holding_plan, quarantine
+from core.acts.recovery import WITHDRAWN, Recovered, Returned, needs_recovery, recover
 from core.acts.undo import ConflictError, OnConflict, undo
 from core.base.errors import CoreError, NotFoundError
 from core.base.records import Run
-from core.retention.again import Replan
 from core.retention.planned import RunPlan
 from core.retention.policies import Policy
-from core.retention.recheck import LeftOut
+from core.retention.recheck import LeftOut, Replan
 from core.runfolder.run_folder import RunFolder
 from core.services.retention import governing, links_now, run_state
 from core.services.workspace import Workspace, relative
@@ -43,9 +39,9 @@ __all__ = [
     "Quarantined",
     "Returned",
     "Stage",
+    "as_run_text",
     "batch_files",
     "carry_out",
-    "comes_as",
     "delete",
     "execute",
     "find_quarantined_run",
@@ -121,9 +117,9 @@ def execute(
     """Move one run's part of a plan into quarantine. The catalog must be fresh: `Workspace.refresh` first. `empties`:
     somebody typed `confirmation_of` the plan; `word` is the run's name from whoever says that its job has ended.
     """
-    replan = _replan(workspace, run, planned, policy)
     act = Act(actor=workspace.actor, now=workspace.now(), note=note, empties=empties)
-    return quarantine(_by_word(workspace.acted_on(run), planned, word), planned, replan, act)
+    with holding_plan(_by_word(workspace.acted_on(run), planned, word), planned, act) as held:
+        return quarantine(held, _replan(workspace, run, planned, policy))
 
 
 def delete(
@@ -139,14 +135,14 @@ def delete(
     """Delete one run's part of a plan for good, at once: the way out of a full disk. `confirm` is the run's name. The
     catalog must be fresh.
     """
-    replan = _replan(workspace, run, planned, policy)
     act = Act(actor=workspace.actor, now=workspace.now(), note=note, empties=empties)
-    return delete_now(_by_word(workspace.acted_on(run), planned, confirm), planned, replan, act, confirm=confirm)
+    with holding_plan(_by_word(workspace.acted_on(run), planned, confirm), planned, act) as held:
+        return delete_now(held, _replan(workspace, run, planned, policy), confirm=confirm)
 
 
 def _replan(workspace: Workspace, run: Run, planned: RunPlan, policy: Policy | None) -> Replan:
     return Replan(
-        state=lambda: run_state(workspace, run, links_now(workspace, run)),
+        state=run_state(workspace, run, links_now(workspace, run)),
         policy=governing(workspace, planned, policy),
         grace=workspace.settings.write_grace,
     )

@@ -6,8 +6,7 @@ Nothing is moved here; `core.services.quarantine` carries a plan out.
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from core.acts.acting import ConfirmError
-from core.acts.room import has_room_for
+from core.acts.acting import ConfirmError, has_space_for
 from core.base.records import Run
 from core.catalog.filters import FindingFilter
 from core.catalog.passed_over import every_link
@@ -95,7 +94,7 @@ def run_state(
         root_path=run_folder.root_path,
         run=run.path,
         is_live=is_recent or is_leased_now,
-        may_have_ended=is_recent and not is_leased_now and not has_room_for(run_folder.folder, largest),
+        may_have_ended=is_recent and not is_leased_now and not has_space_for(run_folder.folder, largest),
         now_ns=now_ns,
         checkpoints=checkpoints,
         leftovers=workspace.reader.leftovers(run.root, run.path),

@@ -13,12 +13,11 @@ from typer.testing import CliRunner
 
 from core.acts import moves
 from core.acts import quarantine as quarantine_module
-from core.acts.acting import ConfirmError
+from core.acts.acting import ConfirmError, DiskFullError
 from core.acts.batches import batches
 from core.acts.delete_now import Deleted
 from core.acts.journal import Journal, Stage
 from core.acts.quarantine import Quarantined
-from core.acts.room import DiskFullError
 from core.base.errors import CoreError
 from core.cli.app import app
 from core.retention.policies import KeepLatest, Policy

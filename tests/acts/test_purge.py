@@ -13,7 +13,7 @@ from core.acts.acting import ConfirmError, StageError
 from core.acts.batches import batches
 from core.acts.journal import Stage
 from core.acts.purge import Purged, purge, purge_older
-from core.acts.recover import recover
+from core.acts.recovery import recover
 from core.base.errors import NotFoundError
 from tests.support.quarantine_cases import RUN, Case, a_case, in_quarantine, tree
 from tests.support.resume_cases import NOW

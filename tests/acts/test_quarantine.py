@@ -14,13 +14,13 @@ import pytest
 from core.acts.acting import StageError
 from core.acts.batches import Batch, batches
 from core.acts.journal import Journal, Stage
-from core.acts.quarantine import Act, Quarantined, quarantine
-from core.acts.recover import needs_recovery, recover
+from core.acts.quarantine import Act, Quarantined, holding_plan, quarantine
+from core.acts.recovery import needs_recovery, recover
 from core.acts.undo import ConflictError, OnConflict
 from core.base.errors import AmbiguousError, BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.base.facts import Format
-from core.retention.again import Replan
 from core.retention.planned import RunPlan
+from core.retention.recheck import Replan
 from core.runfolder.locking import locked
 from core.runfolder.pins import pin
 from core.runfolder.run_folder import RunFolder
@@ -184,8 +184,8 @@ def test_what_changed_since_the_plan_is_left_out_and_said(tmp_path: Path, change
     act, reason = CHANGES[change]
     act(case.folder / "ckpts/ckpt-1.index")
     there = {path.name for path in (case.folder / "ckpts").glob("ckpt-1*")}
-    replan = Replan(state=lambda: known, policy=case.policy, grace=60.0)
-    done = quarantine(case.run_folder, plan, replan, Act(actor="ada", now=NOW))
+    with holding_plan(case.run_folder, plan, Act(actor="ada", now=NOW)) as held:
+        done = quarantine(held, Replan(state=known, policy=case.policy, grace=60.0))
     assert list(reasons(done)) == ["ckpts/ckpt-1"]
     assert reason in " ".join(reasons(done)["ckpts/ckpt-1"])
     assert {path.name for path in (case.folder / "ckpts").glob("ckpt-1*")} == there
@@ -334,8 +334,8 @@ def test_a_folder_that_became_a_link_is_not_followed(case: Case, tmp_path: Path)
     for target in (tmp_path / "outside", case.folder / "elsewhere"):
         (case.folder / "keras").rename(target)
         (case.folder / "keras").symlink_to(target)
-        replan = Replan(state=lambda: known, policy=case.policy, grace=60.0)
-        done = quarantine(case.run_folder, plan, replan, Act(actor="ada", now=NOW))
+        with holding_plan(case.run_folder, plan, Act(actor="ada", now=NOW)) as held:
+            done = quarantine(held, Replan(state=known, policy=case.policy, grace=60.0))
         assert {path for path in reasons(done) if path.startswith("keras")} == {"keras/m-1.keras", "keras/m-2.keras"}
         assert sorted(os.listdir(target)) == ["m-1.keras", "m-2.keras", "m-3.keras"]
         (case.folder / "keras").unlink()

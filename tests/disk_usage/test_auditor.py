@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.acts.journal import Act, Stage
-from core.acts.journal_files import read_journal, write_journal
+from core.acts.journal import Act, Stage, read_journal, write_journal
 from core.background.auditor import Auditor
 from core.background.full_home import indexer_of
 from core.base.records import Run

@@ -16,7 +16,7 @@ from core.acts.acting import StageError
 from core.acts.batches import Batch, batches
 from core.acts.journal import JournalKind, Stage
 from core.acts.purge import Purged, purge, purge_older
-from core.acts.recover import needs_recovery, recover
+from core.acts.recovery import needs_recovery, recover
 from core.acts.undo import ConflictError, OnConflict
 from core.base.errors import CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.base.facts import Format
@@ -447,7 +447,7 @@ def test_an_undo_that_is_killed_at_any_call_loses_nothing(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr[-3000:]
     kills = json.loads(done.stdout)
     assert kills["taken_back"] > 25
-    assert kills["come_as_run"] > 40
+    assert kills["bring_back_as_run"] > 40
 
 
 def broken(text: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 from core.acts.batches import batches
 from core.acts.journal import Stage
 from core.acts.purge import purge
-from core.acts.recover import needs_recovery, recover
+from core.acts.recovery import needs_recovery, recover
 from tests.support.quarantine_cases import Case, FileFacts, bundle_files, folders, in_quarantine, state_text, tree
 from tests.support.resume_cases import NOW
 from tests.support.trees import START_NS, write

@@ -76,7 +76,7 @@ def taken_back(root: Path, at: int) -> bool:
     return killed
 
 
-def come_as_run(root: Path, at: int) -> bool:
+def bring_back_as_run(root: Path, at: int) -> bool:
     """The same for one that comes back as a new run."""
     case = drawn(root)
     old = tree(case.folder)
@@ -110,7 +110,7 @@ def main() -> None:
     """See above."""
     os.fsync = no_sync
     kills = {}
-    for act in (taken_back, come_as_run):
+    for act in (taken_back, bring_back_as_run):
         at = 1
         while act(Path(sys.argv[1]) / "root", at):
             at += 1

@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from core.acts.quarantine import Act, Quarantined, quarantine
-from core.acts.returns import Returned
+from core.acts.quarantine import Act, Quarantined, holding_plan, quarantine
+from core.acts.recovery import Returned
 from core.acts.undo import OnConflict, undo
 from core.base.facts import Facts, Sourced
 from core.base.records import Checkpoint, Leftover, Root, SavedAtSource
 from core.formats.spec import Group
 from core.indexing.leftovers import leftovers
 from core.resume.history import Manifests
-from core.retention.again import Replan
 from core.retention.plan import make_plan
 from core.retention.planned import RunPlan, RunState
 from core.retention.policies import KeepLatest, Policy
+from core.retention.recheck import Replan
 from core.runfolder.liveness import Liveness
 from core.runfolder.pins import Pins, read_pins
 from core.runfolder.run_folder import RunFolder
@@ -156,8 +156,8 @@ class Case:
 
     def go(self, plan: RunPlan | None = None) -> Quarantined:
         """Carry out a plan, by default the one of now."""
-        replan = Replan(state=self.state, policy=self.policy, grace=60.0)
-        return quarantine(self.run_folder, plan or self.plan(), replan, Act(actor="ada", now=NOW, note="old"))
+        with holding_plan(self.run_folder, plan or self.plan(), Act(actor="ada", now=NOW, note="old")) as held:
+            return quarantine(held, Replan(state=self.state(), policy=self.policy, grace=60.0))
 
     def undo(self, batch: str, on_conflict: OnConflict = OnConflict.REFUSE) -> Returned:
         """Undo a batch."""

@@ -10,7 +10,7 @@ import streamlit as st
 from core.base.errors import CoreError
 from core.base.records import Run
 from core.services import quarantine
-from core.services.quarantine import ConflictError, JournalFile, JournalKind, Place, Returned, Stage, comes_as
+from core.services.quarantine import ConflictError, JournalFile, JournalKind, Place, Returned, Stage, as_run_text
 from core.services.survey import PlacedBatch
 from pages.parts.frame import acting, frame, links, service
 from pages.parts.frame import format as fmt
@@ -71,7 +71,7 @@ def undo(*places: Place, rename: bool = False) -> None:
     if len(returned) == len(places):
         in_place = [back.files for back in returned if back.new_run is None]
         told = [f"Undone: {fmt.count(sum(in_place), 'file')} brought back."] if in_place else []
-        told += [comes_as(back.new_run, back.files, is_done=True) for back in returned if back.new_run is not None]
+        told += [as_run_text(back.new_run, back.files, is_done=True) for back in returned if back.new_run is not None]
         acting.tell("\n".join([*told, *problems]))
     if conflicts:
         acting.ask(partial(_conflict_dialog, *conflicts[0]))
@@ -196,7 +196,7 @@ def _conflict_dialog(place: Place, error: ConflictError) -> None:
         label = "Bring them back under these names"
     else:
         st.markdown(f"Nothing was moved, for {md(error.why)}.")
-        st.markdown(md(comes_as(error.new_run, error.files, is_done=False)))
+        st.markdown(md(as_run_text(error.new_run, error.files, is_done=False)))
         label = "Bring them back as a new run"
     if st.button(label, type="primary", icon=":material/undo:", key="undo_rename"):
         acting.close()

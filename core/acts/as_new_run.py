@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from core.acts.journal import FILES, Journal, JournalItem, short_id
 from core.acts.moves import is_same, lies
-from core.acts.returns import Returned
+from core.acts.recovery import Returned
 from core.base.errors import CoreError, ReadOnlyError
 from core.base.files import Problem
 from core.formats.registry import spec_of
@@ -46,13 +46,13 @@ def offered_run(run_folder: RunFolder, journal: Journal) -> str:
     return to_text(join(parent, from_text(free)))
 
 
-def comes_as(run: str, files: int, *, is_done: bool) -> str:
+def as_run_text(run: str, files: int, *, is_done: bool) -> str:
     """What coming back as a new run means, in a sentence; `run` as text."""
     what = f"{files:,} {'file' if files == 1 else 'files'} {'came' if is_done else 'can come'} back"
     return f"{what} as the new run {run}; what was set aside stays until it is purged."
 
 
-def come_as_run(run_folder: RunFolder, batch: Path, journal: Journal, *, actor: str, now: datetime) -> Returned:
+def bring_back_as_run(run_folder: RunFolder, batch: Path, journal: Journal, *, actor: str, now: datetime) -> Returned:
     """Make the new run, with links to the shards of bundles and copies of all else. It appears whole or not at all.
 
     Only under the run's lock. CoreError where nothing of the batch is whole, ReadOnlyError, NameTakenError, OSError.
