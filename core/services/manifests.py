@@ -6,7 +6,7 @@ import os
 from core.base.errors import PlaceError
 from core.base.files import Problem
 from core.resume.history import UNFINISHED, ManifestEntry, ManifestState, may_hold_manifests, read_manifests
-from core.resume.manifest import Manifest, Mode, Scalar, to_json
+from core.resume.manifest import Manifest, to_json
 from core.resume.receipts import ReceiptEntry, read_receipts
 from core.resume.rewind import PlanItem, read_plan
 from core.resume.withdrawal import reinstate, withdraw
@@ -17,14 +17,11 @@ from waypoint_resume.job_environment import JobEnvironment, job_environment
 from waypoint_resume.places import MANIFEST
 
 __all__ = [
-    "UNFINISHED",
     "Claim",
     "Manifest",
     "ManifestEntry",
     "ManifestState",
-    "Mode",
     "ReceiptEntry",
-    "Scalar",
     "all_manifests",
     "environment",
     "manifest_problems",

@@ -1,7 +1,7 @@
 """State files put right: what is proposed, writing it, and taking that back."""
 
 from core.base.records import Run
-from core.mend.effects import deleted_by_next_save, effects
+from core.mend.effects import effects
 from core.mend.errors import LiveRunError
 from core.mend.of_run import MendDesk, Refusal
 from core.mend.propose import Proposal
@@ -18,7 +18,6 @@ __all__ = [
     "Proposal",
     "Refusal",
     "apply",
-    "deleted_by_next_save",
     "effects",
     "mend_desk",
     "undo",

@@ -18,7 +18,7 @@ from core.base.errors import CoreError, NotFoundError
 from core.base.records import Run
 from core.retention.planned import RunPlan
 from core.retention.policies import Policy
-from core.retention.recheck import LeftOut, Replan
+from core.retention.recheck import Replan
 from core.runfolder.run_folder import RunFolder
 from core.services.retention import governing, links_now, run_state
 from core.services.workspace import Workspace, relative
@@ -31,10 +31,8 @@ __all__ = [
     "CarriedOut",
     "ConflictError",
     "Deleted",
-    "DiskFullError",
     "JournalFile",
     "JournalKind",
-    "LeftOut",
     "Place",
     "Quarantined",
     "Returned",

@@ -29,7 +29,6 @@ __all__ = [
     "Plan",
     "Policy",
     "RunPlan",
-    "RunState",
     "confirmation_of",
     "freed",
     "governing",
