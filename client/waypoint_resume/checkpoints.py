@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from waypoint_resume.data_cache import is_data_cache
 from waypoint_resume.files import names_in_folder
 from waypoint_resume.keras_folder import FORMAT as KERAS_FOLDER
 from waypoint_resume.keras_folder import WEIGHTS, is_keras_folder
@@ -143,6 +144,8 @@ def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
             continue  # a pipe would hang its reader
         prefix = name.removesuffix(".index")
         if prefix != name and any(other.startswith(f"{prefix}.data-") for other in files):
+            if is_data_cache(path):
+                continue
             yield found_at(run, here / prefix if prefix else here, "tf-bundle", path)
         elif f"{name}.meta" in names and f"{name}.index" not in names:
             yield found_at(run, path, "tf-v1", path)

@@ -7,7 +7,7 @@ all that is read are verified. Source: tensorflow/core/util/tensor_bundle/tensor
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.base.errors import FormatError, TooLargeError
+from core.base.errors import FormatError, TooLargeError, UnsupportedError
 from core.base.facts import Facts, ReadProblem, Shard, Variable
 from core.base.files import FileStat
 from core.formats import dtypes, lfs
@@ -18,11 +18,13 @@ from core.formats.name_based import name_roles
 from core.formats.object_graph import GraphRoles, graph_roles, parse_graph
 from core.stores.local import told_permission
 from core.stores.store import Store
+from waypoint_resume.data_cache import LOOKED_INTO, is_cache_table
 from waypoint_resume.names import join, to_text
 
 MAX_INDEX = 32 * 1024 * 1024
 MAX_GRAPH = 24 * 1024 * 1024
 _KEPT_LAYOUTS = 64
+DATA_CACHE = "data cache"  # the section of a bundle that is tf.data's, and no checkpoint
 
 
 @dataclass(slots=True)
@@ -46,9 +48,12 @@ def read(
     """
     index_name = f"{prefix}.index"
     size = files[index_name].size
+    path = join(folder, index_name)
+    data = store.read(path, size + 1 if size <= MAX_INDEX else LOOKED_INTO)
+    if is_cache_table(data[:LOOKED_INTO]):
+        raise UnsupportedError("elements of data that Dataset.cache keeps", section=DATA_CACHE)
     if size > MAX_INDEX:
         raise TooLargeError(f"{size:,} bytes", section="index")
-    data = store.read(join(folder, index_name), size + 1)
     if not data:
         return _absent(index_name, "empty", "the file has no bytes"), ()
     if lfs.is_pointer(data):

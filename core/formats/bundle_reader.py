@@ -14,5 +14,5 @@ def read(store: Store, unit: Unit, cache: BundleCache) -> Reading:
 
 
 def is_foreign(unit: Unit, error: FormatError) -> bool:
-    """Another tool's `.index`, which has no shards beside it."""
-    return len(unit.files) == 1 and error.section == "footer"
+    """Another tool's `.index`, which has no shards beside it, or the files of tf.data's cache."""
+    return (len(unit.files) == 1 and error.section == "footer") or error.section == bundle.DATA_CACHE

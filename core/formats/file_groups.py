@@ -36,14 +36,16 @@ def is_shard(path: str) -> bool:
 
 
 def bundles(folder: FolderFiles) -> Iterator[Group]:
-    """TensorFlow's bundles, by their indexes; shards without one and what a save left go to the folder's leftovers."""
+    """TensorFlow's bundles, by their indexes; shards without one and what a save left go to the folder's leftovers, but
+    not what tf.data's cache writes beside its lock.
+    """
     files, shards = folder.files, folder.shards_only
     for name in list(files):
         if ".data-" in name and "/" not in name and (match := SHARD.fullmatch(name)):
             shards.setdefault(match["prefix"], []).append(folder.take(name))
         elif "/" in name and (match := _TEMP.fullmatch(name)):
             folder.temps.setdefault(match["folder"], []).append(folder.take(name))
-        elif ".t" in name and _TEMP_STATE.fullmatch(name):
+        elif ".t" in name and _TEMP_STATE.fullmatch(name) and f"{name.partition('.data-')[0]}.lockfile" not in files:
             folder.temps.setdefault(name, []).append(folder.take(name))
     for name in [name for name in files if is_index(name)]:
         prefix = name.removesuffix(".index")
