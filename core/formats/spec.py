@@ -173,7 +173,7 @@ class FormatSpec:
     # Files: which of a folder's are one checkpoint. Formats take in the registry's order.
     group: Callable[[FolderFiles], Iterator[Group]]
     as_folder: FolderShape | None = None
-    first_to_go: Callable[[str], bool] = never  # without these no reader takes the rest for whole: they move first
+    first_to_go: Callable[[str], bool] = never  # without these no reader takes the rest for whole: `moving_order`
     may_link: Callable[[str], bool] = never  # files that nobody writes in place, so that a copy may be a link
     architecture: Pattern[str] | None = None  # files that hold no values
 
@@ -215,6 +215,12 @@ class FormatSpec:
     def is_verified(self) -> bool:
         """Whether its bytes can be verified: by a verifier of its own, or as those of its bundle."""
         return self.verifier is not None or self.bundle is not None
+
+    def moving_order(self, name: str) -> tuple[bool, str]:
+        """A sort key of a checkpoint's files in the order in which they go: first those without which no reader takes
+        the rest for whole, so that a half-moved checkpoint is never taken for one.
+        """
+        return not self.first_to_go(name), name
 
     @property
     def not_resumable(self) -> str:

@@ -120,8 +120,7 @@ def plan_path(home: Path, manifest_id: str) -> Path:
 
 def _item(aside: Aside) -> PlanItem:
     checkpoint = aside.checkpoint
-    leads = spec_of(checkpoint.format).first_to_go
-    names = sorted((file.name for file in checkpoint.files), key=lambda name: (not leads(name), name))
+    names = sorted((file.name for file in checkpoint.files), key=spec_of(checkpoint.format).moving_order)
     return PlanItem(
         kind="checkpoint",
         path=to_text(relative_to_run(checkpoint.path, checkpoint.run)),

@@ -6,6 +6,7 @@ the latest restorable checkpoint go, of trials that are not among the best (`cor
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from core.resume.manifest import MetricMode
 from core.retention.policies import Kept, Policy, Series
@@ -22,6 +23,7 @@ class KeepBestTrials:
     is completed, which scores are better. `metric` and `mode` stand in for what the tuner's files do not tell.
     """
 
+    judges_trials: ClassVar[bool] = True
     count: int
     metric: str | None = None
     mode: MetricMode | None = None

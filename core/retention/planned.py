@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core.base.facts import Format
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Leftover
-from core.formats.file_groups import is_index
+from core.formats.file_groups import LEFT_BY
 from core.formats.registry import spec_of
 from core.resume.history import Manifests
 from core.runfolder.pins import Pins
@@ -144,17 +144,13 @@ def planned_file(path: str, file: FileStat) -> PlannedFile:
 
 
 def checkpoint_files(item: Checkpoint) -> tuple[PlannedFile, ...]:
-    """A checkpoint's files in the order in which they go: first the one without which no reader takes the rest for
-    whole, so that a half-moved checkpoint is never taken for one.
-    """
-    first = spec_of(item.format).first_to_go
-    return _files(item.run, item.folder, sorted(item.files, key=lambda file: (not first(file.name), file.name)))
+    """A checkpoint's files in the order in which they go."""
+    return _files(item.run, item.folder, item.format, item.files)
 
 
 def leftover_files(run: str, item: Leftover) -> tuple[PlannedFile, ...]:
-    """A leftover's files, an index first."""
-    files = sorted(item.files, key=lambda file: (not is_index(file.name), file.name))
-    return _files(run, leftover_folder(item), files)
+    """A leftover's files in the order in which they go."""
+    return _files(run, leftover_folder(item), LEFT_BY, item.files)
 
 
 def freed(files: Iterable[tuple[str, PlannedFile]]) -> int:
@@ -184,5 +180,7 @@ def difference(planned: PlannedFile, found: FileStat | None) -> str | None:
     return None
 
 
-def _files(run: str, folder: str, files: Iterable[FileStat]) -> tuple[PlannedFile, ...]:
-    return tuple(planned_file(relative_to_run(join(folder, file.name), run), file) for file in files)
+def _files(run: str, folder: str, form: Format, files: Iterable[FileStat]) -> tuple[PlannedFile, ...]:
+    order = spec_of(form).moving_order
+    in_order = sorted(files, key=lambda file: order(file.name))
+    return tuple(planned_file(relative_to_run(join(folder, file.name), run), file) for file in in_order)

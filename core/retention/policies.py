@@ -9,7 +9,7 @@ https://github.com/google/orbax/blob/main/checkpoint/orbax/checkpoint/checkpoint
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from core.resume.manifest import MetricMode
 from core.sweeps.places import TrialPlace
@@ -34,7 +34,9 @@ Series = Sequence[Point]
 
 
 class Rule(Protocol):
-    """What stays of a series."""
+    """What stays of a series. `judges_trials`: it asks for the place of a run in its sweep."""
+
+    judges_trials: ClassVar[bool]
 
     def keep(self, series: Series, now: datetime) -> Kept:
         """The places of those that stay, with the reason; the series has the newest last."""
@@ -44,6 +46,7 @@ class Rule(Protocol):
 class KeepLatest:
     """The latest so many that can be restored."""
 
+    judges_trials: ClassVar[bool] = False
     count: int
 
     def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002 - rules are called alike
@@ -56,6 +59,7 @@ class KeepLatest:
 class KeepBest:
     """The so many with the best value of a metric; of equal ones the newer first."""
 
+    judges_trials: ClassVar[bool] = False
     count: int
     metric: str
     mode: MetricMode
@@ -80,6 +84,7 @@ class KeepBest:
 class EverySteps:
     """Those whose step is a multiple of a number, and the first at or after each multiple that none hits."""
 
+    judges_trials: ClassVar[bool] = False
     steps: int
 
     def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
@@ -101,6 +106,7 @@ class EverySteps:
 class EveryHours:
     """The first one, and each that was saved so many hours or more after the last one that stays."""
 
+    judges_trials: ClassVar[bool] = False
     hours: float
 
     def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
@@ -121,6 +127,7 @@ class EveryHours:
 class NewerThan:
     """Those saved within so many days, damaged ones too."""
 
+    judges_trials: ClassVar[bool] = False
     days: float
 
     def keep(self, series: Series, now: datetime) -> Kept:
@@ -138,6 +145,8 @@ class NewerThan:
 class Pinned:
     """Nothing but the pinned ones, which stay under every policy: as the only rule it lets all others go."""
 
+    judges_trials: ClassVar[bool] = False
+
     def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
         """See `Rule.keep`."""
         return {place: "pinned" for place, point in enumerate(series) if point.pinned}
@@ -151,6 +160,11 @@ class Policy:
 
     rules: tuple[Rule, ...] = ()
     leftovers_after: float = 0.0
+
+    @property
+    def judges_trials(self) -> bool:
+        """Whether some rule asks for the places of trials in their sweeps."""
+        return any(rule.judges_trials for rule in self.rules)
 
     def kept(self, series: Series, now: datetime) -> dict[int, tuple[str, ...]]:
         """The places of those that stay, with every rule's reason. Without rules all stay."""

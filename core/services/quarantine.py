@@ -20,7 +20,7 @@ from core.retention.planned import RunPlan
 from core.retention.policies import Policy
 from core.retention.recheck import Replan
 from core.runfolder.run_folder import RunFolder
-from core.services.retention import governing, links_now, run_state
+from core.services.retention import governing, links_now, run_state, trials_asked
 from core.services.workspace import Workspace, relative
 from waypoint_resume.names import to_text
 from waypoint_resume.places import HIDDEN
@@ -139,9 +139,10 @@ def delete(
 
 
 def _replan(workspace: Workspace, run: Run, planned: RunPlan, policy: Policy | None) -> Replan:
+    by = governing(workspace, planned, policy)
     return Replan(
-        state=run_state(workspace, run, links_now(workspace, run)),
-        policy=governing(workspace, planned, policy),
+        state=run_state(workspace, run, links_now(workspace, run), trials=trials_asked(workspace, [by])),
+        policy=by,
         grace=workspace.settings.write_grace,
     )
 

@@ -39,6 +39,7 @@ __all__ = [
     "plan",
     "require_confirmation",
     "run_state",
+    "trials_asked",
 ]
 
 Elsewhere = Mapping[str, str]  # checkpoints that stay for a state file that names them, and those files
@@ -62,15 +63,23 @@ def plan(
     `elsewhere` is `named_elsewhere` of each root, `trials` and `links` (`known_links`) are places read before, for
     whoever plans many runs one by one.
     """
-    trials = trials or TrialPlaces(workspace)
     known = links or known_links(workspace)
     named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
 
     def policy_of(root_path: str, run: str) -> Policy:
         return policy_for(workspace.retention, root_path, run) if policy is None else policy
 
-    states = (run_state(workspace, run, known, named[run.root], trials) for run in runs)
+    policies = [one.policy for one in workspace.retention] if policy is None else [policy]
+    asked = trials_asked(workspace, policies, trials)
+    states = (run_state(workspace, run, known, named[run.root], asked) for run in runs)
     return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
+
+
+def trials_asked(
+    workspace: Workspace, policies: Sequence[Policy], known: TrialPlaces | None = None
+) -> TrialPlaces | None:
+    """The places of trials, where some policy judges by them; `known` are those that were read before."""
+    return (known or TrialPlaces(workspace)) if any(one.judges_trials for one in policies) else None
 
 
 def run_state(
@@ -80,7 +89,7 @@ def run_state(
     elsewhere: Elsewhere | None = None,
     trials: TrialPlaces | None = None,
 ) -> RunState:
-    """A run as the catalog and the decisions on disk have it now."""
+    """A run as the catalog and the decisions on disk have it now; its place in its sweep, if `trials` are given."""
     run_folder = workspace.run_folder(run.root, run.path)
     now_ns = run_folder.now_ns()
     accepted = workspace.reader.findings(FindingFilter(root=run.root, run=run.path, accepted=True), limit=None)
@@ -102,7 +111,7 @@ def run_state(
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
         links=(links or known_links(workspace)).into_run(run_folder.root_path, run.path),
         accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
-        trial=(trials or TrialPlaces(workspace)).of(run),
+        trial=None if trials is None else trials.of(run),
     )
 
 

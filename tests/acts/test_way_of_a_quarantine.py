@@ -12,8 +12,8 @@ from tests.support.trees import save, state
 
 KEEP_ONE = Policy(rules=(KeepLatest(1),))
 ROOMS = ("services", "retention", "acts", "mend", "runfolder", "resume")  # what decides and acts; the rest is asked
-MOST_DECIDING = 29
-MOST_OF_CORE = 56
+MOST_DECIDING = 23
+MOST_OF_CORE = 51
 MOST_CHANGES = 880
 
 
