@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Format(StrEnum):
-    """How a checkpoint is stored (contracts: `format`)."""
+    """How a checkpoint is stored (`format` in every document)."""
 
     TF_BUNDLE = "tf-bundle"
     TF_V1 = "tf-v1"

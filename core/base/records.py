@@ -94,7 +94,7 @@ class StateFile:
 
 
 class Checkpoint(NamedTuple):
-    """One checkpoint as the catalog keeps it; the fields of contracts.md's `ls` and what pages need beside them.
+    """One checkpoint as the catalog keeps it; the fields of `ls --json` and what pages need beside them.
 
     `root` is the root's id. `files` are relative to `folder`. `number` are the numbers of the name, for natural order.
     `read_by` tells which version of its reader read it. `series_order` rises from save to save of a series; None where
@@ -161,7 +161,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What one pass over the roots did (contracts: `index`). Older code had judged `rejudged` runs and read `reread`
+    """What one pass over the roots did (`index --json`). Older code had judged `rejudged` runs and read `reread`
     checkpoints; `waiting` folders are left for the next passes.
     """
 

@@ -10,11 +10,9 @@ from core.cli.session import (
     Cached,
     Roots,
     RunName,
-    leaving,
-    opened,
+    looked_at,
     print_json,
     refresh_anywhere,
-    refreshed,
     say,
 )
 from core.services import health
@@ -41,8 +39,7 @@ def accept_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         raise typer.BadParameter(f"there is no rule {rule!r}; known: {', '.join(sorted(RULES))}", param_hint="RULE")
     if not (note.strip() or remove):
         raise typer.BadParameter("say why: in half a year somebody will ask", param_hint="--note")
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "accept", cached=cached)
+    with looked_at(roots, "accept", cached=cached) as (workspace, code):
         found = workspace.find_run(run)
         where = FindingFilter(root=found.root, run=found.path, rule=rule, accepted=remove)
         placed = [one for one in workspace.reader.findings(where, limit=None) if _is_within(one, path)]

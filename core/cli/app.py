@@ -24,10 +24,10 @@ from core.cli.session import (
     Roots,
     RunName,
     leaving,
+    looked_at,
     opened,
     print_json,
     refresh,
-    refreshed,
     report_problems,
     say,
     say_passed_over,
@@ -109,8 +109,7 @@ def ls_command(
     cached: Cached = False,
 ) -> None:
     """List checkpoints, the newest first."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "ls", cached=cached)
+    with looked_at(roots, "ls", cached=cached) as (workspace, code):
         say_passed_over(workspace)
         where = CheckpointFilter()
         if run is not None:
@@ -151,8 +150,7 @@ def _print_checkpoints(items: tuple[Checkpoint, ...], trials: Mapping[tuple[str,
 @app.command("latest")
 def latest_command(run: RunName, roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
     """The checkpoint to resume from, for each series of a run, and why newer ones were passed over."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "latest", cached=cached)
+    with looked_at(roots, "latest", cached=cached) as (workspace, code):
         found = workspace.find_run(run)
         if found.is_deleted:
             say(f"{RULES['deleted-run'].meaning} {RULES['deleted-run'].action}")

@@ -14,11 +14,9 @@ from core.cli.session import (
     Cached,
     Roots,
     RunName,
-    leaving,
-    opened,
+    looked_at,
     print_json,
     refresh_anywhere,
-    refreshed,
     say,
     stdout,
 )
@@ -46,8 +44,7 @@ def undo_command(
     cached: Cached = False,
 ) -> None:
     """Bring back a batch that went into quarantine or was set aside by a rewind; without BATCH, list the run's."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "undo", cached=cached)
+    with looked_at(roots, "undo", cached=cached) as (workspace, code):
         found = quarantine.find_quarantined_run(workspace, run)
         if not dry_run:
             quarantine.recover_run(workspace, found)
@@ -94,8 +91,7 @@ def purge_command(
     """Delete for good a batch in quarantine, or one that a rewind set aside."""
     if (batch is None) == (older_than is None):
         raise typer.BadParameter("name a batch, or say --older-than", param_hint="BATCH")
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "purge", cached=cached)
+    with looked_at(roots, "purge", cached=cached) as (workspace, code):
         found = quarantine.find_quarantined_run(workspace, run)
         if dry_run:
             chosen = [item for item in quarantine.run_batches(workspace, found).batches if item.purgeable]

@@ -14,10 +14,8 @@ from core.cli.session import (
     AsJson,
     Cached,
     Roots,
-    leaving,
-    opened,
+    looked_at,
     print_json,
-    refreshed,
     say,
     say_passed_over,
     stdout,
@@ -50,8 +48,7 @@ def health_command(
     cached: Cached = False,
 ) -> None:
     """What is broken, half-written, forgotten or left over. Findings that people accepted are left out."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "health", cached=cached)
+    with looked_at(roots, "health", cached=cached) as (workspace, code):
         say_passed_over(workspace)
         where = FindingFilter()
         if run is not None:

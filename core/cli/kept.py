@@ -11,11 +11,9 @@ from core.cli.session import (
     Cached,
     Roots,
     RunName,
-    leaving,
-    opened,
+    looked_at,
     print_json,
     refresh_anywhere,
-    refreshed,
     say,
     stdout,
 )
@@ -34,8 +32,7 @@ def kept_command(
     cached: Cached = False,
 ) -> None:
     """List what is kept of a run's picks; with MANIFEST, bring that one back under a free name."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "kept", cached=cached)
+    with looked_at(roots, "kept", cached=cached) as (workspace, code):
         found = workspace.find_run(run)
         if manifest is None:
             folder = workspace.run_folder(found.root, found.path).folder

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.session import AsJson, Cached, Roots, RunName, looked_at, print_json, say, stdout
 from core.documents.mends import mends_document, proposal_document
 from core.services import mending
 from core.services.checkpoints import checkpoint_named
@@ -46,8 +46,7 @@ def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     """Show how a run's state files would be put right; with --apply, write that. The old ones are kept."""
     if undo is not None and (apply or latest is not None):
         raise typer.BadParameter("stands alone, without --apply and --latest", param_hint="--undo")
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "mend", cached=cached)
+    with looked_at(roots, "mend", cached=cached) as (workspace, code):
         desk = mend_desk(workspace, workspace.find_run(run))
         if undo is not None:
             _undo(workspace, desk, undo, confirm=confirm, as_json=as_json)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from core.base.errors import NotFoundError
-from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
+from core.cli.session import AsJson, Cached, Roots, RunName, looked_at, print_json, say
 from core.documents.pauses import pause_document
 from core.services import pauses
 from core.services.pauses import OPEN, Pause
@@ -23,8 +23,7 @@ def pause_command(
     cached: Cached = False,
 ) -> None:
     """Ask a run's job to save where it stands, give the run back and end; it looks about once a second."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "pause", cached=cached)
+    with looked_at(roots, "pause", cached=cached) as (workspace, code):
         found = workspace.find_run(run)
         known = pauses.pauses(workspace, found.root, found.path)
         if withdraw:

@@ -1,6 +1,8 @@
 """A retention policy given on a command line, in place of those of the settings."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -29,3 +31,41 @@ def asked_policy(**keys: object) -> Policy | None:
     """
     given = {key: value for key, value in keys.items() if value is not None}
     return parse_policy(given) if given else None
+
+
+_OPTIONS: dict[str, Any] = {
+    "latest": Latest,
+    "best": Best,
+    "metric": Metric,
+    "mode": Mode,
+    "every_steps": EverySteps,
+    "every_hours": EveryHours,
+    "newer_days": NewerDays,
+    "best_trials": BestTrials,
+    "trials_metric": TrialsMetric,
+    "trials_mode": TrialsMode,
+}
+AskedPolicy = Callable[[], Policy | None]
+
+
+def takes_policy(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a policy in the place of its parameter `asked`, which makes the policy of them."""
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in _OPTIONS.items()
+    ]
+    own = inspect.signature(command).parameters.values()
+    shown = [
+        option
+        for one in own
+        for option in (options if one.name == "asked" else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)])
+    ]
+
+    def run(**given: object) -> None:
+        keys = {name: given.pop(name) for name in _OPTIONS}
+        command(**given, asked=lambda: asked_policy(**keys))
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {one.name: one.annotation for one in shown}
+    run.__dict__["__signature__"] = inspect.Signature(shown)
+    return run

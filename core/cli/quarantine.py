@@ -4,20 +4,17 @@ from typing import Annotated
 
 import typer
 
-from core.cli import policy as options
 from core.cli.carrying_out import tell
-from core.cli.policy import asked_policy
+from core.cli.policy import AskedPolicy, takes_policy
 from core.cli.session import (
     FAILED,
     AsJson,
     Cached,
     Roots,
     RunName,
-    leaving,
-    opened,
+    looked_at,
     print_json,
     refresh_anywhere,
-    refreshed,
     say,
     stdout,
 )
@@ -32,20 +29,12 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]
 
 
+@takes_policy
 def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     runs: RunNames = None,
     sweeps: SweepNames = None,
     every: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
-    latest: options.Latest = None,
-    best: options.Best = None,
-    metric: options.Metric = None,
-    mode: options.Mode = None,
-    every_steps: options.EverySteps = None,
-    every_hours: options.EveryHours = None,
-    newer_days: options.NewerDays = None,
-    best_trials: options.BestTrials = None,
-    trials_metric: options.TrialsMetric = None,
-    trials_mode: options.TrialsMode = None,
+    asked: AskedPolicy = lambda: None,
     note: Note = "",
     delete: Annotated[
         bool, typer.Option("--delete", help="For a full disk: delete it for good, at once. Needs --confirm.")
@@ -65,20 +54,8 @@ def quarantine_command(  # noqa: PLR0913, PLR0917 - one for each option of the s
     """Carry out what `plan` shows: move it into quarantine, from where `undo` brings it back."""
     if bool(runs or sweeps) == every:
         raise typer.BadParameter("name the runs or a --sweep, or say --all", param_hint="RUN")
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "quarantine", cached=False)
-        policy = asked_policy(
-            latest=latest,
-            best=best,
-            metric=metric,
-            mode=mode,
-            every_steps=every_steps,
-            every_hours=every_hours,
-            newer_days=newer_days,
-            best_trials=best_trials,
-            trials_metric=trials_metric,
-            trials_mode=trials_mode,
-        )
+    with looked_at(roots, "quarantine", cached=False) as (workspace, code):
+        policy = asked()
         found = named_runs(workspace, runs, sweeps)
         recovered = [] if dry_run else [quarantine.recover_run(workspace, run) for run in found]
         if any(recovered):
@@ -117,8 +94,7 @@ def pin_command(
     cached: Cached = False,
 ) -> None:
     """Keep a checkpoint under every policy."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "pin", cached=cached)
+    with looked_at(roots, "pin", cached=cached) as (workspace, code):
         item = checkpoint_named(workspace, workspace.find_run(run), checkpoint)
         verb = "unpinned" if remove else "pinned"
         if not dry_run:

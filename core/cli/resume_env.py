@@ -2,7 +2,7 @@
 
 import typer
 
-from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, leaving, opened, print_json, refreshed, say
+from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, looked_at, print_json, say
 from core.services.manifests import environment
 
 
@@ -12,8 +12,7 @@ def resume_env_command(run: RunName, roots: Roots = None, as_json: AsJson = Fals
     Nothing is claimed: that is the job's to do. It fails, and RESUME_STATE is unreadable, where the manifest cannot be
     read. Without this dashboard `python -m waypoint_resume env RUN` says the same.
     """
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "resume-env", cached=cached)
+    with looked_at(roots, "resume-env", cached=cached) as (workspace, code):
         found = workspace.find_run(run)
         told = environment(workspace, found.root, found.path)
         if told.problem is not None:

@@ -58,7 +58,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def leaving() -> Iterator[None]:
-    """Errors become a sentence on stderr and the exit code of contracts.md."""
+    """Errors become a sentence on stderr and the exit code that docs/cli.md tells."""
     try:
         yield
     except (SettingsError, NotFoundError, AmbiguousError, ModeError, ConfirmError) as error:
@@ -121,6 +121,13 @@ def refreshed(workspace: Workspace, purpose: str, *, cached: bool) -> int:
     if cached:
         return 0
     return report_problems(refresh_anywhere(workspace, purpose))
+
+
+@contextlib.contextmanager
+def looked_at(roots: list[str] | None, purpose: str, *, cached: bool) -> Iterator[tuple[Workspace, int]]:
+    """The workspace as `refreshed` leaves it, with the exit code so far; errors leave as `leaving` says."""
+    with leaving(), opened(roots) as workspace:
+        yield workspace, refreshed(workspace, purpose, cached=cached)
 
 
 def refresh_anywhere(workspace: Workspace, purpose: str, *, deep: bool = True) -> IndexReport:

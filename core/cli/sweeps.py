@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.base.sizes import size_text
-from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.session import AsJson, Cached, Roots, looked_at, print_json, say, stdout
 from core.documents.sweeps import sweep_document, trial_document
 from core.services.sweeps import Sweep, find_sweep, runs_of, score_text
 from core.services.workspace import Workspace
@@ -21,8 +21,7 @@ def sweeps_command(
     cached: Cached = False,
 ) -> None:
     """List the sweeps of hyperparameters with their best trials, or the trials of one."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "sweeps", cached=cached)
+    with looked_at(roots, "sweeps", cached=cached) as (workspace, code):
         if sweep is not None:
             _show_one(workspace, find_sweep(workspace, sweep), as_json=as_json)
         elif as_json:

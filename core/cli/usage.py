@@ -8,9 +8,8 @@ from rich.text import Text
 
 from core.base.records import Run
 from core.base.sizes import size_text
-from core.cli import policy as options
-from core.cli.policy import asked_policy
-from core.cli.session import AsJson, Cached, Roots, leaving, opened, print_json, refreshed, say, stdout
+from core.cli.policy import AskedPolicy, takes_policy
+from core.cli.session import AsJson, Cached, Roots, looked_at, print_json, say, stdout
 from core.documents.plans import plan_document
 from core.documents.usage import usage_document
 from core.services import disk_space, retention
@@ -30,8 +29,7 @@ SweepNames = Annotated[
 
 def usage_command(roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
     """Where the disk went: bytes by root, run, format, contents, kind and age. `--cached`: the last audit."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "usage", cached=cached)
+    with looked_at(roots, "usage", cached=cached) as (workspace, code):
         found = (disk_space.last_audit(workspace) if cached else None) or disk_space.audit(workspace)
         if as_json:
             print_json(usage_document(found.usage, {root.id: root.path for root in workspace.reader.roots()}))
@@ -64,38 +62,18 @@ def _print_usage(usage: Usage) -> None:
         stdout.print(f"and {len(runs) - _SHOWN:,} more runs", highlight=False)
 
 
-def plan_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
+@takes_policy
+def plan_command(
     runs: RunNames = None,
     sweeps: SweepNames = None,
-    latest: options.Latest = None,
-    best: options.Best = None,
-    metric: options.Metric = None,
-    mode: options.Mode = None,
-    every_steps: options.EverySteps = None,
-    every_hours: options.EveryHours = None,
-    newer_days: options.NewerDays = None,
-    best_trials: options.BestTrials = None,
-    trials_metric: options.TrialsMetric = None,
-    trials_mode: options.TrialsMode = None,
+    asked: AskedPolicy = lambda: None,
     roots: Roots = None,
     as_json: AsJson = False,
     cached: Cached = False,
 ) -> None:
     """What would go into quarantine, by the policy given here or that of waypoint.toml, and why the rest stays."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "plan", cached=cached)
-        policy = asked_policy(
-            latest=latest,
-            best=best,
-            metric=metric,
-            mode=mode,
-            every_steps=every_steps,
-            every_hours=every_hours,
-            newer_days=newer_days,
-            best_trials=best_trials,
-            trials_metric=trials_metric,
-            trials_mode=trials_mode,
-        )
+    with looked_at(roots, "plan", cached=cached) as (workspace, code):
+        policy = asked()
         made = retention.plan(workspace, named_runs(workspace, runs, sweeps), policy)
         if as_json:
             print_json(plan_document(made))

@@ -14,11 +14,9 @@ from core.cli.session import (
     AsJson,
     Cached,
     Roots,
-    leaving,
-    opened,
+    looked_at,
     print_json,
     refresh_anywhere,
-    refreshed,
     say,
     stderr,
     stdout,
@@ -45,8 +43,7 @@ def verify_command(
     cached: Cached = False,
 ) -> None:
     """Read every byte of a checkpoint, or of each restorable one of a run: checksums, NaN and infinite values."""
-    with leaving(), opened(roots) as workspace:
-        code = refreshed(workspace, "verify", cached=cached)
+    with looked_at(roots, "verify", cached=cached) as (workspace, code):
         documents: list[dict[str, object]] = []
         for checkpoint in restorable_named(workspace, name):
             with _shown(checkpoint) as watch:

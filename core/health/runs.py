@@ -9,7 +9,7 @@ from core.health.rule import Family, Rule
 from core.health.unjudged import UNJUDGED, is_unjudged
 from core.runs.name_evidence import content_step
 from core.runs.remains import RENAMED
-from core.runs.series import ordered
+from core.runs.series_order import ordered
 from waypoint_resume.names import to_text
 
 NOTHING_RESTORABLE = Rule(

@@ -13,7 +13,8 @@ from core.health.verified import Verified
 from core.indexing.judging import RunFacts, judge, with_health, with_verification
 from core.runfolder.decisions import Decisions
 from core.runs.remains import remains
-from core.runs.series import arrange, median_interval
+from core.runs.series import arrange
+from core.runs.series_order import median_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

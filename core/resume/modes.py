@@ -13,7 +13,7 @@ from core.resume import restoring
 from core.resume.cautions import name, named, newer, reasons
 from core.resume.copies import free_name
 from core.resume.manifest import Mode
-from core.runs.series import COPIED_WITHIN_NS, times_are_useless
+from core.runs.series_order import COPIED_WITHIN_NS, times_are_useless
 from waypoint_resume.names import from_text, join, to_text
 
 # Two saves of the same moment, where no pace tells how far apart those of different moments are.

@@ -20,7 +20,8 @@ from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay
 from core.retention.policies import Point, Policy, is_past
 from core.runfolder.places import relative_to_run
 from core.runs.known_files import is_leftover
-from core.runs.series import in_series, why_times_are_useless
+from core.runs.series import in_series
+from core.runs.series_order import why_times_are_useless
 from waypoint_resume.names import to_text
 
 

@@ -7,7 +7,8 @@ from core.base.records import Checkpoint, Health, Leftover, StateFile
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
 from core.runs.name_evidence import place_of
-from core.runs.series import Order, in_series, order_of, why_times_are_useless
+from core.runs.series import in_series
+from core.runs.series_order import Order, order_of, why_times_are_useless
 from core.runs.state_files import Answer, tensorflow_answer
 from waypoint_resume.names import to_text
 

@@ -1,4 +1,4 @@
-"""Which folders are runs. A pure function over the folders that hold units; design.md's table is its test."""
+"""Which folders are runs. A pure function over the folders that hold units; a table is its test."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence

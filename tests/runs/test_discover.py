@@ -1,4 +1,4 @@
-"""Run discovery: design.md's rule as a table."""
+"""Run discovery: the rule as a table."""
 
 import pytest
 from hypothesis import given

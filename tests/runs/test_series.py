@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from core.base.facts import Format
 from core.base.records import Checkpoint, SavedAtSource
-from core.runs.series import arrange, median_interval, ordered, times_are_useless
+from core.runs.series import arrange
+from core.runs.series_order import median_interval, ordered, times_are_useless
 from tests.support.trees import a_member
 
 
