@@ -60,7 +60,6 @@ def read_name(name: str) -> FileName:
         numbers=tuple(reader.numbers),
         metric=next(of_validation, metrics[0] if metrics else None),
         by_metric=reader.by_metric,
-        is_copy=copy is not None,
         fractions=tuple(reader.fractions),
     )
 

@@ -52,7 +52,6 @@ class FileName(NamedTuple):
     numbers: tuple[Number, ...] = ()
     metric: Optional[tuple[str, float]] = None  # noqa: UP045
     by_metric: bool = False
-    is_copy: bool = False
     fractions: tuple[tuple[int, str], ...] = ()
     of_folder: int = 0
 

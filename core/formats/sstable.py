@@ -55,11 +55,6 @@ class Table:
     compressed: bool
 
 
-def is_table(tail: bytes) -> bool:
-    """Whether these last bytes of a file bear the magic."""
-    return len(tail) >= FOOTER_SIZE and tail[-8:] == MAGIC
-
-
 def read_table(data: bytes) -> Table:
     """Every entry of a table file. Raises a FormatError that names the section and the offset."""
     size, fetch = len(data), lambda offset, length: data[offset : offset + length]

@@ -1,8 +1,8 @@
 """The resume manifest, version 1: what a person hands to a training job. Frozen records of what
 `waypoint_resume.manifest` allows, which holds every rule, for the job reads by the same.
 
-docs/resume.md says what the fields mean, docs/resume_manifest.schema.json is made by `json_schema`. `validate` returns
-every problem, `parse` raises once with all of them.
+docs/resume.md says what the fields mean, docs/resume_manifest.schema.json is made by `json_schema`. `parse` raises once,
+with every problem.
 """
 
 import json
@@ -127,11 +127,6 @@ class Manifest(_Model):
     def whole_path(self) -> str:
         """The checkpoint's path in the run: `checkpoint.path`, or where that is an item, the folder that holds it."""
         return path_of_checkpoint(self.checkpoint.path, self.restore.items)
-
-
-def validate(text: str | bytes) -> tuple[Problem, ...]:
-    """Every problem of a manifest's text: `path` is the JSON path, '' for the document as a whole."""
-    return tuple(Problem(path=path, problem=problem) for path, problem in read_manifest(text)[1])
 
 
 def parse(text: str | bytes) -> Manifest:

@@ -62,7 +62,6 @@ class Known:
     places: Mapping[str, Mapping[str, int]]
 
 
-NOTHING_KNOWN = Known(places={})
 NO_SHARE = Share()
 
 

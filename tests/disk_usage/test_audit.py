@@ -20,7 +20,7 @@ from core.catalog.filters import CheckpointFilter
 from core.disk_usage.audit import AuditRoot, audit
 from core.disk_usage.growth import Growth, Snapshot, growth, snapshots
 from core.disk_usage.usage import Age, Amount, Usage
-from core.runs.known_files import NOTHING_KNOWN, Kind, Known, is_leftover, known_files, leftover_folder
+from core.runs.known_files import Kind, Known, is_leftover, known_files, leftover_folder
 from core.stores.local import LocalStore
 from core.stores.store import Entries
 from tests.conftest import Opener
@@ -29,6 +29,8 @@ from tests.support.trees import START, START_NS, a_member, age, save, write
 
 DAY_NS = 86_400 * 1_000_000_000
 NOW_NS = START_NS + 400 * DAY_NS
+
+NOTHING_KNOWN = Known(places={})
 
 
 def audited(*roots: Path, known: Known = NOTHING_KNOWN) -> Usage:

@@ -10,7 +10,7 @@ from core.base.errors import CorruptError, FormatError, TooLargeError, Truncated
 from core.formats import sstable
 from core.formats.bundle_index import parse_index
 from core.formats.checksum import masked_crc
-from core.formats.sstable import FOOTER_SIZE, is_table, read_table
+from core.formats.sstable import FOOTER_SIZE, read_table
 from core.formats.varint import read_varint
 from tests.support import builders
 from tests.support.builders import RAW, SNAPPY, block, entry, footer, table, table_of_blocks, varint
@@ -199,15 +199,6 @@ def test_an_unknown_compression_is_unsupported() -> None:
     with pytest.raises(UnsupportedError, match="compression type 2") as caught:
         read_table(table_of_blocks([block([])], kind=2))
     assert (caught.value.section, caught.value.offset) == ("data block", 0)
-
-
-@pytest.mark.parametrize(
-    ("tail", "expected"),
-    [(SMALL[-FOOTER_SIZE:], True), (SMALL[-FOOTER_SIZE + 1 :], False), (SMALL[-FOOTER_SIZE:-1] + b"\0", False)],
-    ids=["whole", "short", "magic"],
-)
-def test_a_table_is_known_by_its_last_bytes(tail: bytes, expected: bool) -> None:
-    assert is_table(tail) is expected
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -26,7 +26,7 @@ from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
 from core.runfolder.pins import pin
 from core.runfolder.run_folder import RunFolder
-from core.runs.known_files import NOTHING_KNOWN, Kind
+from core.runs.known_files import Kind, Known
 from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
@@ -486,7 +486,7 @@ def test_the_audit_counts_what_was_set_aside_like_quarantine(place: Place) -> No
     rewound(place)
     place.go()
     usage = audit(
-        [AuditRoot(id="r", store=LocalStore(str(place.root)), known=NOTHING_KNOWN)], LocalStore("/tmp").now_ns()
+        [AuditRoot(id="r", store=LocalStore(str(place.root)), known=Known(places={}))], LocalStore("/tmp").now_ns()
     )
     folders = [place.folder / ".waypoint" / name for name in ("rewound", "quarantine")]
     assert [any(folder.rglob("*.index")) for folder in folders] == [True, True]

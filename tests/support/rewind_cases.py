@@ -1,7 +1,6 @@
 """A run in every form that is to be rewound to its first checkpoint, as the dashboard hands that over."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,9 +62,3 @@ def _items(case: Case, paths: list[str]) -> Iterator[dict[str, object]]:
     if (case.folder / BACKUP[0]).exists():
         told = {"format": "weights-h5", "reason": "BackupAndRestore would load it", "files": list(BACKUP)}
         yield {"kind": "checkpoint", "path": BACKUP[0], **told}
-
-
-def set_times(folder: Path, at_ns: int) -> None:
-    """All files of a folder get a time."""
-    for path in folder.rglob("*"):
-        os.utime(path, ns=(at_ns, at_ns))
