@@ -1,8 +1,8 @@
 """The resume manifest, version 1: what a person hands to a training job. Frozen records of what
 `waypoint_resume.manifest` allows, which holds every rule, for the job reads by the same.
 
-docs/resume.md says what the fields mean, docs/resume_manifest.schema.json is made by `json_schema`. `parse` raises once,
-with every problem.
+docs/resume.md says what the fields mean, docs/resume_manifest.schema.json is made by `json_schema`. `parse` raises
+once, with every problem.
 """
 
 import json
