@@ -15,7 +15,7 @@ from core.base.errors import CoreError, ReadOnlyError
 from core.base.files import Problem
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME as STATE_NAME
-from core.mend.on_disk import LIMIT, stand
+from core.mend.on_disk import LIMIT, read_content
 from core.mend.propose import in_order, state_text
 from core.resume.copies import copy_files, free_name, new_run
 from core.runfolder.locking import log
@@ -119,9 +119,9 @@ def _of_batch(run_folder: RunFolder, state: _State, prefixes: set[str]) -> bytes
     which hold wherever the run lies. None where it named none of them.
     """
     path = join(run_folder.run, state.path)
-    standing = stand(path, state.data, run_folder.root_path, prefixes)
-    there = [entry.prefix for entry in (*standing.listed, standing.latest) if entry is not None and entry.prefix]
+    content = read_content(path, state.data, run_folder.root_path, prefixes)
+    there = [entry.prefix for entry in (*content.listed, content.latest) if entry is not None and entry.prefix]
     if not there:
         return None
-    latest = standing.latest.prefix if standing.latest is not None and standing.latest.prefix else there[-1]
-    return state_text(path.rpartition("/")[0], latest, in_order(standing.listed, latest), standing.preserved)
+    latest = content.latest.prefix if content.latest is not None and content.latest.prefix else there[-1]
+    return state_text(path.rpartition("/")[0], latest, in_order(content.listed, latest), content.preserved)

@@ -15,7 +15,7 @@ from core.acts.journal import StateRewrite
 from core.base.errors import CoreError
 from core.base.records import Checkpoint
 from core.formats.state_file import NAME
-from core.mend.on_disk import on_disk, parse, read, stand, state_files_in
+from core.mend.on_disk import on_disk, parse, read, read_content, state_files_in
 from core.mend.propose import propose
 from core.runfolder.places import relative_to_run
 from core.runfolder.run_folder import RunFolder
@@ -71,8 +71,8 @@ def _rewrite(
         return []
     wanted = wanted_prefixes((parse(path, data),), run_folder.root_path) | prefixes(members)
     existing = on_disk(run_folder.root_path, wanted)
-    standing = stand(path, data, run_folder.root_path, existing)
-    entries = standing.listed if standing.latest is None else (standing.latest, *standing.listed)
+    content = read_content(path, data, run_folder.root_path, existing)
+    entries = content.listed if content.latest is None else (content.latest, *content.listed)
     if not any(entry.prefix in gone for entry in entries):
         return []
     staying = [item for item in members if item.path not in gone]

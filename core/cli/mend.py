@@ -12,12 +12,12 @@ from core.services.checkpoints import checkpoint_named
 from core.services.mending import (
     LiveRunError,
     Mend,
-    MendDesk,
+    Mender,
     MendState,
     Proposal,
     Refusal,
     effects,
-    mend_desk,
+    mender_of,
 )
 from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
@@ -47,20 +47,20 @@ def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
     if undo is not None and (apply or latest is not None):
         raise typer.BadParameter("stands alone, without --apply and --latest", param_hint="--undo")
     with looked_at(roots, "mend", cached=cached) as (workspace, code):
-        desk = mend_desk(workspace, workspace.find_run(run))
+        mender = mender_of(workspace, workspace.find_run(run))
         if undo is not None:
-            _undo(workspace, desk, undo, confirm=confirm, as_json=as_json)
+            _undo(workspace, mender, undo, confirm=confirm, as_json=as_json)
             raise typer.Exit(code)
-        proposals, refusals = _proposed(workspace, desk, latest)
+        proposals, refusals = _proposed(workspace, mender, latest)
         outcomes: list[Outcome] = [(item, None) for item in proposals]
         if apply:
-            outcomes = [(item, mending.apply(workspace, desk.run, item, confirm)) for item in proposals]
+            outcomes = [(item, mending.apply(workspace, mender.run, item, confirm)) for item in proposals]
         if as_json:
             now = workspace.now()
             documents = [proposal_document(item, mend, max_to_keep, now) for item, mend in outcomes]
-            print_json(mends_document(desk, documents, refusals))
+            print_json(mends_document(mender, documents, refusals))
         else:
-            _print(workspace, desk, outcomes, max_to_keep)
+            _print(workspace, mender, outcomes, max_to_keep)
         for refusal in refusals[1:]:
             say(str(refusal.error))
         if refusals:
@@ -68,35 +68,37 @@ def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         raise typer.Exit(code)
 
 
-def _proposed(workspace: Workspace, desk: MendDesk, latest: str | None) -> tuple[list[Proposal], list[Refusal]]:
+def _proposed(workspace: Workspace, mender: Mender, latest: str | None) -> tuple[list[Proposal], list[Refusal]]:
     if latest is not None:
-        found = desk.point_at(checkpoint_named(workspace, desk.run, latest))
+        found = mender.point_at(checkpoint_named(workspace, mender.run, latest))
         return ([] if found is None else [found]), []
-    items = desk.proposals()
+    items = mender.proposals()
     return (
         [item for item in items if isinstance(item, Proposal)],
         [item for item in items if isinstance(item, Refusal)],
     )
 
 
-def _undo(workspace: Workspace, desk: MendDesk, which: str, *, confirm: str, as_json: bool) -> None:
-    mend_id = desk.newest().record.id if which == LAST else which
-    mend = mending.undo(workspace, desk.run, mend_id, confirm)
+def _undo(workspace: Workspace, mender: Mender, which: str, *, confirm: str, as_json: bool) -> None:
+    mend_id = mender.newest().record.id if which == LAST else which
+    mend = mending.undo(workspace, mender.run, mend_id, confirm)
     if as_json:
-        print_json(mends_document(desk))
+        print_json(mends_document(mender))
     else:
-        say(f"undone: {to_text(mend.record.state)} of {to_text(desk.run.path)} is what it was before {mend.record.id}")
+        say(
+            f"undone: {to_text(mend.record.state)} of {to_text(mender.run.path)} is what it was before {mend.record.id}"
+        )
 
 
-def _print(workspace: Workspace, desk: MendDesk, outcomes: Sequence[Outcome], max_to_keep: int) -> None:
+def _print(workspace: Workspace, mender: Mender, outcomes: Sequence[Outcome], max_to_keep: int) -> None:
     lines: list[str] = []
     for proposal, mend in outcomes:
         lines += [f"{to_text(proposal.state)}: {proposal.why}", *proposal.diff()]
         lines += effects(proposal, max_to_keep=max_to_keep, now=workspace.now())
         if mend is not None:
             lines.append(f"Written; `--undo {mend.record.id}` takes it back.")
-        elif desk.is_live(proposal.state):
-            lines.append(str(LiveRunError(desk.run.path)))
+        elif mender.is_live():
+            lines.append(str(LiveRunError(mender.run.path)))
         lines.append("")
     if not outcomes:
         lines.append("Nothing to mend.")
@@ -105,7 +107,7 @@ def _print(workspace: Workspace, desk: MendDesk, outcomes: Sequence[Outcome], ma
     lines += [
         f"In effect since {mend.record.at:%Y-%m-%d %H:%M:%S} UTC: {mend.record.id} by {mend.record.actor}, "
         f"{mend.record.state}: {mend.record.why}"
-        for mend in desk.history()
+        for mend in mender.history()
         if mend.state is MendState.IN_EFFECT and all(mend.record.id != made.record.id for _, made in outcomes if made)
     ]
     stdout.print("\n".join(lines), markup=False, highlight=False)

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.mend.effects import deleted_by_next_save, effects
-from core.mend.of_run import MendDesk, Refusal
+from core.mend.of_run import Mender, Refusal
 from core.mend.propose import Proposal
 from core.mend.records import Mend
 from waypoint_resume.names import to_text
 
 
 def mends_document(
-    desk: MendDesk, proposals: Sequence[dict[str, object]] = (), refusals: Sequence[Refusal] = ()
+    mender: Mender, proposals: Sequence[dict[str, object]] = (), refusals: Sequence[Refusal] = ()
 ) -> dict[str, object]:
     """What is proposed for a run (`proposal_document` of each), what is refused, and what was mended before."""
     return {
-        "root": to_text(desk.root.path),
-        "run": to_text(desk.run.path),
+        "root": to_text(mender.run_folder.root_path),
+        "run": to_text(mender.run.path),
         "proposals": list(proposals),
         "refused": [{"state": to_text(item.state), "reason": str(item.error)} for item in refusals],
-        "mends": [mend_document(mend) for mend in desk.history()],
+        "mends": [mend_document(mend) for mend in mender.history()],
     }
 
 

@@ -69,8 +69,8 @@ def undo(run_folder: RunFolder, mend_id: str, *, actor: str, now: datetime, is_l
     Raises NotFoundError for an unknown id, StateChangedError where the state file is not what the mend wrote, and what
     `apply` raises.
     """
-    _require_quiet(run_folder, is_live=is_live, confirm=confirm)
     found = _find(run_folder, mend_id)
+    _require_quiet(run_folder, is_live=is_live, confirm=confirm)
     target = run_folder.state_file(from_text(found.record.state))
     with _writing(run_folder, target, f"--undo {found.record.id}") as home:
         mend = _find(run_folder, mend_id)
@@ -138,7 +138,7 @@ def _find(run_folder: RunFolder, mend_id: str) -> Mend:
     for mend in records.history(run_folder):
         if mend.record.id == mend_id:
             return mend
-    raise NotFoundError(f"Run {to_text(run_folder.run)} has no mend {mend_id!r}.")
+    raise NotFoundError(f"Run {to_text(run_folder.run)} has no mend {to_text(mend_id)!r}.")
 
 
 @contextlib.contextmanager

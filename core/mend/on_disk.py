@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class StateContent:
     """A state file's content. `preserved` is its last_preserved_timestamp, 0 where it has none."""
 
     record: StateFile
@@ -75,7 +75,7 @@ def state_files_in(root_path: str, folder: str) -> list[str]:
     return [join(folder, state_file.NAME), *(state.path for state in state_file.others(store, folder, files))]
 
 
-def stand(path: str, data: bytes | None, root_path: str, existing: Collection[str]) -> Standing:
+def read_content(path: str, data: bytes | None, root_path: str, existing: Collection[str]) -> StateContent:
     """What a state file says; `existing` holds at least those prefixes of `parse`'s record that are there."""
     record = parse(path, data)
     state = _message(data)
@@ -91,7 +91,7 @@ def stand(path: str, data: bytes | None, root_path: str, existing: Collection[st
 
     # TensorFlow pairs paths and times from the front, as far as both reach.
     times = [*state.all_model_checkpoint_timestamps, *[None] * len(state.all_model_checkpoint_paths)]
-    return Standing(
+    return StateContent(
         record=record,
         latest=entry(state.model_checkpoint_path) if state.model_checkpoint_path else None,
         listed=tuple(

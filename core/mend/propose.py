@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from core.base.errors import AmbiguousError, CoreError, NotFoundError, NotRestorableError
 from core.base.records import Checkpoint
 from core.formats import state_file
-from core.mend.on_disk import Entry, Standing, stand
+from core.mend.on_disk import Entry, StateContent, read_content
 from core.runs.series import in_series
 from core.runs.state_files import Answer, is_nameable, tensorflow_answer
 from waypoint_resume import state_files
@@ -79,15 +79,15 @@ def propose(
     NotRestorableError where nothing can be the latest, AmbiguousError where several series could be meant, CoreError
     for a pick that a state file cannot name.
     """
-    standing = stand(path, data, root_path, existing)
-    rules = ("no-state",) if data is None else tuple(standing.rules())
+    content = read_content(path, data, root_path, existing)
+    rules = ("no-state",) if data is None else tuple(content.rules())
     if picked is None and (data is None or not rules):
         return None
-    latest = _latest(path, standing, members, existing, picked)
-    if not rules and standing.latest is not None and standing.latest.prefix == latest:
+    latest = _latest(path, content, members, existing, picked)
+    if not rules and content.latest is not None and content.latest.prefix == latest:
         return None
-    listed = [Entry(latest, latest)] if standing.names_nothing else in_order(standing.listed, latest)
-    new = state_text(posixpath.dirname(path), latest, listed, standing.preserved)
+    listed = [Entry(latest, latest)] if content.names_nothing else in_order(content.listed, latest)
+    new = state_text(posixpath.dirname(path), latest, listed, content.preserved)
     chosen = next((item for item in members if item.path == latest and is_nameable(item)), None)
     next_save = None if chosen is None else _next_save(chosen)
     return Proposal(
@@ -97,11 +97,11 @@ def propose(
         latest=latest,
         chosen=chosen,
         listed=tuple(entry.prefix for entry in listed if entry.prefix is not None),
-        starts_anew=standing.names_nothing,
-        dropped=tuple(dict.fromkeys(entry.written for entry in standing.listed if entry.prefix is None)),
+        starts_anew=content.names_nothing,
+        dropped=tuple(dict.fromkeys(entry.written for entry in content.listed if entry.prefix is None)),
         old=data,
         new=new,
-        before=Answer() if data is None else tensorflow_answer(standing.record, root_path, existing),
+        before=Answer() if data is None else tensorflow_answer(content.record, root_path, existing),
         after=tensorflow_answer(state_file.parse(path, new), root_path, existing),
         next_save=next_save,
         overwrites=next_save if next_save in existing else None,
@@ -110,7 +110,7 @@ def propose(
 
 def _latest(
     path: str,
-    standing: Standing,
+    content: StateContent,
     members: Sequence[Checkpoint],
     existing: Collection[str],
     picked: Checkpoint | None,
@@ -120,9 +120,9 @@ def _latest(
     if picked is not None:
         _require_nameable(picked, folder, existing)
         return picked.path
-    if standing.latest is not None and standing.latest.prefix is not None:
-        return standing.latest.prefix
-    about = _stem(standing)
+    if content.latest is not None and content.latest.prefix is not None:
+        return content.latest.prefix
+    about = _stem(content)
     best = [
         item
         for item in _recommended(members, folder, existing)
@@ -143,9 +143,9 @@ def _latest(
     return best[0].path
 
 
-def _stem(standing: Standing) -> str | None:
+def _stem(content: StateContent) -> str | None:
     """The name without numbers of what the file was about; None where it tells nothing."""
-    written = standing.latest or (standing.listed[-1] if standing.listed else None)
+    written = content.latest or (content.listed[-1] if content.listed else None)
     return None if written is None else read_name(state_file.base_of(written.written)).stem
 
 

@@ -3,7 +3,7 @@
 from core.base.records import Run
 from core.mend.effects import effects
 from core.mend.errors import LiveRunError
-from core.mend.of_run import MendDesk, Refusal
+from core.mend.of_run import Mender, Refusal
 from core.mend.propose import Proposal
 from core.mend.records import Mend, MendState
 from core.runs.state_files import NAMEABLE
@@ -13,34 +13,32 @@ __all__ = [
     "NAMEABLE",
     "LiveRunError",
     "Mend",
-    "MendDesk",
     "MendState",
+    "Mender",
     "Proposal",
     "Refusal",
     "apply",
     "effects",
-    "mend_desk",
+    "mender_of",
     "undo",
 ]
 
 
-def mend_desk(workspace: Workspace, run: Run) -> MendDesk:
-    """Where a run's state files are put right, from what the catalog knows of it."""
-    return MendDesk(
-        root=workspace.root(run.root),
+def mender_of(workspace: Workspace, run: Run) -> Mender:
+    """What mends the state files of a run, from what the catalog knows of it."""
+    return Mender(
+        run_folder=workspace.acted_on(run),
         run=run,
         members=workspace.members(run.root, run.path),
         states=workspace.reader.states(run.root, run.path),
-        live_window=workspace.settings.live_window,
-        decisions_dir=workspace.settings.decisions_dir,
     )
 
 
 def apply(workspace: Workspace, run: Run, proposal: Proposal, confirm: str = "") -> Mend:
     """Write a proposal; `confirm` is the run's name, which a live run needs."""
-    return mend_desk(workspace, run).apply(proposal, actor=workspace.actor, now=workspace.now(), confirm=confirm)
+    return mender_of(workspace, run).apply(proposal, actor=workspace.actor, now=workspace.now(), confirm=confirm)
 
 
 def undo(workspace: Workspace, run: Run, mend_id: str, confirm: str = "") -> Mend:
     """Take a mend back; `confirm` as above."""
-    return mend_desk(workspace, run).undo(mend_id, actor=workspace.actor, now=workspace.now(), confirm=confirm)
+    return mender_of(workspace, run).undo(mend_id, actor=workspace.actor, now=workspace.now(), confirm=confirm)

@@ -6,13 +6,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.mend.of_run import MendDesk
 from core.retention.policies import KeepLatest, Policy
-from core.services import quarantine, retention
+from core.services import mending, quarantine, retention
 from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.trees import save
@@ -138,8 +138,8 @@ def test_a_state_file_is_mended_without_the_runs_name_once_its_job_has_ended(tmp
         pass
     space.refresh()
     found = space.find_run("a")
-    members = space.members(found.root, found.path)
-    desk = MendDesk(root=space.root(found.root), run=found, members=members, states=(), live_window=3600)
-    assert not desk.is_live("a/checkpoint")
+    known = mending.mender_of(space, found)
+    mender = replace(known, run=replace(found, status="idle"))
+    assert not mender.is_live()
     os.utime(lease_path(run), ns=(0, time.time_ns() - 300 * SECOND))
-    assert desk.is_live("a/checkpoint")
+    assert mender.is_live()

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 
 from core.base.errors import BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.mend.errors import LiveRunError, StateChangedError
-from core.mend.of_run import MendDesk
+from core.mend.of_run import Mender
 from core.mend.propose import Proposal
 from core.mend.records import Mend, MendState
 from core.runfolder.locking import locked
-from tests.support.mend_cases import RUN, STATE, a_desk
+from tests.support.mend_cases import RUN, STATE, a_mender
 from tests.support.resume_cases import NOW
 from tests.support.trees import state
 
@@ -29,41 +30,41 @@ AS_ROOT = os.geteuid() == 0
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with a run of three checkpoints, of which the state file names the last."""
-    a_desk(tmp_path / "root", 1, 2, 3)
+    a_mender(tmp_path / "root", 1, 2, 3)
     state(tmp_path / "root" / RUN / "ckpts", "ckpt-3", "ckpt-1", "ckpt-2", "ckpt-3", times=(1.0, 2.0, 3.0))
     return tmp_path / "root"
 
 
 @pytest.fixture
-def desk(root: Path) -> MendDesk:
-    """Its desk."""
-    return a_desk(root, 1, 2, 3)
+def mender(root: Path) -> Mender:
+    """It mends them."""
+    return a_mender(root, 1, 2, 3)
 
 
-def picked(desk: MendDesk, number: int = 2) -> Proposal:
+def picked(mender: Mender, number: int = 2) -> Proposal:
     """The proposal to make ckpt-NUMBER the latest."""
-    found = desk.point_at(desk.members[number - 1])
+    found = mender.point_at(mender.members[number - 1])
     assert found is not None
     return found
 
 
-def apply(desk: MendDesk, proposal: Proposal, confirm: str = "") -> Mend:
-    return desk.apply(proposal, actor="ada", now=NOW, confirm=confirm)
+def apply(mender: Mender, proposal: Proposal, confirm: str = "") -> Mend:
+    return mender.apply(proposal, actor="ada", now=NOW, confirm=confirm)
 
 
-def undo(desk: MendDesk, mend: Mend, confirm: str = "") -> Mend:
-    return desk.undo(mend.record.id, actor="bob", now=NOW, confirm=confirm)
+def undo(mender: Mender, mend: Mend, confirm: str = "") -> Mend:
+    return mender.undo(mend.record.id, actor="bob", now=NOW, confirm=confirm)
 
 
-def states(desk: MendDesk) -> list[str]:
+def states(mender: Mender) -> list[str]:
     """What became of each mend, newest first."""
-    return [mend.state.value for mend in desk.history()]
+    return [mend.state.value for mend in mender.history()]
 
 
-def test_the_old_file_is_kept_and_all_is_told(root: Path, desk: MendDesk) -> None:
+def test_the_old_file_is_kept_and_all_is_told(root: Path, mender: Mender) -> None:
     old = (root / STATE).read_bytes()
-    proposal = picked(desk)
-    mend = apply(desk, proposal)
+    proposal = picked(mender)
+    mend = apply(mender, proposal)
     folder = root / RUN / ".waypoint/mended" / mend.record.id
     assert mend.folder == folder
     assert (folder / "checkpoint").read_bytes() == old
@@ -79,8 +80,8 @@ def test_the_old_file_is_kept_and_all_is_told(root: Path, desk: MendDesk) -> Non
         "mtime_ns": 1769851800_000000000,
         "why": "point the latest at ckpt-2",
     }
-    assert desk.history() == (mend,)
-    undo(desk, mend)
+    assert mender.history() == (mend,)
+    undo(mender, mend)
     lines = [json.loads(line) for line in (root / RUN / ".waypoint/log.jsonl").read_text().splitlines()]
     assert [(line["actor"], line["event"], line["mend"]) for line in lines] == [
         ("ada", "mend state file", mend.record.id),
@@ -88,153 +89,148 @@ def test_the_old_file_is_kept_and_all_is_told(root: Path, desk: MendDesk) -> Non
     ]
 
 
-def test_undo_puts_back_bytes_time_and_mode(root: Path, desk: MendDesk) -> None:
+def test_undo_puts_back_bytes_time_and_mode(root: Path, mender: Mender) -> None:
     (root / STATE).chmod(0o640)
     before, data = (root / STATE).stat(), (root / STATE).read_bytes()
-    mend = apply(desk, picked(desk))
+    mend = apply(mender, picked(mender))
     assert stat.S_IMODE((root / STATE).stat().st_mode) == 0o640
     assert (root / STATE).stat().st_mtime_ns == before.st_mtime_ns + 1000
-    assert undo(desk, mend).state is MendState.UNDONE
+    assert undo(mender, mend).state is MendState.UNDONE
     after = (root / STATE).stat()
     assert (root / STATE).read_bytes() == data
     assert (after.st_mode, after.st_mtime_ns, after.st_gid) == (before.st_mode, before.st_mtime_ns, before.st_gid)
     assert min(os.listdir((root / STATE).parent)) == "checkpoint"
-    assert states(desk) == ["undone"]
+    assert states(mender) == ["undone"]
     with pytest.raises(StateChangedError, match="is undone already"):
-        undo(desk, mend)
+        undo(mender, mend)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root may give files away")
-def test_owner_and_group_stay(root: Path, desk: MendDesk) -> None:
+def test_owner_and_group_stay(root: Path, mender: Mender) -> None:
     os.chown(root / STATE, 1234, 4321)
-    mend = apply(desk, picked(desk))
+    mend = apply(mender, picked(mender))
     assert ((root / STATE).stat().st_uid, (root / STATE).stat().st_gid) == (1234, 4321)
-    undo(desk, mend)
+    undo(mender, mend)
     assert ((root / STATE).stat().st_uid, (root / STATE).stat().st_gid) == (1234, 4321)
 
 
-def test_a_file_that_was_not_there_is_removed_by_undo(root: Path, desk: MendDesk) -> None:
+def test_a_file_that_was_not_there_is_removed_by_undo(root: Path, mender: Mender) -> None:
     (root / STATE).unlink()
     before = sorted(os.listdir((root / STATE).parent))
-    mend = apply(desk, picked(desk))
+    mend = apply(mender, picked(mender))
     assert (root / STATE).read_text() == ('model_checkpoint_path: "ckpt-2"\nall_model_checkpoint_paths: "ckpt-2"\n')
     assert (mend.record.old, (mend.folder / "checkpoint").exists()) == (None, False)
-    undo(desk, mend)
+    undo(mender, mend)
     assert sorted(os.listdir((root / STATE).parent)) == before
 
 
-def test_mends_are_undone_one_after_the_other(root: Path, desk: MendDesk) -> None:
+def test_mends_are_undone_one_after_the_other(root: Path, mender: Mender) -> None:
     contents = [(root / STATE).read_bytes()]
     for number in (2, 1):
-        apply(desk, picked(desk, number))
+        apply(mender, picked(mender, number))
         contents.append((root / STATE).read_bytes())
-    newest, first = desk.history()
-    assert states(desk) == ["in effect", "replaced"]
+    newest, first = mender.history()
+    assert states(mender) == ["in effect", "replaced"]
     with pytest.raises(StateChangedError, match=r"a job or a later mend wrote it since.*mended/.*/checkpoint"):
-        undo(desk, first)
-    assert desk.newest() == newest
-    undo(desk, newest)
+        undo(mender, first)
+    assert mender.newest() == newest
+    undo(mender, newest)
     assert (root / STATE).read_bytes() == contents[1]
-    assert states(desk) == ["undone", "in effect"]
-    undo(desk, desk.newest())
+    assert states(mender) == ["undone", "in effect"]
+    undo(mender, mender.newest())
     assert (root / STATE).read_bytes() == contents[0]
     with pytest.raises(NotFoundError, match="nothing to undo"):
-        desk.newest()
+        mender.newest()
 
 
-def test_what_a_job_wrote_since_is_never_undone(root: Path, desk: MendDesk) -> None:
-    mend = apply(desk, picked(desk))
+def test_what_a_job_wrote_since_is_never_undone(root: Path, mender: Mender) -> None:
+    mend = apply(mender, picked(mender))
     (root / STATE).write_bytes(b'model_checkpoint_path: "ckpt-9"\n')
     with pytest.raises(StateChangedError, match="Nothing was written"):
-        undo(desk, mend)
+        undo(mender, mend)
     assert (root / STATE).read_bytes() == b'model_checkpoint_path: "ckpt-9"\n'
 
 
-def test_a_kept_file_that_was_changed_is_not_put_back(root: Path, desk: MendDesk) -> None:
-    mend = apply(desk, picked(desk))
+def test_a_kept_file_that_was_changed_is_not_put_back(root: Path, mender: Mender) -> None:
+    mend = apply(mender, picked(mender))
     (mend.folder / "checkpoint").write_bytes(b"other")
     with pytest.raises(CoreError, match="is not the old state file any more"):
-        undo(desk, mend)
+        undo(mender, mend)
     (mend.folder / "checkpoint").unlink()
     with pytest.raises(CoreError, match="is not the old state file any more"):
-        undo(desk, mend)
-    assert states(desk) == ["in effect"]
+        undo(mender, mend)
+    assert states(mender) == ["in effect"]
 
 
-def test_a_proposal_is_only_good_for_the_file_that_it_was_made_from(root: Path, desk: MendDesk) -> None:
-    proposal = picked(desk)
+def test_a_proposal_is_only_good_for_the_file_that_it_was_made_from(root: Path, mender: Mender) -> None:
+    proposal = picked(mender)
     data = (root / STATE).read_bytes() + b"\n"
     (root / STATE).write_bytes(data)
     with pytest.raises(StateChangedError, match=r"exp/a/ckpts/checkpoint changed since"):
-        apply(desk, proposal)
+        apply(mender, proposal)
     (root / STATE).unlink()
     with pytest.raises(StateChangedError, match=r"exp/a/ckpts/checkpoint changed since"):
-        apply(desk, proposal)
+        apply(mender, proposal)
     assert not (root / STATE).exists()
     assert not (root / RUN / ".waypoint/mended").exists()
 
 
 @pytest.mark.parametrize("gone", ["ckpt-1.index", "ckpt-2.index", "ckpt-2.data-00000-of-00001"])
-def test_checkpoints_that_went_away_meanwhile_stop_it(root: Path, desk: MendDesk, gone: str) -> None:
-    proposal, old = picked(desk), (root / STATE).read_bytes()
+def test_checkpoints_that_went_away_meanwhile_stop_it(root: Path, mender: Mender, gone: str) -> None:
+    proposal, old = picked(mender), (root / STATE).read_bytes()
     (root / STATE).with_name(gone).unlink()
     with pytest.raises(StateChangedError, match=gone.removesuffix(".index")):
-        apply(desk, proposal)
+        apply(mender, proposal)
     assert (root / STATE).read_bytes() == old
 
 
-def test_a_latest_that_is_being_written_again_stops_it(root: Path, desk: MendDesk) -> None:
-    proposal = picked(desk)
+def test_a_latest_that_is_being_written_again_stops_it(root: Path, mender: Mender) -> None:
+    proposal = picked(mender)
     (root / STATE).with_name("ckpt-2.data-00000-of-00001").write_bytes(b"longer than it was")
     with pytest.raises(StateChangedError, match=r"ckpt-2\.data"):
-        apply(desk, proposal)
+        apply(mender, proposal)
 
 
 def test_a_live_run_wants_its_name(root: Path) -> None:
-    desk = a_desk(root, 1, 2, 3, status="live")
-    proposal, old = picked(desk), (root / STATE).read_bytes()
+    mender = a_mender(root, 1, 2, 3, status="live")
+    proposal, old = picked(mender), (root / STATE).read_bytes()
     for confirm in ("", "a", "exp", STATE):
         with pytest.raises(LiveRunError, match="never reads the state file again: at its next save it writes its own"):
-            apply(desk, proposal, confirm)
+            apply(mender, proposal, confirm)
     assert (root / STATE).read_bytes() == old
     assert not (root / RUN / ".waypoint").exists()
-    mend = apply(desk, proposal, RUN)
+    mend = apply(mender, proposal, RUN)
     with pytest.raises(LiveRunError, match="exp/a"):
-        undo(desk, mend)
-    undo(desk, mend, RUN)
+        undo(mender, mend)
+    undo(mender, mend, RUN)
     assert (root / STATE).read_bytes() == old
 
 
 def test_what_was_saved_after_the_last_look_makes_a_run_live(root: Path) -> None:
-    desk = a_desk(root, 1, 2, 3, live_window=3600.0)
+    mender = a_mender(root, 1, 2, 3, live_window=3600.0)
     with pytest.raises(LiveRunError):
-        apply(desk, picked(desk))
+        apply(mender, picked(mender))
 
 
-def test_a_lease_makes_a_run_live(root: Path, desk: MendDesk) -> None:
-    proposal = picked(desk)
-    lease = desk.site.folder / ".waypoint" / "lease.json"
+def test_a_lease_makes_a_run_live(root: Path, mender: Mender) -> None:
+    proposal = picked(mender)
+    lease = mender.run_folder.folder / ".waypoint" / "lease.json"
     lease.parent.mkdir()
     lease.write_text("{}")
     with pytest.raises(LiveRunError):
-        apply(desk, proposal)
+        apply(mender, proposal)
     os.utime(lease, ns=(1, 1))
-    assert apply(desk, proposal).state is MendState.IN_EFFECT
+    assert apply(mender, proposal).state is MendState.IN_EFFECT
 
 
 def test_a_mend_does_not_make_a_run_live(root: Path) -> None:
-    desk = a_desk(root, 1, 2, 3, live_window=3600.0)
+    mender = a_mender(root, 1, 2, 3, live_window=3600.0)
     for path in (root / STATE).parent.iterdir():
         os.utime(path, ns=(10**18, 10**18))
-    quiet = MendDesk(
-        root=desk.root,
-        run=desk.run,
-        members=tuple(
-            item._replace(files=tuple(file._replace(mtime_ns=10**18) for file in item.files)) for item in desk.members
-        ),
-        states=desk.states,
-        live_window=3600.0,
+    members = (
+        item._replace(files=tuple(file._replace(mtime_ns=10**18) for file in item.files)) for item in mender.members
     )
+    quiet = replace(mender, members=tuple(members))
     mend = apply(quiet, picked(quiet))
     undo(quiet, mend)
     (root / STATE).unlink()
@@ -242,10 +238,10 @@ def test_a_mend_does_not_make_a_run_live(root: Path) -> None:
     assert states(quiet) == ["undone", "undone"]
 
 
-def test_a_busy_run_is_told(root: Path, desk: MendDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_run_is_told(root: Path, mender: Mender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.runfolder.run_folder.locked", lambda home: locked(home, wait=0))
     with locked(root / RUN), pytest.raises(BusyError, match="is deciding about this run"):
-        apply(desk, picked(desk))
+        apply(mender, picked(mender))
 
 
 @pytest.fixture
@@ -261,10 +257,10 @@ def read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_read_only_run_says_what_another_person_can_run(read_only: Path, tmp_path: Path) -> None:
-    desk = a_desk(read_only, 1, 2, 3, decisions_dir=tmp_path / "apart")
+    mender = a_mender(read_only, 1, 2, 3, decisions_dir=tmp_path / "apart")
     command = rf"python -m core mend exp/a --root {read_only} --latest ckpts/ckpt-2 --apply"
     with pytest.raises(ReadOnlyError, match=rf"exp/a/ckpts cannot be written\. .* {command}$"):
-        apply(desk, picked(desk))
+        apply(mender, picked(mender))
     assert not (tmp_path / "apart").exists()
 
 
@@ -272,27 +268,27 @@ def test_where_only_the_state_file_can_be_written_the_old_one_is_kept_apart(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, *_, **__: Path(path) not in (root / RUN, root / RUN / ".waypoint"))
-    desk = a_desk(root, 1, 2, 3, decisions_dir=tmp_path / "apart")
+    mender = a_mender(root, 1, 2, 3, decisions_dir=tmp_path / "apart")
     old = (root / STATE).read_bytes()
-    mend = apply(desk, picked(desk))
+    mend = apply(mender, picked(mender))
     assert mend.folder == tmp_path / "apart/r00t/exp/a/.waypoint/mended" / mend.record.id
-    undo(desk, desk.newest())
+    undo(mender, mender.newest())
     assert (root / STATE).read_bytes() == old
 
 
 def test_a_folder_that_only_others_may_write_is_a_clear_error(
-    root: Path, desk: MendDesk, monkeypatch: pytest.MonkeyPatch
+    root: Path, mender: Mender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "x/.waypoint/log.jsonl")
 
     monkeypatch.setattr(os, "pwrite", denied)
     with pytest.raises(ReadOnlyError, match=r"x/\.waypoint/log\.jsonl cannot be written: Permission denied\. Somebody"):
-        apply(desk, picked(desk))
+        apply(mender, picked(mender))
 
 
 def test_a_full_disk_leaves_the_old_file_and_is_logged(
-    root: Path, desk: MendDesk, monkeypatch: pytest.MonkeyPatch
+    root: Path, mender: Mender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, real = (root / STATE).read_bytes(), os.replace
 
@@ -303,38 +299,38 @@ def test_a_full_disk_leaves_the_old_file_and_is_logged(
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        apply(desk, picked(desk))
+        apply(mender, picked(mender))
     assert (root / STATE).read_bytes() == old
-    assert states(desk) == ["never"]
+    assert states(mender) == ["never"]
     assert '"mend state file failed"' in (root / RUN / ".waypoint/log.jsonl").read_text()
     with pytest.raises(StateChangedError, match="never came to be"):
-        undo(desk, desk.history()[0])
+        undo(mender, mender.history()[0])
 
 
-def test_links_are_never_followed(root: Path, desk: MendDesk, tmp_path: Path) -> None:
+def test_links_are_never_followed(root: Path, mender: Mender, tmp_path: Path) -> None:
     old = (root / STATE).read_bytes()
     for target in (tmp_path / "outside", root / RUN / "inside"):
         target.write_bytes(old)
         (root / STATE).unlink()
         (root / STATE).symlink_to(target)
         with pytest.raises(PlaceError, match="link"):
-            picked(desk)
+            picked(mender)
         assert target.read_bytes() == old
 
 
-def test_a_folder_behind_a_link_is_refused_on_apply(root: Path, desk: MendDesk, tmp_path: Path) -> None:
-    proposal = picked(desk)
+def test_a_folder_behind_a_link_is_refused_on_apply(root: Path, mender: Mender, tmp_path: Path) -> None:
+    proposal = picked(mender)
     (root / RUN / "ckpts").rename(tmp_path / "ckpts")
     (root / RUN / "ckpts").symlink_to(tmp_path / "ckpts")
     with pytest.raises(PlaceError, match="link"):
-        apply(desk, proposal)
+        apply(mender, proposal)
 
 
-def test_a_folder_named_checkpoint_is_refused(root: Path, desk: MendDesk) -> None:
+def test_a_folder_named_checkpoint_is_refused(root: Path, mender: Mender) -> None:
     (root / STATE).unlink()
     (root / STATE).mkdir()
     with pytest.raises(PlaceError, match="no plain file"):
-        picked(desk)
+        picked(mender)
 
 
 @pytest.mark.parametrize(
@@ -349,20 +345,20 @@ def test_a_folder_named_checkpoint_is_refused(root: Path, desk: MendDesk) -> Non
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_record_that_was_tampered_with_undoes_nothing(root: Path, desk: MendDesk, change: dict[str, object]) -> None:
-    mend = apply(desk, picked(desk))
+def test_a_record_that_was_tampered_with_undoes_nothing(root: Path, mender: Mender, change: dict[str, object]) -> None:
+    mend = apply(mender, picked(mender))
     record = json.loads((mend.folder / "record.json").read_text())
     (mend.folder / "record.json").write_text(json.dumps(record | change))
     new = (root / STATE).read_bytes()
     with pytest.raises(CoreError):
-        undo(desk, mend)
+        undo(mender, mend)
     assert (root / STATE).read_bytes() == new
 
 
 @pytest.mark.parametrize("mend_id", ["", "../../x", "0190163d-8694-739b-aea5-966c26f8ad91", "last"])
-def test_an_unknown_id_is_not_found(desk: MendDesk, mend_id: str) -> None:
+def test_an_unknown_id_is_not_found(mender: Mender, mend_id: str) -> None:
     with pytest.raises(NotFoundError, match="has no mend"):
-        desk.undo(mend_id, actor="ada", now=NOW)
+        mender.undo(mend_id, actor="ada", now=NOW)
 
 
 OLD = b'model_checkpoint_path: "ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\nall_model_checkpoint_paths: "ckpt-2"\n'
@@ -375,16 +371,16 @@ OLD = b'model_checkpoint_path: "ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\na
     number=st.sampled_from([1, 2]),
 )
 def test_undo_is_the_way_back(root: Path, old: bytes | None, mode: int, number: int) -> None:
-    desk, place = a_desk(root, 1, 2), root / STATE
+    mender, place = a_mender(root, 1, 2), root / STATE
     place.unlink(missing_ok=True)
     if old is not None:
         place.write_bytes(old)
         place.chmod(mode)
     before = sorted(os.listdir(place.parent)), place.stat().st_mode if old is not None else None
-    proposal = desk.point_at(desk.members[number - 1])
+    proposal = mender.point_at(mender.members[number - 1])
     assume(proposal is not None)
     assert proposal is not None
-    undo(desk, apply(desk, proposal))
+    undo(mender, apply(mender, proposal))
     assert (place.read_bytes() if place.exists() else None) == old
     assert (sorted(os.listdir(place.parent)), place.stat().st_mode if old is not None else None) == before
 

@@ -16,7 +16,7 @@ from core.base.records import Checkpoint
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.health.state import judge_state
 from core.mend.effects import deleted_by_next_save, effects
-from core.mend.on_disk import parse, stand
+from core.mend.on_disk import parse, read_content
 from core.mend.propose import Proposal, propose
 from core.runs.state_files import target
 from tests.support.trees import START, a_member
@@ -91,7 +91,7 @@ def test_whatever_the_old_file_said(
 ) -> None:
     existing = frozenset(there)
     data = text(latest, listed, times, preserved)
-    old = stand(PATH, data, ROOT, existing)
+    old = read_content(PATH, data, ROOT, existing)
     was_listed = {entry.prefix: entry.time for entry in old.listed if entry.prefix}
     try:
         proposal = proposed(data, existing, None if pick is None else MEMBERS[pick])
@@ -101,7 +101,7 @@ def test_whatever_the_old_file_said(
     if proposal is None:
         assert pick is None or (old.latest is not None and old.latest.prefix == MEMBERS[pick].path)
         return
-    new = stand(PATH, proposal.new, ROOT, existing)
+    new = read_content(PATH, proposal.new, ROOT, existing)
     assert new.latest is not None
     assert new.latest.prefix == proposal.latest == proposal.after.latest
     assert proposal.latest in existing

@@ -17,10 +17,10 @@ from core.base.records import Checkpoint
 from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.mend.effects import deleted_by_next_save, effects
-from core.mend.of_run import MendDesk, Refusal
+from core.mend.of_run import Mender, Refusal
 from core.mend.propose import Proposal
 from core.runfolder.run_folder import RunFolder
-from core.services.mending import mend_desk
+from core.services.mending import mender_of
 from tests.conftest import Opener
 from tests.support.mend_cases import only
 from tests.support.training import look
@@ -163,18 +163,18 @@ BROKEN: dict[str, tuple[Break, tuple[str, ...], str, list[str]]] = {
 }  # fmt: skip
 
 
-def desk_of(workspace: Opener, root: Path, run: str) -> MendDesk:
+def a_mender(workspace: Opener, root: Path, run: str) -> Mender:
     opened = workspace(root)
     opened.refresh()
-    return mend_desk(opened, opened.find_run(run))
+    return mender_of(opened, opened.find_run(run))
 
 
-def checked(tf: ModuleType, desk: MendDesk, proposal: Proposal, old_list: set[str]) -> None:
+def checked(tf: ModuleType, mender: Mender, proposal: Proposal, old_list: set[str]) -> None:
     """Apply it; TensorFlow must find the latest, and delete what was foretold and nothing that was not listed."""
-    opened_at = desk.run.last_saved
+    opened_at = mender.run.last_saved
     assert opened_at is not None
-    folder = Path(desk.root.path) / desk.run.path
-    desk.apply(proposal, actor="ada", now=opened_at, confirm=desk.run.path)
+    folder = Path(mender.run_folder.root_path) / mender.run.path
+    mender.apply(proposal, actor="ada", now=opened_at, confirm=mender.run.path)
     name = proposal.latest.rpartition("/")[2]
     assert tf.train.latest_checkpoint(str(folder)) == str(folder / name)
     assert proposal.after.latest == proposal.latest
@@ -199,18 +199,18 @@ def test_tensorflow_finds_the_right_one_and_deletes_nothing_that_was_not_listed(
     listed: list[str],
 ) -> None:
     run = how(tf, trained(tf, tmp_path / "root" / "run"))
-    desk = desk_of(workspace, tmp_path / "root", run.name)
-    proposal = only(desk.proposals())
+    mender = a_mender(workspace, tmp_path / "root", run.name)
+    proposal = only(mender.proposals())
     assert proposal.rules == rules
     was_read = rules != ("unreadable-state",) or how is only_a_list
-    checked(tf, desk, proposal, {f"ckpt-{number}" for number in range(3, 7)} if was_read else set())
+    checked(tf, mender, proposal, {f"ckpt-{number}" for number in range(3, 7)} if was_read else set())
     state = state_of(run)
     assert (state.model_checkpoint_path, list(state.all_model_checkpoint_paths)) == (latest, listed)
-    assert desk.proposals() == ()
+    assert mender.proposals() == ()
 
 
-def member(desk: MendDesk, name: str) -> Checkpoint:
-    return next(item for item in desk.members if item.path.endswith(f"/{name}"))
+def member(mender: Mender, name: str) -> Checkpoint:
+    return next(item for item in mender.members if item.path.endswith(f"/{name}"))
 
 
 @pytest.mark.parametrize(
@@ -225,35 +225,35 @@ def test_the_latest_may_be_picked(
     tf: ModuleType, tmp_path: Path, workspace: Opener, name: str, listed: list[str]
 ) -> None:
     run = trained(tf, tmp_path / "root" / "run")
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    assert desk.proposals() == ()
-    proposal = desk.point_at(member(desk, name))
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    assert mender.proposals() == ()
+    proposal = mender.point_at(member(mender, name))
     assert proposal is not None
-    checked(tf, desk, proposal, set(state_of(run).all_model_checkpoint_paths))
+    checked(tf, mender, proposal, set(state_of(run).all_model_checkpoint_paths))
     assert list(state_of(run).all_model_checkpoint_paths) == listed
-    assert desk.point_at(member(desk, name)) is None
+    assert mender.point_at(member(mender, name)) is None
 
 
 def test_a_new_state_file_lists_only_the_latest(tf: ModuleType, tmp_path: Path, workspace: Opener) -> None:
     run = trained(tf, tmp_path / "root" / "run")
     (run / "checkpoint").unlink()
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    assert desk.proposals() == ()
-    proposal = desk.point_at(member(desk, "ckpt-5"))
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    assert mender.proposals() == ()
+    proposal = mender.point_at(member(mender, "ckpt-5"))
     assert proposal is not None
     assert (proposal.rules, proposal.listed) == (("no-state",), ("run/ckpt-5",))
-    checked(tf, desk, proposal, set())
+    checked(tf, mender, proposal, set())
 
 
 def test_what_the_next_save_overwrites_is_told(tf: ModuleType, tmp_path: Path, workspace: Opener) -> None:
     run = trained(tf, tmp_path / "root" / "run")
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    proposal = desk.point_at(member(desk, "ckpt-4"))
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    proposal = mender.point_at(member(mender, "ckpt-4"))
     assert proposal is not None
     assert proposal.overwrites == "run/ckpt-5"
-    told = effects(proposal, max_to_keep=9, now=desk.members[0].saved_at)
+    told = effects(proposal, max_to_keep=9, now=mender.members[0].saved_at)
     assert any("names its next save run/ckpt-5 and overwrites the one that is there" in line for line in told)
-    desk.apply(proposal, actor="ada", now=desk.members[0].saved_at, confirm="run")
+    mender.apply(proposal, actor="ada", now=mender.members[0].saved_at, confirm="run")
     fifth, sixth = ((run / f"ckpt-{number}.index").stat().st_mtime_ns for number in (5, 6))
     train(tf, run, 1, 9)
     assert (run / "ckpt-5.index").stat().st_mtime_ns > fifth
@@ -272,9 +272,9 @@ def test_times_and_what_is_preserved_stay(tf: ModuleType, tmp_path: Path, worksp
     text = (twin / "checkpoint").read_text().replace(str(run), str(twin))
     (twin / "checkpoint").write_text(text)
     here = Path(shutil.move(run, run.with_name("moved")))
-    desk = desk_of(workspace, tmp_path / "root", "moved")
-    proposal = only(desk.proposals())
-    desk.apply(proposal, actor="ada", now=desk.members[0].saved_at, confirm="moved")
+    mender = a_mender(workspace, tmp_path / "root", "moved")
+    proposal = only(mender.proposals())
+    mender.apply(proposal, actor="ada", now=mender.members[0].saved_at, confirm="moved")
     state = state_of(here)
     assert list(state.all_model_checkpoint_timestamps) == times
     assert state.last_preserved_timestamp == newest - 10 * HOUR
@@ -292,14 +292,14 @@ def test_of_several_series_a_person_must_pick(tf: ModuleType, tmp_path: Path, wo
     train(tf, run, 2, 2)
     train(tf, run, 1, 2, name="best")
     (run / "checkpoint").write_bytes(b"{")
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    (refusal,) = desk.proposals()
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    (refusal,) = mender.proposals()
     assert isinstance(refusal, Refusal)
     assert isinstance(refusal.error, AmbiguousError)
     assert "name the latest with --latest: run/best-3, run/ckpt-2" in str(refusal.error)
-    proposal = desk.point_at(member(desk, "best-3"))
+    proposal = mender.point_at(member(mender, "best-3"))
     assert proposal is not None
-    checked(tf, desk, proposal, set())
+    checked(tf, mender, proposal, set())
 
 
 def test_a_folder_that_reads_like_a_pattern_stays_unfound_and_that_is_told(
@@ -307,10 +307,10 @@ def test_a_folder_that_reads_like_a_pattern_stays_unfound_and_that_is_told(
 ) -> None:
     run = trained(tf, tmp_path / "root" / "run").rename(tmp_path / "root" / "run[1]")
     (run / "ckpt-3.index").unlink()
-    desk = desk_of(workspace, tmp_path / "root", "run[1]")
-    proposal = only(desk.proposals())
-    now = desk.members[0].saved_at
-    desk.apply(proposal, actor="ada", now=now, confirm="run[1]")
+    mender = a_mender(workspace, tmp_path / "root", "run[1]")
+    proposal = only(mender.proposals())
+    now = mender.members[0].saved_at
+    mender.apply(proposal, actor="ada", now=now, confirm="run[1]")
     assert tf.train.latest_checkpoint(str(run)) is None
     assert proposal.after.latest is None
     assert any("rename the folder" in line for line in effects(proposal, max_to_keep=2, now=now))
@@ -323,15 +323,15 @@ def test_a_live_manager_writes_its_own_list_back(tf: ModuleType, tmp_path: Path,
     manager = tf.train.CheckpointManager(checkpoint, str(run), 9)
     for _ in range(3):
         manager.save()
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    proposal = desk.point_at(member(desk, "ckpt-2"))
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    proposal = mender.point_at(member(mender, "ckpt-2"))
     assert proposal is not None
-    assert desk.is_live(proposal.state)
-    mend = desk.apply(proposal, actor="ada", now=desk.members[0].saved_at, confirm="run")
+    assert mender.is_live()
+    mend = mender.apply(proposal, actor="ada", now=mender.members[0].saved_at, confirm="run")
     assert manager.latest_checkpoint == str(run / "ckpt-3")
     manager.save()
     assert list(state_of(run).all_model_checkpoint_paths) == ["ckpt-1", "ckpt-2", "ckpt-3", "ckpt-4"]
-    assert [item.state.value for item in desk.history()] == ["replaced"]
+    assert [item.state.value for item in mender.history()] == ["replaced"]
     assert mend.record.why == "point the latest at ckpt-2"
 
 
@@ -358,11 +358,11 @@ def test_paths_that_lead_nowhere_are_put_right(
     (run / "checkpoint").write_text(re.sub(r'"(ckpt-\d)"', lambda found: f'"{before}{found[1]}{after}"', text))
     seen = look(workspace(tmp_path / "root", write_grace=0))
     assert ("run/checkpoint", rule) in seen.rules
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    proposal = only(desk.proposals())
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    proposal = only(mender.proposals())
     found = tf.train.latest_checkpoint(str(run))
     assert proposal.before.latest == (None if found is None else os.path.relpath(found, tmp_path / "root"))
-    checked(tf, desk, proposal, {"ckpt-1", "ckpt-2"})
+    checked(tf, mender, proposal, {"ckpt-1", "ckpt-2"})
     assert look(workspace(tmp_path / "root", write_grace=0)).rules == []
 
 
@@ -397,15 +397,15 @@ def test_a_state_file_of_another_name_is_read_judged_and_kept_right(
     assert look(opened).rules == []
     found = opened.find_run("run")
     members = opened.members(found.root, "run")
-    site = RunFolder.of(opened.root(found.root), "run", None)
-    (rewrite,) = rewrites(site, members, {"run/best_dev-20"}).states
+    place = RunFolder.of(opened.root(found.root), "run", None)
+    (rewrite,) = rewrites(place, members, {"run/best_dev-20"}).states
     assert rewrite.path == "best_dev_checkpoint"
-    write_states(site, [rewrite])
+    write_states(place, [rewrite])
     assert tf.train.latest_checkpoint(str(run), "best_dev_checkpoint") == str(run / "best_dev-10")
     remove(run, "best_dev-10")
     assert look(opened).rules == [("run/best_dev_checkpoint", "dangling-latest")]
-    desk = desk_of(workspace, tmp_path / "root", "run")
-    desk.apply(only(desk.proposals()), actor="ada", now=datetime.now(UTC), confirm="run")
+    mender = a_mender(workspace, tmp_path / "root", "run")
+    mender.apply(only(mender.proposals()), actor="ada", now=datetime.now(UTC), confirm="run")
     assert tf.train.latest_checkpoint(str(run), "best_dev_checkpoint") == str(run / "best_dev-20")
 
 

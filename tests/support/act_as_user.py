@@ -98,15 +98,15 @@ class User:
     def point_at(self, path: str) -> object:
         """Let the state file name another latest; gives the mend's id."""
         checkpoint = self._checkpoint(path)
-        desk = mending.mend_desk(self.workspace, self._run())
-        proposal = desk.point_at(checkpoint)
+        mender = mending.mender_of(self.workspace, self._run())
+        proposal = mender.point_at(checkpoint)
         assert proposal is not None
-        return desk.apply(proposal, actor="a", now=self.workspace.now()).record.id
+        return mender.apply(proposal, actor="a", now=self.workspace.now()).record.id
 
     def undo_mend(self) -> object:
         """Take the newest mend back."""
-        desk = mending.mend_desk(self.workspace, self._run())
-        return desk.undo(desk.newest().record.id, actor="a", now=self.workspace.now()).state.value
+        mender = mending.mender_of(self.workspace, self._run())
+        return mender.undo(mender.newest().record.id, actor="a", now=self.workspace.now()).state.value
 
     def quarantine(self) -> object:
         """Move what is not the latest; gives the paths."""

@@ -16,15 +16,15 @@ from typing import Any
 
 from core.base.errors import CoreError
 from core.mend.errors import StateChangedError
-from core.mend.of_run import MendDesk
+from core.mend.of_run import Mender
 from core.mend.propose import Proposal
 from core.mend.records import MendState
-from tests.support.mend_cases import STATE, a_desk
+from tests.support.mend_cases import STATE, a_mender
 from tests.support.resume_cases import NOW
 from waypoint_resume import atomic, lock
 
 CORE = Path(__file__).parents[2] / "core"
-TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "decisions/desk.py")}
+TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "runfolder/locking.py")}
 TRACED |= {str(module.__file__) for module in (atomic, lock)}
 SKIPPED = {"history", "_mends", "_state", "kept", "digest"}  # they only read
 
@@ -60,13 +60,13 @@ def found(root: Path) -> bytes | None:
     return state.read_bytes() if state.exists() else None
 
 
-def taken_back(desk: MendDesk, root: Path, old: bytes | None) -> None:
+def taken_back(mender: Mender, root: Path, old: bytes | None) -> None:
     """Undo all that is in effect; what was there before must be there."""
-    for mend in desk.history():
+    for mend in mender.history():
         if mend.state is MendState.IN_EFFECT:
-            desk.undo(mend.record.id, actor="ada", now=NOW)
+            mender.undo(mend.record.id, actor="ada", now=NOW)
         try:
-            desk.undo(mend.record.id, actor="ada", now=NOW)
+            mender.undo(mend.record.id, actor="ada", now=NOW)
         except StateChangedError:
             pass
         else:
@@ -78,10 +78,10 @@ def main() -> None:
     """Arguments: an empty folder, and the old state file's text ('' for none)."""
     base, old = Path(sys.argv[1]), sys.argv[2].encode() or None
     root = base / "root"
-    desk = a_desk(root, 1, 2)
+    mender = a_mender(root, 1, 2)
     if old is not None:
         (root / STATE).write_bytes(old)
-    proposal = desk.point_at(desk.members[0])
+    proposal = mender.point_at(mender.members[0])
     assert isinstance(proposal, Proposal)
     shutil.copytree(root, base / "fresh")
     os.fsync = lambda _: None  # type: ignore[assignment]  # what a killed process wrote is not lost; this is for speed
@@ -94,16 +94,16 @@ def main() -> None:
 
             def act(name: str = name) -> object:
                 if name == "apply":
-                    return desk.apply(proposal, actor="ada", now=NOW)
-                return desk.undo(desk.newest().record.id, actor="ada", now=NOW)
+                    return mender.apply(proposal, actor="ada", now=NOW)
+                return mender.undo(mender.newest().record.id, actor="ada", now=NOW)
 
             if name == "undo":
-                desk.apply(proposal, actor="ada", now=NOW)
+                mender.apply(proposal, actor="ada", now=NOW)
             was_killed = killed_at(line, act)
             now = found(root)
             assert now in (old, proposal.new), now
             count["old" if now == old else "new"] += 1
-            taken_back(desk, root, old)
+            taken_back(mender, root, old)
             left = [item for item in os.listdir((root / STATE).parent) if item.endswith("tmp")]
             assert len(left) <= 1, left
             if not was_killed:

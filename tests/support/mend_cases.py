@@ -1,30 +1,31 @@
-"""A run on disk and its mending desk, without a catalog, for the tests of mending."""
+"""A run on disk and its mender, without a catalog, for the tests of mending."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from core.base.records import Checkpoint, Root, Run, StateFile
-from core.mend.of_run import MendDesk, Refusal
+from core.base.records import Checkpoint, Root, StateFile
+from core.mend.of_run import Mender, Refusal
 from core.mend.propose import Proposal
-from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk
+from core.runfolder.liveness import Liveness
+from core.runfolder.run_folder import RunFolder
+from tests.support.resume_cases import a_checkpoint, a_run, on_disk
 from waypoint_resume.file_names import read_name
 
 RUN = "exp/a"
 STATE = f"{RUN}/ckpts/checkpoint"
 
 
-def a_desk(
+def a_mender(
     root: Path, *numbers: int, status: str = "idle", live_window: float = 0.0, decisions_dir: Path | None = None
-) -> MendDesk:
+) -> Mender:
     """A run with the checkpoints ckpt-NUMBER, written now; its state file, if there is one, is not touched."""
     members = tuple(on_disk(root, named(number)) for number in numbers)
-    return MendDesk(
-        root=Root(id="r00t", path=str(root)),
-        run=in_state(status),
+    place = RunFolder.of(Root(id="r00t", path=str(root)), RUN, decisions_dir)
+    return Mender(
+        run_folder=replace(place, liveness=Liveness(live_window=live_window)),
+        run=a_run(status, RUN),
         members=members,
         states=(StateFile(path=STATE),),
-        live_window=live_window,
-        decisions_dir=decisions_dir,
     )
 
 
@@ -32,11 +33,6 @@ def named(number: int) -> Checkpoint:
     """A whole bundle, saved in the hour of its number."""
     made = a_checkpoint(number)
     return made._replace(stem=read_name(made.path.rpartition("/")[2]).stem)
-
-
-def in_state(status: str) -> Run:
-    """The run as the catalog's row has it."""
-    return replace(a_run(status, RUN), changed_at=NOW)
 
 
 def only(found: tuple[Proposal | Refusal, ...]) -> Proposal:

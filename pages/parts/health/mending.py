@@ -10,7 +10,7 @@ from core.base.errors import CoreError
 from core.base.records import Checkpoint, Run
 from core.services import mending
 from core.services.health import PlacedFinding
-from core.services.mending import NAMEABLE, Mend, MendDesk, Proposal, Refusal, effects
+from core.services.mending import NAMEABLE, Mend, Mender, Proposal, Refusal, effects
 from pages.parts.frame import acting, service
 from pages.parts.frame.text import lines, md, md_lines
 from pages.parts.health import mends
@@ -18,7 +18,7 @@ from waypoint_resume.names import short_id, to_text
 
 RULES = frozenset({"moved-run", "dangling-latest", "dangling-history", "unreadable-state"})
 MAX_TO_KEEP = 5  # TensorFlow's default
-Wanted = Callable[[MendDesk], Proposal | Refusal | None]
+Wanted = Callable[[Mender], Proposal | Refusal | None]
 
 
 @dataclass(slots=True)
@@ -34,14 +34,14 @@ class _Asked:
 
     def look(self) -> None:
         """Read the state file and propose anew."""
-        desk = mending.mend_desk(service.workspace(), self.run)
         self.proposal, self.refusal = None, "There is nothing to mend: the state file says what it should."
         try:
-            found = self.wanted(desk)
+            mender = mending.mender_of(service.workspace(), self.run)
+            found = self.wanted(mender)
             if isinstance(found, Refusal):
                 self.refusal = str(found.error)
             elif found is not None:
-                self.proposal, self.is_live = found, desk.is_live(found.state)
+                self.proposal, self.is_live = found, mender.is_live()
         except (CoreError, OSError) as error:
             self.refusal = str(error)
 
@@ -74,12 +74,12 @@ def point_button(checkpoint: Checkpoint) -> None:
         )
 
 
-def _about(state: str, desk: MendDesk) -> Proposal | Refusal | None:
-    return next((item for item in desk.proposals() if item.state == state), None)
+def _about(state: str, mender: Mender) -> Proposal | Refusal | None:
+    return next((item for item in mender.proposals() if item.state == state), None)
 
 
-def _pointing(checkpoint: Checkpoint, desk: MendDesk) -> Proposal | None:
-    return desk.point_at(checkpoint)
+def _pointing(checkpoint: Checkpoint, mender: Mender) -> Proposal | None:
+    return mender.point_at(checkpoint)
 
 
 def _open(root: str, run: str, wanted: Wanted) -> None:

@@ -8,11 +8,11 @@ import streamlit as st
 from core.base.errors import CoreError
 from core.base.records import Run
 from core.services import mending
-from core.services.mending import Mend, MendDesk, MendState
+from core.services.mending import Mend, Mender, MendState
 from pages.parts.frame import acting, frame, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, md_lines
-from waypoint_resume.names import from_text, join, to_text
+from waypoint_resume.names import to_text
 
 _BECAME = {
     MendState.IN_EFFECT: "In effect",
@@ -29,7 +29,7 @@ _LIVE = (
 def show(run: Run, now: datetime) -> None:
     """The run's former mends, newest first; those in effect with Undo."""
     try:
-        found = _desk(run).history()
+        found = _mender(run).history()
     except (CoreError, OSError):
         return  # the run's folder went away: the next look at the disk says so
     if not found:
@@ -48,7 +48,7 @@ def undo(root: str, run: str, mend_id: str) -> None:
     """Take a mend back; for a live run a dialog asks for its name first."""
     workspace = service.workspace()
     found = workspace.reader.run(root, run, workspace.now())
-    if _is_live(found, mend_id):
+    if _mender(found).is_live():
         acting.ask(partial(_dialog, found, mend_id))
     else:
         acting.act(lambda: _undo(found, mend_id, ""), _done(found))
@@ -80,14 +80,8 @@ def _told(mend: Mend, now: datetime) -> None:
         st.caption(f"{_BECAME[mend.state]}. {fmt.ago(record.at, now)} ({fmt.exact(record.at)}), by {md(record.actor)}")
 
 
-def _desk(run: Run) -> MendDesk:
-    return mending.mend_desk(service.workspace(), run)
-
-
-def _is_live(run: Run, mend_id: str) -> bool:
-    desk = _desk(run)
-    states = [from_text(mend.record.state) for mend in desk.history() if mend.record.id == mend_id]
-    return any(desk.is_live(state if run.path == "." else join(run.path, state)) for state in states)
+def _mender(run: Run) -> Mender:
+    return mending.mender_of(service.workspace(), run)
 
 
 def _undo(run: Run, mend_id: str, typed: str) -> None:
