@@ -20,14 +20,14 @@ from core.base.records import Checkpoint
 from core.catalog import sweeps, writes
 from core.catalog.known_folders import KnownFolder, delete_folders, load_folders, store_times
 from core.indexing.batch import Batch, calm_collector
-from core.indexing.beside import Bearings
+from core.indexing.pass_context import Bearings
 from core.indexing.changes import Changes, find_changes
 from core.indexing.due_runs import OUTSIDE, due_runs, left_runs
 from core.indexing.folder import read_folder
 from core.indexing.folder_records import FolderResult, FolderTask
 from core.indexing.known import by_folder, is_all_foreign, settled, unread
 from core.indexing.options import SECOND_NS, Options, Progress
-from core.indexing.outside import standing
+from core.indexing.existing_prefixes import standing
 from core.indexing.ranking import rank_sweeps
 from core.indexing.reader_pool import Readers
 from core.indexing.reader_process import Item

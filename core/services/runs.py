@@ -3,7 +3,7 @@
 from core.catalog.answers import Overview
 from core.catalog.filters import RunFilter
 from core.catalog.queries import RUN_SORTS
-from core.indexing.outside import standing
+from core.indexing.existing_prefixes import standing
 from core.runs.choice import SeriesChoice, choose, killed_saves, reasons
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.services.workspace import Workspace

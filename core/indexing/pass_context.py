@@ -14,7 +14,7 @@ from core.catalog.run_marks import RunMark, load_run_marks
 from core.catalog.verified import VerifiedRow
 from core.health.verified import BadTensor, Verified
 from core.indexing.options import Options
-from core.indexing.outside import standing
+from core.indexing.existing_prefixes import standing
 from core.indexing.rollup import Beside
 from core.runfolder import decisions
 from core.runfolder.run_folder import RunFolder
