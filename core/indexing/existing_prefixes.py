@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from core.stores.store import Store
 
 
-def standing(store: Store, prefixes: Iterable[str]) -> frozenset[str]:
+def existing_prefixes(store: Store, prefixes: Iterable[str]) -> frozenset[str]:
     """Those of some prefixes (relative to the root) that have an index, or are a file of TF1's with its `.meta`."""
-    return frozenset(prefix for prefix in prefixes if _stands(store, prefix))
+    return frozenset(prefix for prefix in prefixes if _exists(store, prefix))
 
 
-def _stands(store: Store, prefix: str) -> bool:
+def _exists(store: Store, prefix: str) -> bool:
     return _is_file(store, f"{prefix}.index") or (_is_file(store, prefix) and _is_file(store, f"{prefix}.meta"))
 
 

@@ -45,7 +45,7 @@ def read_folder(store: Store, task: FolderTask, cache: BundleCache | None = None
         broken, vanished = {key: seen for key, seen in broken.items() if now.get(key) == seen}, _vanished(result)
         if not broken and not vanished:
             break
-    return _withheld(replace(result, recheck=result.recheck or result.listing is not task.listing), broken)
+    return _marked_as_writing(replace(result, recheck=result.recheck or result.listing is not task.listing), broken)
 
 
 def _suspects(result: FolderResult) -> Suspects:
@@ -66,7 +66,7 @@ def _look_again(store: Store, listing: Listing) -> Listing | None:
         return None
 
 
-def _withheld(result: FolderResult, settled: Suspects) -> FolderResult:
+def _marked_as_writing(result: FolderResult, settled: Suspects) -> FolderResult:
     """What did not stay as it was judged is being written: no finding yet, and looked at again next time."""
     now = _suspects(result)
     moving = {path for (kind, path), seen in now.items() if settled.get((kind, path)) != seen}

@@ -87,12 +87,12 @@ def judge(facts: RunFacts, decisions: Decisions, now: datetime, stale_after: tim
         found.append(DELETED_RUN.finding(facts.run, "MLflow marks it, or its experiment, as deleted."))
     lone, fresh = lone_variables(members, now - facts.grace)
     found += lone
-    spare = _spare(facts, decisions)
-    found += judge_superseded(spare, now, stale_after)
+    superseded_ones = _superseded_unpinned(facts, decisions)
+    found += judge_superseded(superseded_ones, now, stale_after)
     every = own + found
     if decisions.accepted:
         every = list(_accepted(every, decisions, facts.run, Subjects(members, leftovers, states).identity))
-    moments = [item.saved_at for item in spare] + ([] if facts.changed is None else [facts.changed])
+    moments = [item.saved_at for item in superseded_ones] + ([] if facts.changed is None else [facts.changed])
     ahead = [moment for moment in moments if moment > now - stale_after]
     turns = [moment + stale_after for moment in ahead] + [moment + facts.grace for moment in fresh]
     turns_us = to_us(min(turns)) if turns else None
@@ -105,17 +105,17 @@ def with_health(series: Series, further: Iterable[Finding]) -> tuple[Checkpoint,
     for one in further:
         if one.severity.rank:
             about.setdefault(one.path, []).append(one)
-    return tuple(_healed(item, about.get(item.path, ())) for members in series for item in members)
+    return tuple(_with_worst_health(item, about.get(item.path, ())) for members in series for item in members)
 
 
-def _healed(item: Checkpoint, about: Sequence[Finding]) -> Checkpoint:
+def _with_worst_health(item: Checkpoint, about: Sequence[Finding]) -> Checkpoint:
     if item.health is Health.WRITING:
         return item
     health = health_of((*item.findings, *about))
     return item if item.health is health else item._replace(health=health)
 
 
-def _spare(facts: RunFacts, decisions: Decisions) -> list[Checkpoint]:
+def _superseded_unpinned(facts: RunFacts, decisions: Decisions) -> list[Checkpoint]:
     if decisions.pinned is None:
         return []
     before = 0 if facts.run == "." else len(facts.run) + 1

@@ -13,9 +13,9 @@ from core.catalog.known_folders import KnownFolder
 from core.catalog.run_marks import RunMark, load_run_marks
 from core.catalog.verified import VerifiedRow
 from core.health.verified import BadTensor, Verified
+from core.indexing.existing_prefixes import existing_prefixes
 from core.indexing.options import Options
-from core.indexing.existing_prefixes import standing
-from core.indexing.rollup import Beside
+from core.indexing.rollup import RunInputs
 from core.runfolder import decisions
 from core.runfolder.run_folder import RunFolder
 from core.stores.store import Store
@@ -23,7 +23,7 @@ from waypoint_resume.names import to_text
 
 
 @dataclass(slots=True)
-class Bearings:
+class PassContext:
     """The same for every run of a pass over one root."""
 
     root: str
@@ -35,7 +35,7 @@ class Bearings:
     decided: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, engine: Engine, root: str, root_path: str, options: Options, now_ns: int) -> "Bearings":
+    def load(cls, engine: Engine, root: str, root_path: str, options: Options, now_ns: int) -> "PassContext":
         """Read from the catalog what it keeps of them."""
         with engine.connect() as connection:
             marks = load_run_marks(connection, root)
@@ -54,7 +54,8 @@ class Bearings:
             return False
         if mark.turns_us is not None and mark.turns_us <= self.now_us:
             return False
-        if mark.outside and standing(store, mark.outside) != {path for path, there in mark.outside.items() if there}:
+        there = {path for path, is_there in mark.outside.items() if is_there}
+        if mark.outside and existing_prefixes(store, mark.outside) != there:
             return False
         return mark.decided == self._decided(run, folders)
 
@@ -91,16 +92,18 @@ class Bearings:
             self.decided[run] = decisions.stamp(self._run_folder(run)) if may_be else ""
         return self.decided[run]
 
-    def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> Beside:
+    def of(self, run: str, folders: Mapping[str, KnownFolder], problems: list[Problem]) -> RunInputs:
         """What bears on one run. Decisions that cannot be read become a problem."""
         decided, ended = self._decided(run, folders), self._ended(run, folders)
-        beside = Beside(now_us=self.now_us, verified=self.results, ended_us=ended, judged_by=self.options.stamp.rules)
+        inputs = RunInputs(
+            now_us=self.now_us, verified=self.results, ended_us=ended, judged_by=self.options.stamp.rules
+        )
         if not decided:
-            return beside
+            return inputs
         found = decisions.read_decisions(self._run_folder(run))
         if found.problem is not None:
             problems.append(Problem(path=to_text(run), problem=found.problem))
-        return replace(beside, decided=decided, decisions=found)
+        return replace(inputs, decided=decided, decisions=found)
 
 
 def _verified(row: VerifiedRow) -> Verified:

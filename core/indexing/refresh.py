@@ -20,14 +20,14 @@ from core.base.records import Checkpoint
 from core.catalog import sweeps, writes
 from core.catalog.known_folders import KnownFolder, delete_folders, load_folders, store_times
 from core.indexing.batch import Batch, calm_collector
-from core.indexing.pass_context import Bearings
 from core.indexing.changes import Changes, find_changes
 from core.indexing.due_runs import OUTSIDE, due_runs, left_runs
+from core.indexing.existing_prefixes import existing_prefixes
 from core.indexing.folder import read_folder
 from core.indexing.folder_records import FolderResult, FolderTask
 from core.indexing.known import by_folder, is_all_foreign, settled, unread
 from core.indexing.options import SECOND_NS, Options, Progress
-from core.indexing.existing_prefixes import standing
+from core.indexing.pass_context import PassContext
 from core.indexing.ranking import rank_sweeps
 from core.indexing.reader_pool import Readers
 from core.indexing.reader_process import Item
@@ -48,10 +48,10 @@ def refresh_root(engine: Engine, store: Store, root: str, root_path: str, option
         known = load_folders(connection, root)
     progress.expected = len(known) or None
     now_ns = store.now_ns()
-    beside = Bearings.load(engine, root, root_path, options, now_ns)
+    context = PassContext.load(engine, root, root_path, options, now_ns)
     with contextlib.closing(Readers()) as readers, calm_collector():
         changes = find_changes(store, known, options, now_ns, progress, readers.expect)
-        _Pass(engine, store, root, root_path, options, now_ns, known, beside, changes, progress, readers).write()
+        _Pass(engine, store, root, root_path, options, now_ns, known, context, changes, progress, readers).write()
         progress.changed |= rank_sweeps(engine, store, root, changes.folders.keys())
     progress.waiting = sum(not options.stamp.is_read(folder.read_by) for folder in changes.folders.values())
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
@@ -68,7 +68,7 @@ class _Pass:
     options: Options
     now_ns: int
     known: dict[str, KnownFolder]
-    beside: Bearings
+    context: PassContext
     changes: Changes
     progress: Progress
     readers: Readers
@@ -85,7 +85,7 @@ class _Pass:
             self.reread_until = time.monotonic() + self.options.reread_seconds
         self._settle_doubts()
         folders = self.changes.folders
-        due = due_runs(self.known, self.changes, self.options.run_pattern, self.beside.settled(folders, self.store))
+        due = due_runs(self.known, self.changes, self.options.run_pattern, self.context.settled(folders, self.store))
         by_run, self.only_outdated = due.folders, due.only_outdated
         left = left_runs(self.known, folders)
         if self.changes.retimed:
@@ -217,13 +217,13 @@ class _Pass:
         batch.folders += own
         batch.old_rows += rows
         if run != OUTSIDE:
-            self.progress.rejudged += self.beside.is_rejudged(run)
+            self.progress.rejudged += self.context.is_rejudged(run)
             batch.records.append(self._record(run, own, members))
 
     def _record(self, run: str, folders: Sequence[KnownFolder], members: Sequence[Checkpoint]) -> RunRecord:
         existing = prefixes(members)
         wanted = wanted_prefixes([state for folder in folders for state in folder.states], self.root_path) - existing
-        there = standing(self.store, wanted)
-        beside = self.beside.of(run, self.changes.folders, self.progress.problems)
-        beside = replace(beside, outside={path: path in there for path in wanted})
-        return roll_up(self.root, run, folders, members, self.root_path, existing | there, self.options.ages, beside)
+        there = existing_prefixes(self.store, wanted)
+        inputs = self.context.of(run, self.changes.folders, self.progress.problems)
+        inputs = replace(inputs, outside={path: path in there for path in wanted})
+        return roll_up(self.root, run, folders, members, self.root_path, existing | there, self.options.ages, inputs)

@@ -18,7 +18,7 @@ from core.runs.series_order import median_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class RunInputs:
     """What bears on a run's row beside its files: the time (µs since the epoch), what people decided and the state of
     those files, verifications by (path, format), which checkpoints that are none of its own its state files name, with
     whether they are there, until when its jobs wrote that are known to have ended (µs since the epoch), and which rules
@@ -51,11 +51,11 @@ def roll_up(
     root_path: str,
     existing: Collection[str],
     ages: Ages,
-    beside: Beside,
+    inputs: RunInputs,
 ) -> RunRecord:
     """Everything about one run. `existing` holds at least those prefixes that its state files name and that exist."""
     left = remains(checkpoints, [item for folder in folders for item in folder.leftovers])
-    series = arrange([with_verification(item, beside.verified) for item in checkpoints], left.values())
+    series = arrange([with_verification(item, inputs.verified) for item in checkpoints], left.values())
     changed_us = max((folder.newest_ns for folder in folders), default=0) // 1000 or None
     facts = RunFacts(
         run=run,
@@ -68,21 +68,21 @@ def roll_up(
         grace=timedelta(seconds=ages.write_grace),
     )
     stale_after = timedelta(seconds=ages.stale_after)
-    judgement = judge(facts, beside.decisions, from_us(beside.now_us), stale_after)
+    judgement = judge(facts, inputs.decisions, from_us(inputs.now_us), stale_after)
     members = with_health(series, judgement.further)
     return RunRecord(
         row={
             "root": root,
             "path": run,
             **_sizes(folders, members),
-            **_times(series, changed_us, ages, beside.ended_us),
+            **_times(series, changed_us, ages, inputs.ended_us),
             **_counts(judgement.findings),
             "series": len(series),
-            "decided": beside.decided,
-            "outside": outside_text(beside.outside),
+            "decided": inputs.decided,
+            "outside": outside_text(inputs.outside),
             "turns_us": judgement.turns_us,
             "is_deleted": facts.is_deleted,
-            "judged_by": beside.judged_by,
+            "judged_by": inputs.judged_by,
         },
         checkpoints=members,
         findings=judgement.findings,

@@ -3,7 +3,7 @@
 from core.catalog.answers import Overview
 from core.catalog.filters import RunFilter
 from core.catalog.queries import RUN_SORTS
-from core.indexing.existing_prefixes import standing
+from core.indexing.existing_prefixes import existing_prefixes
 from core.runs.choice import SeriesChoice, choose, killed_saves, reasons
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.services.workspace import Workspace
@@ -27,5 +27,5 @@ def series_choices(workspace: Workspace, root_id: str, run: str) -> tuple[Series
     members = workspace.members(root_id, run)
     wanted = wanted_prefixes(states, root_path)
     existing = prefixes(members)
-    existing |= standing(LocalStore(root_path), wanted - existing)
+    existing |= existing_prefixes(LocalStore(root_path), wanted - existing)
     return choose(members, states, root_path, existing)
