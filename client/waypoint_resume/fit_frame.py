@@ -27,6 +27,7 @@ class RunningFit:
     initial_epoch: int
     epochs: int
     shuffle: Any  # fit's argument: True, False or "batch"
+    validation_freq: Any = 1  # fit's argument: after how many epochs, or after which, there is a validation
 
     @property
     def steps_per_execution(self) -> int:
@@ -94,6 +95,7 @@ def running_fit(model: object) -> RunningFit | None:
                 initial_epoch=int(names.get("initial_epoch") or 0),
                 epochs=int(names["epochs"]),
                 shuffle=names.get("shuffle"),
+                validation_freq=names.get("validation_freq", 1),
             )
     return None
 

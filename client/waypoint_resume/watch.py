@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import waypoint_resume.ended_fits
-import waypoint_resume.keep_part  # noqa: F401 - both join PARTS
+import waypoint_resume.keep_part
+import waypoint_resume.validation_data  # noqa: F401 - all join PARTS
 from waypoint_resume.backup import leave_restoring, spare_backup
 from waypoint_resume.csv_history import begin_history, keep_history, tell_history
 from waypoint_resume.data_position import DataPosition, data_position, data_record
