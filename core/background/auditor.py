@@ -71,7 +71,8 @@ class Auditor(Background):
             others = [one for one in self._survey.batches if (one.root, one.run) != (root, run)]
             name = to_text(run)
             kept = [problem for problem in self._survey.problems if problem.path != name]
-            self._found(batches=newest_first([*others, *found]), problems=(*kept, *problems))
+            batches = newest_first([*others, *found])
+            self._publish(replace(self._survey, batches=batches, problems=(*kept, *problems)))
 
     def _run(self) -> None:
         self._guarded(self._load)
@@ -138,22 +139,25 @@ class Auditor(Background):
             # Also where somebody acted while the walk went on: it may have passed there before.
             places = {*audited.usage.quarantines, *((one.root, one.run) for one in self._survey.batches)}
             found, unread = placed_batches(workspace, sorted(places))
-            self._found(
-                audited=audited,
-                growths=growths,
-                tiles=drawn,
-                could_go=going,
-                batches=newest_first(found),
-                problems=(*problems, *unread),
+            self._publish(
+                replace(
+                    self._survey,
+                    audited=audited,
+                    growths=growths,
+                    tiles=drawn,
+                    could_go=going,
+                    batches=newest_first(found),
+                    problems=(*problems, *unread),
+                )
             )
 
     def _check(self) -> None:
         if self._stopping:
             raise CancelledError("the server stops")
 
-    def _found(self, **changes: object) -> None:
-        """Publish what pages show. Only under the lock."""
-        self._survey = replace(self._survey, number=self._survey.number + 1, **changes)  # type: ignore[arg-type]
+    def _publish(self, survey: Survey) -> None:
+        """Give pages something new to show. Only under the lock."""
+        self._survey = replace(survey, number=self._survey.number + 1)
 
 
 def _sentence(problem: Exception) -> str:

@@ -5,16 +5,8 @@ from typing import Annotated
 import typer
 
 from core.base.errors import NotFoundError
-from core.cli.session import (
-    AsJson,
-    Cached,
-    Roots,
-    RunName,
-    looked_at,
-    print_json,
-    refresh_anywhere,
-    say,
-)
+from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.session import looked_at, print_json, refresh_anywhere, say
 from core.services import health
 from core.services.health import RULES, FindingFilter, PlacedFinding, relative_to_run
 from waypoint_resume.names import to_text

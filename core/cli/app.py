@@ -13,16 +13,13 @@ from core.cli.batches import purge_command, undo_command
 from core.cli.health import health_command
 from core.cli.kept import kept_command
 from core.cli.mend import mend_command
+from core.cli.options import AsJson, Cached, Roots, RunName
 from core.cli.pause import pause_command
 from core.cli.quarantine import pin_command, quarantine_command
 from core.cli.resume import resume_command
 from core.cli.resume_env import resume_env_command
 from core.cli.session import (
     NOTHING_RESTORABLE,
-    AsJson,
-    Cached,
-    Roots,
-    RunName,
     leaving,
     looked_at,
     opened,

@@ -7,19 +7,8 @@ import typer
 from core.base.errors import NotFoundError
 from core.base.records import Run
 from core.base.sizes import size_text
-from core.cli.quarantine import DryRun
-from core.cli.session import (
-    FAILED,
-    AsJson,
-    Cached,
-    Roots,
-    RunName,
-    looked_at,
-    print_json,
-    refresh_anywhere,
-    say,
-    stdout,
-)
+from core.cli.options import AsJson, Cached, DryRun, Roots, RunName
+from core.cli.session import FAILED, looked_at, print_json, refresh_anywhere, say, stdout
 from core.documents.batches import batch_document, purged_document, returned_document
 from core.services import quarantine
 from core.services.quarantine import WITHDRAWN, Batch, ConflictError, as_run_text, short_id

@@ -9,17 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from core.base.records import Finding, Severity
-from core.cli.session import (
-    FAILED,
-    AsJson,
-    Cached,
-    Roots,
-    looked_at,
-    print_json,
-    say,
-    say_passed_over,
-    stdout,
-)
+from core.cli.options import AsJson, Cached, Roots
+from core.cli.session import FAILED, looked_at, print_json, say, say_passed_over, stdout
 from core.documents.findings import finding_document
 from core.services.health import RULES, FindingFilter, PlacedFinding, grouped
 from waypoint_resume.names import to_text

@@ -6,17 +6,8 @@ import typer
 from rich.table import Table
 
 from core.base.sizes import size_text
-from core.cli.session import (
-    AsJson,
-    Cached,
-    Roots,
-    RunName,
-    looked_at,
-    print_json,
-    refresh_anywhere,
-    say,
-    stdout,
-)
+from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.session import looked_at, print_json, refresh_anywhere, say, stdout
 from core.documents.kept import kept_document
 from core.services import kept
 

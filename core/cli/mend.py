@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from core.cli.session import AsJson, Cached, Roots, RunName, looked_at, print_json, say, stdout
+from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.session import looked_at, print_json, say, stdout
 from core.documents.mends import mends_document, proposal_document
 from core.services import mending
 from core.services.checkpoints import checkpoint_named

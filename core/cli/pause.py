@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from core.base.errors import NotFoundError
-from core.cli.session import AsJson, Cached, Roots, RunName, looked_at, print_json, say
+from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.session import looked_at, print_json, say
 from core.documents.pauses import pause_document
 from core.services import pauses
 from core.services.pauses import OPEN, Pause

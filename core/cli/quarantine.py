@@ -5,28 +5,15 @@ from typing import Annotated
 import typer
 
 from core.cli.carrying_out import tell
+from core.cli.options import AsJson, Cached, DryRun, Note, Roots, RunName
 from core.cli.policy import AskedPolicy, takes_policy
-from core.cli.session import (
-    FAILED,
-    AsJson,
-    Cached,
-    Roots,
-    RunName,
-    looked_at,
-    print_json,
-    refresh_anywhere,
-    say,
-    stdout,
-)
+from core.cli.session import FAILED, looked_at, print_json, refresh_anywhere, say, stdout
 from core.cli.usage import RunNames, SweepNames, named_runs, print_plan
 from core.documents.batches import carried_out_document
 from core.documents.plans import plan_document
 from core.services import pins, quarantine, retention
 from core.services.checkpoints import checkpoint_named
 from waypoint_resume.names import to_text
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]
 
 
 @takes_policy

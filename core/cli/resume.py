@@ -7,7 +7,8 @@ import typer
 
 from core.base.errors import AmbiguousError, NotRestorableError
 from core.base.records import Checkpoint, Run
-from core.cli.session import AsJson, Cached, Roots, RunName, leaving, opened, refreshed, say
+from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.session import leaving, opened, refreshed, say
 from core.services.checkpoints import checkpoint_named
 from core.services.manifests import ManifestState, run_manifests, to_json
 from core.services.resume import Mode, ModeError, Proposal, Scalar, parse_overrides, propose, resume_from

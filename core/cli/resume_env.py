@@ -2,7 +2,8 @@
 
 import typer
 
-from core.cli.session import FAILED, AsJson, Cached, Roots, RunName, looked_at, print_json, say
+from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.session import FAILED, looked_at, print_json, say
 from core.services.manifests import environment
 
 

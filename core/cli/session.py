@@ -7,7 +7,7 @@ import posixpath
 import sqlite3
 import sys
 from collections.abc import Iterator
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -34,16 +34,6 @@ FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3
 # Not wrapped for a pipe: whoever reads it has no width.
 stdout = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=100_000)
 stderr = Console(stderr=True, soft_wrap=True)
-
-Roots = Annotated[
-    list[str] | None,
-    typer.Option("--root", help="A folder to look in instead of the configured ones; may be repeated."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Cached = Annotated[bool, typer.Option("--cached", help="Answer from the last look at the disk, without another one.")]
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run: relative to a root, or an absolute path inside one.")
-]
 
 
 def print_json(document: object) -> None:

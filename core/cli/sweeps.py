@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from core.base.sizes import size_text
-from core.cli.session import AsJson, Cached, Roots, looked_at, print_json, say, stdout
+from core.cli.options import AsJson, Cached, Roots
+from core.cli.session import looked_at, print_json, say, stdout
 from core.documents.sweeps import sweep_document, trial_document
 from core.services.sweeps import Sweep, find_sweep, runs_of, score_text
 from core.services.workspace import Workspace

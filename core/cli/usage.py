@@ -8,8 +8,9 @@ from rich.text import Text
 
 from core.base.records import Run
 from core.base.sizes import size_text
+from core.cli.options import AsJson, Cached, Roots
 from core.cli.policy import AskedPolicy, takes_policy
-from core.cli.session import AsJson, Cached, Roots, looked_at, print_json, say, stdout
+from core.cli.session import looked_at, print_json, say, stdout
 from core.documents.plans import plan_document
 from core.documents.usage import usage_document
 from core.services import disk_space, retention

@@ -9,18 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as Bar
 
 from core.base.records import Checkpoint
-from core.cli.session import (
-    FAILED,
-    AsJson,
-    Cached,
-    Roots,
-    looked_at,
-    print_json,
-    refresh_anywhere,
-    say,
-    stderr,
-    stdout,
-)
+from core.cli.options import AsJson, Cached, Roots
+from core.cli.session import FAILED, looked_at, print_json, refresh_anywhere, say, stderr, stdout
 from core.documents.verifications import verification_document
 from core.services import verifying
 from core.services.checkpoints import restorable_named

@@ -15,6 +15,15 @@ UNRENAMED_SAVE = Rule(
     "takes it.",
     is_damage=False,
 )
+ORPHAN_SHARD = Rule(
+    id="orphan-shard",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="Data shards without an index: nothing can be restored from them.",
+    why="TensorFlow's rotation deletes the index first, its save names the shards first: a kill leaves them.",
+    action="Fetch the index, if it exists elsewhere. They can go once another checkpoint of their series can be "
+    "restored.",
+)
 PACKED_FILE = Rule(
     id="packed-file",
     family=Family.FILES,
@@ -23,6 +32,14 @@ PACKED_FILE = Rule(
     why="Somebody compressed it to save space, or the archive was not unpacked to its end.",
     action="Unpack it beside the others: the reason names the file. No plan takes what is there.",
     is_damage=False,
+)
+INTERRUPTED_SAVE = Rule(
+    id="interrupted-save",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="What a save left behind that never finished.",
+    why="The job was killed, or the disk was full, in the middle of a save.",
+    action="No framework reads it: it can go once another checkpoint of its series can be restored.",
 )
 RENAMED_COPY = Rule(
     id="renamed-copy",
@@ -33,30 +50,7 @@ RENAMED_COPY = Rule(
     action="Give it its ending back, under a free name, to list it and to resume from it. No plan takes it.",
     is_damage=False,
 )
-ORPHAN_SHARD = Rule(
-    id="orphan-shard",
-    family=Family.FILES,
-    severity=Severity.WARNING,
-    meaning="Data shards without an index: nothing can be restored from them.",
-    why="TensorFlow's rotation deletes the index first, its save names the shards first: a kill leaves them.",
-    action="Fetch the index, if it exists elsewhere. They can go once another checkpoint of their series can be "
-    "restored.",
-)
-INTERRUPTED_SAVE = Rule(
-    id="interrupted-save",
-    family=Family.FILES,
-    severity=Severity.WARNING,
-    meaning="What a save left behind that never finished.",
-    why="The job was killed, or the disk was full, in the middle of a save.",
-    action="No framework reads it: it can go once another checkpoint of its series can be restored.",
-)
-RULES = (
-    UNRENAMED_SAVE,
-    PACKED_FILE,
-    RENAMED_COPY,
-    ORPHAN_SHARD,
-    INTERRUPTED_SAVE,
-)
+RULES = (UNRENAMED_SAVE, ORPHAN_SHARD, PACKED_FILE, INTERRUPTED_SAVE, RENAMED_COPY)
 _BY_ID = {rule.id: rule for rule in RULES}
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ KILLS, SOAK_KILLS = 20, 100  # of each case, without and with --soak
 PATIENCE_S = 7_200.0
 FIT = [f"fit:{way}{manifest}" for way in ("callback", "resume", "launched") for manifest in ("", ":manifest")]
 Trainings = list[dict[str, Any]]
+Killed = tuple[Path, dict[str, Trainings]]
 
 
 def ran(folder: Path, config: pytest.Config, cases: list[str], *options: str) -> dict[str, Trainings]:
@@ -52,16 +54,21 @@ def require_equal(folder: Path, case: str, trainings: Trainings) -> None:
         assert {name: digest for name, digest in one["picked"].items() if digest not in contents} == {}
 
 
-@pytest.fixture(scope="module")
-def killed(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> tuple[Path, dict[str, Trainings]]:
-    """The folder of the trainings, and what became of them."""
-    folder = tmp_path_factory.mktemp("fit")
-    return folder, ran(folder, request.config, FIT)
+def trainings_of(name: str, cases: list[str], *options: str) -> Callable[..., Killed]:
+    """A fixture: the folder of the killed trainings of some cases, and what became of them."""
+
+    @pytest.fixture(scope="module")
+    def killed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Killed:
+        folder = tmp_path_factory.mktemp(name)
+        return folder, ran(folder, request.config, cases, *options)
+
+    return killed
+
+
+killed = trainings_of("fit", FIT)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("case", FIT)
-def test_a_killed_fit_ends_as_an_unbroken_one(killed: tuple[Path, dict[str, Trainings]], case: str) -> None:
+def test_a_killed_fit_ends_as_an_unbroken_one(killed: Killed, case: str) -> None:
     require_equal(killed[0], case, killed[1][case])
