@@ -17,7 +17,7 @@ from waypoint_resume.errors import MismatchError, ResumeError, os_errors_as_resu
 from waypoint_resume.files import LONG, read_record
 from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.ids import uuid7
-from waypoint_resume.inventory import ORBAX_UNFINISHED, RENAMED_INDEX, lying_in
+from waypoint_resume.inventory import DOT_BUNDLE, ORBAX_UNFINISHED, RENAMED_INDEX, RENAMED_SHARD, lying_in
 from waypoint_resume.journal import CLEARING, JOURNAL, REWOUND
 from waypoint_resume.layout import is_inner
 from waypoint_resume.lock import decisions_lock
@@ -33,6 +33,7 @@ from waypoint_resume.unseen import (
     dead_links_in,
     packed_reason,
     remains_in,
+    temp_reason,
 )
 
 _WAY_OUT = (
@@ -133,10 +134,13 @@ def _unused(path: Path, name: str, kind: str) -> PassedOver:
     elif kind == PACKED:
         reason = packed_reason(path)
     elif kind == TEMP_SAVE:
+        reason = temp_reason(path, name)
+    elif kind == DOT_BUNDLE:
         reason = (
-            "it is a whole save that a kill left in TensorFlow's temporary folder: tf.train.Checkpoint restores its "
-            f"parts ({name}/part-…), or move them out and give them the save's name."
+            "its name is a dot, which no path can tell from its folder: rename its files (..index to ckpt.index …)."
         )
+    elif kind == RENAMED_SHARD:
+        reason = "it is a shard under another name, and its index is there: let its name end with …-of-NNNNN again."
     elif kind == RENAMED_INDEX:
         reason = "it is a bundle's index under another name: give it the name of its shards, and .index."
     else:
@@ -151,7 +155,7 @@ def _judged(path: Path, name: str, kind: str) -> PassedOver | None:
             return _whole(name, "it is a pointer of Git LFS: git lfs pull brings its content.")
         if (packed := packed_part(_prefix_of(path, kind))) is not None:
             return _whole(name, f"{packed}.")
-        damage = None if kind in (RENAMED_INDEX, PACKED) else damage_of(path, kind)
+        damage = None if kind in (RENAMED_INDEX, RENAMED_SHARD, DOT_BUNDLE, PACKED) else damage_of(path, kind)
     except OSError as problem:
         return _whole(name, f"it cannot be read: {problem.strerror or problem}.")
     return None if damage is None else PassedOver(name, damage, None)

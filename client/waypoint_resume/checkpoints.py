@@ -143,6 +143,8 @@ def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
         if not path.is_file():
             continue  # a pipe would hang its reader
         prefix = name.removesuffix(".index")
+        if name == "..index":
+            continue  # its prefix is a dot, which is its folder's path
         if prefix != name and any(other.startswith(f"{prefix}.data-") for other in files):
             if is_data_cache(path):
                 continue

@@ -103,8 +103,21 @@ def _bundle_damage(prefix: str) -> str | None:
     return _table_damage(prefix) if "tensorflow" in sys.modules else None
 
 
+def index_to_move(path: Path) -> tuple[Path, Path] | None:
+    """From where to where the index of a save goes that was killed when TensorFlow had renamed its only shard, and had
+    not written the index; `path` is the save's temporary folder. OSError.
+    """
+    prefix = str(path).rpartition("_temp")[0]
+    part, shard = path / "part-00000-of-00001.index", Path(f"{prefix}.data-00000-of-00001")
+    if names_in_folder(path) != {part.name} or not shard.is_file() or Path(f"{prefix}.index").exists():
+        return None
+    return (part, Path(f"{prefix}.index")) if ends_of(part)[1] == TABLE_MAGIC else None
+
+
 def _temp_damage(path: Path) -> str | None:
     """Why what TensorFlow wrote into a save's temporary folder is not all of it; each part is a bundle."""
+    if index_to_move(path) is not None:
+        return None
     parts = [match for name in names_in_folder(path) if (match := _PART.fullmatch(name))]
     count = max((int(match["count"]) for match in parts), default=0)
     if len({match["number"] for match in parts if int(match["count"]) == count}) < max(count, 1):

@@ -7,6 +7,7 @@ they are, Orbax steps without a mark, the run's folder itself. A start asks for 
 from __future__ import annotations
 
 import contextlib
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +21,16 @@ from waypoint_resume.checkpoints import (
     found_at,
 )
 from waypoint_resume.damage import HDF5_MAGIC, SHARD, TABLE_MAGIC, ZIP_MAGIC, ends_of
+from waypoint_resume.packed import unpack_told
 from waypoint_resume.run_tree import RunTree
 from waypoint_resume.unseen import unseen_in
 
 RENAMED_INDEX, ORBAX_UNFINISHED = "renamed-index", "orbax-unfinished"  # beside the formats of a manifest
+RENAMED_SHARD = "renamed-shard"
+DOT_BUNDLE = "tf-bundle-dot"  # a bundle whose name is a dot
 _ORBAX_NAMES = frozenset({"_METADATA", "manifest.ocdbt"})
 _LEVELDB = (".ldb", ".sst")  # tables too, and nobody's checkpoint
+_SHARD_LIKE = re.compile(r"(?P<prefix>.*)\.data-\d{5,}-of-\d{5,}[^\d/].*", re.DOTALL)
 _KERAS_GROUPS = frozenset({"model_weights", "layers", "_layer_checkpoint_dependencies", "vars"})
 _SHORTEST = 64  # bytes: nothing shorter is a checkpoint
 _LOOKED_INTO = 50_000  # files under other names, so that a run with a data set in it starts in time
@@ -60,9 +65,14 @@ def _renamed(run: Path, here: Path, files: list[str], paths: set[str]) -> Iterat
     """Files under names that tell nothing, by their first and last bytes."""
     shards = {match["prefix"] for name in files if (match := SHARD.fullmatch(name))}
     lone = {prefix for prefix in shards if f"{prefix}.index" not in files}
+    if "." in shards - lone:
+        yield found_at(run, here / "..index", DOT_BUNDLE, here / "..index")
     for name in files:
         path = here / name
         place = path.relative_to(run).as_posix()
+        like = _SHARD_LIKE.fullmatch(name)
+        if like and like["prefix"] not in shards and f"{like['prefix']}.index" in files and not _is_part(name):
+            yield found_at(run, path, RENAMED_SHARD, path)
         is_known = place in paths or name.endswith((".index", ".meta", *_LEVELDB)) or SHARD.fullmatch(name)
         with contextlib.suppress(OSError):
             if is_known or not path.is_file() or path.stat().st_size < _SHORTEST:
@@ -74,6 +84,11 @@ def _renamed(run: Path, here: Path, files: list[str], paths: set[str]) -> Iterat
                 yield found_at(run, path, "keras", path)
             elif tail == TABLE_MAGIC and not (shards and not lone):
                 yield found_at(run, path, RENAMED_INDEX if lone else "tf-v1", path)
+
+
+def _is_part(name: str) -> bool:
+    """Whether a shard under another name is compressed, or what a write of it left."""
+    return unpack_told(name, ()) is not None or ".tempstate" in name
 
 
 def is_keras_hdf5(path: Path) -> bool:

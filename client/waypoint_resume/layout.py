@@ -7,6 +7,7 @@ one above. So decisions may lie below the named folder, in it, or above it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +23,15 @@ _INNER = frozenset(
     variables artifacts .guild""".split()  # noqa: SIM905 - names as one reads them
 )
 _INNER_STEMS = ("eval_", "workertemp_")
+# A folder for each save, as Hugging Face's Trainer, DeepSpeed and Ray name them.
+_OF_ONE_SAVE = re.compile(r"(?:checkpoint|ckpt|step|epoch)[-_]\d+|global[-_]?step[-_]?\d+", re.IGNORECASE)
 _HIGHEST = 8  # folders above the named one that are looked at
 
 
 def is_inner(name: str) -> bool:
     """Whether a folder of this name is a part of a run and never a run by its name."""
     lowered = name.lower()
-    return lowered in _INNER or lowered.startswith(_INNER_STEMS)
+    return lowered in _INNER or lowered.startswith(_INNER_STEMS) or _OF_ONE_SAVE.fullmatch(name) is not None
 
 
 def run_of(named: Path) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from waypoint_resume.checkpoints import ORBAX_TEMP, Found, found_at
-from waypoint_resume.damage import SHARD, TABLE_MAGIC, ends_of
+from waypoint_resume.damage import SHARD, TABLE_MAGIC, ends_of, index_to_move
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import read_plain
 from waypoint_resume.layout import is_inner
@@ -197,3 +197,19 @@ def packed_reason(path: Path) -> str:
     """What to do with a compressed checkpoint."""
     unpacker = UNPACKERS[path.name.rpartition(".")[2].lower()]
     return f"it is compressed: {unpacker} {to_text(path.name)} brings its content."
+
+
+def temp_reason(path: Path, name: str) -> str:
+    """What to do with a save that a kill left in TensorFlow's temporary folder, whose path in the run is `name`."""
+    move = index_to_move(path)
+    if move is not None:
+        above = name.rpartition("/")[0]
+        part, index = (os.path.join(above, place.relative_to(path.parent)) for place in move)
+        return (
+            "a kill ended its save when its data had their name and its index had none: move "
+            f"{part} to {index}, and it can be restored."
+        )
+    return (
+        "it is a whole save that a kill left in TensorFlow's temporary folder: tf.train.Checkpoint restores its "
+        f"parts ({name}/part-…), or move them out and give them the save's name."
+    )

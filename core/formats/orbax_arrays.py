@@ -64,6 +64,11 @@ class Arrays:
         self.is_known = is_known
         self.by_name = zarr.arrays(values, item.value)
 
+    @property
+    def is_zarr3(self) -> bool:
+        """Whether they are of Zarr's third version."""
+        return any(name.endswith("/zarr.json") for name in self._values)
+
     def integer(self, name: str) -> int | None:
         """The value of an integer scalar; None for another array, and where it cannot be decoded."""
         array = self.by_name.get(name)

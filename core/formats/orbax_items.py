@@ -13,7 +13,7 @@ from core.formats import msgpack, orbax_arrays
 from core.formats.json_text import parse
 from core.formats.ocdbt import MANIFEST
 from core.formats.orbax_arrays import Arrays
-from core.formats.orbax_tree import ARRAYS, STRING, TREE, Leaf, leaves
+from core.formats.orbax_tree import ARRAYS, JAX_ARRAY, STRING, TREE, Leaf, leaves
 from core.stores.store import Store
 
 METADATA = "_CHECKPOINT_METADATA"
@@ -26,6 +26,7 @@ PLACEHOLDER = "PLACEHOLDER://"  # stands in such a tree for an array beside it
 JSON = "metadata"  # the file that JsonSave writes
 MSGPACK = "checkpoint"  # in which early Orbax and T5X keep a tree beside its arrays
 MAX_JSON = 64 << 20  # bytes; a variable takes about 300
+_MOST_STEPS = 16  # that are looked at for an item
 _ARRAY = "/.zarray"
 _ARRAYS = (_ARRAY, "/zarr.json")
 _EVERY_CHUNK = "store_array_data_equal_to_fill_value"  # else chunks of zeros need not be stored
@@ -68,7 +69,8 @@ def whole_items(store: Store, folder: str, names: Collection[str], top: Mapping[
     by_item = {str(name): str(kind) for name, kind in handlers.items()} if isinstance(handlers, dict) else {}
     if _is_itself(names, handlers):
         return [_tree(store, folder, "", names)]
-    found = sorted({name.partition("/")[0] for name in names if "/" in name} | by_item.keys())
+    there = {name.partition("/")[0] for name in names if "/" in name}
+    found = sorted(there | {item for item in by_item.keys() - there if not _is_never_saved(store, folder, item)})
     if not set(found) - {METRICS}:
         raise TruncatedError("none of its items is there", section="items")
     items = []
@@ -84,8 +86,22 @@ def whole_items(store: Store, folder: str, names: Collection[str], top: Mapping[
         elif JSON in inside:
             _json(store, folder, f"{item}/{JSON}")
     if f"{METRICS}/{METRICS}" in names:  # a CheckpointManager reads it before it restores anything
-        json_object(store, folder, f"{METRICS}/{METRICS}")
+        _json(store, folder, f"{METRICS}/{METRICS}")
     return items
+
+
+def _is_never_saved(store: Store, folder: str, item: str) -> bool:
+    """Whether no other step has an item that this one lists either: its manager knows how to save it, and never did."""
+    above, _, base = folder.rpartition("/")
+    if not folder:
+        return False
+    try:
+        steps = [name for name in store.members(above).subfolders if name != base and name[-1:].isdecimal()]
+        return bool(steps) and all(
+            item not in store.members(f"{above}/{name}" if above else name).subfolders for name in steps[-_MOST_STEPS:]
+        )
+    except OSError:
+        return False
 
 
 def inner(names: Collection[str], item: str) -> frozenset[str]:
@@ -129,6 +145,7 @@ def _tree(store: Store, folder: str, item: str, inside: Collection[str]) -> Item
     found = tuple(leaves(tree, f"{before}{TREE}"))
     arrays = orbax_arrays.find(store, place, inside)
     _check_arrays(found, arrays, before, every_chunk=tree.get(_EVERY_CHUNK) is True)
+    _check_layout(tree, inside, arrays, f"{before}{TREE}")
     if any(leaf.kind == STRING for leaf in found):
         if STRINGS not in inside:
             raise TruncatedError("it is missing", section=f"{before}{STRINGS}")
@@ -141,7 +158,20 @@ def _tree(store: Store, folder: str, item: str, inside: Collection[str]) -> Item
         shardings = _json(store, folder, f"{before}{SHARDING}", stops_at_nul=True)
         if not isinstance(shardings, dict):
             raise CorruptError("it is no object", section=f"{before}{SHARDING}", offset=0)
+        if not shardings and any(leaf.kind == JAX_ARRAY for leaf in found):
+            raise CorruptError("it names none of the tree's arrays", section=f"{before}{SHARDING}", offset=0)
     return Item(item, tree, found, arrays)
+
+
+def _check_layout(tree: Mapping[str, Any], inside: Collection[str], arrays: Arrays, section: str) -> None:
+    """CorruptError where a tree says of its arrays that they are stored in another way than they are."""
+    if not arrays.by_name:
+        return
+    if tree.get("use_ocdbt") is False and MANIFEST in inside:
+        raise CorruptError("it says that there is no database, and the arrays lie in one", section=section)
+    if isinstance(is_zarr3 := tree.get("use_zarr3"), bool) and is_zarr3 is not arrays.is_zarr3:
+        stored = "version 3" if arrays.is_zarr3 else "version 2"
+        raise CorruptError(f"use_zarr3 is {str(is_zarr3).lower()}, and the arrays are of {stored}", section=section)
 
 
 def _msgpack_leaves(store: Store, folder: str, name: str) -> tuple[Leaf, ...]:

@@ -26,7 +26,8 @@ _JAX_ROLES: Mapping[str, Role] = {
     "opt_state": Role.OPTIMIZER,
     "param_states": Role.OPTIMIZER,
 }
-ARRAYS = frozenset({"jax.Array", "np.ndarray", "scalar"})  # kinds of leaves that are stored as arrays
+JAX_ARRAY = "jax.Array"
+ARRAYS = frozenset({JAX_ARRAY, "np.ndarray", "scalar"})  # kinds of leaves that are stored as arrays
 STRING = "string"
 _ITERATIONS = frozenset({"iteration", "iterations"})
 _STEPS = frozenset({"step", "global_step"})

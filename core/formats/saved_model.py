@@ -5,16 +5,16 @@ never the graph:
 https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/protobuf/saved_model.proto, meta_graph.proto.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
-from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, FormatError, TruncatedError
 from core.base.facts import Contents, Facts, RoleBytes, Variable
-from core.formats import saved_model_text
+from core.formats import saved_model_objects, saved_model_text
 from core.formats.fingerprint import fingerprint, parameters
+from core.formats.message_fields import Field, fields
 from core.formats.saved_model_text import TEXT
-from core.formats.varint import read_varint
 from core.stores.store import Store
 
 BINARY = "saved_model.pb"
@@ -25,31 +25,21 @@ ASSETS = "assets"
 COPIES = "_all_variables/"
 NO_STEP = "an export keeps no training state"
 UNREAD = "its variables could not be read"
-NO_VARIABLES = "it is missing: TensorFlow 2 writes it for every model, and loads none without it"
-MAX_FIELDS = 10_000
-META_GRAPHS, META_INFO, ASSET_FILE, OBJECT_GRAPH = 2, 1, 6, 7
+NO_VARIABLES = "it is missing: the model's graph has a saver, and TensorFlow loads it from there"
+META_GRAPHS, META_INFO, SAVER, ASSET_FILE, OBJECT_GRAPH = 2, 1, 3, 6, 7
 TF_VERSION = 5  # of a meta_info_def
 ASSET_NAME = 2  # of an asset_file_def
 MAX_ASSETS = 10_000
-_FIXED = {1: 8, 5: 4}  # bytes by wire type; 0 is a varint, 2 a length and that many bytes
 
 
 class Header(NamedTuple):
-    """What saved_model.pb says beside its graph: TensorFlow's version, the assets' names, whether TensorFlow 2's
-    object graph is there.
+    """What saved_model.pb says beside its graph: TensorFlow's version, the assets' names, whether it restores variables
+    (TensorFlow 2's always do, those of TensorFlow 1 where there are any).
     """
 
     version: str | None = None
     assets: tuple[str, ...] = ()
-    has_objects: bool = False
-
-
-class Field(NamedTuple):
-    """A length-delimited field: its number and the range of its content."""
-
-    number: int
-    start: int
-    end: int
+    has_variables: bool = False
 
 
 def read(
@@ -71,7 +61,7 @@ def read(
         held = sorted(name for name in names if name.startswith("variables/"))
         if held:
             raise TruncatedError(f"it is missing; {held[0]} is there", section=INDEX)
-        if header.has_objects:
+        if header.has_variables:
             raise TruncatedError(NO_VARIABLES, section=INDEX)
         facts = Facts(variables=0, parameters=0, role_bytes=RoleBytes(), fingerprint=fingerprint(()))
         return _export(facts, writer, is_keras=is_keras), ()
@@ -122,15 +112,15 @@ def _header(store: Store, folder: str) -> Header:
             raise TruncatedError("it ends before its first graph", section=BINARY, offset=length)
         version: str | None = None
         assets: list[str] = []
-        has_objects = False
+        has_variables = False
         for part in fields(file, graphs[0].start, graphs[0].end, "meta graph"):
             if part.number == META_INFO:
                 version = _text(file, part, TF_VERSION, 100, errors="backslashreplace")
             elif part.number == ASSET_FILE and len(assets) < MAX_ASSETS:
                 name = _text(file, part, ASSET_NAME, 4_096, errors="surrogateescape")  # as listings spell names
                 assets += [name] if name else []
-            has_objects = has_objects or part.number == OBJECT_GRAPH
-        return Header(version, tuple(assets), has_objects)
+            has_variables = has_variables or part.number in (SAVER, OBJECT_GRAPH)
+        return Header(version, tuple(assets), has_variables)
 
 
 def _text_header(store: Store, folder: str, names: Collection[str]) -> Header:
@@ -160,33 +150,15 @@ def _is_whole(store: Store, folder: str, name: str) -> bool:
             return False
 
 
-def fields(file: BinaryIO, start: int, end: int, section: str) -> Iterator[Field]:
-    """A message's length-delimited fields, their contents stepped over. Raises where one leaves the message."""
-    at = start
-    for _ in range(MAX_FIELDS):
-        if at == end:
-            return
-        file.seek(at)
-        head = file.read(min(20, end - at))
-        try:
-            tag, used = read_varint(head, 0, section=section)
-            number, kind = tag >> 3, tag & 7
-            if number == 0 or kind not in (0, 1, 2, 5):
-                raise CorruptError(f"field {number} of wire type {kind}", section=section)
-            size = _FIXED.get(kind, 0)
-            if kind in (0, 2):
-                value, used = read_varint(head, used, section=section)
-                size = value if kind == 2 else 0
-        except FormatError as error:
-            raise type(error)(error.message, section=section, offset=at) from error
-        if at + used + size > end:
-            raise TruncatedError(
-                f"field {number} has {end - at - used:,} of {size:,} bytes", section=section, offset=at + used
-            )
-        if kind == 2:
-            yield Field(number, at + used, at + used + size)
-        at += used + size
-    raise TooLargeError(f"more than {MAX_FIELDS:,} fields", section=section, offset=at)
+def check_variables(store: Store, folder: str, variables: Collection[Variable]) -> None:
+    """CorruptError where `saved_model.pb` describes a model whose variables cannot be these."""
+    with store.open(f"{folder}/{BINARY}" if folder else BINARY) as file:
+        graphs = [field for field in fields(file, 0, file.seek(0, 2), BINARY) if field.number == META_GRAPHS]
+        parts = fields(file, graphs[0].start, graphs[0].end, "meta graph")
+        found = next((part for part in parts if part.number == OBJECT_GRAPH), None)
+        shapes = None if found is None else saved_model_objects.shapes(file, found)
+    if (why := saved_model_objects.misfit(shapes, variables)) is not None:
+        raise CorruptError(why, section=BINARY)
 
 
 def unread(names: Collection[str]) -> str:

@@ -14,4 +14,6 @@ def read(store: Store, unit: Unit, cache: BundleCache) -> Reading:
     if f"{PREFIX}.index" in unit.files:
         inner = bundle.read(store, unit.folder, PREFIX, unit.files, cache)
     facts, variables = saved_model.read(store, unit.folder, tuple(unit.files), inner)
+    if variables and facts.problem is None and saved_model.BINARY in unit.files:
+        saved_model.check_variables(store, unit.folder, variables)
     return Reading(format=unit.format, facts=facts, variables=variables)

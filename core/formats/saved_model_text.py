@@ -14,17 +14,17 @@ MAX_TEXT = 64 << 20  # bytes; of a longer one only that it is there is known
 _STRING = r'"(?:[^"\\\n]|\\.)*"|' + r"'(?:[^'\\\n]|\\.)*'"
 _TOKEN = re.compile(rf"{_STRING}|#[^\n]*|[{{}}\"'<>]")
 _GRAPHS = re.compile(r"\s*(?:#[^\n]*\s*)*(?:saved_model_schema_version\s*:\s*\d+\s*)?meta_graphs\s*:?\s*[{<]")
-_OBJECTS = re.compile(r"^\s*object_graph_def\s*\{", re.MULTILINE)
+_RESTORED = re.compile(r"^\s*(?:object_graph_def|saver_def)\s*\{", re.MULTILINE)
 _ASSET = re.compile(r'^\s*asset_file_def\s*\{.*?^\s*filename: "([^"\\]*)"', re.MULTILINE | re.DOTALL)
 _VERSION = re.compile(r'^\s*tensorflow_version: "([^"\\]{1,100})"', re.MULTILINE)
 
 
 class Told(NamedTuple):
-    """TensorFlow's version, the assets' names, whether TensorFlow 2's object graph is there."""
+    """TensorFlow's version, the assets' names, whether TensorFlow restores variables beside it."""
 
     version: str | None
     assets: tuple[str, ...]
-    has_objects: bool
+    has_variables: bool
 
 
 def read(content: bytes) -> Told:
@@ -39,7 +39,7 @@ def read(content: bytes) -> Told:
         raise CorruptError("it does not begin with a graph", section=TEXT, offset=0)
     _check_braces(text)
     version = _VERSION.search(text)
-    return Told(version and version[1], tuple(_ASSET.findall(text)), _OBJECTS.search(text) is not None)
+    return Told(version and version[1], tuple(_ASSET.findall(text)), _RESTORED.search(text) is not None)
 
 
 def _check_braces(text: str) -> None:

@@ -12,6 +12,7 @@ from waypoint_resume.names import join, to_text
 from waypoint_resume.packed import packed_name, unpack_told
 
 _SHOWN_FILES = 3
+_TEMPORARY = "_temp"  # behind a save's prefix, the folder that TensorFlow writes its parts into
 
 
 def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> tuple[Leftover, ...]:
@@ -26,7 +27,12 @@ def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> t
             reason = f"{what}: {size_text(sum(file.size for file in parts))}."
             path = join(listing.folder, name) if name else listing.folder
             packed = packed_name(f"{name}.index", names) if rule == "orphan-shard" else None
-            if packed is not None:  # it is no leftover: with its index it is a checkpoint
+            merged = None if worker is not None else _merged(groups, name)
+            if merged is not None:
+                found.append(
+                    Leftover(path=path, rule="unrenamed-save", files=tuple(parts), reason=merged, writing=young)
+                )
+            elif packed is not None:  # it is no leftover: with its index it is a checkpoint
                 found.append(_packed(path, parts, packed, writing=young))
             elif rule == "interrupted-save" and worker is None and (prefix := whole_part(parts)) is not None:
                 way = (
@@ -48,6 +54,23 @@ def whole_part(files: Iterable[FileStat]) -> str | None:
         if is_only and size and sizes.get(f"{prefix}.data-00000-of-00001"):
             return prefix
     return None
+
+
+def _merged(groups: Groups, name: str) -> str | None:
+    """What to do where a kill ended a save between the renaming of its only shard and the writing of its index: the
+    part's index, which is still in the temporary folder, is that shard's. None for any other leftover.
+    """
+    prefix = name.removesuffix(_TEMPORARY)
+    shards, parts = groups.shards_only.get(prefix, []), groups.temps.get(f"{prefix}{_TEMPORARY}", [])
+    if [file.name.removeprefix(prefix) for file in shards] != [".data-00000-of-00001"] or len(parts) != 1:
+        return None
+    (index,) = parts
+    if not index.size or not index.name.endswith("part-00000-of-00001.index"):
+        return None
+    return (
+        f"The save was killed before it wrote its index, which {to_text(index.name)} is: moved to "
+        f"{to_text(prefix)}.index, it can be restored."
+    )
 
 
 def _packed(path: str, files: list[FileStat], index: str, *, writing: bool) -> Leftover:

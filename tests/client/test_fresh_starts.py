@@ -96,6 +96,14 @@ def unfinished_orbax(run: Path, *, is_whole: bool) -> None:
     os.rename(run / "7", run / "7.orbax-checkpoint-tmp-12")
 
 
+def killed_in_the_merge(run: Path) -> None:
+    """A save that was killed when its data had their name, and its index lay in the temporary folder still."""
+    part = run / "ckpt-1_temp/part-00000-of-00001"
+    part.parent.mkdir()
+    bundle(str(part))
+    os.rename(f"{part}.data-00000-of-00001", run / "ckpt-1.data-00000-of-00001")
+
+
 WHOLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "export": (an_export, "export/1: it is of a kind (saved-model)"),
     "sharded weights": (
@@ -119,6 +127,20 @@ WHOLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "renamed index": (
         lambda run: renamed(run, "ckpt-3.index", "ckpt-3.idx", lambda _: bundle(str(run / "ckpt-3"))),
         "ckpt-3.idx: it is a bundle's index under another name",
+    ),
+    "renamed shard": (
+        lambda run: renamed(
+            run,
+            "ckpt-3.data-00000-of-00001",
+            "ckpt-3.data-00000-of-00001.bak",
+            lambda _: bundle(str(run / "ckpt-3")),
+        ),
+        "ckpt-3.data-00000-of-00001.bak: it is a shard under another name",
+    ),
+    "name that is a dot": (lambda run: bundle(str(run) + "/."), "..index: its name is a dot"),
+    "killed in the merge": (
+        killed_in_the_merge,
+        "move ckpt-1_temp/part-00000-of-00001.index to ckpt-1.index, and it can be restored",
     ),
     "pointer of Git LFS": (
         lambda run: (run / "m.keras").write_text(

@@ -156,3 +156,25 @@ def test_what_is_json_and_tells_nothing_is_refused_as_orbax_does(tmp_path: Path)
     command = [sys.executable, "-c", RESTORE, str(tmp_path / "whole"), *map(str, folders)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["restores", "refuses", "refuses", "refuses"]
+
+
+def test_what_its_manager_passes_over_is_no_damage_and_what_lies_about_the_arrays_is(tmp_path: Path) -> None:
+    def edit(file: Path, **told: object) -> None:
+        file.write_text(json.dumps({**json.loads(file.read_text()), **told}))
+
+    tree, handler = {"params": {"w": jax.numpy.arange(6.0)}}, "StandardCheckpointHandler"
+    options = ocp.CheckpointManagerOptions(best_fn=lambda metrics: metrics["loss"])
+    with ocp.CheckpointManager(tmp_path / "whole", options=options) as manager:
+        for step in (20, 30):
+            manager.save(step, args=ocp.args.StandardSave(tree), metrics={"loss": 0.5})
+    names = ("list", "listed", "no-database", "zarr3", "no-sharding")
+    metrics, listed, *lies = (shutil.copytree(tmp_path / "whole", tmp_path / name) for name in names)
+    (metrics / "30" / "metrics" / "metrics").write_text("[1]")
+    edit(listed / "30" / "_CHECKPOINT_METADATA", item_handlers={"default": handler, "never": handler})
+    edit(lies[0] / "30" / "default" / "_METADATA", use_ocdbt=False)
+    edit(lies[1] / "30" / "default" / "_METADATA", use_zarr3=True)
+    (lies[2] / "30" / "default" / "_sharding").write_text("{}")
+    assert [checkpoints(folder)["30"].restorable for folder in (metrics, listed, *lies)] == [True] * 2 + [False] * 3
+    command = [sys.executable, "-c", RESTORE, *map(str, (metrics, listed, *lies))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["restores"] * 2 + ["refuses"] * 3

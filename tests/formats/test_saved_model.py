@@ -8,7 +8,7 @@ import pytest
 
 from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
 from core.base.facts import Contents, Facts, Role, Sourced, Variable
-from core.formats import saved_model
+from core.formats import message_fields, saved_model
 from core.formats.fingerprint import fingerprint
 from core.stores.local import LocalStore
 from tests.support import builders, keras_files
@@ -53,12 +53,14 @@ def test_unknown_contents_stay_unknown_with_their_reason() -> None:
     assert (facts.contents, facts.contents_reason) == (Contents.UNKNOWN, bundle.contents_reason)
 
 
-def without_objects(content: bytes) -> bytes:
-    """A saved_model.pb whose first graph lacks TensorFlow 2's object graph."""
-    (graph, *_) = [field for field in saved_model.fields(io.BytesIO(content), 0, len(content), "") if field.number == 2]
+def without(content: bytes, *numbers: int) -> bytes:
+    """A saved_model.pb whose first graph lacks some fields."""
+    (graph, *_) = [
+        field for field in message_fields.fields(io.BytesIO(content), 0, len(content), "") if field.number == 2
+    ]
     kept = b""
-    for part in saved_model.fields(io.BytesIO(content), graph.start, graph.end, ""):
-        if part.number != saved_model.OBJECT_GRAPH:
+    for part in message_fields.fields(io.BytesIO(content), graph.start, graph.end, ""):
+        if part.number not in numbers:
             body = content[part.start : part.end]
             kept += bytes([part.number << 3 | 2]) + builders.varint(len(body)) + body
     return b"\x12" + builders.varint(len(kept)) + kept
@@ -67,13 +69,37 @@ def without_objects(content: bytes) -> bytes:
 def test_without_variables_it_is_an_export(tmp_path: Path) -> None:
     shutil.copytree(keras_files.folder() / "export", tmp_path / "a")
     shutil.rmtree(tmp_path / "a" / "variables")
-    with pytest.raises(TruncatedError, match="TensorFlow 2 writes it for every model"):
+    with pytest.raises(TruncatedError, match="has a saver"):
         read(tmp_path, "a", None)
     content = (tmp_path / "a" / "saved_model.pb").read_bytes()
-    (tmp_path / "a" / "saved_model.pb").write_bytes(without_objects(content))  # as TensorFlow 1 wrote one
+    (tmp_path / "a" / "saved_model.pb").write_bytes(without(content, saved_model.OBJECT_GRAPH))
+    with pytest.raises(TruncatedError, match="has a saver"):  # TensorFlow 1's has one where there are variables
+        read(tmp_path, "a", None)
+    (tmp_path / "a" / "saved_model.pb").write_bytes(without(content, saved_model.OBJECT_GRAPH, saved_model.SAVER))
     facts = read(tmp_path, "a", None)
     assert (facts.contents, facts.variables, facts.fingerprint) == (Contents.EXPORT, 0, fingerprint(()))
     assert facts.step_reason == "an export keeps no training state"
+
+
+@pytest.mark.parametrize(
+    ("graph", "variables"), [("module", "export"), ("export", "module"), ("saved_model", "export")]
+)
+def test_a_graph_beside_another_exports_variables_is_found_as_tensorflow_refuses_it(
+    tmp_path: Path, graph: str, variables: str
+) -> None:
+    tf = pytest.importorskip("tensorflow")
+    shutil.copytree(keras_files.folder() / variables, tmp_path / "a")
+    shutil.copy(keras_files.folder() / graph / "saved_model.pb", tmp_path / "a" / "saved_model.pb")
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        tf.saved_model.load(str(tmp_path / "a"))
+    (found,) = keras_files.checkpoints(tmp_path)["a"].findings
+    assert (found.rule, "it is of another export" in found.reason) == ("unreadable-file", True)
+
+
+def test_a_graph_beside_its_own_variables_is_found_whole() -> None:
+    found = keras_files.checkpoints(keras_files.folder())
+    names = ("module", "export", "saved_model", "plain_saved_model", "tfk_saved_model")
+    assert [one.path for name in names if (one := found[name]).findings] == []
 
 
 def test_unread_variables_leave_contents_unknown() -> None:

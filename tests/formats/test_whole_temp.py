@@ -46,6 +46,17 @@ def test_a_whole_part_is_no_leftover_of_a_save_that_did_not_finish(tmp_path: Pat
     assert leftover(tmp_path).rule == "interrupted-save"
 
 
+def test_a_part_whose_data_were_renamed_says_where_its_index_belongs(tmp_path: Path) -> None:
+    run_together([["-c", PROGRAM, str(tmp_path)]])
+    part = tmp_path / "ckpt-2_temp/part-00000-of-00001"
+    os.rename(f"{part}.data-00000-of-00001", tmp_path / "ckpt-2.data-00000-of-00001")
+    store = LocalStore(str(tmp_path))
+    task = FolderTask(root="r", run="", listing=look(store, ""), known=(), now_ns=1 << 62, grace_ns=0)
+    found = read_folder(store, task).leftovers
+    assert {one.path: one.rule for one in found} == dict.fromkeys(("ckpt-2", "ckpt-2_temp"), "unrenamed-save")
+    assert all(f"{part.relative_to(tmp_path)}.index is: moved to ckpt-2.index" in one.reason for one in found)
+
+
 def test_latest_and_the_run_page_tell_from_what_a_job_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811 - pytest's way
     root = home / "runs"
     run_together([["-c", PROGRAM, str(root / "a")]])

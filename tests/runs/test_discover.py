@@ -11,6 +11,7 @@ INNER = (
     *("models", "saved_model", "saved_models", "export", "exported", "best_exporter", "logs", "tb"),
     *("tensorboard", "summaries", "plugins", "train", "validation", "val", "eval", "eval_holdout"),
     *("test", "backup", "chief", "variables", "artifacts", ".guild", "workertemp_1"),
+    *("checkpoint-500", "checkpoint_000003", "ckpt-7", "step_1000", "global_step200", "epoch-3"),
 )
 NAMED = (
     "20240501-120000",
@@ -24,6 +25,9 @@ NAMED = (
     "latest",
     "run_1",
     "evals",
+    "epochs-50",
+    "step",
+    "checkpoint-v2",
 )
 
 
