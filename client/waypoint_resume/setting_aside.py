@@ -17,8 +17,9 @@ from waypoint_resume.clock import moment_text
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.files import LONG, is_file_within, read_record, write_record
 from waypoint_resume.journal import JOURNAL, JOURNAL_SPEC, REWOUND
+from waypoint_resume.journal_folders import folders_on_the_way
 from waypoint_resume.lock import log_action
-from waypoint_resume.names import folders_above, from_text, to_text
+from waypoint_resume.names import folders_above, from_text
 from waypoint_resume.places import HIDDEN, hidden_folder
 from waypoint_resume.rules import one_of
 from waypoint_resume.spec import problems_of
@@ -99,6 +100,7 @@ class SettingAside:
     def _begin(self) -> dict[str, Any]:
         items = [item for item in self.items() if item["files"]]
         states = state_changes(self.run, items, self.reason.pick, self.reason.format)
+        own = [(from_text(item["path"]), [from_text(file["path"]) for file in item["files"]]) for item in items]
         journal = {
             "version": 1,
             "id": self.reason.id,
@@ -108,7 +110,7 @@ class SettingAside:
             "note": self.reason.note,
             "stage": "moving",
             "items": items,
-            "folders": self._folders(items),
+            "folders": folders_on_the_way(self.run, own),
             "states": states,
             "undo": None,
             "purge": None,
@@ -131,34 +133,6 @@ class SettingAside:
             if name not in self.reason.files and is_file_within(self.run, name)
         ]
         return {"kind": kind, "path": path, "format": form, "reason": reason, "files": own, "elsewhere": None}
-
-    # -- folders and files
-
-    def _folders(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The folders on the way to the files, and those that hold nothing else and go with a checkpoint."""
-        files = {from_text(file["path"]) for item in items for file in item["files"]}
-        going: set[str] = set()
-        for item in items:
-            top = self.run / from_text(item["path"])
-            for folder, below, names in os.walk(top, topdown=False) if top.is_dir() and item["path"] != "." else ():
-                here = Path(folder).relative_to(self.run).as_posix()
-                inside = [f"{here}/{name}" for name in names]
-                if files.issuperset(inside) and going.issuperset(f"{here}/{name}" for name in below):
-                    going.add(here)
-        found = []
-        for name in sorted({parent for file in files for parent in folders_above(file)} | going):
-            facts = os.lstat(self.run / name)
-            found.append(
-                {
-                    "path": to_text(name),
-                    "mode": facts.st_mode & 0o7777,
-                    "uid": facts.st_uid,
-                    "gid": facts.st_gid,
-                    "mtime_ns": facts.st_mtime_ns,
-                    "goes": name in going,
-                }
-            )
-        return found
 
     def _take(self, journal: Mapping[str, Any]) -> None:
         """Rename every file that has not gone yet, then remove the folders that go."""

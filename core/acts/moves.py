@@ -16,7 +16,8 @@ from core.acts.journal import FILES, Journal, JournalFile, JournalFolder, Journa
 from core.retention.planned import PlannedFile
 from core.stores.local import BLOCK
 from waypoint_resume.atomic import make_folder, make_like, sync_folder
-from waypoint_resume.names import folders_above, from_text, join, to_text
+from waypoint_resume.journal_folders import folders_on_the_way, is_in, owned_folders
+from waypoint_resume.names import folders_above, from_text
 
 # What link answers where a file system has no hard links, or the kernel forbids them for files of others.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
@@ -76,7 +77,7 @@ def put_back(run: Path, batch: Path, journal: Journal) -> dict[str, str]:
     files = {file.name for file in journal.files}
     for item in journal.items:
         if item.elsewhere is None and not any(file.path in failed for file in item.files):
-            _finish_folders(run, item, [folders[name] for name in going if _is_in(name, from_text(item.path))], files)
+            _finish_folders(run, item, [folders[name] for name in going if is_in(name, from_text(item.path))], files)
     sync(run / parent for parent in {"", *(one for file in journal.files for one in folders_above(file.name))})
     return failed
 
@@ -164,10 +165,8 @@ def _move_new(source: Path, target: Path, found: os.stat_result) -> bool:
 
 def path_folders(run: Path, items: Iterable[JournalItem]) -> tuple[JournalFolder, ...]:
     """The folders on the way to some items' files, parents first, and those that the items own and leave empty."""
-    files = {file.name for item in items for file in item.files}
-    going = {name for item in items for name in _owned(run, item, files)}
-    names = {parent for name in files for parent in folders_above(name)} | going
-    return tuple(_folder(run, name, name in going) for name in sorted(names))
+    own = [(from_text(item.path), [file.name for file in item.files]) for item in items]
+    return tuple(JournalFolder(**found) for found in folders_on_the_way(run, own))
 
 
 def _mirror(files: Path, folder: JournalFolder) -> None:
@@ -189,7 +188,7 @@ def _finish_folders(run: Path, item: JournalItem, going: Sequence[JournalFolder]
     """The folders that an item owned, as they were, if nothing but a batch's files is in them; also the empty ones."""
     for folder in going:
         _remake(run, folder.name, folder)
-    owned = _owned(run, item, files)
+    owned = owned_folders(run, from_text(item.path), (file.name for file in item.files), files)
     for folder in going:
         if folder.name in owned:
             _own(run / folder.name, folder)
@@ -215,36 +214,6 @@ def _is_way(base: Path, name: str) -> bool:
         if not modes.S_ISDIR(found.st_mode):
             return False
     return True
-
-
-def _is_in(name: str, path: str) -> bool:
-    """Whether something is, or lies below, a path; '.' is the run's folder."""
-    return path in (".", name) or name.startswith(f"{path}/")
-
-
-def _owned(run: Path, item: JournalItem, files: Collection[str]) -> set[str]:
-    """The folders at and below an item's path that hold nothing but files that go."""
-    path = from_text(item.path)
-    inside = [file.name for file in item.files if "/" in file.name and _is_in(file.name, path)]
-    tops = {name.partition("/")[0] if path == "." else path for name in inside}
-    owned: set[str] = set()
-    for folder, below, names in (found for top in tops for found in os.walk(run / top, topdown=False)):
-        name = os.path.relpath(folder, run)
-        if all(join(name, one) in files for one in names) and all(join(name, one) in owned for one in below):
-            owned.add(name)
-    return owned
-
-
-def _folder(run: Path, name: str, goes: bool) -> JournalFolder:
-    found = os.lstat(run / name)
-    return JournalFolder(
-        path=to_text(name),
-        mode=modes.S_IMODE(found.st_mode),
-        uid=found.st_uid,
-        gid=found.st_gid,
-        mtime_ns=found.st_mtime_ns,
-        goes=goes,
-    )
 
 
 def _own(place: Path, folder: JournalFolder) -> None:

@@ -4,6 +4,7 @@ Nothing is moved here; `core.services.quarantine` carries a plan out.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 from core.acts.acting import ConfirmError, has_space_for
@@ -16,7 +17,7 @@ from core.retention.links import Link, Links, standing_links
 from core.retention.plan import make_plan
 from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, freed
 from core.retention.policies import Policy
-from core.retention.tables import parse_policy, policy_for
+from core.retention.tables import Retention, parse_policy, policy_for
 from core.runfolder.pins import read_pins
 from core.runs.state_files import needed_prefixes
 from core.services.sweeps import TrialPlaces
@@ -66,13 +67,10 @@ def plan(
     known = links or known_links(workspace)
     named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
 
-    def policy_of(root_path: str, run: str) -> Policy:
-        return policy_for(workspace.retention, root_path, run) if policy is None else policy
-
-    policies = [one.policy for one in workspace.retention] if policy is None else [policy]
-    asked = trials_asked(workspace, policies, trials)
+    tables = workspace.retention if policy is None else (Retention(policy=policy),)
+    asked = trials_asked(workspace, [one.policy for one in tables], trials)
     states = (run_state(workspace, run, known, named[run.root], asked) for run in runs)
-    return make_plan(states, policy_of, grace=workspace.settings.write_grace, made_at=workspace.now())
+    return make_plan(states, partial(policy_for, tables), grace=workspace.settings.write_grace, made_at=workspace.now())
 
 
 def trials_asked(

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 _ROOT = Path(__file__).resolve().parents[2]
+_NO_CALLS = ("<module>", "<genexpr>")
 _LEVELS = {"core": str(_ROOT / "core"), "waypoint_resume": str(_ROOT / "client/waypoint_resume")}
 
 
@@ -31,7 +32,8 @@ class Way:
 @contextmanager
 def traced() -> Iterator[Way]:
     """Follow every call of this thread. A call counts for the module that its code lies in; one out of a library counts
-    as one of whoever called that library. Code that runs while a module is imported does not count.
+    as one of whoever called that library. The steps of a generator expression are no calls, what it calls in them is.
+    Code that runs while a module is imported does not count.
     """
     way, names = Way(), dict[str, str | None]()
 
@@ -42,7 +44,7 @@ def traced() -> Iterator[Way]:
         return names[place]
 
     def on_event(frame: FrameType, event: str, _: object) -> None:
-        if event != "call" or (name := name_of(frame)) is None or frame.f_code.co_name == "<module>":
+        if event != "call" or (name := name_of(frame)) is None or frame.f_code.co_name in _NO_CALLS:
             return
         way.functions[f"{name}.{frame.f_code.co_qualname}"] += 1
         caller, above = None, frame.f_back
