@@ -41,7 +41,6 @@ def test_each_computation_is_made_once(way: Way) -> None:
         "core.formats.bundle_reader.read": CHECKPOINTS,
         "core.health.files.judge": CHECKPOINTS,
         "core.runs.series.arrange": RUNS,
-        "core.runs.series.ordered": RUNS,
         "core.indexing.rollup.roll_up": RUNS,
         "core.indexing.judging.judge": RUNS,
         "core.runs.choice.choose": RUNS,
