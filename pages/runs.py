@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.services.runs import RUN_SORTS, RunFilter
-from core.services.sweeps import standings
+from core.services.sweeps import trial_results
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.runs import sweep_lists
@@ -36,7 +36,10 @@ if page.items:
         "Click a row to open its run, a column's head to sort by it."
     )
     lists.runs(
-        page.items, now, sort=sort, trials=standings(service.workspace(), [(run.root, run.path) for run in page.items])
+        page.items,
+        now,
+        sort=sort,
+        trials=trial_results(service.workspace(), [(run.root, run.path) for run in page.items]),
     )
 elif where == RunFilter():
     frame.empty(

@@ -39,7 +39,7 @@ from core.services import passed_over
 from core.services.checkpoints import CheckpointFilter
 from core.services.health import RULES
 from core.services.runs import SeriesChoice, killed_saves, series_choices
-from core.services.sweeps import Standing, standings
+from core.services.sweeps import TrialResult, trial_results
 from core.services.workspace import upgrade_text
 from waypoint_resume.names import to_text
 
@@ -114,7 +114,7 @@ def ls_command(
             where = CheckpointFilter(root=found.root, run=found.path)
         items = workspace.reader.checkpoints(where, limit=None).items
         paths = {root.id: root.path for root in workspace.reader.roots()}
-        trials = standings(workspace, {(item.root, item.run) for item in items})
+        trials = trial_results(workspace, {(item.root, item.run) for item in items})
         if as_json:
             print_json([listed_document(item, paths[item.root], trials) for item in items])
         else:
@@ -122,7 +122,7 @@ def ls_command(
         raise typer.Exit(code)
 
 
-def _print_checkpoints(items: tuple[Checkpoint, ...], trials: Mapping[tuple[str, str], Standing]) -> None:
+def _print_checkpoints(items: tuple[Checkpoint, ...], trials: Mapping[tuple[str, str], TrialResult]) -> None:
     is_wide = not stdout.is_terminal or stdout.width >= _WIDE
     names = (*(("format", "contents") if is_wide else ()), "step", "saved (UTC)", "bytes", "health")
     names += ("trial",) if trials else ()

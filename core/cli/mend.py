@@ -14,8 +14,8 @@ from core.services.mending import (
     LiveRunError,
     Mend,
     Mender,
+    MendProposal,
     MendState,
-    Proposal,
     Refusal,
     effects,
     mender_of,
@@ -24,7 +24,7 @@ from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
 LAST = "last"
-Outcome = tuple[Proposal, Mend | None]
+Outcome = tuple[MendProposal, Mend | None]
 
 
 def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
@@ -69,13 +69,13 @@ def mend_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         raise typer.Exit(code)
 
 
-def _proposed(workspace: Workspace, mender: Mender, latest: str | None) -> tuple[list[Proposal], list[Refusal]]:
+def _proposed(workspace: Workspace, mender: Mender, latest: str | None) -> tuple[list[MendProposal], list[Refusal]]:
     if latest is not None:
         found = mender.point_at(checkpoint_named(workspace, mender.run, latest))
         return ([] if found is None else [found]), []
     items = mender.proposals()
     return (
-        [item for item in items if isinstance(item, Proposal)],
+        [item for item in items if isinstance(item, MendProposal)],
         [item for item in items if isinstance(item, Refusal)],
     )
 

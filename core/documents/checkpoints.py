@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from core.base.facts import Sourced
 from core.base.records import Checkpoint
-from core.documents.sweeps import standing_document
+from core.documents.sweeps import trial_result_document
 from core.runs.choice import SeriesChoice
-from core.services.sweeps import Standing
+from core.services.sweeps import TrialResult
 from waypoint_resume.names import to_text
 
 
@@ -38,10 +38,12 @@ def checkpoint_document(item: Checkpoint, root_path: str) -> dict[str, object]:
     }
 
 
-def listed_document(item: Checkpoint, root_path: str, trials: Mapping[tuple[str, str], Standing]) -> dict[str, object]:
+def listed_document(
+    item: Checkpoint, root_path: str, trials: Mapping[tuple[str, str], TrialResult]
+) -> dict[str, object]:
     """One element of the answer of `ls`, with the sweep's trial that the run is; null where it is none."""
     found = trials.get((item.root, item.run))
-    trial = None if found is None else standing_document(found)
+    trial = None if found is None else trial_result_document(found)
     return {**checkpoint_document(item, root_path), "trial": trial}
 
 

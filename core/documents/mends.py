@@ -5,7 +5,7 @@ from datetime import datetime
 
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.of_run import Mender, Refusal
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.mend.records import Mend
 from waypoint_resume.names import to_text
 
@@ -23,7 +23,7 @@ def mends_document(
     }
 
 
-def proposal_document(proposal: Proposal, mend: Mend | None, max_to_keep: int, now: datetime) -> dict[str, object]:
+def proposal_document(proposal: MendProposal, mend: Mend | None, max_to_keep: int, now: datetime) -> dict[str, object]:
     """What would be written or, with a mend, was; and what the next save deletes with a job's `max_to_keep`."""
     return {
         "state": to_text(proposal.state),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core.base.records import Run
-from core.services.sweeps import Standing
+from core.services.sweeps import TrialResult
 from core.sweeps.records import Sweep, Trial
 from waypoint_resume.names import to_text
 
@@ -42,7 +42,7 @@ def trial_document(trial: Trial, run: Run | None) -> dict[str, object]:
     }
 
 
-def standing_document(found: Standing) -> dict[str, object]:
+def trial_result_document(found: TrialResult) -> dict[str, object]:
     """The trial that a run is."""
     trial = found.trial
     return {

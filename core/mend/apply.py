@@ -18,7 +18,7 @@ from core.base.names import printable
 from core.mend import records
 from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.on_disk import on_disk, read
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState, Record
 from core.runfolder.locking import log
 from core.runfolder.run_folder import RunFolder
@@ -31,7 +31,7 @@ _LATER_NS = 1000
 
 
 def apply(
-    run_folder: RunFolder, proposal: Proposal, *, actor: str, now: datetime, is_live: bool, confirm: str = ""
+    run_folder: RunFolder, proposal: MendProposal, *, actor: str, now: datetime, is_live: bool, confirm: str = ""
 ) -> Mend:
     """Write a proposal. `confirm` is the run's name, which a live run needs.
 
@@ -93,7 +93,7 @@ def _require_quiet(run_folder: RunFolder, *, is_live: bool, confirm: str) -> Non
         raise LiveRunError(run_folder.run)
 
 
-def _require_unchanged(run_folder: RunFolder, proposal: Proposal, target: Path) -> int:
+def _require_unchanged(run_folder: RunFolder, proposal: MendProposal, target: Path) -> int:
     """Look at all that the proposal was made from; gives the time that the new file follows, ns."""
     if read(target) != proposal.old:
         raise StateChangedError(

@@ -11,14 +11,14 @@ from datetime import datetime
 from google.protobuf import text_format
 
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.runs.state_files import Answer
 from waypoint_resume.names import join, to_text
 
 _NEW = ""  # the name of a save that is not known
 
 
-def deleted_by_next_save(proposal: Proposal, max_to_keep: int, now: datetime) -> tuple[str, ...]:
+def deleted_by_next_save(proposal: MendProposal, max_to_keep: int, now: datetime) -> tuple[str, ...]:
     """The checkpoints that a CheckpointManager on this folder deletes at its next save, the oldest first.
 
     For a job that restored the latest one. With keep_checkpoint_every_n_hours it may keep some of them.
@@ -37,12 +37,12 @@ def deleted_by_next_save(proposal: Proposal, max_to_keep: int, now: datetime) ->
     return tuple(managed[: max(0, len(managed) + 1 - max_to_keep)])
 
 
-def effects(proposal: Proposal, *, max_to_keep: int, now: datetime) -> tuple[str, ...]:
+def effects(proposal: MendProposal, *, max_to_keep: int, now: datetime) -> tuple[str, ...]:
     """What changes, one sentence each; the last one says what the next save deletes."""
     return tuple(_sentences(proposal, max_to_keep, now))
 
 
-def _sentences(proposal: Proposal, max_to_keep: int, now: datetime) -> Iterator[str]:
+def _sentences(proposal: MendProposal, max_to_keep: int, now: datetime) -> Iterator[str]:
     latest = to_text(proposal.latest)
     yield f"tf.train.latest_checkpoint {_told(proposal.before)} now, and {_told(proposal.after)} afterwards."
     if proposal.after.latest != proposal.latest:

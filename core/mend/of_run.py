@@ -11,7 +11,7 @@ from core.formats.state_file import NAME, is_foreign
 from core.mend import records
 from core.mend.apply import apply, undo
 from core.mend.on_disk import on_disk, parse, read
-from core.mend.propose import Proposal, propose
+from core.mend.propose import MendProposal, propose
 from core.mend.records import Mend, MendState
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import is_nameable, prefixes, wanted_prefixes
@@ -37,11 +37,11 @@ class Mender:
     members: tuple[Checkpoint, ...]
     states: tuple[StateFile, ...]
 
-    def proposals(self) -> tuple[Proposal | Refusal, ...]:
+    def proposals(self) -> tuple[MendProposal | Refusal, ...]:
         """What can be done for each broken state file, by path."""
         return tuple(self._proposals())
 
-    def _proposals(self) -> Iterator[Proposal | Refusal]:
+    def _proposals(self) -> Iterator[MendProposal | Refusal]:
         folders = {item.folder for item in self.members if is_nameable(item)}
         for path in sorted(
             state.path for state in self.states if not is_foreign(state) or posixpath.dirname(state.path) in folders
@@ -54,14 +54,14 @@ class Mender:
                 if found is not None:
                     yield found
 
-    def point_at(self, picked: Checkpoint) -> Proposal | None:
+    def point_at(self, picked: Checkpoint) -> MendProposal | None:
         """The proposal that makes a checkpoint its folder's latest; None where it is that already.
 
         CoreError for one that a state file cannot name, NotRestorableError for one that is not whole.
         """
         return self._propose(join(posixpath.dirname(picked.path), NAME), picked)
 
-    def apply(self, proposal: Proposal, *, actor: str, now: datetime, confirm: str = "") -> Mend:
+    def apply(self, proposal: MendProposal, *, actor: str, now: datetime, confirm: str = "") -> Mend:
         """Write a proposal; see `core.mend.apply`. `confirm` is the run's path, which a live run needs."""
         return apply(self.run_folder, proposal, actor=actor, now=now, is_live=self.is_live(), confirm=confirm)
 
@@ -84,7 +84,7 @@ class Mender:
         """Whether the run was live at the last look, or is by the disk now."""
         return self.run.status == "live" or self.run_folder.is_live()
 
-    def _propose(self, path: str, picked: Checkpoint | None) -> Proposal | None:
+    def _propose(self, path: str, picked: Checkpoint | None) -> MendProposal | None:
         root_path, data = self.run_folder.root_path, read(self.run_folder.state_file(self.run_folder.within(path)))
         wanted = wanted_prefixes((parse(path, data),), root_path) | prefixes(self.members)
         return propose(path, data, root_path, self.members, on_disk(root_path, wanted), picked)

@@ -24,7 +24,7 @@ _SHOWN = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class MendProposal:
     """A new content for one state file. Paths are relative to the root.
 
     `rules` are the findings that it answers; `is_picked` tells that a person picked the latest. `chosen` is the latest
@@ -71,7 +71,7 @@ def propose(
     members: Sequence[Checkpoint],
     existing: Collection[str],
     picked: Checkpoint | None = None,
-) -> Proposal | None:
+) -> MendProposal | None:
     """How a state file would be mended; None where nothing is to be done. `data` is what it holds now, None where it is
     absent; `members` are the run's checkpoints; `existing` are the prefixes on disk, at least all that the file names
     and those of `members`. `picked` becomes the latest; without it nothing is proposed for a file that is not broken.
@@ -90,7 +90,7 @@ def propose(
     new = state_text(posixpath.dirname(path), latest, listed, content.preserved)
     chosen = next((item for item in members if item.path == latest and is_nameable(item)), None)
     next_save = None if chosen is None else _next_save(chosen)
-    return Proposal(
+    return MendProposal(
         state=path,
         rules=rules,
         is_picked=picked is not None,

@@ -45,15 +45,15 @@ class KeepBestTrials:
         among = f"one of the best {self.count:,} trials" if self.count > 1 else "the best trial"
         if place.peers.better(score, objective, restorable=False) >= self.count:
             among = f"fewer than {self.count:,} better trials" if self.count > 1 else "no better trial"
-            return f"{among} of {_sweep(place)} can be restored: {self.standing(place)}"
-        return f"{among} of {_sweep(place)}: {self.standing(place)}"
+            return f"{among} of {_sweep(place)} can be restored: {self.rank_text(place)}"
+        return f"{among} of {_sweep(place)}: {self.rank_text(place)}"
 
     def why_goes(self, place: TrialPlace) -> str:
         """What is said of a trial that is not among the best."""
         best = f"the best {self.count:,} stay" if self.count > 1 else "the best one stays"
-        return f"trial {place.trial.name} of {_sweep(place)}: {self.standing(place)}; {best}"
+        return f"trial {place.trial.name} of {_sweep(place)}: {self.rank_text(place)}; {best}"
 
-    def standing(self, place: TrialPlace) -> str:
+    def rank_text(self, place: TrialPlace) -> str:
         """A trial's score and rank: `val_loss 0.73, 9th of 12`."""
         objective = self._objective(place)
         score = place.peers.score(place.trial, objective.name)

@@ -4,7 +4,7 @@ from core.base.records import Run
 from core.mend.effects import effects
 from core.mend.errors import LiveRunError
 from core.mend.of_run import Mender, Refusal
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState
 from core.runs.state_files import NAMEABLE
 from core.services.workspace import Workspace
@@ -13,9 +13,9 @@ __all__ = [
     "NAMEABLE",
     "LiveRunError",
     "Mend",
+    "MendProposal",
     "MendState",
     "Mender",
-    "Proposal",
     "Refusal",
     "apply",
     "effects",
@@ -34,7 +34,7 @@ def mender_of(workspace: Workspace, run: Run) -> Mender:
     )
 
 
-def apply(workspace: Workspace, run: Run, proposal: Proposal, confirm: str = "") -> Mend:
+def apply(workspace: Workspace, run: Run, proposal: MendProposal, confirm: str = "") -> Mend:
     """Write a proposal; `confirm` is the run's name, which a live run needs."""
     return mender_of(workspace, run).apply(proposal, actor=workspace.actor, now=workspace.now(), confirm=confirm)
 

@@ -17,17 +17,17 @@ from waypoint_resume.names import to_text
 __all__ = [
     "SOURCES",
     "Direction",
-    "Standing",
     "Sweep",
     "SweepKind",
     "Trial",
     "TrialPlaces",
+    "TrialResult",
     "find_sweep",
     "ordinal",
     "parent_of",
     "runs_of",
     "score_text",
-    "standings",
+    "trial_results",
 ]
 
 
@@ -99,7 +99,7 @@ def find_sweep(workspace: Workspace, text: str) -> Sweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TrialResult:
     """A trial and its sweep."""
 
     sweep: Sweep
@@ -116,17 +116,17 @@ class Standing:
         return f"{told}, {trial.status.value}" if trial.score is not None else told
 
 
-def standings(workspace: Workspace, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+def trial_results(workspace: Workspace, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], TrialResult]:
     """How those of some runs (root and path) did that are trials."""
     paths: dict[str, list[str]] = {}
     for root, path in runs:
         paths.setdefault(root, []).append(path)
-    found: dict[tuple[str, str], Standing] = {}
+    found: dict[tuple[str, str], TrialResult] = {}
     for root, here in paths.items():
         trials = workspace.sweeps.trials_at(root, here)
         sweeps = {path: workspace.sweeps.sweep(root, path) for path in {parent_of(trial) for trial in trials}}
         for path, trial in trials.items():
             sweep = sweeps[parent_of(path)]
             if sweep is not None:
-                found[root, path] = Standing(sweep=sweep, trial=trial)
+                found[root, path] = TrialResult(sweep=sweep, trial=trial)
     return found

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.base.errors import BusyError, CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.of_run import Mender
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState
 from core.runfolder.locking import locked
 from tests.support.mend_cases import RUN, STATE, a_mender
@@ -41,14 +41,14 @@ def mender(root: Path) -> Mender:
     return a_mender(root, 1, 2, 3)
 
 
-def picked(mender: Mender, number: int = 2) -> Proposal:
+def picked(mender: Mender, number: int = 2) -> MendProposal:
     """The proposal to make ckpt-NUMBER the latest."""
     found = mender.point_at(mender.members[number - 1])
     assert found is not None
     return found
 
 
-def apply(mender: Mender, proposal: Proposal, confirm: str = "") -> Mend:
+def apply(mender: Mender, proposal: MendProposal, confirm: str = "") -> Mend:
     return mender.apply(proposal, actor="ada", now=NOW, confirm=confirm)
 
 

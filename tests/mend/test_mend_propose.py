@@ -17,7 +17,7 @@ from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.health.state import judge_state
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.on_disk import parse, read_content
-from core.mend.propose import Proposal, propose
+from core.mend.propose import MendProposal, propose
 from core.runs.state_files import target
 from tests.support.trees import START, a_member
 
@@ -42,17 +42,17 @@ def text(latest: str, listed: Sequence[str] = (), times: Sequence[float] = (), p
 
 def proposed(
     data: bytes | None, existing: frozenset[str] = EXISTING, picked: Checkpoint | None = None
-) -> Proposal | None:
+) -> MendProposal | None:
     return propose(PATH, data, ROOT, MEMBERS, existing, picked)
 
 
-def sure(data: bytes | None, existing: frozenset[str] = EXISTING, picked: Checkpoint | None = None) -> Proposal:
+def sure(data: bytes | None, existing: frozenset[str] = EXISTING, picked: Checkpoint | None = None) -> MendProposal:
     found = proposed(data, existing, picked)
     assert found is not None
     return found
 
 
-def told(proposal: Proposal, max_to_keep: int = 2) -> str:
+def told(proposal: MendProposal, max_to_keep: int = 2) -> str:
     return "\n".join(effects(proposal, max_to_keep=max_to_keep, now=NOW))
 
 

@@ -18,7 +18,7 @@ from core.formats import state_file
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
 from core.mend.effects import deleted_by_next_save, effects
 from core.mend.of_run import Mender, Refusal
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.runfolder.run_folder import RunFolder
 from core.services.mending import mender_of
 from tests.conftest import Opener
@@ -169,7 +169,7 @@ def a_mender(workspace: Opener, root: Path, run: str) -> Mender:
     return mender_of(opened, opened.find_run(run))
 
 
-def checked(tf: ModuleType, mender: Mender, proposal: Proposal, old_list: set[str]) -> None:
+def checked(tf: ModuleType, mender: Mender, proposal: MendProposal, old_list: set[str]) -> None:
     """Apply it; TensorFlow must find the latest, and delete what was foretold and nothing that was not listed."""
     opened_at = mender.run.last_saved
     assert opened_at is not None

@@ -14,7 +14,7 @@ from core.catalog.answers import PlacedFinding
 from core.catalog.filters import FindingFilter
 from core.health.rules import RULES
 from core.indexing.passes import root_id
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.services import health, mending, verifying
 from pages.parts.frame import service
 from pages.parts.health import health_rules
@@ -391,7 +391,7 @@ def test_former_mends_are_listed_and_undone(runs: Path, monkeypatch: pytest.Monk
     workspace, root = service.workspace(), short_id(str(runs))
     mender = mending.mender_of(workspace, workspace.reader.run(root, "a", workspace.now()))
     (proposal,) = mender.proposals()
-    assert isinstance(proposal, Proposal)
+    assert isinstance(proposal, MendProposal)
     mend = mender.apply(proposal, actor=HOSTILE, now=workspace.now())
     service.current().look_now()
     show(app, "run.py", root=root, run="a")

@@ -17,7 +17,7 @@ from typing import Any
 from core.base.errors import CoreError
 from core.mend.errors import StateChangedError
 from core.mend.of_run import Mender
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.mend.records import MendState
 from tests.support.mend_cases import STATE, a_mender
 from tests.support.resume_cases import NOW
@@ -82,7 +82,7 @@ def main() -> None:
     if old is not None:
         (root / STATE).write_bytes(old)
     proposal = mender.point_at(mender.members[0])
-    assert isinstance(proposal, Proposal)
+    assert isinstance(proposal, MendProposal)
     shutil.copytree(root, base / "fresh")
     os.fsync = lambda _: None  # type: ignore[assignment]  # what a killed process wrote is not lost; this is for speed
     counts = {"apply": {"old": 0, "new": 0}, "undo": {"old": 0, "new": 0}}

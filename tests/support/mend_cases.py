@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.base.records import Checkpoint, Root, StateFile
 from core.mend.of_run import Mender, Refusal
-from core.mend.propose import Proposal
+from core.mend.propose import MendProposal
 from core.runfolder.liveness import Liveness
 from core.runfolder.run_folder import RunFolder
 from tests.support.resume_cases import a_checkpoint, a_run, on_disk
@@ -35,8 +35,8 @@ def named(number: int) -> Checkpoint:
     return made._replace(stem=read_name(made.path.rpartition("/")[2]).stem)
 
 
-def only(found: tuple[Proposal | Refusal, ...]) -> Proposal:
+def only(found: tuple[MendProposal | Refusal, ...]) -> MendProposal:
     """The proposal, if there is just that."""
     (proposal,) = found
-    assert isinstance(proposal, Proposal), proposal
+    assert isinstance(proposal, MendProposal), proposal
     return proposal

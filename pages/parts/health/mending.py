@@ -10,7 +10,7 @@ from core.base.errors import CoreError
 from core.base.records import Checkpoint, Run
 from core.services import mending
 from core.services.health import PlacedFinding
-from core.services.mending import NAMEABLE, Mend, Mender, Proposal, Refusal, effects
+from core.services.mending import NAMEABLE, Mend, Mender, MendProposal, Refusal, effects
 from pages.parts.frame import acting, service
 from pages.parts.frame.text import lines, md, md_lines
 from pages.parts.health import mends
@@ -18,7 +18,7 @@ from waypoint_resume.names import short_id, to_text
 
 RULES = frozenset({"moved-run", "dangling-latest", "dangling-history", "unreadable-state"})
 MAX_TO_KEEP = 5  # TensorFlow's default
-Wanted = Callable[[Mender], Proposal | Refusal | None]
+Wanted = Callable[[Mender], MendProposal | Refusal | None]
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _Asked:
 
     run: Run
     wanted: Wanted
-    proposal: Proposal | None = None
+    proposal: MendProposal | None = None
     refusal: str = ""
     is_live: bool = False
     problem: str = ""
@@ -74,11 +74,11 @@ def point_button(checkpoint: Checkpoint) -> None:
         )
 
 
-def _about(state: str, mender: Mender) -> Proposal | Refusal | None:
+def _about(state: str, mender: Mender) -> MendProposal | Refusal | None:
     return next((item for item in mender.proposals() if item.state == state), None)
 
 
-def _pointing(checkpoint: Checkpoint, mender: Mender) -> Proposal | None:
+def _pointing(checkpoint: Checkpoint, mender: Mender) -> MendProposal | None:
     return mender.point_at(checkpoint)
 
 
@@ -103,7 +103,7 @@ def _dialog(asked: _Asked) -> None:
         _write(asked, proposal, typed)
 
 
-def _show(proposal: Proposal) -> None:
+def _show(proposal: MendProposal) -> None:
     st.code(lines("\n".join(proposal.diff())), language="diff", wrap_lines=True)
     told = st.container()
     kept = st.number_input(
@@ -122,7 +122,7 @@ def _show(proposal: Proposal) -> None:
     st.caption("The file that it replaces is kept in the run's folder, below `.waypoint/mended/`. Undo puts it back.")
 
 
-def _write(asked: _Asked, proposal: Proposal, typed: str) -> None:
+def _write(asked: _Asked, proposal: MendProposal, typed: str) -> None:
     made = list[Mend]()
     problem = acting.attempt(lambda: made.append(mending.apply(service.workspace(), asked.run, proposal, typed)))
     if problem is None:

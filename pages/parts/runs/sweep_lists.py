@@ -7,7 +7,17 @@ from functools import partial
 import streamlit as st
 
 from core.base.records import Run
-from core.services.sweeps import SOURCES, Direction, Sweep, SweepKind, Trial, ordinal, parent_of, score_text, standings
+from core.services.sweeps import (
+    SOURCES,
+    Direction,
+    Sweep,
+    SweepKind,
+    Trial,
+    ordinal,
+    parent_of,
+    score_text,
+    trial_results,
+)
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shorten, shown
@@ -48,7 +58,7 @@ def sweeps(text: str) -> None:
 
 def trial_of(run: Run) -> None:
     """What a run is of a sweep, on its page; nothing where it is no trial."""
-    found = standings(service.workspace(), [(run.root, run.path)]).get((run.root, run.path))
+    found = trial_results(service.workspace(), [(run.root, run.path)]).get((run.root, run.path))
     if found is None:
         return
     trial, sweep = found.trial, found.sweep

@@ -8,7 +8,7 @@ from core.base.files import FileStat
 from core.base.records import Checkpoint, Run
 from core.services.checkpoints import CHECKPOINT_SORTS
 from core.services.runs import RUN_SORTS
-from core.services.sweeps import Standing
+from core.services.sweeps import TrialResult
 from pages.parts.frame import format as fmt
 from pages.parts.frame import links
 from pages.parts.frame.text import shorten, shown
@@ -22,7 +22,7 @@ def runs(
     now: datetime,
     *,
     sort: Sort,
-    trials: Mapping[tuple[str, str], Standing],
+    trials: Mapping[tuple[str, str], TrialResult],
 ) -> None:
     """The table of runs; `trials` tells how those did that are trials of sweeps, if any is."""
     trial = Column[Run](
