@@ -16,11 +16,12 @@ from core.acts.quarantine import Act, HeldPlan, move
 from core.acts.rewrites import Rewrites, rewrites, write_states
 from core.base.errors import CoreError
 from core.base.records import Checkpoint
-from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, freed
+from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, difference, freed
 from core.retention.recheck import LIVE, LeftOut, Replan, leave, look_again
 from core.runfolder.locking import log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
+from core.stores.local import plain_file
 from waypoint_resume.names import folders_above, to_text
 
 
@@ -94,9 +95,9 @@ def _delete(run_folder: RunFolder, plan: RunPlan, item: Item, said: Rewrites, ac
         return False
     gain = freed(_places(run_folder, item))
     for file in item.files:
-        found = os.lstat(run_folder.folder / file.path)
-        if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
-            done.left_out.append(leave(plan, item, f"{to_text(file.path)} was written since"))
+        change = difference(file, plain_file(run_folder.folder / file.path))
+        if change is not None:
+            done.left_out.append(leave(plan, item, f"{to_text(file.path)} {change}"))
             return False
     for file in item.files:
         os.unlink(run_folder.folder / file.path)

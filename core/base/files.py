@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from core.base.facts import Format
 
@@ -18,6 +18,34 @@ class FileStat(NamedTuple):
     device: int = 0
     links: int = 1
     allocated: int = 0
+
+    @property
+    def identity(self) -> tuple[str, int, int, int]:
+        """What tells it from others, and from itself written anew or replaced: name, size, time, inode."""
+        return self[:4]
+
+
+class SizeAndTime(Protocol):
+    """What a record holds of a file; the time is cut where it is far off, as in a FileStat."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def mtime_ns(self) -> int:
+        """Nanoseconds since 1970."""
+
+
+def change_of(known: SizeAndTime, found: FileStat | None) -> str | None:
+    """How a file differs from what is known of it, as a sentence's end; None if it is unchanged: a plain file of the
+    same size and time. Whoever also knows the inode asks for that too, but nobody does across a copy or a move.
+    """
+    if found is None:
+        return "is no longer there as a plain file"
+    if found.size != known.size:
+        return f"has {found.size:,} bytes instead of {known.size:,}"
+    return "was written since" if found.mtime_ns != known.mtime_ns else None
 
 
 class OutwardLink(NamedTuple):

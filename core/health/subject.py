@@ -9,7 +9,7 @@ from waypoint_resume.names import short_id
 
 def identity(files: Iterable[FileStat]) -> str:
     """Names files in their present state. 12 hexadecimal digits."""
-    return short_id(*sorted(f"{file.name}:{file.size}:{file.mtime_ns}:{file.inode}" for file in files))
+    return short_id(*sorted(":".join(map(str, file.identity)) for file in files))
 
 
 class Subjects:

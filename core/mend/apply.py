@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.base.errors import NotFoundError, ReadOnlyError
+from core.base.files import change_of
 from core.base.names import printable
 from core.mend import records
 from core.mend.errors import LiveRunError, StateChangedError
@@ -22,6 +23,7 @@ from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState, Record
 from core.runfolder.locking import log
 from core.runfolder.run_folder import RunFolder
+from core.stores.local import plain_file
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
 from waypoint_resume.clock import moment_text
 from waypoint_resume.ids import uuid7
@@ -104,11 +106,8 @@ def _require_unchanged(run_folder: RunFolder, proposal: MendProposal, target: Pa
     chosen = proposal.chosen
     for file in () if chosen is None else chosen.files:
         place = os.path.join(run_folder.root_path, chosen.folder, file.name) if chosen else ""
-        with contextlib.suppress(FileNotFoundError):
-            found = os.stat(place)
-            if (found.st_size, found.st_mtime_ns) == (file.size, file.mtime_ns):
-                continue
-        gone.append(file.name)
+        if change_of(file, plain_file(os.path.realpath(place))) is not None:
+            gone.append(file.name)
     if gone:
         raise StateChangedError(
             f"Changed or gone since the proposal was made: {', '.join(map(to_text, gone))}. Nothing was written; look "

@@ -1,17 +1,16 @@
 """The files of a checkpoint as a manifest lists them: looked at again, and the small ones hashed."""
 
 import hashlib
-import os
-import stat as modes
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.base.files import FileStat
+from core.base.files import FileStat, change_of
 from core.base.records import Checkpoint
 from core.formats.file_groups import is_shard
 from core.resume.errors import ChangedError
 from core.resume.manifest import ManifestFile
 from core.runfolder.places import blocks, inside, relative_to_run
+from core.stores.local import plain_file
 from waypoint_resume.names import to_text
 
 SMALL = 4 * 1024 * 1024  # bytes: up to here a file is hashed
@@ -20,9 +19,8 @@ _LISTED = 5
 
 def require_unchanged(folder: Path, checkpoint: Checkpoint) -> None:
     """Look at every file again. ChangedError names those whose size or time is not what was indexed."""
-    changed = [
-        f"{to_text(path)} {how}" for path, file in _files(checkpoint) if (how := _difference(folder, path, file))
-    ]
+    files = ((path, change_of(file, plain_file(inside(folder, path)))) for path, file in _files(checkpoint))
+    changed = [f"{to_text(path)} {change}" for path, change in files if change is not None]
     if changed:
         more = f" and {len(changed) - _LISTED:,} more" if len(changed) > _LISTED else ""
         raise ChangedError(
@@ -56,15 +54,3 @@ def _digest(folder: Path, path: str, file: FileStat) -> str | None:
     for block in blocks(inside(folder, path), SMALL):
         digest.update(block)
     return digest.hexdigest()
-
-
-def _difference(folder: Path, path: str, file: FileStat) -> str | None:
-    try:
-        found = os.stat(inside(folder, path))
-    except (FileNotFoundError, NotADirectoryError):
-        return "is gone"
-    if not modes.S_ISREG(found.st_mode):
-        return "is no plain file any more"
-    if found.st_size != file.size:
-        return f"has {found.st_size:,} bytes instead of {file.size:,}"
-    return "was written since" if found.st_mtime_ns != file.mtime_ns else None

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from core.base.facts import Format
-from core.base.files import FileStat
+from core.base.files import FileStat, change_of
 from core.base.records import Checkpoint, Leftover
 from core.formats.file_groups import LEFT_BY
 from core.formats.registry import spec_of
@@ -169,15 +169,10 @@ def difference(planned: PlannedFile, found: FileStat | None) -> str | None:
     """How a file differs from what was planned, as a sentence's end; None if it is the same one. Another number of
     links is no difference: the bytes freed are counted anew.
     """
-    if found is None:
-        return "is no longer there as a plain file"
-    if found.size != planned.size:
-        return f"has {found.size:,} bytes instead of {planned.size:,}"
-    if found.mtime_ns != planned.mtime_ns:
-        return "was written since"
-    if (found.inode, found.device) != (planned.inode, planned.device):
+    change = change_of(planned, found)
+    if change is None and found is not None and (found.inode, found.device) != (planned.inode, planned.device):
         return "was replaced since"
-    return None
+    return change
 
 
 def _files(run: str, folder: str, form: Format, files: Iterable[FileStat]) -> tuple[PlannedFile, ...]:

@@ -33,7 +33,7 @@ _META = "meta.yaml"
 _META_LIMIT = 64 * 1024
 _DEEPEST = 64
 _by_name = itemgetter(0)
-_SIGNED = 4  # the first fields of FileStat: name, size, mtime_ns, inode
+_SIGNED = 4  # the first fields of FileStat: those of its identity
 
 
 def look(store: Store, folder: str) -> Listing:

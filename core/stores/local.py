@@ -153,6 +153,15 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
     return b"".join(pieces)
 
 
+def plain_file(path: str | os.PathLike[str]) -> FileStat | None:
+    """The facts of the plain file at a path, its name as given; None where none stands there, or a link does."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return file_stat(os.fspath(path), found) if modes.S_ISREG(found.st_mode) else None
+
+
 def file_stat(name: str, found: os.stat_result) -> FileStat:
     """A regular file's facts as records hold them."""
     time_ns = found.st_mtime_ns

@@ -83,7 +83,7 @@ class Verification:
 
 def identity(files: Iterable[FileStat]) -> frozenset[tuple[str, int, int, int]]:
     """What tells files from others: name, size, mtime in ns, inode."""
-    return frozenset((file.name, file.size, file.mtime_ns, file.inode) for file in files)
+    return frozenset(file.identity for file in files)
 
 
 def to_document(result: Verification) -> dict[str, Any]:
