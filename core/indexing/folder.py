@@ -93,6 +93,7 @@ def _read_once(store: Store, task: FolderTask, cache: BundleCache) -> FolderResu
     named = {state_file.base_of(path) for state in states for path in (state.latest or "", *state.history)}
     times = {name: time for state in states for name, time in state_file.times_by_name(state).items()}
     known = {(item.path, item.files): item for item in task.known}
+    known_paths = {item.path for item in task.known}
     problems = list(listing.problems)
     checkpoints: list[Checkpoint] = []
     reused = parsed = 0
@@ -105,7 +106,8 @@ def _read_once(store: Store, task: FolderTask, cache: BundleCache) -> FolderResu
             checkpoints.append(dated(kept_checkpoint(store, task, one, old), times))
             reused += 1
             continue
-        if old is None and again.stays_foreign(one.format):
+        # A file that got another name elsewhere is no other file: what was known stays no other tool's.
+        if old is None and path not in known_paths and again.stays_foreign(one.format):
             continue
         again.reads(one.format)
         try:

@@ -358,6 +358,19 @@ def test_foreign_files_make_no_run(disk: Disk) -> None:
     assert (set(disk.runs()), set(disk.items())) == ({"book"}, {"book/ckpt-1"})
 
 
+def test_a_checkpoint_whose_file_got_another_name_elsewhere_stays_known(disk: Disk) -> None:
+    """As when it is forked: the same file, with one more link."""
+    shard = shard_of(save(disk.root / "a", 1))
+    save(disk.root / "a", 2)
+    disk.look()
+    (disk.root / "b").mkdir()
+    os.link(shard, disk.root / "b" / shard.name)
+    (disk.root / "a" / "events").mkdir()  # so that the folder is listed again
+    disk.look()
+    assert set(disk.items()) == {"a/ckpt-1", "a/ckpt-2"}
+    assert {file.links for file in disk.items()["a/ckpt-1"].files if file.name == shard.name} == {2}
+
+
 def test_a_folder_of_people_that_ends_like_a_temporary_one_is_a_run(disk: Disk) -> None:
     save(disk.root / "high_temp" / "ckpts", 1)
     save(disk.root / "low_temp", 1)
