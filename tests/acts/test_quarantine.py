@@ -25,6 +25,7 @@ from core.runfolder.locking import locked
 from core.runfolder.pins import pin
 from core.runfolder.run_folder import RunFolder
 from tests.support.quarantine_cases import Case, a_case, bundle_files, folders, in_quarantine, state_text, tree
+from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW
 from tests.support.trees import START_NS, write
 
@@ -379,12 +380,7 @@ def test_names_that_are_no_text_go_and_come_back(case: Case) -> None:
 @pytest.fixture
 def read_only(case: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
     """A run of which nothing can be written."""
-    real = os.access
-
-    def access(path: Path, mode: int, *, effective_ids: bool) -> bool:
-        return not Path(path).is_relative_to(case.root) and real(path, mode, effective_ids=effective_ids)
-
-    monkeypatch.setattr(os, "access", access)
+    refuse_writes(monkeypatch, lambda path: path.is_relative_to(case.root))
     return case
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 from core.resume.manifest import parse
-from tests.support.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium, playwright
+from tests.support.chromium import HOSTILE, IDLE, needs_chromium, playwright
 from tests.support.pages_server import ROOT, Server, copy_samples, serve
 from tests.support.trees import flip, save, state
 from waypoint_resume.names import short_id
@@ -47,18 +47,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         save(runs / "claimed", step)
     with serve(runs, folder / "home") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with launched() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: "Browser", server: Server) -> Iterator["Page"]:
-    with fresh_tab(browser, server) as tab:
-        yield tab
 
 
 def accept_all(page: "Page") -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.chromium import HOSTILE, IDLE, fresh_tab, launched, needs_chromium
+from tests.support.chromium import HOSTILE, IDLE, needs_chromium
 from tests.support.pages_server import Server, serve
 from tests.support.trees import index_of, save, shard_of, state, write
 from waypoint_resume.names import short_id
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = needs_chromium
 
@@ -36,16 +36,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with launched() as started:
-        yield started
-
-
 @pytest.fixture
-def page(browser: "Browser", server: Server) -> Iterator["Page"]:
-    with fresh_tab(browser, server, 1600) as tab:
-        yield tab
+def height() -> int:
+    return 1600
 
 
 def added_up(page: "Page", query: str = "") -> None:

@@ -28,13 +28,6 @@ X, Y = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3), np.ones((8, 1), "f
 pytestmark = pytest.mark.usefixtures("one_job")
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A run's folder."""
-    (tmp_path / "runs/a").mkdir(parents=True)
-    return tmp_path / "runs/a"
-
-
 def a_model() -> Model:
     """A model that was trained for one step, as every start makes it anew."""
     keras.utils.clear_session()

@@ -27,13 +27,6 @@ POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\ns
 pytestmark = pytest.mark.usefixtures("one_job")
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A run's folder."""
-    (tmp_path / "runs/a").mkdir(parents=True)
-    return tmp_path / "runs/a"
-
-
 def a_model() -> Model:
     """A model as every start makes it anew."""
     keras.utils.clear_session()

@@ -20,6 +20,7 @@ from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState
 from core.runfolder.locking import locked
 from tests.support.mend_cases import RUN, STATE, a_mender
+from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW
 from tests.support.trees import state
 
@@ -247,12 +248,7 @@ def test_a_busy_run_is_told(root: Path, mender: Mender, monkeypatch: pytest.Monk
 @pytest.fixture
 def read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root, of which nothing can be written."""
-    real = os.access
-
-    def access(path: Path, mode: int, *, effective_ids: bool) -> bool:
-        return not Path(path).is_relative_to(root) and real(path, mode, effective_ids=effective_ids)
-
-    monkeypatch.setattr(os, "access", access)
+    refuse_writes(monkeypatch, lambda path: path.is_relative_to(root))
     return root
 
 

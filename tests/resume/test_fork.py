@@ -29,6 +29,7 @@ from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume.test_resume_write import log_of
 from tests.support.quarantine_cases import tree
+from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.small_disks import Maker
 from tests.support.trees import save, state
@@ -251,13 +252,9 @@ def test_a_copy_that_does_not_fit_is_refused_before_and_taken_back_after(
 def test_a_read_only_run_can_be_forked_where_decisions_lie_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint, real = on_disk(tmp_path / "root", a_checkpoint()), os.access
+    checkpoint = on_disk(tmp_path / "root", a_checkpoint())
     parent = tmp_path / "root" / RUN
-
-    def access(path: Path, mode: int, *, effective_ids: bool) -> bool:
-        return not Path(path).is_relative_to(parent) and real(path, mode, effective_ids=effective_ids)
-
-    monkeypatch.setattr(os, "access", access)
+    refuse_writes(monkeypatch, lambda path: path.is_relative_to(parent))
     _, path = forked(tmp_path / "root", checkpoint, decisions_dir=tmp_path / "apart")
     assert path == tmp_path / "root/exp/b/resume_manifest.json"
     assert os.listdir(parent) == ["ckpts"]

@@ -25,6 +25,7 @@ from core.resume.withdrawal import reinstate, withdraw
 from core.resume.write import write_manifest
 from core.runfolder import locking, places
 from core.runfolder.run_folder import RunFolder
+from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
 from tests.support.rewound_cases import lease
 from waypoint_resume.claim_record import Claim
@@ -357,12 +358,7 @@ def test_a_kill_at_any_moment_leaves_whole_manifests_and_loses_none(root: Path, 
 @pytest.fixture
 def read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root, of which nothing can be written."""
-    real = os.access
-
-    def access(path: Path, mode: int, *, effective_ids: bool) -> bool:
-        return not Path(path).is_relative_to(root) and real(path, mode, effective_ids=effective_ids)
-
-    monkeypatch.setattr(os, "access", access)
+    refuse_writes(monkeypatch, lambda path: path.is_relative_to(root))
     return root
 
 

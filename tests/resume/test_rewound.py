@@ -34,6 +34,7 @@ from tests.cli.test_cli import answer, run
 from tests.conftest import Opener
 from tests.support.quarantine_cases import Case as Place
 from tests.support.quarantine_cases import state_text, tree, tree_of
+from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW
 from tests.support.rewound_cases import REWOUND, bundle, journal_of, lease, rewind
 from tests.support.small_disks import Maker
@@ -288,13 +289,9 @@ def test_a_run_without_a_place_beside_it_gets_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_takes_no_new_run_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch, real = rewound(place), os.access
+    batch = rewound(place)
     train_on(place, 4)
-
-    def access(path: Path, mode: int, *, effective_ids: bool) -> bool:
-        return Path(path) != place.folder.parent and real(path, mode, effective_ids=effective_ids)
-
-    monkeypatch.setattr(os, "access", access)
+    refuse_writes(monkeypatch, lambda path: path == place.folder.parent)
     with pytest.raises(ReadOnlyError, match="so no new run can be made in it"):
         place.undo(batch, OnConflict.RENAME)
     assert os.listdir(place.folder.parent) == ["a"]
