@@ -17,7 +17,6 @@ from core.base.records import Checkpoint
 from core.formats.state_file import NAME
 from core.mend.on_disk import on_disk, parse, read, read_content, state_files_in
 from core.mend.propose import propose
-from core.runfolder.places import relative_to_run
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE, prefixes, wanted_prefixes
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic
@@ -65,7 +64,7 @@ def rewrites(
 def _rewrite(
     run_folder: RunFolder, path: str, members: Sequence[Checkpoint], gone: Collection[str], *, may_empty: bool
 ) -> list[StateRewrite]:
-    target = run_folder.state_file(relative_to_run(path, run_folder.run))
+    target = run_folder.state_file(run_folder.within(path))
     data = read(target)
     if data is None:
         return []
@@ -84,7 +83,7 @@ def _rewrite(
         assert proposal is not None  # the file names what is gone then
         new = proposal.new.decode()
     rewrite = StateRewrite(
-        path=to_text(relative_to_run(path, run_folder.run)),
+        path=to_text(run_folder.within(path)),
         old=data.decode(),
         new=new,
         mtime_ns=os.lstat(target).st_mtime_ns,
