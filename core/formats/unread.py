@@ -16,6 +16,7 @@ from waypoint_resume.packed import UNPACKERS
 
 PYTORCH, PICKLE, FROZEN = "PyTorch", "pickle", "frozen TensorFlow graph"
 TFLITE = "TFLite"
+POINTER = "Git LFS pointer"
 META_ONLY = "TensorFlow 1 graph (.meta) without its checkpoint"
 NO_SAVED_MODEL = "SavedModel without its saved_model.pb"
 
@@ -28,6 +29,10 @@ _BY_ENDING = {
     ".pkl": PICKLE,
     ".pickle": PICKLE,
     ".joblib": PICKLE,
+    ".dill": PICKLE,
+    ".caffemodel": "Caffe",
+    ".pdparams": "PaddlePaddle",
+    ".pdopt": "PaddlePaddle",
     ".mlmodel": "Core ML",
     ".gguf": "GGUF",
 }
@@ -40,9 +45,10 @@ _PUT_ASIDE = re.compile(
     r".+\.(?:keras|h5|hdf5|index)(?:~|[-_. ]?(?:bak|backup|old|orig|copy|tmp|part|save|crdownload|download|\d+)~?)",
     re.DOTALL,
 )
+_NUMPY = re.compile(r".*(?:model|weight|param|checkpoint|ckpt).*\.np[yz]", re.DOTALL)  # other arrays are data
 _SAVED_MODEL_PARTS = frozenset({"fingerprint.pb", "keras_metadata.pb"})
 # Names that tell too little: the content decides, and what it does not tell is nothing.
-_LOOKED_INTO = re.compile(r".+\.(?:pb|bin|ckpt|model|lite|meta)|checkpoint_\d+", re.DOTALL)
+_LOOKED_INTO = re.compile(r".+\.(?:pb|bin|ckpt|model|lite|meta|sav)|checkpoint_\d+", re.DOTALL)
 _MOST_LOOKED_INTO = 32  # files of a folder
 _HEAD = 256
 _TORCH_ZIP = re.compile(
@@ -60,11 +66,21 @@ def kinds(store: Store, folder: str, files: Iterable[FileStat]) -> Iterator[tupl
     looked = 0
     for file in files:
         kind = _by_name(file.name)
-        if kind is None and file.size and looked < _MOST_LOOKED_INTO and _LOOKED_INTO.fullmatch(file.name.lower()):
+        if kind is not None and len(lfs.START) <= file.size <= lfs.MOST_BYTES and looked < _MOST_LOOKED_INTO:
+            looked += 1
+            kind = POINTER if _is_pointer(store, join(folder, file.name)) else kind
+        elif kind is None and file.size and looked < _MOST_LOOKED_INTO and _LOOKED_INTO.fullmatch(file.name.lower()):
             looked += 1
             kind = _by_content(store, join(folder, file.name), file.name.lower())
         if kind is not None:
             yield kind, file
+
+
+def _is_pointer(store: Store, path: str) -> bool:
+    try:
+        return lfs.is_pointer(store.read(path, len(lfs.START)))
+    except OSError:
+        return False
 
 
 def _by_name(name: str) -> str | None:
@@ -77,6 +93,8 @@ def _by_name(name: str) -> str | None:
         return NO_SAVED_MODEL
     if _TFJS.fullmatch(name):
         return "TensorFlow.js"
+    if _NUMPY.fullmatch(lowered):
+        return "NumPy arrays"
     stem, dot, ending = lowered.rpartition(".")
     known = _BY_ENDING.get(f"{dot}{ending}") if stem else None
     return known or (PYTORCH if lowered.endswith(".pth.tar") else None)
@@ -130,7 +148,7 @@ def _has_ending(ending: str, is_one: Callable[[bytes], bool]) -> Callable[[bytes
 
 # What the first bytes tell, the first that holds; the name is in lower case.
 _MARKS: tuple[tuple[str, Callable[[bytes, str], bool]], ...] = (
-    ("Git LFS pointer", lambda head, _: lfs.is_pointer(head)),
+    (POINTER, lambda head, _: lfs.is_pointer(head)),
     (PYTORCH, lambda head, _: bool(_TORCH_ZIP.match(head)) or head.startswith(_TORCH_LEGACY)),
     (TFLITE, lambda head, _: head[4:8] == b"TFL3"),
     (FROZEN, _has_ending(".pb", is_graph)),

@@ -10,6 +10,7 @@ from core.health.unjudged import UNJUDGED, is_unjudged
 from core.runs.name_evidence import content_step
 from core.runs.remains import RENAMED
 from core.runs.series_order import ordered
+from waypoint_resume.checkpoints import worker_temp
 from waypoint_resume.names import to_text
 
 NOTHING_RESTORABLE = Rule(
@@ -115,7 +116,9 @@ def _lost(series: Sequence[Checkpoint], best: Checkpoint) -> str:
 
 def _only_shards(run: str, leftovers: Iterable[Leftover]) -> Iterable[Finding]:
     """Values without an index are all that the run has: what was copied without its index, or the first save."""
-    held = [item for item in leftovers if any(_SHARD in file.name for file in item.files)]
+    held = [
+        item for item in leftovers if worker_temp(item.path) is None and any(_SHARD in file.name for file in item.files)
+    ]
     if held:
         more = "" if len(held) == 1 else f" and {_count(len(held) - 1, 'more save')}"
         yield NOTHING_RESTORABLE.finding(

@@ -94,7 +94,8 @@ def test_models_of_other_kinds_are_counted_by_folder(written: Path, disk: Disk) 
         archive.writestr("archive/data.pkl", pickle.dumps({"a": 1}))
     write(disk.root / "torch2", {"a.pth": b"x", "b.pt": b"x", "notes.txt": b"x"})
     write(disk.root / "data", {"table.pkl": pickle.dumps([1])})
-    write(disk.root / "pointers", {"model.ckpt": POINTER})
+    write(disk.root / "pointers", {"model.ckpt": POINTER, "m.pth": POINTER, "m.onnx": POINTER})
+    write(disk.root / "arrays", {"model_weights.npz": b"PK", "table.npz": b"PK", "best.pdparams": b"x"})
     write(
         disk.root / "unity", {"cat.png": b"x", "cat.png.meta": b"fileFormatVersion: 2\n", "message.pb": b"\x0a\x03abc"}
     )
@@ -103,15 +104,16 @@ def test_models_of_other_kinds_are_counted_by_folder(written: Path, disk: Disk) 
     disk.look()
     (passed,) = look_up(disk.engine, disk.reader.roots())
     assert {folder.path: dict(folder.kinds) for folder in passed.folders} == {
+        "arrays": {"NumPy arrays": 1, "PaddlePaddle": 1},
         "data": {"pickle": 1},
         "old": {"TensorFlow 1 graph (.meta) without its checkpoint": 1, "frozen TensorFlow graph": 1},
         "phone": {"TFLite": 1},
-        "pointers": {"Git LFS pointer": 1},
+        "pointers": {"Git LFS pointer": 3},
         "torch": {"PyTorch": 1},
         "torch2": {"PyTorch": 2},
     }
     (told,) = sentences(passed)
-    assert told.startswith("6 folders hold what Waypoint does not read in ")
+    assert told.startswith("7 folders hold what Waypoint does not read in ")
     assert "PyTorch (2), " in told
     assert disk.rules() == []
 
