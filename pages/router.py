@@ -5,18 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts.frame import frame
-
-PAGES = {
-    "overview.py": ("Overview", ":material/dashboard:", "visible"),
-    "runs.py": ("Runs", ":material/folder_open:", "visible"),
-    "run.py": ("Run", ":material/folder:", "hidden"),
-    "sweep.py": ("Sweep", ":material/tune:", "hidden"),
-    "checkpoints.py": ("Checkpoints", ":material/save:", "visible"),
-    "checkpoint.py": ("Checkpoint", ":material/deployed_code:", "hidden"),
-    "health.py": ("Health", ":material/health_and_safety:", "visible"),
-    "storage.py": ("Storage", ":material/database:", "visible"),
-    "resume.py": ("Resume", ":material/play_circle:", "visible"),
-}
+from pages.parts.frame.pages import PAGES
 
 # Pictures of our own: for a Material icon as favicon the browser would ask another host.
 PICTURES = Path(__file__).parent / "parts/frame"
@@ -32,8 +21,8 @@ def gate() -> None:
 gate()
 page = st.navigation(
     [
-        st.Page(file, title=title, icon=icon, visibility=visibility, default=file == "overview.py")  # type: ignore[arg-type]
-        for file, (title, icon, visibility) in PAGES.items()
+        st.Page(row.file, title=row.title, icon=row.icon, visibility=row.visibility, default=row is PAGES[0])
+        for row in PAGES
     ],
     position="top",
 )

@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from core.base.records import Checkpoint
+from pages.parts.frame.pages import PAGES
 from pages.parts.frame.text import md, shorten, shown
 from waypoint_resume.names import from_text, to_text
 
@@ -15,15 +16,7 @@ OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
 HEALTH, STORAGE, SWEEP = "health.py", "storage.py", "sweep.py"
 BATCH = "batch"  # in the query of STORAGE: the id of the batch that it begins with
-_TITLES = {
-    RUNS: "All runs",
-    CHECKPOINTS: "All checkpoints",
-    OVERVIEW: "Overview",
-    HEALTH: "Health",
-    RESUME: "Resume",
-    STORAGE: "Storage",
-    SWEEP: "The sweep",
-}
+_BACK_TO = {row.file: row.back for row in PAGES}
 _BACK = "back_to"
 
 
@@ -66,7 +59,7 @@ def remember(page: str) -> None:
 def back(default: str = RUNS) -> None:
     """The way back to the list that was last open, with its filters."""
     page, query = st.session_state.get(_BACK, (default, {}))
-    st.page_link(page, label=_TITLES[page], icon=":material/arrow_back:", query_params=query)
+    st.page_link(page, label=_BACK_TO[page], icon=":material/arrow_back:", query_params=query)
 
 
 def asked(name: str) -> str:
