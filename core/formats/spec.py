@@ -135,6 +135,11 @@ def never(_name: str) -> bool:
     return False
 
 
+def not_shown(_store: Store, _folder: str, _group: Group) -> bool:
+    """Only reading tells."""
+    return False
+
+
 def nothing(_unit: Unit, _error: FormatError) -> bool:
     """No checkpoint."""
     return False
@@ -181,6 +186,7 @@ class FormatSpec:
     read: Callable[[Store, Unit, BundleCache], Reading]
     is_foreign: Callable[[Unit, FormatError], bool] = nothing  # no checkpoint at all, though its name looks like one
     lookalike_files: int = 0  # how many files another tool's checkpoint look-alike has at most; 0: there is none
+    shows_itself: Callable[[Store, str, Group], bool] = not_shown  # in a folder: a short look tells that it is no such
     in_workers: bool = False  # read by worker processes, several at once
     has_metrics: bool = False  # it keeps metrics beside the values
     one_file_tells: bool = True  # where it is one file alone, that being empty or a Git LFS pointer tells all

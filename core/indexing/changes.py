@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from core.base.files import Listing, Problem
 from core.catalog.known_folders import KnownFolder
+from core.formats.registry import spec_of
 from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.stamp import Stamp
 from core.runs import walk
-from core.runs.group import group
+from core.runs.group import Groups, group
 from core.stores.store import Store
 from waypoint_resume.names import join, to_text
 
@@ -76,7 +77,7 @@ def find_changes(
             continue
         groups = group(listing)
         found.folders[path] = _noted(listing, mark, groups.has_units)
-        if groups.has_units and groups.all_doubtful:
+        if groups.has_units and groups.all_doubtful and not _is_shown(store, path, groups):
             found.doubtful.append(path)
         kept += len(listing.files)
         expect(len(listing.files))
@@ -115,6 +116,11 @@ def _is_quiet(store: Store, old: KnownFolder, recent_ns: int) -> bool:
         return all(store.folder_time(join(old.path, name) if name else old.path) == time for name, time in old.times)
     except OSError:
         return False
+
+
+def _is_shown(store: Store, path: str, groups: Groups) -> bool:
+    """Whether a short look shows one of the groups to be a checkpoint: then nothing is read ahead of the runs."""
+    return any(spec_of(one.format).shows_itself(store, path, one) for one in groups.checkpoints)
 
 
 def _noted(listing: Listing, mark: str, has_units: bool) -> KnownFolder:

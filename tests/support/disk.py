@@ -71,7 +71,7 @@ class Disk:
             return {
                 table.name: sorted(
                     (
-                        tuple(value for name, value in row.items() if name != "id")
+                        tuple(value for name, value in row.items() if name not in ("id", "series_order"))
                         for row in connection.execute(table.select()).mappings()
                     ),
                     key=repr,

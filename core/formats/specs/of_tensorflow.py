@@ -64,6 +64,7 @@ TF_BUNDLE = FormatSpec(
     read=bundle_reader.read,
     is_foreign=bundle_reader.is_foreign,
     lookalike_files=2,
+    shows_itself=bundle_reader.shows_itself,
     one_file_tells=False,
     shown_file=lambda name: f"{name}.index",
     has_shards=True,
