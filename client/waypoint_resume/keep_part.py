@@ -69,8 +69,10 @@ class StateKeeping(WatchPart):
     def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
         """Keep the state if something was saved."""
         del batch, logs
-        if self._training is not None and self._training.may_have_saved():
-            self._training.look(self._read(watch))
+        if self._training is not None:
+            self._training.settle()
+            if self._training.may_have_saved():
+                self._training.look(self._read(watch))
         self._note_last_batch(watch)
 
     def validation_begin(self, watch: TrainingWatch) -> None:

@@ -86,10 +86,12 @@ class Keeper:
         """Whether a state waits for this checkpoint."""
         return path in self._pending
 
-    def settle(self) -> None:
-        """Keep what waited for checkpoints that are there by now."""
-        for path in [path for path in self._pending if _is_there(self.run, path)]:
+    def settle(self) -> list[str]:
+        """Keep what waited for checkpoints that are there by now; their paths."""
+        there = [path for path in self._pending if _is_there(self.run, path)]
+        for path in there:
             self.keep(path, self._pending.pop(path))
+        return there
 
     def prune(self) -> None:
         """Remove the states of checkpoints that this job has rotated away."""
@@ -112,6 +114,7 @@ class TrainingKeeper:
         self._in_background = [item for item in trained.callbacks or () if hasattr(item, "_async_futures")]
         self._futures = 0
         self._run = decision.run
+        self._settled: set[str] = set()  # since the last look, with the state of when they were begun
 
     def begin(self) -> None:
         """The loop is about to begin."""
@@ -121,6 +124,10 @@ class TrainingKeeper:
         """Whether a callback may have saved at the batch that has just ended."""
         return self._saves.may_have_saved()
 
+    def settle(self) -> None:
+        """Keep what waited for a save in the background that is there by now; without one it costs nothing."""
+        self._settled.update(self.keeper.settle())
+
     def look(self, read: Callable[[], Mapping[str, Any]]) -> None:
         """Keep the state, which `read` gives as it is now, for everything that was saved since the last look."""
         try:
@@ -129,8 +136,10 @@ class TrainingKeeper:
             self.keeper.tell(f"No state is kept beside what was just saved: {type(error).__name__}: {error}")
 
     def _look(self, read: Callable[[], Mapping[str, Any]]) -> None:
-        self.keeper.settle()
-        fresh = [item.path for item in self._saves.new() if not self.keeper.is_awaited(item.path)]
+        self.settle()
+        settled, self._settled = self._settled, set()
+        found = (item.path for item in self._saves.new())
+        fresh = [path for path in found if path not in settled and not self.keeper.is_awaited(path)]
         is_coming = self._is_coming()
         if not fresh and not is_coming:
             return

@@ -28,7 +28,8 @@ def prefer_kept(
     """Checkpoints in the order in which a start tries them, and what is said of it.
 
     `keeping` is what a job that died left (None: it ended by itself, or kept nothing). Those that were saved in its
-    last moment, each by another saver, and have no state go behind the newest that has one.
+    last moment, each by another saver, and have no state go behind the newest that has one. Not so a step of Orbax,
+    whose manager would refuse to save it again.
     """
     found = list(newest_first)
     since = seconds_of((keeping or {}).get("since"))
@@ -42,7 +43,7 @@ def prefer_kept(
     else:
         return found, []
     is_one_moment = len({_saver(item) for item in lacking}) == len(lacking)
-    if not lacking or not is_one_moment or any(item.saved < since for item in lacking):
+    if not lacking or not is_one_moment or any(item.saved < since or item.format == "orbax" for item in lacking):
         return found, []
     first = found[len(lacking)]
     names = ", ".join(item.path for item in lacking)

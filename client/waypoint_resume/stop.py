@@ -15,6 +15,7 @@ from waypoint_resume import stopping
 from waypoint_resume.checkpoints import find_checkpoints
 from waypoint_resume.identity import identity_of
 from waypoint_resume.log import LOG
+from waypoint_resume.objects import sync_variables
 from waypoint_resume.parting import note_numbering, relative_to_run, remove_former, save_by_job, save_own
 from waypoint_resume.places import decision_homes
 from waypoint_resume.requests import SEVERAL_WORKERS, Request
@@ -119,6 +120,8 @@ class Stop:
 
     def step(self) -> int | None:
         """The optimizer's count of steps, the greatest of several; what a loop counted without one."""
+        for model in self._live.models:
+            sync_variables(model)
         found = step_of(self._live.optimizers)
         return self.steps_counted if found is None else found
 
