@@ -33,10 +33,11 @@ class BestValue(WatchPart):
             if watch.start.weights_only:  # another training, whose first save replaces nothing that is not kept
                 continue
             LOG.warning(
-                "ModelCheckpoint does not know the best %s so far: its first save replaces %s, even by a worse one. "
+                "%s does not know the best %s so far: its first save stands for the best in %s, even a worse one. "
                 "Pass initial_value_threshold= with that value.",
+                type(callback).__name__,
                 callback.monitor,
-                callback.filepath,
+                getattr(callback, "filepath", None) or getattr(callback, "directory", None),
             )
 
 

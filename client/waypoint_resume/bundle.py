@@ -27,6 +27,7 @@ from waypoint_resume.objects import (
 )
 from waypoint_resume.optimizers import trained_nodes
 
+BACKUP_EPOCH, BACKUP_BATCH = "ckpt_saved_epoch", "ckpt_saved_batch"
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
@@ -39,6 +40,9 @@ def _root_for(names: set[str], live: Live) -> Any:  # noqa: ANN401
     if "model" not in names and names != {"optimizer"}:
         return tf.train.Checkpoint(live.model)  # the model itself was saved
     parts = {"model": live.model, "optimizer": getattr(live.model, "optimizer", None)}
+    if BACKUP_EPOCH in names:  # BackupAndRestore of Keras 2: where it was lies in variables of its own
+        parts |= {name: tf.Variable(0, dtype=tf.int64, name=name) for name in (BACKUP_EPOCH, BACKUP_BATCH)}
+        parts["train_counter"] = getattr(live.model, "_train_counter", None)
     return tf.train.Checkpoint(**{name: item for name, item in parts.items() if name in names and item is not None})
 
 
@@ -169,8 +173,8 @@ class Bundle:
         for number, node in enumerate(self.graph.nodes):
             path = self.paths.get(number, str(number))
             for attribute in node.attributes if number not in self.matched else ():
-                if path == "save_counter":
-                    continue
+                if path == "save_counter" or "_random_generator" in path.split("/"):
+                    continue  # a layer's generator, which a SavedModel alone holds; its state is kept beside it
                 if passes_over(path):
                     passed += 1
                     continue

@@ -17,6 +17,7 @@ UNSEEDED = "no seed is set (keras.utils.set_random_seed), so what is left of thi
 _UNORDERED = "deterministic=False lets threads decide the order"
 _THREADS = "random numbers are drawn by several threads (tf.config.experimental.enable_op_determinism orders them)"
 _PYTHON = "a Python function is called within the dataset, and what it keeps of its own begins anew"
+_COUNTS = "the {kind} counts the batches that it gave and draws by that, and begins anew"
 _GENERATOR = "{name} of the {kind} is a generator of its own, which begins anew"
 
 
@@ -44,7 +45,9 @@ def doubts_of_object(data: Any) -> list[str]:  # noqa: ANN401 - a PyDataset or S
     cells = zip(reader.__code__.co_freevars, reader.__closure__ or ()) if hasattr(reader, "__closure__") else ()
     named = {**{name: cell.cell_contents for name, cell in cells}, **_globals_of(reader), **vars(data)}
     found = [name for name, item in named.items() if isinstance(item, kinds)]
-    return [_GENERATOR.format(name=name, kind=type(data).__name__) for name in found]
+    told = [_GENERATOR.format(name=name, kind=type(data).__name__) for name in found]
+    # Keras' ImageDataGenerator.flow and its like.
+    return told + ([_COUNTS.format(kind=type(data).__name__)] if hasattr(data, "total_batches_seen") else [])
 
 
 def _globals_of(function: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -24,7 +24,8 @@ _WIDTH = 16  # letters of a line's head
 WITHOUT_STATE = (
     "No state is kept beside {source}: random generators begin anew (so Dropout and shuffling go another way), "
     "callbacks remember nothing, and how far the data were read is known by its step alone. Waypoint in fit()'s "
-    "callbacks, start.guard, or resume(manager=...) keep it from now on."
+    "callbacks, start.guard, or resume(manager=...) keep it from now on, beside what is saved while fit() or the loop "
+    "runs; what a script saves by hand between two fit() has none."
 )
 
 
