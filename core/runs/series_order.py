@@ -84,16 +84,22 @@ def ordered(members: Sequence[Checkpoint]) -> list[Checkpoint]:
     order = order_of(members)
     by_name = sorted(members, key=_name_key)
     if order is Order.TIMES:
-        return sorted(by_name, key=lambda item: item.saved_at)
+        return sorted(by_name, key=_saved_at)
     if order is Order.DATES:
-        dated = [(moment, item) for item in by_name if (moment := name_of(item).moment) is not None]
+        # Of those with one date, as that of their training's beginning, times tell, or steps in a copied tree.
+        alike = _resorted(by_name, content_step) if times_are_useless(members) else sorted(by_name, key=_saved_at)
+        dated = [(moment, item) for item in alike if (moment := name_of(item).moment) is not None]
         turned = in_one_year(moment for moment, _ in dated)
-        return [item for _, item in sorted(dated, key=lambda pair: (turned[pair[0]], pair[1].saved_at))]
+        return [item for _, item in sorted(dated, key=lambda pair: turned[pair[0]])]
     if order is Order.NAMES:
         return _resorted(by_name, _told_time)
     timed = _resorted(_resorted(by_name, content_step), _told_time)
     again = _resorted(timed, content_step)  # what times moved may stand against the steps of those that tell no time
     return again if _resorted(again, _told_time) == again else timed
+
+
+def _saved_at(item: Checkpoint) -> datetime:
+    return item.saved_at
 
 
 def _told_time(item: Checkpoint) -> datetime | None:

@@ -61,15 +61,27 @@ def _tells_apart(
     if role in _COUNTING and place >= name_of(members[0]).of_folder:
         return False
     if role is Role.SIZE:
-        return counted_by_steps(members, place) is None and not _rise_with(members, groups, has_times)
+        if counted_by_steps(members, place) is not None:
+            return False
+        return (not is_last and _begins_again(groups, place)) or not _rise_with(members, groups, has_times)
     if is_last:
         is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
         may_tell = role is Role.COUNT or place < name_of(members[0]).of_folder
         return may_tell and is_alone and _steps_start_again(groups)
     if were_apart(groups):
         return True
-    after = [[values(item)[place + 1 :] for item in items] for items in groups]
-    return _starts_again(after) and not _goes_on(members, groups, place, has_times)
+    return _starts_again(_after(groups, place)) and not _goes_on(members, groups, place, has_times)
+
+
+def _after(groups: Sequence[Sequence[Checkpoint]], place: int) -> list[list[tuple[Value, ...]]]:
+    """The numbers behind a place, of each group's members."""
+    return [[values(item)[place + 1 :] for item in items] for items in groups]
+
+
+def _begins_again(groups: Sequence[Sequence[Checkpoint]], place: int) -> bool:
+    """Whether both the numbers behind a place and the steps start again with each of its values."""
+    steps = [known for items in groups if (known := _known_steps(items))]
+    return len(steps) > 1 and _starts_again(steps) and _starts_again(_after(groups, place))
 
 
 def _goes_on(

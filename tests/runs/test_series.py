@@ -1,14 +1,17 @@
 """Series, attempts and order: what belongs together, and which is the newest."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.facts import Format
+from core.base.files import FileStat
 from core.base.records import Checkpoint, SavedAtSource
 from core.runs.series import arrange
 from core.runs.series_order import median_interval, ordered, times_are_useless
-from tests.support.trees import a_member
+from tests.support.trees import START, START_NS, a_member
 
 
 def paths(series: tuple[Checkpoint, ...]) -> list[str]:
@@ -160,3 +163,32 @@ def test_the_order_does_not_depend_on_the_order_of_the_listing(members: list[Che
     assert [paths(series) for series in arrange(members)] == [
         ["c-0", "c-1", "c-2", "c-3", "c-4", "c-5", "c-6", "c-7", "c-8"]
     ]
+
+
+def test_in_a_copied_tree_steps_tell_the_order_of_what_bears_one_date() -> None:
+    """The date is that of each training's beginning; the files' times are those of the copy, the wrong way round."""
+    names = {
+        "20240101-120000_best-0.0030.h5": 5,
+        "20240101-120000_best-0.0010.h5": 4,
+        "20240102-120000_best-0.0020.h5": 1,
+    }
+    members = [
+        a_member(name, step=step, form=Format.HDF5)._replace(
+            files=(FileStat(name, 9, START_NS - step),), saved_at=START - timedelta(microseconds=step)
+        )
+        for name, step in names.items()
+    ]
+    assert [item.path.rpartition("_")[2] for item in ordered(members)] == [
+        "best-0.0010.h5",
+        "best-0.0030.h5",
+        "best-0.0020.h5",
+    ]
+
+
+def test_steps_that_begin_again_with_each_size_of_a_model_tell_trainings_apart() -> None:
+    """Although the last steps rise with the size: one training of each got a little further."""
+    names = {"resnet_18_0": 1, "resnet_50_0": 1, "resnet_50_1": 2, "resnet_101_0": 1, "resnet_101_1": 2}
+    names["resnet_101_2"] = 3
+    files = {name: (FileStat(f"{name}.index", 9, START_NS),) for name in names}
+    members = [a_member(name, step=step)._replace(files=files[name]) for name, step in names.items()]
+    assert sorted(len(series) for series in arrange(members)) == [1, 2, 3]

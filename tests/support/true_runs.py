@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.base.facts import Format
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Health, Leftover, SavedAtSource
+from core.formats.file_groups import LEFT_BY
 from core.health.rule import Family
 from core.health.rules import RULES
 from core.resume.history import Manifests
@@ -181,6 +182,8 @@ def true_runs(draw: st.DrawFn) -> TrueRun:
             path = f"run/{name}"
             form = next((form for end, form in FORMS.items() if name.endswith(end)), default)
             state = draw(st.sampled_from([WHOLE] * 12 + WRONG + ["writing", "unrenamed-save", "orphan-shard", "temp"]))
+            if state in ("orphan-shard", "temp") and form is not LEFT_BY:
+                state = WHOLE  # only a bundle's save leaves such parts
             knows = knows_steps > draw(st.integers(0, 1)) and state not in EMPTY | {"missing-shard", "unreadable-file"}
             source = times if times != "listed" else draw(st.sampled_from(["copied", "state-file"]))
             shown = _Shown(source, draw(st.integers(0, 1999)), moment.step if knows else None, times == "listed")
