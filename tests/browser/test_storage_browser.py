@@ -111,10 +111,20 @@ def test_a_policy_is_tried_carried_out_and_undone(page: "Page", server: Server) 
     page.get_by_text("1 former batch").wait_for()
 
 
+def choose_run(page: "Page", name: str) -> None:
+    """Choose a run of the list, which a page that is drawn again meanwhile closes."""
+    option = page.get_by_role("option", name=name)
+    for _ in range(20):
+        page.get_by_label("Runs", exact=True).click()
+        page.wait_for_timeout(500)
+        if option.is_visible():
+            break
+    option.click()
+
+
 def test_runs_that_were_chosen_stay_chosen_when_another_policy_is_taken(page: "Page") -> None:
     added_up(page)
-    page.get_by_label("Runs", exact=True).click()
-    page.get_by_role("option", name="other").click()
+    choose_run(page, "other")
     page.keyboard.press("Escape")
     page.get_by_text("to try", exact=True).click()
     page.get_by_label("Keep the latest").fill("2")

@@ -21,7 +21,7 @@ class Steps:
     """Steps that need all workers: each is computed once every worker has begun it; a program may run ahead of that."""
 
     def __init__(self, workers: int) -> None:
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("spawn")
         self.begun = [context.Value("q", 0) for _ in range(workers)]
 
     def begin(self, worker: int, ahead: int) -> None:
@@ -50,7 +50,7 @@ def work(steps: Steps, folder: Path, worker: int, seed: int, asks: dict[int, str
 
 @pytest.mark.parametrize("askers", [(0,), (2,), (0, 1, 2)], ids=["the chief", "another one", "all"])
 def test_all_stop_at_the_same_step(tmp_path: Path, askers: tuple[int, ...]) -> None:
-    context, seed = multiprocessing.get_context("fork"), random.randrange(10**6)
+    context, seed = multiprocessing.get_context("spawn"), random.randrange(10**6)
     (tmp_path / "stop-former").mkdir()
     (tmp_path / "stop-former" / "0.asked").write_text('{"ended": "paused"}')
     steps, found = Steps(3), context.Queue()
