@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from core.acts.acting import acting, batch_places, release, with_reserve
 from core.acts.journal import (
@@ -140,9 +141,9 @@ def bring_back(run_folder: RunFolder, batch: Path, journal: Journal) -> Returned
     problems = [Problem(path=path, problem=reason) for path, reason in failed.items()]
     waiting = []
     for state in journal.states:
-        problem, is_final = _restore(run_folder, batch, journal, state, failed)
-        problems += [] if problem is None else [problem]
-        waiting += [] if is_final else [state]
+        ending = _restore(run_folder, batch, journal, state, failed)
+        problems += [] if ending.problem is None else [ending.problem]
+        waiting += [] if ending.is_final else [state]
     remove_empty(batch)
     stays = _what_stays(batch, journal, waiting)
     after = with_reserve(batch, lambda: write_journal(batch, stays))
@@ -164,28 +165,37 @@ def _what_stays(batch: Path, journal: Journal, waiting: list[StateRewrite]) -> J
     )
 
 
+class _StateEnding(NamedTuple):
+    """What became of a state file that is to be restored: why it was left alone, None where it was not; `is_final`
+    where no later attempt is to try it again.
+    """
+
+    problem: Problem | None
+    is_final: bool
+
+
 def _restore(
     run_folder: RunFolder, batch: Path, journal: Journal, state: StateRewrite, failed: Collection[str]
-) -> tuple[Problem | None, bool]:
-    """Restore a state file, or say why not; and whether that is the last word."""
+) -> _StateEnding:
+    """Restore a state file, unless something speaks against it."""
     with contextlib.suppress(CoreError, OSError):
         remove_stale(run_folder.state_file(from_text(state.path)))  # what a killed write left
     away = set(_not_in_place(journal, failed))
     if from_text(state.path).rpartition("/")[0] in away:
-        return _left_alone(state, "not all that it named is back in its place"), False
+        return _left_alone(state, "not all that it named is back in its place")
     try:
         # What never came to be is taken back whole; a job that lives by now writes its own list in any case.
         if journal.stage is not Stage.MOVING and run_folder.is_live():
-            return _left_alone(state, "the run is live, and its job never reads it again"), True
+            return _left_alone(state, "the run is live, and its job never reads it again", is_final=True)
         if with_reserve(batch, lambda: restore_state(run_folder, state)) is Restored.WRITTEN_SINCE:
-            return _left_alone(state, "somebody wrote it since"), True
+            return _left_alone(state, "somebody wrote it since", is_final=True)
     except (CoreError, OSError) as error:
-        return _left_alone(state, str(error)), False
-    return None, True
+        return _left_alone(state, str(error))
+    return _StateEnding(None, is_final=True)
 
 
-def _left_alone(state: StateRewrite, reason: str) -> Problem:
-    return Problem(path=state.path, problem=f"was left as it is: {reason}")
+def _left_alone(state: StateRewrite, reason: str, *, is_final: bool = False) -> _StateEnding:
+    return _StateEnding(Problem(path=state.path, problem=f"was left as it is: {reason}"), is_final)
 
 
 def _not_in_place(journal: Journal, failed: Collection[str]) -> Iterator[str]:

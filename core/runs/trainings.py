@@ -63,25 +63,21 @@ def _tells_apart(
     if role is Role.SIZE:
         if counted_by_steps(members, place) is not None:
             return False
-        return (not is_last and _begins_again(groups, place)) or not _rise_with(members, groups, has_times)
+        return (not is_last and _steps_reach_back(groups)) or not _rise_with(members, groups, has_times)
     if is_last:
         is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
         may_tell = role is Role.COUNT or place < name_of(members[0]).of_folder
         return may_tell and is_alone and _steps_start_again(groups)
     if were_apart(groups):
         return True
-    return _starts_again(_after(groups, place)) and not _goes_on(members, groups, place, has_times)
+    after = [[values(item)[place + 1 :] for item in items] for items in groups]
+    return _starts_again(after) and not _goes_on(members, groups, place, has_times)
 
 
-def _after(groups: Sequence[Sequence[Checkpoint]], place: int) -> list[list[tuple[Value, ...]]]:
-    """The numbers behind a place, of each group's members."""
-    return [[values(item)[place + 1 :] for item in items] for items in groups]
-
-
-def _begins_again(groups: Sequence[Sequence[Checkpoint]], place: int) -> bool:
-    """Whether both the numbers behind a place and the steps start again with each of its values."""
+def _steps_reach_back(groups: Sequence[Sequence[Checkpoint]]) -> bool:
+    """Whether the steps of one group, as far as they are known, begin before those of the one before end."""
     steps = [known for items in groups if (known := _known_steps(items))]
-    return len(steps) > 1 and _starts_again(steps) and _starts_again(_after(groups, place))
+    return len(steps) > 1 and _starts_again(steps)
 
 
 def _goes_on(
@@ -90,8 +86,7 @@ def _goes_on(
     """Whether it is one training although what follows a number starts again, as batches do with each epoch: times,
     where they tell anything, agree with the names, and so do steps, which the first ones of each value must know.
     """
-    steps = [known for items in groups if (known := _known_steps(items))]
-    if not is_in_order(members, has_times) or (len(steps) > 1 and _starts_again(steps)):
+    if not is_in_order(members, has_times) or _steps_reach_back(groups):
         return False
     firsts = [min(items, key=values) for items in groups]
     return all(content_step(item) for item in firsts) or is_epoch_and_batch(members, place)

@@ -185,10 +185,14 @@ def test_in_a_copied_tree_steps_tell_the_order_of_what_bears_one_date() -> None:
     ]
 
 
-def test_steps_that_begin_again_with_each_size_of_a_model_tell_trainings_apart() -> None:
+@pytest.mark.parametrize("ends", [("0", "1", "2"), ("20260201-0930", "20260202-0930", "20260203-0930")])
+def test_steps_that_begin_again_with_each_size_of_a_model_tell_trainings_apart(ends: tuple[str, ...]) -> None:
     """Although the last steps rise with the size: one training of each got a little further."""
-    names = {"resnet_18_0": 1, "resnet_50_0": 1, "resnet_50_1": 2, "resnet_101_0": 1, "resnet_101_1": 2}
-    names["resnet_101_2"] = 3
-    files = {name: (FileStat(f"{name}.index", 9, START_NS),) for name in names}
-    members = [a_member(name, step=step)._replace(files=files[name]) for name, step in names.items()]
+    steps = {
+        f"resnet_{size}_{end}": step
+        for saves, size in enumerate((18, 50, 101), 1)
+        for step, end in enumerate(ends[:saves], 1)
+    }
+    files = {name: (FileStat(f"{name}.index", 9, START_NS),) for name in steps}
+    members = [a_member(name, step=step)._replace(files=files[name]) for name, step in steps.items()]
     assert sorted(len(series) for series in arrange(members)) == [1, 2, 3]
