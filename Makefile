@@ -4,6 +4,7 @@
 # make client   the wheel of the job's side      make compat   that side on each Python and framework (downloads much)
 # make samples  train the sample runs again      make protos   generate the protocol buffer code again
 # make fuzz     fuzz the readers, FUZZ_SECONDS=60 for each of the TARGETS=
+# make docs     write the parts of docs/ anew that tables in the code make
 # make soak     tests that kill and watch real trainings, with ten times as many rounds (ARGS= as above)
 #
 # A machine with Python 3.11 to 3.13 and make needs nothing else: .venv is made, and made up to date, when needed.
@@ -20,11 +21,11 @@ TARGETS =
 VENV = .venv
 BIN = $(VENV)/bin
 PROTOS = $(wildcard core/formats/wire/*.proto)
-CHECKED = $(wildcard client/waypoint_resume core pages app.py tests fuzz)
+CHECKED = $(wildcard client/waypoint_resume core pages app.py docs/make.py tests fuzz)
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test quick soak compat lint bench client samples protos fuzz
+.PHONY: run test quick soak compat lint docs bench client samples protos fuzz
 
 # The Python is checked before anything is made of it. A .venv without pip is what a failed or killed attempt left.
 define ENSURE_VENV
@@ -82,6 +83,9 @@ lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy --strict $(CHECKED)
+
+docs: $(VENV)/requirements.stamp
+	$(BIN)/python -m docs.make
 
 bench: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m benchmarks.index

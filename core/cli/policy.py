@@ -6,22 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from core.services.retention import Policy, parse_policy
+from core.services.retention import POLICY_KEYS, Key, Kind, Policy, parse_policy
 
-Latest = Annotated[int | None, typer.Option(metavar="N", help="Keep the latest N that can be restored.")]
-Best = Annotated[int | None, typer.Option(metavar="N", help="Keep the N best by --metric.")]
-Metric = Annotated[str | None, typer.Option(metavar="NAME", help="The metric in the files' names.")]
-Mode = Annotated[str | None, typer.Option(metavar="min|max", help="Which values of the metric are better.")]
-EverySteps = Annotated[int | None, typer.Option(metavar="N", help="Keep one for each N steps.")]
-EveryHours = Annotated[float | None, typer.Option(metavar="H", help="Keep one for each H hours.")]
-NewerDays = Annotated[float | None, typer.Option(metavar="D", help="Keep what was saved within D days.")]
-BestTrials = Annotated[int | None, typer.Option(metavar="N", help="Keep the N best trials of each sweep.")]
-TrialsMetric = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The sweep's objective, where no file of the tuner tells it.")
-]
-TrialsMode = Annotated[
-    str | None, typer.Option(metavar="min|max", help="Which scores are better, where no file of the tuner tells it.")
-]
+_TYPES: dict[Kind, Any] = {Kind.WHOLE: int | None, Kind.HOURS: float | None, Kind.DAYS: float | None}
+AskedPolicy = Callable[[], Policy | None]
 
 
 def asked_policy(**keys: object) -> Policy | None:
@@ -33,19 +21,13 @@ def asked_policy(**keys: object) -> Policy | None:
     return parse_policy(given) if given else None
 
 
-_OPTIONS: dict[str, Any] = {
-    "latest": Latest,
-    "best": Best,
-    "metric": Metric,
-    "mode": Mode,
-    "every_steps": EverySteps,
-    "every_hours": EveryHours,
-    "newer_days": NewerDays,
-    "best_trials": BestTrials,
-    "trials_metric": TrialsMetric,
-    "trials_mode": TrialsMode,
-}
-AskedPolicy = Callable[[], Policy | None]
+def _annotation(key: Key) -> Any:  # noqa: ANN401 - a type that Typer takes
+    if key.kind is Kind.FLAG:
+        return Annotated[bool | None, typer.Option(key.flag, help=key.option)]
+    return Annotated[_TYPES.get(key.kind, str | None), typer.Option(metavar=key.kind.value, help=key.option)]
+
+
+_OPTIONS = {key.name: _annotation(key) for key in POLICY_KEYS if key.option}
 
 
 def takes_policy(command: Callable[..., None]) -> Callable[..., None]:

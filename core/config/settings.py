@@ -2,7 +2,7 @@
 
 The file is $WAYPOINT_CONFIG, else waypoint.toml in the current folder. Relative paths of the file are relative to
 its folder, those of the environment to the current folder. Nothing here looks at the roots themselves: a root that
-does not exist is a problem of the scan. docs/settings.md holds the table that `markdown` makes.
+does not exist is a problem of the scan. `make docs` writes its table into docs/settings.md.
 """
 
 import difflib
@@ -154,13 +154,6 @@ def table() -> tuple[SettingRow, ...]:
         shown = str(extra["shown"]) if "shown" in extra else f"{field.default:.0f}"
         rows.append(SettingRow(variable=PREFIX + key.upper(), key=key, default=shown, meaning=field.description or ""))
     return tuple(rows)
-
-
-def markdown() -> str:
-    """The table of settings as docs/settings.md holds it."""
-    lines = ["| variable | key in waypoint.toml | default | meaning |", "| --- | --- | --- | --- |"]
-    lines += [f"| `{row.variable}` | `{row.key}` | {row.default} | {row.meaning} |" for row in table()]
-    return "\n".join(lines) + "\n"
 
 
 def _config_path() -> Path | None:

@@ -2,42 +2,16 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.base.errors import SettingsError
 from core.config.values import shorten
-from core.resume.manifest import MetricMode
-from core.retention.best_trials import KeepBestTrials
-from core.retention.policies import (
-    EveryHours,
-    EverySteps,
-    KeepBest,
-    KeepLatest,
-    NewerThan,
-    Pinned,
-    Policy,
-    Rule,
-)
+from core.retention.policies import Policy, Rule
+from core.retention.rules import KEYS, LEFTOVERS, PLACES, POLICY_KEYS, RULES, RuleRow
 from core.runs.discover import glob_of
 
-_MOST = 10**15  # a count or a number of steps
-_MOST_HOURS = 24 * 365 * 100
-_PLACES = ("root", "runs")
-_BEST = ("best", "metric", "mode")
-_TRIALS = ("best_trials", "trials_metric", "trials_mode")
-KEYS = (
-    *_PLACES,
-    "latest",
-    *_BEST,
-    "every_steps",
-    "every_hours",
-    "newer_days",
-    *_TRIALS,
-    "pinned",
-    "leftovers_hours",
-)
 NO_POLICY = Policy()
 
 
@@ -88,11 +62,11 @@ def _table(place: str, item: object, problems: list[str]) -> Retention:
         problems.append(f"{place} = {shorten(item)}: must be a table, headed [[retention]]")
         return Retention(policy=NO_POLICY)
     read = _Reader(place, item, problems)
-    for key in sorted(item.keys() - set(KEYS), key=str):
+    for key in sorted(item.keys() - KEYS.keys(), key=str):
         near = difflib.get_close_matches(str(key), KEYS, n=1)
         read.refuse(key, f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known: {', '.join(KEYS)}")
-    if not item.keys() - set(_PLACES):
-        problems.append(f"{place}: names no rule; allowed: {', '.join(KEYS[2:])}")
+    if not item.keys() - {key.name for key in PLACES}:
+        problems.append(f"{place}: names no rule; allowed: {', '.join(key.name for key in POLICY_KEYS)}")
     return Retention(root=read.root(), runs=read.runs(), policy=read.policy())
 
 
@@ -109,83 +83,41 @@ class _Reader:
         self.problems.append(f"{self.place}.{key}{given}: {reason}")
 
     def root(self) -> str | None:
-        root = self._text("root")
+        root: str | None = self._values(["root"])["root"]
         if root is not None and not os.path.isabs(root):
             self.refuse("root", "must be the absolute path of a root")
         return root
 
     def runs(self) -> str | None:
-        runs = self._text("runs")
+        runs: str | None = self._values(["runs"])["runs"]
         if runs is not None and (runs.startswith("/") or ".." in runs.split("/")):
             self.refuse("runs", "must be a glob of runs relative to the root, without '..'")
         return runs
 
     def policy(self) -> Policy:
-        rules: list[Rule | None] = [
-            KeepLatest(count) if (count := self._whole("latest")) else None,
-            self._best(),
-            EverySteps(steps) if (steps := self._whole("every_steps")) else None,
-            EveryHours(hours) if (hours := self._number("every_hours", _MOST_HOURS)) else None,
-            NewerThan(days) if (days := self._number("newer_days", _MOST_HOURS / 24)) else None,
-            self._best_trials(),
-            Pinned() if self._pinned() else None,
-        ]
-        after = (self._number("leftovers_hours", _MOST_HOURS) or 0) * 3600
-        return Policy(rules=tuple(rule for rule in rules if rule is not None), leftovers_after=after)
+        rules = tuple(rule for row in RULES if (rule := self._rule(row)) is not None)
+        hours = self._values([LEFTOVERS.name])[LEFTOVERS.name]
+        return Policy(rules=rules, leftovers_after=(hours or 0) * 3600)
 
-    def _best(self) -> Rule | None:
-        count, metric, mode = self._whole("best"), self._text("metric"), self._text("mode")
-        given = [key for key in _BEST if key in self.item]
-        for key in _BEST if given else ():
-            if key not in self.item:
-                self.refuse(key, f"is missing: {', '.join(_BEST)} belong together")
-        if mode is not None and mode not in tuple(MetricMode):
-            self.refuse("mode", "must be min or max: which values are better")
-        elif count and metric and mode:
-            return KeepBest(count, metric.lower(), MetricMode(mode))
-        return None
-
-    def _best_trials(self) -> Rule | None:
-        count, metric, mode = self._whole("best_trials"), self._text("trials_metric"), self._text("trials_mode")
-        for key in _TRIALS[1:]:
-            if key in self.item and "best_trials" not in self.item:
-                self.refuse(key, "stands in for what a sweep's files do not tell: best_trials is missing")
-        if metric is not None and mode is None and "trials_mode" not in self.item:
-            self.refuse("trials_mode", "is missing: which values of trials_metric are better")
-        if mode is not None and mode not in tuple(MetricMode):
-            self.refuse("trials_mode", "must be min or max: which scores are better")
-        elif count:
-            return KeepBestTrials(count, metric, None if mode is None else MetricMode(mode))
-        return None
-
-    def _pinned(self) -> bool:
-        value = self.item.get("pinned", False)
-        if value is not True and "pinned" in self.item:
-            self.refuse("pinned", "must be true, or left out: pinned ones always stay")
-        return value is True
-
-    def _text(self, key: str) -> str | None:
-        value = self.item.get(key)
-        if key in self.item and (not isinstance(value, str) or not value.strip() or "\0" in value):
-            self.refuse(key, "must be a text that is not empty")
+    def _rule(self, row: RuleRow) -> Rule | None:
+        names = [key.name for key in row.keys]
+        given = [name for name in names if name in self.item]
+        if not given:
             return None
-        return value
+        before = len(self.problems)
+        values = self._values(names)
+        for name, reason in row.lacks(given):
+            self.refuse(name, reason)
+        return row.make(*values.values()) if len(self.problems) == before else None
 
-    def _whole(self, key: str) -> int | None:
-        value = self.item.get(key)
-        if key in self.item and (type(value) is not int or not 1 <= value <= _MOST):
-            self.refuse(key, "must be a whole number, 1 or more")
-            return None
-        return value
-
-    def _number(self, key: str, most: float) -> float | None:
-        if key not in self.item:
-            return None
-        value = self.item[key]
-        if type(value) not in (int, float) or not 0 < value <= most:
-            self.refuse(key, f"must be a number greater than 0, at most {most:,.0f}")
-            return None
-        return float(value)
+    def _values(self, names: Iterable[str]) -> dict[str, Any]:
+        found: dict[str, Any] = dict.fromkeys(names)
+        for name in (one for one in found if one in self.item):
+            try:
+                found[name] = KEYS[name].read(self.item[name])
+            except ValueError as error:
+                self.refuse(name, str(error))
+        return found
 
 
 def _count(problems: Sequence[str]) -> str:

@@ -13,10 +13,12 @@ from core.catalog.filters import FindingFilter
 from core.catalog.passed_over import every_link
 from core.resume.history import read_manifests
 from core.resume.manifest import MetricMode
+from core.retention.keys import Key, Kind
 from core.retention.links import Link, Links, standing_links
 from core.retention.plan import make_plan
 from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, freed
 from core.retention.policies import Policy
+from core.retention.rules import LEFTOVERS, POLICY_KEYS, RULES
 from core.retention.tables import Retention, parse_policy, policy_for
 from core.runfolder.pins import read_pins
 from core.runs.state_files import needed_prefixes
@@ -24,8 +26,13 @@ from core.services.sweeps import TrialPlaces
 from core.services.workspace import Workspace
 
 __all__ = [
+    "LEFTOVERS",
+    "POLICY_KEYS",
+    "RULES",
     "Item",
     "ItemKind",
+    "Key",
+    "Kind",
     "MetricMode",
     "Plan",
     "Policy",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import SettingsError
-from core.config.settings import Settings, load, markdown, table
+from core.config.settings import Settings, load, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -282,11 +282,6 @@ def test_the_table_has_a_row_for_each_setting() -> None:
         ("WAYPOINT_REFRESH", "30"),
     ]
     assert all(row.meaning.endswith((".", ")")) for row in table())
-
-
-def test_the_page_holds_the_table() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert markdown() in page, "docs/settings.md is out of date: its table is core.config.settings.markdown()"
 
 
 def test_the_example_of_the_page_is_valid(folder: Path) -> None:

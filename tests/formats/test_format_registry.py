@@ -10,7 +10,6 @@ import pytest
 
 from core.base.facts import Format
 from core.base.files import FileStat
-from core.formats import doc
 from core.formats.registry import SPECS, spec_of
 from core.formats.spec import FolderFiles, FormatSpec
 from core.health.rules import RULES
@@ -97,12 +96,6 @@ def test_a_format_is_restored_or_says_that_it_is_not(form: Format) -> None:
 def test_a_format_stands_in_the_documents(form: Format) -> None:
     text = (DOCS / "formats.md").read_text(encoding="utf-8")
     assert f"`{form.value}`" in text, f"docs/formats.md does not name {form.value}"
-
-
-def test_the_table_in_the_documents_is_made_from_the_rows() -> None:
-    text = (DOCS / "formats.md").read_text(encoding="utf-8")
-    found = f"{doc.BEGIN}{text.partition(doc.BEGIN)[2].partition(doc.END)[0]}{doc.END}"
-    assert found == doc.table(), "run python -m core.formats.doc and paste it into docs/formats.md"
 
 
 def names_of_formats(path: Path) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,6 @@ from core.base.facts import Facts, Format, ReadProblem, Shard
 from core.base.files import FileStat
 from core.base.records import Finding, Health, Leftover, Severity, StateFile
 from core.health import files, runs, state
-from core.health.doc import document
 from core.health.rules import RULES
 from core.health.unjudged import UNJUDGED
 from core.runs.series import arrange
@@ -345,11 +343,6 @@ def test_every_rule_says_what_it_means_why_and_what_to_do() -> None:
     for name, rule in RULES.items():
         assert rule.id == name
         assert all(text.endswith(".") for text in (rule.meaning, rule.why, rule.action))
-
-
-def test_the_page_about_rules_is_made_from_the_table() -> None:
-    page = Path(__file__).parents[2] / "docs" / "health.md"
-    assert page.read_text(encoding="utf-8") == document(), "python -m core.health.doc > docs/health.md"
 
 
 def test_a_finding_of_no_rule_is_an_error_of_the_program() -> None:

@@ -19,10 +19,10 @@ from core.base.records import Checkpoint, Health, Leftover
 from core.catalog.filters import CheckpointFilter
 from core.documents.plans import plan_document
 from core.resume.history import ManifestEntry, Manifests, ManifestState, read_manifests
-from core.resume.manifest import Manifest, MetricMode
+from core.resume.manifest import Manifest
 from core.retention.plan import make_plan
 from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
-from core.retention.policies import EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
+from core.retention.policies import KeepLatest, Policy, Rule
 from core.retention.recheck import Rechecked, look, recheck
 from core.runfolder.pins import Pin, Pins, pin, read_pins
 from core.runfolder.run_folder import RunFolder
@@ -32,6 +32,7 @@ from core.services.workspace import Workspace
 from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume.test_resume_write import write as write_manifest
+from tests.support.any_rule import rules
 from tests.support.findings import finding
 from tests.support.resume_cases import a_checkpoint, on_disk
 from tests.support.trees import MINUTE_NS, START, START_NS, a_member, save, shard_of, state, write
@@ -311,13 +312,6 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(run, pinned, handed_over)
 
 
-rules: st.SearchStrategy[Rule] = st.one_of(
-    st.builds(KeepLatest, st.integers(1, 4)),
-    st.builds(KeepBest, st.integers(1, 2), st.just("val_loss"), st.sampled_from(MetricMode)),
-    st.builds(EverySteps, st.integers(1, 20)),
-    st.builds(NewerThan, st.floats(0.01, 7)),
-    st.just(Pinned()),
-)
 policies = st.builds(Policy, rules=st.lists(rules, max_size=3).map(tuple))
 
 

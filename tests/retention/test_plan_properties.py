@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Leftover, SavedAtSource
 from core.resume.history import Manifests
-from core.resume.manifest import MetricMode
 from core.retention.plan import make_plan
 from core.retention.planned import RunState
-from core.retention.policies import EveryHours, EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Policy, Rule
+from core.retention.policies import KeepLatest, Policy
 from core.runfolder.pins import Pins
 from core.runs.choice import choose
 from core.runs.remains import remains
 from core.runs.series import arrange
+from tests.support.any_rule import rules
 from tests.support.trees import START, a_member
 from tests.support.true_runs import COMPLETE, NOW_NS, Save, TrueRun, true_runs
 
@@ -34,14 +34,6 @@ THOROUGH = settings(
 GRACE = 60.0
 UNJUDGED = COMPLETE - {"non-finite"}
 
-rules: st.SearchStrategy[Rule] = st.one_of(
-    st.builds(KeepLatest, st.integers(1, 3)),
-    st.builds(KeepBest, st.integers(1, 2), st.sampled_from(["val_loss", "metric"]), st.sampled_from(MetricMode)),
-    st.builds(EverySteps, st.integers(1, 1000)),
-    st.builds(EveryHours, st.floats(0.1, 100)),
-    st.builds(NewerThan, st.floats(0.01, 7)),
-    st.just(Pinned()),
-)
 policies = st.builds(Policy, rules=st.lists(rules, max_size=2).map(tuple))
 
 

@@ -1,7 +1,6 @@
 """Retention rules as tables of steps in and steps out, and the policies of waypoint.toml."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +20,8 @@ from core.retention.policies import (
     Rule,
     is_past,
 )
-from core.retention.tables import KEYS, NO_POLICY, Retention, parse_policy, parse_retention, policy_for
+from core.retention.tables import NO_POLICY, Retention, parse_policy, parse_retention, policy_for
+from tests.support.any_rule import rules
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 # A busy machine is slow, not wrong.
@@ -155,14 +155,6 @@ points = st.builds(
     restorable=st.booleans(),
     pinned=st.booleans(),
 )
-rules: st.SearchStrategy[Rule] = st.one_of(
-    st.builds(KeepLatest, st.integers(1, 5)),
-    st.builds(KeepBest, st.integers(1, 3), st.just("val_loss"), st.sampled_from(MetricMode)),
-    st.builds(EverySteps, st.integers(1, 300)),
-    st.builds(EveryHours, st.floats(0.1, 1000)),
-    st.builds(NewerThan, st.floats(0.1, 100)),
-    st.just(Pinned()),
-)
 
 
 @PATIENT
@@ -265,8 +257,3 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(str(raised.value).splitlines()) == 4
     with pytest.raises(SettingsError, match=r"1 problem in the policy:\n  policy\.latest = 'x'"):
         parse_policy({"latest": "x"})
-
-
-def test_every_key_is_described() -> None:
-    text = (Path(__file__).parents[2] / "docs/storage.md").read_text()
-    assert [key for key in KEYS if f"| `{key}` |" not in text] == []

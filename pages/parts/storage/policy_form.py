@@ -9,7 +9,7 @@ import streamlit as st
 from core.base.errors import SettingsError
 from core.base.records import Run
 from core.services import retention
-from core.services.retention import MetricMode, Plan, Policy, parse_policy
+from core.services.retention import LEFTOVERS, RULES, Key, Kind, MetricMode, Plan, Policy, parse_policy
 from core.services.runs import RunFilter
 from core.services.sweeps import Sweep, runs_of
 from pages.parts.frame import format as fmt
@@ -20,8 +20,6 @@ from waypoint_resume.names import to_text
 
 SETTINGS, TRY = "of the settings", "to try"
 MOST_RUNS = 200  # that the choice of runs offers
-_BEST_TRIALS = 5
-_UNTOLD = "Only where no file of the tuner tells it, as with Ray Tune."
 _PLAN, _ASKED = "storage_plan", "storage_plan_of"
 
 
@@ -90,44 +88,35 @@ def _runs_of(sweep: Sweep) -> Callable[[], Sequence[Run]]:
 
 
 def _rules(sweep: Sweep | None) -> dict[str, object]:
-    """The rules that were filled in, as the keys of `[[retention]]`. Who comes from a sweep asks for its best."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        found: dict[str, object] = {
-            "latest": st.number_input("Keep the latest", min_value=1, value=None, key="latest", width=150),
-            "every_steps": st.number_input("One every … steps", min_value=1, value=None, key="every_steps", width=150),
-            "every_hours": st.number_input(
-                "One every … hours", min_value=0.0, value=None, key="every_hours", width=150
-            ),
-            "newer_days": st.number_input("Newer than … days", min_value=0.0, value=None, key="newer_days", width=150),
-        }
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        found["best"] = st.number_input("Keep the best", min_value=1, value=None, key="best", width=150)
-        found["metric"] = st.text_input(
-            "by the metric", placeholder="val_loss", key="metric", width=150, help="As it stands in the files' names."
-        )
-        modes = [mode.value for mode in MetricMode]
-        found["mode"] = st.selectbox(
-            "the better being", modes, index=None, placeholder="min or max", key="mode", width=150
-        )
-        found["leftovers_hours"] = st.number_input(
-            "Leftovers older than … hours", min_value=0.0, value=None, key="leftovers_hours", width=210
-        )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        found["best_trials"] = st.number_input(
-            "Keep the best trials",
-            min_value=1,
-            value=None if sweep is None else _BEST_TRIALS,
-            key="best_trials" if sweep is None else "best_trials_of_sweep",
-            width=170,
-            help="All of the so many best trials of each sweep. Of the others every checkpoint goes.",
-        )
-        found["trials_metric"] = st.text_input(
-            "by the objective", placeholder="of the sweep", key="trials_metric", width=170, help=_UNTOLD
-        )
-        found["trials_mode"] = st.selectbox(
-            "the better being", modes, index=None, placeholder="as it tells", key="trials_mode", width=170, help=_UNTOLD
-        )
+    """The rules that were filled in, as the keys of `[[retention]]`. Who comes from a sweep asks for its best.
+
+    Rules of one key share a line, one of several has a line for itself.
+    """
+    asked = [[key for key in row.keys if key.label] for row in RULES]
+    lines = [[*(keys[0] for keys in asked if len(keys) == 1), LEFTOVERS], *(keys for keys in asked if len(keys) > 1)]
+    found: dict[str, object] = {}
+    for line in lines:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            found |= {key.name: _field(key, sweep) for key in line}
     return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _field(key: Key, sweep: Sweep | None) -> object:
+    """What was filled in for a key."""
+    width = max(150, 10 + 8 * len(key.label))
+    if key.kind is Kind.FLAG:
+        return st.checkbox(key.label, key=key.name, help=key.tip) or None
+    if key.kind is Kind.TEXT:
+        return st.text_input(key.label, placeholder=key.placeholder, key=key.name, width=width, help=key.tip)
+    if key.kind is Kind.MODE:
+        modes = [mode.value for mode in MetricMode]
+        return st.selectbox(
+            key.label, modes, index=None, placeholder=key.placeholder, key=key.name, width=width, help=key.tip
+        )
+    value = None if sweep is None else key.of_sweep
+    name = key.name if value is None else f"{key.name}_of_sweep"
+    least = 1 if key.kind is Kind.WHOLE else 0.0
+    return st.number_input(key.label, min_value=least, value=value, key=name, width=width, help=key.tip)
 
 
 def _settings_text() -> str:
