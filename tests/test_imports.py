@@ -19,6 +19,7 @@ LAYERS = (
     ("config", "stores", "workers"),
     ("formats",),
     ("runs",),
+    ("metrics",),
     ("health", "runfolder", "sweeps"),
     ("verify",),
     ("catalog",),

@@ -9,6 +9,12 @@ from collections.abc import Collection
 KERAS_TUNER_FILE = "trial.json"
 KERAS_TUNER_FOLDER = "trial_"
 RAY_FILES = ("params.json", "params.pkl", "result.json")
+# What Ray adds to every result of a trial: no metric.
+RAY_OWN_RESULTS = frozenset(
+    """config timestamp checkpoint_dir_name should_checkpoint done training_iteration trial_id date time_this_iter_s
+    time_total_s pid hostname node_ip time_since_restore iterations_since_restore experiment_tag timesteps_total
+    episodes_total timesteps_since_restore warmup_time experiment_id""".split()  # noqa: SIM905 - as one reads them
+)
 
 
 def is_keras_tuner_trial(folder: str, names: Collection[str]) -> bool:

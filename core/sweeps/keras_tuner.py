@@ -12,7 +12,8 @@ from typing import Any
 
 from core.base.errors import FormatError
 from core.formats.json_text import parse
-from core.sweeps.limits import MOST_BYTES, MOST_METRICS, finite, params_of, shortened, whole
+from core.formats.json_values import finite, shortened, whole
+from core.sweeps.limits import MOST_BYTES, MOST_METRICS, params_of
 from core.sweeps.records import Direction, SweepKind, Trial, TrialMetric, TrialStatus
 
 ORACLE = "oracle.json"

@@ -11,16 +11,9 @@ from typing import Any
 
 from core.base.errors import FormatError
 from core.formats.json_text import parse
-from core.sweeps.limits import (
-    MOST_BYTES,
-    MOST_METRICS,
-    MOST_STATE_BYTES,
-    finite,
-    flat,
-    params_of,
-    shortened,
-    whole,
-)
+from core.formats.json_values import finite, flat, shortened, whole
+from core.runs.trial_names import RAY_OWN_RESULTS
+from core.sweeps.limits import MOST_BYTES, MOST_METRICS, MOST_STATE_BYTES, params_of
 from core.sweeps.records import SweepKind, Trial, TrialMetric, TrialStatus
 
 STATE = "experiment_state-"
@@ -33,12 +26,6 @@ _STATUS = {
     "TERMINATED": TrialStatus.COMPLETED,
     "ERROR": TrialStatus.FAILED,
 }
-# What Ray adds to every result.
-_OWN = frozenset(
-    """config timestamp checkpoint_dir_name should_checkpoint done training_iteration trial_id date time_this_iter_s
-    time_total_s pid hostname node_ip time_since_restore iterations_since_restore experiment_tag timesteps_total
-    episodes_total timesteps_since_restore warmup_time experiment_id""".split()  # noqa: SIM905 - as one reads them
-)
 
 
 def read_trial(params: bytes, tail: bytes, path: str) -> Trial:
@@ -111,7 +98,7 @@ def _last_result(tail: bytes) -> dict[str, Any] | None:
 
 
 def _numbers(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in flat({key: value for key, value in result.items() if key not in _OWN}):
+    for name, value in flat({key: value for key, value in result.items() if key not in RAY_OWN_RESULTS}):
         number = finite(value)
         if number is not None:
             yield name, number

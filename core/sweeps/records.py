@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from core.base.direction import Direction as Direction  # noqa: PLC0414 - who knows trials names it from here
+
 
 class SweepKind(StrEnum):
     """Who wrote it. AutoKeras searches with KerasTuner, and writes what that writes."""
@@ -25,13 +27,6 @@ class TrialStatus(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
-
-
-class Direction(StrEnum):
-    """Which values of an objective are better."""
-
-    MIN = "min"
-    MAX = "max"
 
 
 class TrialMetric(NamedTuple):
