@@ -16,7 +16,7 @@ CLIENT = HERE / "client" / "waypoint_resume"
 # From the lowest layer to the highest; those in one row do not know each other.
 LAYERS = (
     ("base",),
-    ("config", "stores", "workers"),
+    ("config", "search", "stores", "workers"),
     ("formats",),
     ("runs",),
     ("metrics",),

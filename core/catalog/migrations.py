@@ -6,9 +6,10 @@ A new version is a function appended to MIGRATIONS; it must leave the tables as 
 from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy.schema import CreateColumn
 
 from core.base.errors import CatalogError
-from core.catalog import tables
+from core.catalog import run_tables, tables
 
 # What no look at the disk finds again: hours of reading, and how the runs have grown.
 KEPT = (tables.versions, tables.verifications, tables.audits, tables.snapshots)
@@ -55,6 +56,24 @@ def _ordered(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {tables.checkpoints.name} ADD COLUMN series_order INTEGER")
 
 
+def _searched(connection: Connection) -> None:
+    """Version 12: tags, levels, metrics and parameters of runs, and what searches them. All of it is found on the disk:
+    rows are filled when their runs are judged anew.
+    """
+    for table, names in (
+        (tables.runs, ("id", "search", "tags", "note", "owner", "is_favourite", "best_metric", "best_mode")),
+        (tables.checkpoints, ("folded",)),
+    ):
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for name in names:
+            if name not in there:
+                column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column}")
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+    tables.metadata.create_all(connection, tables=[run_tables.layouts, *run_tables.OF_RUNS])
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _make_anew,
@@ -67,6 +86,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _make_anew,
     _stamped,
     _ordered,
+    _searched,
 )
 
 

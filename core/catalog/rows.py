@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from core.base.facts import Contents, Facts, Format, ReadProblem, RoleBytes, Shard, Sourced
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Finding, Health, Leftover, SavedAtSource, Severity, StateFile
+from core.search.folding import fold
 from waypoint_resume.names import from_text, to_text
 
 # Made once, for json.dumps makes one each time. ASCII, for text out of a damaged file may be such as no database takes.
@@ -25,6 +27,15 @@ def to_us(moment: datetime) -> int:
 def from_us(value: int) -> datetime:
     """An aware UTC datetime from microseconds since the epoch."""
     return _EPOCH + timedelta(microseconds=value)
+
+
+def run_id(root: str, path: str) -> int:
+    """The number by which the tables of what is known of runs name one: the same whenever the run is there.
+
+    63 bits of a digest: two of a million runs have the same in one of ten million catalogs.
+    """
+    name = f"{root}\0{to_text(path)}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
 
 
 def bounded(value: int | None) -> int | None:
@@ -129,6 +140,7 @@ def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
         "is_latest_restorable": item.is_latest_restorable,
         "read_by": item.read_by,
         "detail": _encode(detail),
+        "folded": None if item.path.isascii() else fold(to_text(item.path)),
     }
 
 

@@ -83,6 +83,8 @@ checkpoints = Table(
     Column("is_latest_restorable", Boolean, nullable=False),
     Column("read_by", String(12), nullable=False, server_default=""),
     Column("detail", Text, nullable=False),
+    # The path as it is compared (`core.search.folding`), null where that is its lower case.
+    Column("folded", Text),
     Index("checkpoints_by_path", "root", "path", "format", unique=True),
     Index("checkpoints_by_run", "root", "run"),
     Index("checkpoints_by_folder", "root", "folder"),
@@ -116,7 +118,18 @@ runs = Table(
     Column("turns_us", BigInteger),
     Column("is_deleted", Boolean, nullable=False, server_default=false()),
     Column("judged_by", String(12), nullable=False, server_default=""),
+    # `core.catalog.rows.run_id` of root and path, by which the tables of `core.catalog.run_tables` name a run.
+    Column("id", BigInteger, nullable=False, server_default="0"),
+    Column("search", Text, nullable=False, server_default=""),
+    # What people said of it (`core.runfolder.tags`); `tags` is JSON, '' for none.
+    Column("tags", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("is_favourite", Boolean, nullable=False, server_default=false()),
+    Column("best_metric", Text),
+    Column("best_mode", String(3)),
     Index("runs_by_last_saved", "last_saved_us"),
+    Index("runs_by_id", "id"),
 )
 
 findings = Table(

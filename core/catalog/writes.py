@@ -1,5 +1,6 @@
 """Writing the catalog: checkpoints, findings and roll-ups of one root. Only the index layer calls this."""
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -13,8 +14,11 @@ from core.catalog.rows import (
     checkpoint_from_row,
     checkpoint_to_row,
     finding_to_row,
+    run_id,
 )
+from core.catalog.run_tables import OF_RUNS, layouts, run_tags
 from core.catalog.tables import checkpoints, findings, folders, roots, runs, sweeps, trials, verifications
+from core.search.folding import fold
 from waypoint_resume.names import to_text
 
 
@@ -68,21 +72,40 @@ def _insert_many(connection: Connection, table: Table, rows: Sequence[dict[str, 
 def store_runs(
     connection: Connection, root: str, records: Sequence[tuple[Mapping[str, object], Iterable[Finding]]]
 ) -> None:
-    """Replace runs' roll-ups and findings. Each row has the columns of `runs`, its path as it is on disk."""
-    delete_runs(connection, root, [str(row["path"]) for row, _ in records])
-    rows = [{**row, "path": to_text(str(row["path"]))} for row, _ in records]
+    """Replace runs' roll-ups, tags and findings; levels, metrics and parameters stay. Each row has the columns of
+    `runs`, its path as it is on disk.
+    """
+    paths = [str(row["path"]) for row, _ in records]
+    _delete_rows(connection, root, paths, (run_tags,))
+    rows = [
+        {**row, "path": to_text(path), "id": run_id(root, path)} for (row, _), path in zip(records, paths, strict=True)
+    ]
     if rows:
         connection.execute(insert(runs), rows)
+    tags = [{"run_id": row["id"], "folded": folded} for row in rows for folded in _folded_tags(row.get("tags"))]
+    if tags:
+        connection.execute(insert(run_tags), tags)
     found = [finding_to_row(root, str(row["path"]), item) for row, items in records for item in items]
     if found:
         connection.execute(insert(findings), found)
 
 
-def delete_runs(connection: Connection, root: str, paths: Iterable[str]) -> None:
-    """Forget runs with their findings."""
+def _folded_tags(tags: object) -> Iterable[str]:
+    return dict.fromkeys(fold(tag) for tag in json.loads(tags)) if isinstance(tags, str) and tags else ()
+
+
+def forget_runs(connection: Connection, root: str, paths: Iterable[str]) -> None:
+    """Forget runs with all that is known of them."""
+    _delete_rows(connection, root, list(paths), OF_RUNS)
+
+
+def _delete_rows(connection: Connection, root: str, paths: Sequence[str], of_runs: Iterable[Table]) -> None:
     for part in chunks([to_text(path) for path in paths]):
         connection.execute(delete(runs).where(runs.c.root == root, runs.c.path.in_(part)))
         connection.execute(delete(findings).where(findings.c.root == root, findings.c.run.in_(part)))
+    for table in of_runs:
+        for ids in chunks([run_id(root, path) for path in paths]):
+            connection.execute(delete(table).where(table.c.run_id.in_(ids)))
 
 
 def store_root(connection: Connection, root: Root, looked_at_us: int | None) -> None:
@@ -99,7 +122,10 @@ def forget_roots(connection: Connection, keep: Iterable[str], after_seconds: flo
     before_us = int((time.time() - after_seconds) * 1e6)
     unused = select(roots.c.id).where(roots.c.id.not_in(list(keep)), roots.c.looked_at_us < before_us)
     old = connection.scalars(unused).all()
-    for table in (folders, checkpoints, runs, findings, verifications, sweeps, trials) if old else ():
+    for table in OF_RUNS if old else ():
+        of_old = select(runs.c.id).where(runs.c.root.in_(old))
+        connection.execute(delete(table).where(table.c.run_id.in_(of_old)))
+    for table in (layouts, folders, checkpoints, runs, findings, verifications, sweeps, trials) if old else ():
         connection.execute(delete(table).where(table.c.root.in_(old)))
     if old:
         connection.execute(delete(roots).where(roots.c.id.in_(old)))

@@ -97,7 +97,7 @@ class _Pass:
         with self.engine.begin() as connection:
             delete_folders(connection, self.root, self.changes.gone)
             sweeps.forget_trials(connection, self.root, self.changes.gone)
-            writes.delete_runs(connection, self.root, left)
+            writes.forget_runs(connection, self.root, left)
         batch = Batch(self.root, self.known.keys())
         for run, results in self.readers.read_all(self.store, self._items(by_run)):
             self._add(batch, run, by_run[run], results)

@@ -15,6 +15,8 @@ from core.runfolder.decisions import Decisions
 from core.runs.remains import remains
 from core.runs.series import arrange
 from core.runs.series_order import median_interval
+from core.search.folding import fold_together
+from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def roll_up(
             "turns_us": judgement.turns_us,
             "is_deleted": facts.is_deleted,
             "judged_by": inputs.judged_by,
+            "search": fold_together(to_text(run)),
         },
         checkpoints=members,
         findings=judgement.findings,

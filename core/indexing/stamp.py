@@ -82,7 +82,7 @@ def _is_of_looks(module: str) -> bool:
 
 def _is_of_rules(module: str) -> bool:
     """Of the formats their table alone: what readers find is judged by their own versions."""
-    return module in ("core.formats.registry", "core.base.ages") or module.startswith(
+    return module in ("core.formats.registry", "core.base.ages", "core.search.folding") or module.startswith(
         ("core.formats.specs.", "core.health.", "core.runs.", "core.indexing.", "core.runfolder.", "waypoint_resume.")
     )
 

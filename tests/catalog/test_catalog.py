@@ -35,7 +35,7 @@ from core.catalog.rows import (
     to_us,
 )
 from tests.support.findings import finding
-from tests.support.trees import START, a_member
+from tests.support.trees import START, a_member, a_run_row
 
 NOW = START + timedelta(days=1)
 
@@ -316,17 +316,6 @@ def test_times_keep_their_microseconds(moment: datetime) -> None:
 # Queries
 
 
-def a_run(path: str, **fields: object) -> dict[str, object]:
-    """A run's row: by default changed at the start, live for an hour, stale after 14 days."""
-    known: dict[str, object] = dict.fromkeys(
-        ("checkpoints", "restorable", "series", "bytes", "leftover_bytes", "errors", "warnings", "infos", "accepted"), 0
-    )
-    known |= {"newest_step": None, "last_saved_us": None, "changed_us": to_us(START), "median_interval": None}
-    known |= {"decided": "", "outside": "", "turns_us": None}
-    known |= {"live_until_us": to_us(START) + 3_600_000_000, "stale_from_us": to_us(START) + 14 * 86_400_000_000}
-    return {"root": "r00t", "path": path, **known, **fields}
-
-
 def store(engine: Engine, *items: Checkpoint, rows: tuple[dict[str, object], ...] = (), root: str = "r00t") -> Reader:
     """Checkpoints and runs in the catalog, with the checkpoints' findings; returns a reader of the root."""
     with engine.begin() as connection:
@@ -339,7 +328,7 @@ def store(engine: Engine, *items: Checkpoint, rows: tuple[dict[str, object], ...
 
 
 def test_status_follows_from_the_time_that_is_asked_about(engine: Engine) -> None:
-    reader = store(engine, rows=(a_run("exp"),))
+    reader = store(engine, rows=(a_run_row("exp"),))
     for after, status in (
         (timedelta(), "live"),
         (timedelta(hours=1), "live"),
@@ -369,7 +358,12 @@ def test_status_follows_from_the_time_that_is_asked_about(engine: Engine) -> Non
     ids=["all", "underscore", "percent", "case", "error", "warning", "two-healths", "other-root", "unknown-status"],
 )
 def test_runs_are_filtered(where: RunFilter, expected: list[str], engine: Engine) -> None:
-    rows = (a_run("a", errors=1, warnings=1), a_run("a_b", warnings=2), a_run("axb", infos=3), a_run("b%c"))
+    rows = (
+        a_run_row("a", errors=1, warnings=1),
+        a_run_row("a_b", warnings=2),
+        a_run_row("axb", infos=3),
+        a_run_row("b%c"),
+    )
     page = store(engine, rows=rows).runs(where, NOW, sort="path", descending=False)
     assert ([run.path for run in page.items], page.total) == (expected, len(expected))
 
@@ -378,7 +372,7 @@ def test_runs_are_filtered(where: RunFilter, expected: list[str], engine: Engine
 def test_runs_are_sorted_with_unknown_values_last(sort: str, engine: Engine) -> None:
     values: dict[str, object] = {"newest_step": 1, "last_saved_us": 1, "checkpoints": 1, "bytes": 1, "errors": 1}
     more: dict[str, object] = dict.fromkeys(values, 2)
-    reader = store(engine, rows=(a_run("m", **values), a_run("n", **more), a_run("l", checkpoints=0)))
+    reader = store(engine, rows=(a_run_row("m", **values), a_run_row("n", **more), a_run_row("l", checkpoints=0)))
     up, down = (
         [run.path for run in reader.runs(RunFilter(), NOW, sort=sort, descending=descending).items]
         for descending in (False, True)
@@ -469,12 +463,12 @@ def test_pages_cover_the_list_once_and_tell_the_whole(engine: Engine) -> None:
 
 
 def test_findings_stand_with_their_checkpoint_and_worst_first(engine: Engine) -> None:
-    reader = store(engine, *varied(), rows=(a_run("run", errors=1),))
+    reader = store(engine, *varied(), rows=(a_run_row("run", errors=1),))
     broken = reader.checkpoint("r00t", "run/ckpts/b%")
     assert [(item.rule, item.reason) for item in broken.findings] == [("missing-shard", "1 of 2")]
     with engine.begin() as connection:
         found = [finding("orphan-shard", "run/x", "w"), finding("nothing-restorable", "run", "e")]
-        writes.store_runs(connection, "r00t", [(a_run("run"), [*found, *broken.findings])])
+        writes.store_runs(connection, "r00t", [(a_run_row("run"), [*found, *broken.findings])])
     placed = reader.findings(FindingFilter(root="r00t", run="run"))
     assert [(item.finding.rule, item.is_checkpoint) for item in placed] == [
         ("nothing-restorable", False),
@@ -487,8 +481,8 @@ def test_findings_stand_with_their_checkpoint_and_worst_first(engine: Engine) ->
 
 
 def test_two_roots_in_one_home_do_not_see_each_other(engine: Engine) -> None:
-    mine = store(engine, *varied(), rows=(a_run("run", checkpoints=3, bytes=110, errors=1),))
-    theirs = store(engine, a_member("c-1", step=1), rows=(a_run("run", checkpoints=1, bytes=10),), root="0ther")
+    mine = store(engine, *varied(), rows=(a_run_row("run", checkpoints=3, bytes=110, errors=1),))
+    theirs = store(engine, a_member("c-1", step=1), rows=(a_run_row("run", checkpoints=1, bytes=10),), root="0ther")
     assert [root.path for root in mine.roots()] == ["/r00t"]
     assert (mine.overview(NOW).bytes, theirs.overview(NOW).bytes) == (110, 10)
     assert (mine.checkpoints(CheckpointFilter()).total, theirs.checkpoints(CheckpointFilter()).total) == (4, 1)
@@ -521,8 +515,8 @@ def test_equal_rows_are_left_alone_and_ids_stay(engine: Engine) -> None:
 
 
 def test_roots_that_nobody_looked_at_for_long_are_forgotten(engine: Engine) -> None:
-    store(engine, *varied(), rows=(a_run("run"),))
-    store(engine, a_member("c-1"), rows=(a_run("run"),), root="0ther")
+    store(engine, *varied(), rows=(a_run_row("run"),))
+    store(engine, a_member("c-1"), rows=(a_run_row("run"),), root="0ther")
     with engine.begin() as connection:
         writes.forget_roots(connection, ["0ther"], 86_400.0 * 365 * 100)
         assert len(Reader(engine, ["r00t", "0ther"]).roots()) == 2

@@ -9,6 +9,7 @@ from core.base.ages import Ages
 from core.base.facts import Facts, Format, Sourced
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Health, SavedAtSource
+from core.catalog.rows import to_us
 from core.indexing.options import Options, Progress
 from tests.support.builders import bundle, trained
 from waypoint_resume.file_names import read_name
@@ -111,3 +112,14 @@ def a_member(
         health=health or (Health.OK if restorable else Health.ERROR),
         stem=read_name(name).stem,
     )
+
+
+def a_run_row(path: str, **fields: object) -> dict[str, object]:
+    """A run's row: by default changed at the start, live for an hour, stale after 14 days."""
+    known: dict[str, object] = dict.fromkeys(
+        ("checkpoints", "restorable", "series", "bytes", "leftover_bytes", "errors", "warnings", "infos", "accepted"), 0
+    )
+    known |= {"newest_step": None, "last_saved_us": None, "changed_us": to_us(START), "median_interval": None}
+    known |= {"decided": "", "outside": "", "turns_us": None}
+    known |= {"live_until_us": to_us(START) + 3_600_000_000, "stale_from_us": to_us(START) + 14 * 86_400_000_000}
+    return {"root": "r00t", "path": path, **known, **fields}
