@@ -6,7 +6,7 @@ is known of steps and times. What no evidence settles is kept apart: no plan tak
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 from core.base.records import Checkpoint
@@ -20,7 +20,7 @@ from core.runs.name_evidence import (
     values,
 )
 from core.runs.remains import is_remains
-from waypoint_resume.name_parts import Role, Value
+from waypoint_resume.name_parts import FileName, Role, Value
 
 _COUNTING = (Role.EPOCH, Role.STEP, Role.BATCH)
 
@@ -63,21 +63,28 @@ def _tells_apart(
     if role is Role.SIZE:
         if counted_by_steps(members, place) is not None:
             return False
-        return (not is_last and _steps_reach_back(groups)) or not _rise_with(members, groups, has_times)
+        follows = not is_last and (_steps_reach_back(groups) or _begins_again(members, groups, place, has_times))
+        return follows or not _rise_with(members, groups, has_times)
     if is_last:
         is_alone = len({values(item)[:place] for item in members if not is_remains(item)}) <= 1
         may_tell = role is Role.COUNT or place < name_of(members[0]).of_folder
         return may_tell and is_alone and _steps_start_again(groups)
-    if were_apart(groups):
-        return True
-    after = [[values(item)[place + 1 :] for item in items] for items in groups]
-    return _starts_again(after) and not _goes_on(members, groups, place, has_times)
+    was_apart = were_apart(groups) or _remains_were_apart(groups, place)
+    return was_apart or _begins_again(members, groups, place, has_times)
 
 
 def _steps_reach_back(groups: Sequence[Sequence[Checkpoint]]) -> bool:
     """Whether the steps of one group, as far as they are known, begin before those of the one before end."""
     steps = [known for items in groups if (known := _known_steps(items))]
     return len(steps) > 1 and _starts_again(steps)
+
+
+def _begins_again(
+    members: Sequence[Checkpoint], groups: Sequence[Sequence[Checkpoint]], place: int, has_times: Times
+) -> bool:
+    """Whether the numbers behind the one at a place start again with each value of it, and no training goes on so."""
+    after = [[values(item)[place + 1 :] for item in items] for items in groups]
+    return _starts_again(after) and not _goes_on(members, groups, place, has_times)
 
 
 def _goes_on(
@@ -99,6 +106,21 @@ def were_apart(groups: Sequence[Sequence[Checkpoint]]) -> bool:
     known = [{item.series for item in items if item.series} for items in groups]
     known = [ids for ids, items in zip(known, groups, strict=True) if not all(is_remains(item) for item in items)]
     return len(known) > 1 and all(known) and len(set().union(*known)) == sum(map(len, known))
+
+
+def _remains_were_apart(groups: Sequence[Sequence[Checkpoint]], place: int) -> bool:
+    """Whether a former look knew the number at a place for a training's own, where all but one of those trainings have
+    left nothing but remains by now, which no catalog keeps a series of.
+    """
+    saved = [items for items in groups if not all(is_remains(item) for item in items)]
+    return len(saved) == 1 and any(item.series and _keeps(item.stem, name_of(item), place) for item in saved[0])
+
+
+def _keeps(stem: str, name: FileName, place: int) -> bool:
+    """Whether a stem of this name has the number at a place as it is, and not as one that counts."""
+    others = [other for other in range(len(name.numbers)) if other != place]
+    kept = [(place, *also) for count in range(len(others) + 1) for also in combinations(others, count)]
+    return stem in {name.stem_with(one, with_fractions=told) for one in kept for told in (False, True)}
 
 
 def _starts_again(groups: Sequence[Sequence[Any]]) -> bool:
