@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from core.base.records import Finding, Leftover, Severity
+from core.base.records import Finding, Severity
 from core.health.rule import Family, Rule
+from core.health.run_facts import RunFacts
 
 UNRENAMED_SAVE = Rule(
     id="unrenamed-save",
@@ -54,6 +55,6 @@ RULES = (UNRENAMED_SAVE, ORPHAN_SHARD, PACKED_FILE, INTERRUPTED_SAVE, RENAMED_CO
 _BY_ID = {rule.id: rule for rule in RULES}
 
 
-def judge_leftovers(items: Iterable[Leftover]) -> Iterable[Finding]:
+def findings(facts: RunFacts) -> Iterable[Finding]:
     """The finding about each leftover that is not being written."""
-    return (_BY_ID[item.rule].finding(item.path, item.reason) for item in items if not item.writing)
+    return (_BY_ID[item.rule].finding(item.path, item.reason) for item in facts.leftovers if not item.writing)

@@ -7,6 +7,7 @@ from datetime import datetime
 from core.base.records import Checkpoint, Finding, Severity, StateFile
 from core.formats.state_file import NAME, base_of
 from core.health.rule import Family, Rule
+from core.health.run_facts import RunFacts
 from core.runs.state_files import is_nameable, target
 from waypoint_resume.file_names import read_name
 from waypoint_resume.names import to_text
@@ -60,6 +61,27 @@ RULES = (
 )
 
 _VARIABLES = "/variables/variables"
+_LONE = "It is the variables of a SavedModel, and there is no saved_model.pb or saved_model.pbtxt above its folder."
+
+
+def findings(facts: RunFacts) -> Iterable[Finding]:
+    """Findings about the bundles of a run."""
+    yield from judge_listing(facts.series, facts.states, facts.root_path)
+    for item in _lone_variables(facts):
+        if item.saved_at <= facts.now - facts.grace:
+            yield NO_SAVED_MODEL.finding(item.path, _LONE)
+
+
+def due(facts: RunFacts) -> Iterable[datetime]:
+    """When `no-saved-model` is told of those that are young: TensorFlow writes the .pb last."""
+    return (item.saved_at + facts.grace for item in _lone_variables(facts) if item.saved_at > facts.now - facts.grace)
+
+
+def _lone_variables(facts: RunFacts) -> list[Checkpoint]:
+    """SavedModels' variables without a saved_model.pb beside their folder; with one they are a part of the SavedModel
+    and no checkpoint.
+    """
+    return [item for item in facts.members if is_nameable(item) and f"/{item.path}".endswith(_VARIABLES)]
 
 
 def judge_listing(
@@ -109,19 +131,6 @@ def _untracked(items: Iterable[Checkpoint], beside: Sequence[StateFile], root_pa
     for item in items:
         if item.path not in listed:
             yield UNTRACKED.finding(item.path, reason)
-
-
-def lone_variables(members: Iterable[Checkpoint], until: datetime) -> tuple[list[Finding], list[datetime]]:
-    """Findings about SavedModels' variables without a saved_model.pb beside their folder (with one they are a part of
-    the SavedModel and no checkpoint); and when younger ones were saved: TensorFlow writes the .pb last.
-    """
-    lone = [item for item in members if is_nameable(item) and f"/{item.path}".endswith(_VARIABLES)]
-    old = [item for item in lone if item.saved_at <= until]
-    reason = (
-        "It is the variables of a SavedModel, and there is no saved_model.pb or saved_model.pbtxt above its folder."
-    )
-    found = [NO_SAVED_MODEL.finding(item.path, reason) for item in old]
-    return found, [item.saved_at for item in lone if item.saved_at > until]
 
 
 def places(state: StateFile, root_path: str) -> Mapping[str, str]:

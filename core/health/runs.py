@@ -6,6 +6,7 @@ from core.base.facts import Contents
 from core.base.records import Checkpoint, Finding, Health, Leftover, Severity
 from core.formats.registry import spec_of
 from core.health.rule import Family, Rule
+from core.health.run_facts import RunFacts
 from core.health.unjudged import UNJUDGED, is_unjudged
 from core.runs.name_evidence import content_step
 from core.runs.remains import RENAMED
@@ -53,6 +54,13 @@ RULES = (
 )
 
 _SHARD = ".data-"  # in the name of a file with values
+
+
+def findings(facts: RunFacts) -> Iterable[Finding]:
+    """Findings about a run."""
+    yield from judge_run(facts.run, facts.series, facts.leftovers)
+    if facts.is_deleted:
+        yield DELETED_RUN.finding(facts.run, "MLflow marks it, or its experiment, as deleted.")
 
 
 def judge_run(

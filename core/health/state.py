@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from core.base.records import Finding, Severity, StateFile
 from core.formats.state_file import base_of, is_foreign, is_misspelled
 from core.health.rule import Family, Rule
+from core.health.run_facts import RunFacts
 from core.runs.state_files import lies_here_too, meant, target
 
 DANGLING_LATEST = Rule(
@@ -46,6 +47,11 @@ RULES = (
     MOVED_RUN,
     UNREADABLE_STATE,
 )
+
+
+def findings(facts: RunFacts) -> Iterable[Finding]:
+    """Findings about the state files of a run."""
+    return (one for state in facts.states for one in judge_state(state, facts.root_path, facts.existing))
 
 
 def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> Iterable[Finding]:

@@ -9,8 +9,9 @@ from core.base.records import Checkpoint, Finding, Severity
 from core.catalog.known_folders import KnownFolder
 from core.catalog.rows import bounded, from_us, to_us
 from core.catalog.run_marks import outside_text
+from core.health.run_facts import RunFacts
 from core.health.verified import Verified
-from core.indexing.judging import RunFacts, judge, with_health, with_verification
+from core.indexing.judging import judge, with_health, with_verification
 from core.runfolder.decisions import Decisions
 from core.runs.remains import remains
 from core.runs.series import arrange
@@ -56,21 +57,25 @@ def roll_up(
     inputs: RunInputs,
 ) -> RunRecord:
     """Everything about one run. `existing` holds at least those prefixes that its state files name and that exist."""
-    left = remains(checkpoints, [item for folder in folders for item in folder.leftovers])
+    leftovers = [item for folder in folders for item in folder.leftovers]
+    left = remains(checkpoints, leftovers)
     series = arrange([with_verification(item, inputs.verified) for item in checkpoints], left.values())
     changed_us = max((folder.newest_ns for folder in folders), default=0) // 1000 or None
     facts = RunFacts(
         run=run,
         root_path=root_path,
-        folders=folders,
         series=series,
+        states=[state for folder in folders for state in folder.states],
+        leftovers=leftovers,
         existing=existing,
         changed=None if changed_us is None else from_us(changed_us),
+        now=from_us(inputs.now_us),
+        stale_after=timedelta(seconds=ages.stale_after),
         is_deleted=_is_deleted(run, folders),
+        pinned=inputs.decisions.pinned,
         grace=timedelta(seconds=ages.write_grace),
     )
-    stale_after = timedelta(seconds=ages.stale_after)
-    judgement = judge(facts, inputs.decisions, from_us(inputs.now_us), stale_after)
+    judgement = judge(facts, inputs.decisions)
     members = with_health(series, judgement.further)
     return RunRecord(
         row={
