@@ -1,9 +1,11 @@
 """Reading the catalog: filtered, sorted, paged lists and single records. Nothing here writes."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Float, Integer, Text, and_, func, or_, select
 
 from core.base.errors import NotFoundError
 from core.base.records import Checkpoint, Leftover, Root, Run, StateFile
@@ -24,7 +26,13 @@ from core.catalog.rows import (
 from core.catalog.tables import checkpoints, folders, roots, runs
 from waypoint_resume.names import from_text, to_text
 
-RUN_SORTS = ("path", "last_saved", "newest_step", "checkpoints", "bytes", "errors")
+# By what of a run, as `Run` names it, a list of runs can be sorted: all that is text or a number in the catalog.
+RUN_SORTS: Mapping[str, Column[Any]] = {
+    item.name: column
+    for item in fields(Run)
+    for name in (item.name, f"{item.name.removesuffix('_at')}_us")
+    if (column := runs.c.get(name)) is not None and isinstance(column.type, Text | Integer | Float)
+}
 CHECKPOINT_SORTS = ("saved_at", "step", "epoch", "bytes", "path", "run", "variables", "parameters", "health")
 
 
@@ -82,7 +90,7 @@ class Reader(FindingReader):
     ) -> Page[Run]:
         """A page of runs; `sort` ∈ RUN_SORTS. Runs without a value come last either way."""
         conditions = [self._mine(runs), *run_conditions(where, to_us(now))]
-        column = {"last_saved": runs.c.last_saved_us}.get(sort, runs.c.get(sort, runs.c.last_saved_us))
+        column = RUN_SORTS.get(sort, runs.c.last_saved_us)
         query = select(runs).where(*conditions).order_by(*_ordered(column, descending), runs.c.path, runs.c.root)
         total, size = self._totals(select(func.count(), func.coalesce(func.sum(runs.c.bytes), 0)).where(*conditions))
         items = tuple(run_from_row(row, now) for row in self._rows(query.limit(limit).offset(offset)))

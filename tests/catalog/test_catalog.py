@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy import Connection, Engine, Text, inspect, select, text
 
 from core.base.errors import CatalogError, NotFoundError
 from core.base.facts import Contents, Facts, Format, ReadProblem, RoleBytes, Shard, Sourced
@@ -370,19 +370,22 @@ def test_runs_are_filtered(where: RunFilter, expected: list[str], engine: Engine
 
 @pytest.mark.parametrize("sort", RUN_SORTS)
 def test_runs_are_sorted_with_unknown_values_last(sort: str, engine: Engine) -> None:
-    values: dict[str, object] = {"newest_step": 1, "last_saved_us": 1, "checkpoints": 1, "bytes": 1, "errors": 1}
-    more: dict[str, object] = dict.fromkeys(values, 2)
-    reader = store(engine, rows=(a_run_row("m", **values), a_run_row("n", **more), a_run_row("l", checkpoints=0)))
+    column = RUN_SORTS[sort]
+    values: list[object] = ["", "1", "2"] if isinstance(column.type, Text) else [0, 1, 2]
+    least, known, more = ({} if sort == "path" else {column.name: value} for value in values)
+    if column.nullable:
+        least = {column.name: None}
+    reader = store(engine, rows=(a_run_row("m", **known), a_run_row("n", **more), a_run_row("l", **least)))
     up, down = (
         [run.path for run in reader.runs(RunFilter(), NOW, sort=sort, descending=descending).items]
         for descending in (False, True)
     )
-    if sort == "path":
-        assert (up, down) == (["l", "m", "n"], ["n", "m", "l"])
-    elif sort in ("newest_step", "last_saved"):
-        assert (up, down) == (["m", "n", "l"], ["n", "m", "l"])
-    else:
-        assert (up, down) == (["l", "m", "n"], ["n", "m", "l"])
+    assert (up, down) == (["m", "n", "l"] if column.nullable else ["l", "m", "n"], ["n", "m", "l"])
+
+
+def test_runs_are_sorted_by_all_that_a_list_of_them_may_want() -> None:
+    wanted = {"path", "last_saved", "changed_at", "newest_step", "checkpoints", "series", "bytes", "errors"}
+    assert wanted <= RUN_SORTS.keys()
 
 
 def varied() -> list[Checkpoint]:

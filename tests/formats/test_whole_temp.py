@@ -13,7 +13,7 @@ from core.indexing.folder import read_folder
 from core.indexing.folder_records import FolderTask
 from core.runs.walk import look
 from core.stores.local import LocalStore
-from tests.pages.test_pages import home, open_on, plain, show, values  # noqa: F401 - home is a fixture
+from tests.support.pages import open_on, plain, show, values
 from tests.support.writers import run_together
 from waypoint_resume.names import short_id
 
@@ -57,17 +57,16 @@ def test_a_part_whose_data_were_renamed_says_where_its_index_belongs(tmp_path: P
     assert all(f"{part.relative_to(tmp_path)}.index is: moved to ckpt-2.index" in one.reason for one in found)
 
 
-def test_latest_and_the_run_page_tell_from_what_a_job_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811 - pytest's way
-    root = home / "runs"
-    run_together([["-c", PROGRAM, str(root / "a")]])
-    for path in (root / "a/ckpt-2_temp", *(root / "a/ckpt-2_temp").iterdir()):
+def test_latest_and_the_run_page_tell_from_what_a_job_goes_on(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_together([["-c", PROGRAM, str(runs / "a")]])
+    for path in (runs / "a/ckpt-2_temp", *(runs / "a/ckpt-2_temp").iterdir()):
         os.utime(path, (1e9, 1e9))
     told = (
         "ckpt-2_temp/part-00000-of-00001 has index and data: if whole, TensorFlow restores it by this prefix, and "
         "waypoint_resume goes on from it where nothing else can be restored."
     )
-    page = show(open_on(monkeypatch, root), "run.py", root=short_id(str(root)), run="a")
+    page = show(open_on(monkeypatch, runs), "run.py", root=short_id(str(runs)), run="a")
     assert told in " ".join(map(plain, values(page, "info")))
-    done = CliRunner().invoke(app, ["latest", "a", "--root", str(root)])
+    done = CliRunner().invoke(app, ["latest", "a", "--root", str(runs)])
     assert done.exit_code == 3
     assert f"No checkpoint of a can be restored. {told}" in " ".join(done.output.split())

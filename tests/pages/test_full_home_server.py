@@ -14,8 +14,8 @@ from core.services import retention
 from pages.parts.frame import frame, service
 from pages.parts.storage import deleting, quarantining
 from tests.catalog.test_full_home import run_of
-from tests.pages.test_pages import ROUTER, plain, show, texts
 from tests.pages.test_storage_page import press, tried
+from tests.support.pages import ROUTER, plain, show, texts
 from tests.support.pages_server import serve
 from tests.support.small_disks import Maker, fill_up
 from tests.support.trees import flip

@@ -19,7 +19,7 @@ from core.services import health, mending, verifying
 from pages.parts.frame import service
 from pages.parts.health import health_rules
 from pages.parts.tables import tables
-from tests.pages.test_pages import open_on, plain, show, texts, values
+from tests.support.pages import open_on, plain, show, texts, values
 from tests.support.trees import flip, index_of, save, shard_of, state
 from waypoint_resume.names import short_id
 

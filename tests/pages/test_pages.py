@@ -1,12 +1,8 @@
 """The pages without a browser: what they say about the sample runs, odd URLs, hostile names and empty roots."""
 
-import html
-import os
 import shutil
 import string
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,109 +15,36 @@ from core.services.manifests import run_manifests
 from core.services.resume import propose, resume_from
 from pages.parts.checkpoint.snippets import restore_code
 from pages.parts.frame import frame, service
+from pages.parts.frame.pages import PAGES, PageRow
 from pages.parts.frame.text import lines, md, md_lines, shown
 from pages.parts.health import findings
 from pages.parts.resume import manifests
 from pages.parts.tables.tables import OPEN, PAGE_ROWS
+from tests.support.pages import (
+    BRACKETED,
+    HOSTILE,
+    HOSTILE_INNER,
+    columns,
+    open_on,
+    plain,
+    select,
+    show,
+    texts,
+    values,
+)
 from tests.support.pages_server import ROOT, copy_samples
 from tests.support.trees import save
 from waypoint_resume.names import short_id
 
-ROUTER = str(ROOT / "pages" / "router.py")
-HOSTILE = "<img src=x onerror=alert(1)> **b** :material"
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")
-HOSTILE_INNER = "home: [x](http:"
-BRACKETED = f"{HOSTILE}/{HOSTILE_INNER}/e)"  # TensorFlow takes it for a pattern: its 4 checkpoints are not restorable
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample runs and some with odd names; its folder may be changed by no test."""
-    runs = copy_samples(tmp_path_factory.mktemp("pages") / "runs")
-    odd = (BRACKETED, "new\nline", "rtl\u202egnp.exe", os.fsdecode(b"bad\xff\xfe"))
-    for name in odd:
-        shutil.copytree(runs / "mnist-cnn" / "checkpoints", runs / name)
-    return runs
-
-
-@pytest.fixture(scope="module")
-def catalog(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose catalog knows `samples`."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WAYPOINT_HOME", str(home))
-        patch.setenv("WAYPOINT_ROOTS", str(samples))
-        service.stop()
-        service.current().look_now()
-        service.stop()
-    return home
-
-
-@pytest.fixture
-def app(samples: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    """The dashboard over the sample runs; what it shows is only read."""
-    monkeypatch.setenv("WAYPOINT_HOME", str(catalog))
-    monkeypatch.setenv("WAYPOINT_ROOTS", str(samples))
-    service.stop()
-    yield AppTest.from_file(ROUTER, default_timeout=30)
-    service.stop()
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for a home and roots of the test's own; `open_on` looks at them."""
-    monkeypatch.setenv("WAYPOINT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WAYPOINT_ACTOR", "tester")
-    service.stop()
-    yield tmp_path
-    service.stop()
-
-
-def open_on(monkeypatch: pytest.MonkeyPatch, *roots: Path) -> AppTest:
-    """The dashboard over some roots, looked at once."""
-    monkeypatch.setenv("WAYPOINT_ROOTS", os.pathsep.join(map(str, roots)))
-    service.current().look_now()
-    return AppTest.from_file(ROUTER, default_timeout=30)
-
-
-def show(app: AppTest, page: str, **query: str) -> AppTest:
-    """Open a page by its URL."""
-    app.run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page(page).run()
-    assert [item.value for item in app.exception] == []
-    assert frame.UNEXPECTED not in values(app, "error")
-    return app
-
-
-def texts(app: AppTest) -> str:
-    """Everything the page says outside of tables, one element a line."""
-    kinds = ("title", "subheader", "markdown", "text", "caption", "error", "warning", "info", "success", "code")
-    return "\n".join(value for kind in kinds for value in values(app, kind))
-
-
-def values(app: AppTest, kind: str) -> list[str]:
-    """What the elements of one kind say."""
-    return [str(getattr(item, "value", "")) for item in app.get(kind)]
-
-
-def plain(text: str) -> str:
-    """Markdown as `md` wrote it, read back as a person sees it."""
-    return html.unescape(text).replace("\u2060", "")
-
-
-def select(app: AppTest, number: int, column: str) -> AppTest:
-    """Click into a row of the page's first table."""
-    key = app.dataframe[0].key
-    assert key is not None
-    app.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(number, column)]}}
-    return app.run()
-
-
-def columns(app: AppTest, index: int = 0) -> dict[str, list[Any]]:
-    """A table's cells by column."""
-    return {str(head): list(cells) for head, cells in app.dataframe[index].value.items()}
+@pytest.mark.parametrize("row", PAGES, ids=lambda row: row.file)
+def test_each_page_of_the_table_opens_by_its_bare_url(app: AppTest, row: PageRow) -> None:
+    lines = (ROOT / "pages" / row.file).read_text(encoding="utf-8").splitlines()
+    assert lines[0].endswith('?"""'), f"pages/{row.file} does not begin with the question that it answers"
+    assert len(lines) <= 100, f"pages/{row.file} is longer than 100 lines: what it is made of lies in pages/parts"
+    assert texts(show(app, row.file))
 
 
 def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> None:

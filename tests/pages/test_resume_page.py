@@ -23,7 +23,7 @@ from core.services.resume import propose, resume_from
 from pages.parts.frame import service
 from pages.parts.resume.install import pip_line
 from pages.parts.resume.manifest_cards import pulse
-from tests.pages.test_pages import columns, open_on, plain, show, texts
+from tests.support.pages import columns, open_on, plain, show, texts
 from tests.support.pages_server import ROOT
 from tests.support.trees import save
 from waypoint_resume.claim_record import Claim, read_claim

@@ -18,7 +18,7 @@ from pages.parts.frame import format as fmt
 from pages.parts.frame import service
 from pages.parts.frame.text import shorten
 from pages.parts.storage import batch_list, quarantining
-from tests.pages.test_pages import ROUTER, open_on, plain, show, texts, values
+from tests.support.pages import ROUTER, open_on, plain, show, texts, values
 from tests.support.pages_server import SAMPLES
 from tests.support.rewound_cases import bundle, rewind
 from tests.support.trees import index_of, save, shard_of, state, write

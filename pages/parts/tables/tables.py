@@ -4,7 +4,7 @@ Cells hold text and numbers, never markup. What a row leads to is noted when it 
 the row that was seen when the catalog changed meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -56,7 +56,7 @@ class Sort:
     descending: bool = True
 
     @classmethod
-    def asked(cls, allowed: Sequence[str], default: "Sort") -> "Sort":
+    def asked(cls, allowed: Collection[str], default: "Sort") -> "Sort":
         """The sort of the URL (`sort=-bytes`), or the default where it says none that exists."""
         value = st.query_params.get("sort", "")
         by = value.removeprefix("-")
