@@ -76,6 +76,12 @@ def metrics(store: Store, folder: str, names: Collection[str]) -> Mapping[str, f
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
 
 
+def unread(names: Collection[str]) -> str | None:
+    """What of a step a verification does not look at, as a sentence."""
+    is_there = any(name.startswith(f"{MODEL_CONFIG}/") for name in names)
+    return f"Not told: whether they fit the model in {MODEL_CONFIG}, which no restore here makes." if is_there else None
+
+
 def tree_items(names: Collection[str]) -> list[str]:
     """The items of a step that hold variables, by their folders' names; '' for a step that is one itself."""
     found = [item for item in tree_names(names) if item not in NO_TREES]

@@ -20,8 +20,9 @@ from waypoint_resume.names import join, to_text
 
 _log = logging.getLogger(__name__)
 _ZIP_MAGIC = b"PK\x03\x04"
-# Kinds of core.base.facts.ReadProblem that are damage; the others tell that the file could not be judged.
+# Kinds of core.base.facts.ReadProblem that are damage, and those after which a file may well be whole: it was not judged.
 DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
+NOT_JUDGED = frozenset({"too-large", "unsupported", "unexpected", "hung", "linked", "permission"})
 # Files of checkpoints in parts without which they are restored all the same (docs/formats.md).
 _UNNEEDED = frozenset(
     {"fingerprint.pb", "keras_metadata.pb", "metadata.json", "commit_success.txt", "_CHECKPOINT_METADATA"}

@@ -5,7 +5,7 @@ holds what was tried.
 import re
 from collections.abc import Callable, Collection
 
-from core.base.facts import Contents
+from core.base.facts import Contents, Facts
 from core.base.records import Checkpoint
 from core.formats import saved_model
 from core.formats.orbax import TREE_OF_KERAS
@@ -21,10 +21,15 @@ _KERAS_2 = {
 }
 
 
-def is_keras_2(checkpoint: Checkpoint) -> bool:
+def by_keras_2(facts: Facts) -> bool:
     """Whether the file says that Keras 2 wrote it."""
-    found = _KERAS_VERSION.search(checkpoint.facts.writer or "")
+    found = _KERAS_VERSION.search(facts.writer or "")
     return found is not None and int(found[1]) < 3
+
+
+def is_keras_told(facts: Facts) -> bool:
+    """Whether the file says which Keras wrote it."""
+    return _KERAS_VERSION.search(facts.writer or "") is not None
 
 
 def always(call: RestoreApi) -> Callable[[Checkpoint], RestoreApi]:
@@ -54,7 +59,7 @@ def of_hdf5(checkpoint: Checkpoint) -> RestoreApi:
 
 
 def _by_keras(call: RestoreApi, checkpoint: Checkpoint) -> RestoreApi:
-    return _KERAS_2[call] if is_keras_2(checkpoint) else call
+    return _KERAS_2[call] if by_keras_2(checkpoint.facts) else call
 
 
 def framework_of_keras(_files: Collection[str], _variables: Collection[str], api: RestoreApi) -> Framework:

@@ -117,12 +117,13 @@ class FolderShape:
 
 class Trial(NamedTuple):
     """Who reads every value in a trial restore: the library, its distribution, and "module:function" of
-    `core.verify`.
+    `core.verify`; `loads_model` where a model's config may lie beside the values, which Keras then loads.
     """
 
     library: str
     package: str
     function: str
+    loads_model: bool = False
 
 
 def newest_file(files: Sequence[FileStat]) -> int:
@@ -206,7 +207,7 @@ class FormatSpec:
     verifier: str | None
     bundle: Callable[[str], str] | None = None  # the prefix of its bundle, by the checkpoint's name
     trial: Trial | None
-    unread: Callable[[Collection[str]], str] | None = None  # what a verification does not look at, by the file names
+    unread: Callable[[Collection[str]], str | None] | None = None  # what a verification does not look at, by the file names
     limits_memory: bool = True  # its verifier needs no more than a checkpoint may cost
 
     # None: it is listed, and no training goes on from it here.

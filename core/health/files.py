@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from core.base.facts import Facts, Format, Shard
 from core.base.records import Finding, Severity
+from core.formats.reading import NOT_JUDGED
 from core.formats.registry import spec_of
 from core.health.left import INTERRUPTED_SAVE, PACKED_FILE, UNRENAMED_SAVE
 from core.health.rule import Family, Rule
@@ -121,14 +122,10 @@ _OF_KIND = {
     "empty": EMPTY_FILE,
     "lfs-pointer": LFS_POINTER,
     "pattern": PATTERN_PATH,
-    "permission": NO_PERMISSION,
-    "too-large": NOT_TOLD,
-    "unsupported": NOT_TOLD,
-    "unexpected": NOT_TOLD,
-    "hung": NOT_TOLD,
     "unrenamed": UNRENAMED_SAVE,
     "packed": PACKED_FILE,
-    "linked": NOT_TOLD,
+    **dict.fromkeys(NOT_JUDGED, NOT_TOLD),
+    "permission": NO_PERMISSION,
 }
 _UNREADABLE = {rule.id: rule for rule in (UNREADABLE_INDEX, UNREADABLE_FILE)}
 

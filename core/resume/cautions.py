@@ -10,7 +10,7 @@ from core.base.facts import Contents
 from core.base.names import natural_key
 from core.base.records import Checkpoint, Run, Severity
 from core.formats.registry import spec_of
-from core.formats.restore_calls import is_keras_2
+from core.formats.restore_calls import by_keras_2
 from core.resume import restoring
 from core.resume.manifest import Mode, OptimizerOutcome
 from waypoint_resume.names import to_text
@@ -158,7 +158,7 @@ def _contents(checkpoint: Checkpoint) -> Found:
         doubts = _reasons(checkpoint, Severity.ERROR) + _reasons(checkpoint, Severity.WARNING)
         if doubts:
             yield "findings", {"reasons": "; ".join(doubts)}
-    if is_keras_2(checkpoint):
+    if by_keras_2(checkpoint.facts):
         yield "written-by-keras-2", {"writer": facts.writer or "Keras 2"}
 
 

@@ -12,7 +12,9 @@ LISTED = 1_000  # problems, and tensors that cannot be verified, that are kept b
 
 
 class Outcome(StrEnum):
-    """How a verification ended; not told: nothing here verifies the format."""
+    """How a verification ended; not told: nothing here verifies the format, or reading it would cost more than it may, so
+    that it may well be whole.
+    """
 
     VERIFIED = "verified"
     DAMAGED = "damaged"

@@ -57,10 +57,10 @@ def verify(
     ended = converse(
         WORKER, request_for(root_path, checkpoint), hear=follower.hear, cancelled=cancelled, silence=SILENCE
     )
-    found = _judged(ended, before, follower)
-    if restore and found.outcome in (Outcome.VERIFIED, Outcome.DAMAGED):
+    found = _judged(ended, before, follower, is_tried=restore)
+    if restore and found.outcome in (Outcome.VERIFIED, Outcome.DAMAGED, Outcome.NOT_TOLD):
         answer = try_restore(root_path, checkpoint, cancelled=cancelled)
-        is_refused = found.outcome is Outcome.VERIFIED and not answer.ok
+        is_refused = found.outcome is not Outcome.DAMAGED and not answer.ok
         outcome = Outcome.FAILED if is_refused else found.outcome  # what does not restore was not verified
         found = replace(found, outcome=outcome, restore=answer, finished_at=datetime.now(UTC))
         if cancelled():
@@ -119,7 +119,7 @@ def request_for(root_path: str, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower) -> Verification:
+def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower, *, is_tried: bool) -> Verification:
     """What a conversation with the worker comes to."""
     seconds = follower.seconds
     if ended.how is Ending.CANCELLED:
@@ -132,14 +132,16 @@ def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower) -> V
         if "error" in ended.answer:
             kind, detail = ended.answer["error"]
             return _ended(Outcome(kind), str(detail), files, seconds)
-        return result_of(ended.answer["result"], files, seconds)
+        return result_of(ended.answer["result"], files, seconds, is_tried=is_tried)
     except (KeyError, TypeError, ValueError) as error:
         why = f"The reading process gave an answer that makes no sense ({type(error).__name__})."
         return _ended(Outcome.FAILED, why, files, seconds)
 
 
-def result_of(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: float) -> Verification:
-    """What the worker's result comes to."""
+def result_of(
+    found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: float, *, is_tried: bool = False
+) -> Verification:
+    """What the worker's result comes to; where a trial restore follows, what that will tell is left to it."""
     count, bad, skipped = int(found["tensors"]), int(found["problem_count"]), int(found["unverifiable_count"])
     sentences = [str(text) for text in found["damage"]]
     is_damaged = bool(found["damage"]) or any(rule != BadRule.INFINITE for rule, *_ in found["problems"])
@@ -149,10 +151,11 @@ def result_of(found: Mapping[str, Any], files: tuple[FileStat, ...], seconds: fl
         sentences.append(f"{_tensors(count)} passed." if count else NOTHING)
     if skipped:
         sentences.append(f"{_tensors(skipped)} could not be verified.")
-    whole = Outcome.VERIFIED if count else Outcome.FAILED
+    whole = Outcome.VERIFIED if count else Outcome.NOT_TOLD if skipped else Outcome.FAILED
+    notes = [*found["notes"], *([] if is_tried or is_damaged or not count else found["left_to_trial"])]
     return replace(
         _ended(Outcome.DAMAGED if is_damaged else whole, "", files, seconds),
-        detail=" ".join([*sentences, *(str(text) for text in found["notes"])]),
+        detail=" ".join([*sentences, *(str(text) for text in notes)]),
         tensors=count,
         bytes=int(found["bytes"]),
         problems=problems_of(found["problems"]),

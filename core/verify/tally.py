@@ -67,6 +67,7 @@ class Tally:
         self.problem_count = self.unverifiable_count = 0
         self.damage: list[str] = []  # beyond single tensors: a missing shard
         self.notes: list[str] = []
+        self.left_to_trial: list[str] = []  # what only a trial restore tells
 
     def expect(self, size: int) -> None:
         """So many bytes more are going to be read."""
@@ -120,6 +121,7 @@ class Tally:
             "unverifiable_count": self.unverifiable_count,
             "damage": [_told(text) for text in self.damage[:LISTED]],
             "notes": self.notes,
+            "left_to_trial": self.left_to_trial,
         }
 
     def _problem(self, rule: BadRule, name: str, detail: str, count: int) -> None:

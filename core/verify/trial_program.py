@@ -1,7 +1,7 @@
 """The program of a trial restore: TensorFlow, h5py or Orbax reads every value of a checkpoint and keeps none.
 
-Values only: no model is built, no graph is loaded and no config is turned into objects, so that nothing of the file
-runs. Started by `core.verify.trial` with one request on stdin: {"folder", "name", "format", "files"}; the answer is
+Values first: no graph is loaded, and nothing of the file runs. Where a Keras model's config lies beside them, Keras then
+loads the model, if its config names nothing but Keras' own (`core.verify.model_trial`). Started by `core.verify.trial` with one request on stdin: {"folder", "name", "format", "files"}; the answer is
 `{"result": [ok, library, values read, sentence]}`, before it `{"done": n}` now and then. TensorFlow is imported by
 name: nothing else in the core may know it.
 """
@@ -19,7 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from core.base.facts import Format
+from core.base.facts import Facts, Format
 from core.formats.bundle import BundleCache
 from core.formats.keras_zip import needed_members
 from core.formats.orbax import tree_items
@@ -30,6 +30,7 @@ from core.formats.spec import Unit
 from core.formats.vocabularies import ASSETS
 from core.stores.local import LocalStore
 from core.verify.keras_zip import opened_weights
+from core.verify.model_trial import fit_of
 from core.verify.tally import WINDOW
 
 _INTERVAL = 0.5  # seconds between two messages
@@ -71,7 +72,7 @@ def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -
         trial = spec_of(Format(request["format"])).trial
         if trial is None:
             return [False, "", 0, "There is no library here that restores it."]
-        library, package, name = trial
+        library, package, name, loads_model = trial
         read: Callable[[dict[str, Any], _Counter], list[str]] = globals()[name.rpartition(":")[2]]
         shown = f"{library} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -83,25 +84,33 @@ def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -
         return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, then: {words}"]
     if not counter.count:
         return [False, shown, 0, f"{shown} found no value to read."]
-    if broken := _structure(request):
-        return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, but {broken}."]
+    facts = _facts(request)
+    problem = facts.problem
+    if problem is not None and problem.kind in DAMAGE:
+        return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, but {problem.detail.rstrip('.')}."]
     if skipped:
         names = f"{', '.join(sorted(skipped)[:3])}{' and others' if skipped[3:] else ''}"
         which = f"{counter.count:,} of {_tensors(counter.count + len(skipped))}; it has no way to read {names}"
     else:
         which = _tensors(counter.count) if counter.count == 1 else f"all {_tensors(counter.count)}"
-    return [True, shown, counter.count, f"{shown} read {which}."]
+    if not loads_model or not facts.has_architecture:
+        return [True, shown, counter.count, f"{shown} read {which}."]
+    fit = fit_of(f"{request['folder']}/{request['name']}".rstrip("/"), facts)
+    if fit.fits is False:
+        return [False, shown, counter.count, f"{shown} read {which}, but {fit.library} does not load it: {fit.why}"]
+    if fit.fits is None:
+        untold = f"Not told: whether they fit the model in the file ({fit.why})."
+        return [True, shown, counter.count, f"{shown} read {which}. {untold}"]
+    return [True, shown, counter.count, f"{shown} read {which}, and {fit.library} loads the model."]
 
 
-def _structure(request: dict[str, Any]) -> str | None:
-    """What is wrong beside the values, such as a config that makes no model; None where nothing is."""
+def _facts(request: dict[str, Any]) -> Facts:
+    """What a scan says of the checkpoint: also what is wrong beside the values, such as a config that makes no model."""
     store = LocalStore(request["folder"])
     files = {name: store.stat(name) for name in request["files"]}
     unit = Unit("", request["name"], request["name"], Format(request["format"]), files)
     reading = read_unit(store, unit, BundleCache(), is_named=True)
-    problem = None if reading is None else reading.facts.problem
-    is_damage = problem is not None and problem.kind in DAMAGE
-    return problem.detail.rstrip(".") if problem is not None and is_damage else None
+    return Facts() if reading is None else reading.facts
 
 
 def _tensors(count: int) -> str:

@@ -20,14 +20,15 @@ from core.base.errors import FormatError
 from core.base.facts import Format, Role
 from core.base.files import FileStat
 from core.formats.bundle import MAX_INDEX, BundleCache
-from core.formats.reading import DAMAGE, read_unit
+from core.formats.reading import DAMAGE, NOT_JUDGED, read_unit
 from core.formats.registry import spec_of
 from core.formats.spec import Reading, Unit
-from core.stores.local import LocalStore
+from core.stores.local import LocalStore, told_permission
 from core.verify.bundle import BundleScan
 from core.verify.tally import Job, NotReadableError, Tally, untrained_weights
 from waypoint_resume.names import join, to_text
 
+UNMATCHED = "Not told: whether they fit the model in the file; verify --restore asks Keras."
 NO_MEMORY = "reading it takes more memory than a checkpoint may cost"
 MEMORY = 130 << 20  # bytes that a checkpoint may cost beyond what the imports took
 
@@ -58,10 +59,12 @@ def answer_to(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[
     except NotReadableError as error:
         return {"error": ["failed", str(error)]}
     except MemoryError:
-        return {"error": ["failed", f"{NO_MEMORY}."]}
+        return {"error": ["not told", f"{NO_MEMORY}."]}
     except FormatError as error:
-        kind = "damaged" if error.kind in DAMAGE else "failed"
-        return {"error": [kind, f"{to_text(request['name'] or request['folder'])}: {error}."]}
+        return {"error": [_outcome(error.kind), f"{to_text(request['name'] or request['folder'])}: {error}."]}
+    except PermissionError as error:
+        place = to_text(os.path.basename(os.fsdecode(error.filename or "")))
+        return {"error": ["not told", f"{place}: {told_permission(error)}."]}
     except OSError as error:
         place = f"{to_text(os.path.basename(os.fsdecode(error.filename)))}: " if error.filename else ""
         return {"error": ["failed", f"{place}{error.strerror or error}."]}
@@ -86,23 +89,30 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
         assert reading is not None  # what is named is never taken for foreign
         problem = reading.facts.problem
         if problem is not None:
-            kind = "damaged" if problem.kind in DAMAGE else "failed"
             detail = NO_MEMORY if problem.detail.startswith("MemoryError") else problem.detail.rstrip(".")
-            return {"error": [kind, f"{to_text(problem.file)}: {detail}."]}
+            return {"error": [_outcome(problem.kind), f"{to_text(problem.file)}: {detail}."]}
         _look_at_shards(reading, tally)
         roles = {variable.name: variable.role for variable in reading.variables}
         if roles and set(roles.values()) == {Role.OTHER}:
             why = reading.facts.contents_reason or "none of them is known as one"
             tally.notes.append(f"No value was checked for NaN: which variables are weights is not known ({why}).")
+        trial = spec_of(reading.format).trial
+        if reading.facts.has_architecture and trial is not None and trial.loads_model:
+            tally.left_to_trial.append(UNMATCHED)
         job = job._replace(format=reading.format, roles=roles, untrained=untrained_weights(reading.variables))
     if scan is not None:
         scan.tell(job, tally)
     elif (name := spec_of(job.format).verifier) is not None:
         verify: Callable[[Job, Tally], None] = named(name)
         verify(job, tally)
-    if spec.unread is not None:
-        tally.notes.append(spec.unread(files))
+    if spec.unread is not None and (note := spec.unread(files)) is not None:
+        tally.notes.append(note)
     return {"result": tally.result()}
+
+
+def _outcome(kind: str) -> str:
+    """What a verification comes to, by the kind of what stopped it: a limit of ours is neither damage nor a failure."""
+    return "damaged" if kind in DAMAGE else "not told" if kind in NOT_JUDGED else "failed"
 
 
 def _bundle_scan(store: LocalStore, unit: Unit, cache: BundleCache, tally: Tally) -> BundleScan | None:

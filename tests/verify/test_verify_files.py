@@ -73,7 +73,7 @@ def test_the_library_that_restores_it_reads_it_too(path: str) -> None:
     answer = try_restore(str(keras_files.folder()), checkpoint)
     assert answer.ok, answer.detail
     assert answer.tensors >= (checkpoint.facts.variables or 0)
-    assert answer.detail == f"{answer.library} read all {answer.tensors} tensors."
+    assert answer.detail.startswith(f"{answer.library} read all {answer.tensors} tensors")
 
 
 def flip(path: Path, place: int) -> None:
@@ -106,8 +106,14 @@ def test_deflated_weights_are_verified_from_a_copy(tmp_path: Path) -> None:
     (tmp_path / "w.h5").unlink()
     result = verified(tmp_path)
     assert bad(result) == {("non-finite", "layers/dense/vars/0", 1)}
+    with (
+        zipfile.ZipFile(keras_files.folder() / "adam.keras") as stored,
+        zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in stored.namelist():
+            archive.writestr(name, stored.read(name))
     answer = try_restore(str(tmp_path), only(tmp_path))
-    assert (answer.ok, answer.tensors) == (True, 1)
+    assert (answer.ok, answer.tensors) == (True, only(tmp_path).facts.variables), answer.detail
 
 
 def hdf5_at(path: Path) -> h5py.File:
@@ -182,7 +188,7 @@ def test_hdf5_that_wants_to_lead_out_of_the_file_is_verified_inside_it(tmp_path:
 def test_values_of_other_files_are_not_read(tmp_path: Path, make: object) -> None:
     hdf5(make)(tmp_path)  # type: ignore[arg-type]
     result = verified(tmp_path)
-    assert result.outcome is Outcome.FAILED
+    assert result.outcome is Outcome.NOT_TOLD
     assert "it lies in another file, which is not followed" in result.detail
 
 

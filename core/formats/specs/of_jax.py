@@ -27,6 +27,7 @@ ORBAX = FormatSpec(
     is_foreign=orbax_reader.is_foreign,
     verifier="core.verify.orbax:verify_orbax",
     trial=Trial("Orbax", "orbax-checkpoint", "core.verify.trial_program:with_orbax"),
+    unread=orbax.unread,
     limits_memory=False,  # its library reserves more than it uses, for its threads
     restoring=Restoring(
         # Keras' load_model takes the folder above and always loads its newest step.

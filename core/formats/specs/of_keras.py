@@ -14,6 +14,7 @@ from core.formats import (
 from core.formats.spec import ALL_ROLES, OPTIMIZER_NEEDS_BUILD, FormatSpec, Framework, RestoreApi, Restoring, Trial
 
 _H5PY = Trial("h5py", "h5py", "core.verify.trial_program:with_h5py")
+_MODEL = _H5PY._replace(loads_model=True)
 
 
 def _of_keras(
@@ -42,7 +43,7 @@ KERAS_FOLDER = FormatSpec(
     one_file_tells=False,
     names_epochs=True,
     verifier="core.verify.keras_folder:verify_folder",
-    trial=_H5PY,
+    trial=_MODEL,
     restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
 )
 WEIGHTS_H5_SHARDED = FormatSpec(
@@ -72,7 +73,7 @@ KERAS = FormatSpec(
     in_workers=True,
     names_epochs=True,
     verifier="core.verify.keras_zip:verify_keras",
-    trial=_H5PY,
+    trial=_MODEL,
     restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
 )
 WEIGHTS_H5 = FormatSpec(
@@ -100,6 +101,6 @@ HDF5 = FormatSpec(
     in_workers=True,
     names_epochs=True,
     verifier="core.verify.hdf5:verify_job",
-    trial=_H5PY,
+    trial=_MODEL,
     restoring=_of_keras(restore_calls.of_hdf5, caution="legacy-hdf5"),
 )
