@@ -20,7 +20,7 @@ from waypoint_resume.names import join, to_text
 
 _log = logging.getLogger(__name__)
 _ZIP_MAGIC = b"PK\x03\x04"
-# Kinds of core.base.facts.ReadProblem that are damage, and those after which a file may well be whole: it was not judged.
+# Kinds of core.base.facts.ReadProblem that are damage, and those after which a file may well be whole.
 DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
 NOT_JUDGED = frozenset({"too-large", "unsupported", "unexpected", "hung", "linked", "permission"})
 # Files of checkpoints in parts without which they are restored all the same (docs/formats.md).

@@ -12,9 +12,7 @@ LISTED = 1_000  # problems, and tensors that cannot be verified, that are kept b
 
 
 class Outcome(StrEnum):
-    """How a verification ended; not told: nothing here verifies the format, or reading it would cost more than it may, so
-    that it may well be whole.
-    """
+    """How a verification ended. Not told: nothing here verifies the format, or reading it would cost too much."""
 
     VERIFIED = "verified"
     DAMAGED = "damaged"

@@ -1,9 +1,9 @@
 """The program of a trial restore: TensorFlow, h5py or Orbax reads every value of a checkpoint and keeps none.
 
-Values first: no graph is loaded, and nothing of the file runs. Where a Keras model's config lies beside them, Keras then
-loads the model, if its config names nothing but Keras' own (`core.verify.model_trial`). Started by `core.verify.trial` with one request on stdin: {"folder", "name", "format", "files"}; the answer is
-`{"result": [ok, library, values read, sentence]}`, before it `{"done": n}` now and then. TensorFlow is imported by
-name: nothing else in the core may know it.
+Values first: no graph is loaded, and nothing of the file runs. Where a Keras model's config lies beside them, Keras
+then loads the model, if its config names nothing but Keras' own (`core.verify.model_trial`). Started by `core.verify.trial`
+with one request on stdin: {"folder", "name", "format", "files"}; the answer is `{"result": [ok, library, values read,
+sentence]}`, before it `{"done": n}` now and then. TensorFlow is imported by name: nothing else in the core may know it.
 """
 
 import importlib
@@ -67,45 +67,50 @@ def main() -> None:
 
 def answer_to(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> Answer:
     """[ok, library, values read, sentence]; progress goes to `send`."""
+    trial = spec_of(Format(request["format"])).trial
+    if trial is None:
+        return [False, "", 0, "There is no library here that restores it."]
+    try:
+        shown = f"{trial.library} {importlib.metadata.version(trial.package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return [False, trial.library, 0, f"{trial.library} is not installed here: pip install {trial.package}."]
     counter = _Counter(send)
     try:
-        trial = spec_of(Format(request["format"])).trial
-        if trial is None:
-            return [False, "", 0, "There is no library here that restores it."]
-        library, package, name, loads_model = trial
-        read: Callable[[dict[str, Any], _Counter], list[str]] = globals()[name.rpartition(":")[2]]
-        shown = f"{library} {importlib.metadata.version(package)}"
-    except importlib.metadata.PackageNotFoundError:
-        return [False, library, 0, f"{library} is not installed here: pip install {package}."]
-    try:
+        read: Callable[[dict[str, Any], _Counter], list[str]] = globals()[trial.function.rpartition(":")[2]]
         skipped = read(request, counter)
     except Exception as error:  # noqa: BLE001 (the library's own words are the answer)
         words = str(error).strip().partition("\n")[0][:500] or type(error).__name__
         return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, then: {words}"]
     if not counter.count:
         return [False, shown, 0, f"{shown} found no value to read."]
+    is_whole, end = _beside_values(request, loads_model=trial.loads_model)
+    return [is_whole, shown, counter.count, f"{shown} read {_which(counter.count, skipped)}{end}"]
+
+
+def _which(count: int, skipped: list[str]) -> str:
+    """Of how many values a library read how many."""
+    if not skipped:
+        return _tensors(count) if count == 1 else f"all {_tensors(count)}"
+    names = f"{', '.join(sorted(skipped)[:3])}{' and others' if skipped[3:] else ''}"
+    return f"{count:,} of {_tensors(count + len(skipped))}; it has no way to read {names}"
+
+
+def _beside_values(request: dict[str, Any], *, loads_model: bool) -> tuple[bool, str]:
+    """Whether what lies beside the values fits them, and a sentence's end: a config that makes no model, or another."""
     facts = _facts(request)
     problem = facts.problem
     if problem is not None and problem.kind in DAMAGE:
-        return [False, shown, counter.count, f"{shown} read {_tensors(counter.count)}, but {problem.detail.rstrip('.')}."]
-    if skipped:
-        names = f"{', '.join(sorted(skipped)[:3])}{' and others' if skipped[3:] else ''}"
-        which = f"{counter.count:,} of {_tensors(counter.count + len(skipped))}; it has no way to read {names}"
-    else:
-        which = _tensors(counter.count) if counter.count == 1 else f"all {_tensors(counter.count)}"
+        return False, f", but {problem.detail.rstrip('.')}."
     if not loads_model or not facts.has_architecture:
-        return [True, shown, counter.count, f"{shown} read {which}."]
+        return True, "."
     fit = fit_of(f"{request['folder']}/{request['name']}".rstrip("/"), facts)
-    if fit.fits is False:
-        return [False, shown, counter.count, f"{shown} read {which}, but {fit.library} does not load it: {fit.why}"]
     if fit.fits is None:
-        untold = f"Not told: whether they fit the model in the file ({fit.why})."
-        return [True, shown, counter.count, f"{shown} read {which}. {untold}"]
-    return [True, shown, counter.count, f"{shown} read {which}, and {fit.library} loads the model."]
+        return True, f". Not told: whether they fit the model in the file ({fit.why})."
+    return fit.fits, f", and {fit.library} loads the model." if fit.fits else f", but {fit.library} does not: {fit.why}"
 
 
 def _facts(request: dict[str, Any]) -> Facts:
-    """What a scan says of the checkpoint: also what is wrong beside the values, such as a config that makes no model."""
+    """What a scan says of the checkpoint, also what is wrong beside the values."""
     store = LocalStore(request["folder"])
     files = {name: store.stat(name) for name in request["files"]}
     unit = Unit("", request["name"], request["name"], Format(request["format"]), files)

@@ -56,20 +56,25 @@ def answer_to(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[
         return _read(request, send)
     except BrokenPipeError:
         raise
-    except NotReadableError as error:
-        return {"error": ["failed", str(error)]}
-    except MemoryError:
-        return {"error": ["not told", f"{NO_MEMORY}."]}
-    except FormatError as error:
-        return {"error": [_outcome(error.kind), f"{to_text(request['name'] or request['folder'])}: {error}."]}
-    except PermissionError as error:
-        place = to_text(os.path.basename(os.fsdecode(error.filename or "")))
-        return {"error": ["not told", f"{place}: {told_permission(error)}."]}
-    except OSError as error:
-        place = f"{to_text(os.path.basename(os.fsdecode(error.filename)))}: " if error.filename else ""
-        return {"error": ["failed", f"{place}{error.strerror or error}."]}
     except Exception as error:  # noqa: BLE001 (whatever a hostile file brings about is this file's answer)
-        return {"error": ["failed", f"{type(error).__name__}: {error}."]}
+        kind, sentence = _told(error)
+        if isinstance(error, FormatError):
+            sentence = f"{to_text(request['name'] or request['folder'])}: {sentence}"
+        return {"error": [kind, f"{sentence.rstrip('.')}."]}
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """What a verification comes to, by what stopped it, and why."""
+    if isinstance(error, MemoryError):
+        return "not told", NO_MEMORY
+    if isinstance(error, FormatError):
+        return _outcome(error.kind), str(error)
+    if isinstance(error, OSError):
+        place = f"{to_text(os.path.basename(os.fsdecode(error.filename)))}: " if error.filename else ""
+        is_denied = isinstance(error, PermissionError)
+        why = told_permission(error) if isinstance(error, PermissionError) else error.strerror or str(error)
+        return "not told" if is_denied else "failed", f"{place}{why}"
+    return "failed", str(error) if isinstance(error, NotReadableError) else f"{type(error).__name__}: {error}"
 
 
 def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Writes models whose config and values do not fit each other, and some that fit, and says which of them Keras loads.
 
-Usage: write_misfits.py FOLDER. Beside them goes `loads.json`: the name → whether Keras, or the tf-keras that wrote it, loads it.
+Usage: write_misfits.py FOLDER. Beside them goes `loads.json`: the name → whether the Keras that wrote it loads it.
 """
 
 import json
@@ -60,9 +60,7 @@ def same(_config: Config) -> None:
     """As it was saved."""
 
 
-CHANGES: dict[str, Callable[[Config], None]] = {
-    one.__name__: one for one in (same, wider, longer, shorter, other)
-}
+CHANGES: dict[str, Callable[[Config], None]] = {one.__name__: one for one in (same, wider, longer, shorter, other)}
 
 
 def rezip(path: Path, change: Callable[[Config], None]) -> None:

@@ -39,7 +39,10 @@ def test_a_trial_restore_tells_what_keras_tells(folder: Path, tmp_path: Path) ->
     for path, (ok, _, _, told) in answers.items():
         if path in NOT_MADE_HERE:
             why = f"its config names {NOT_MADE_HERE[path]}, which is not made here"
-            assert (ok, told.partition("Not told: ")[2]) == (True, f"whether they fit the model in the file ({why})."), path
+            assert (ok, told.partition("Not told: ")[2]) == (
+                True,
+                f"whether they fit the model in the file ({why}).",
+            ), path
             continue
         assert ok is loads[path], (path, told)
         assert (" loads the model." in told) is ok, (path, told)
@@ -58,4 +61,4 @@ def test_verify_with_restore_fails_where_keras_does(folder: Path) -> None:
     assert (result.outcome, result.passed) == (Outcome.FAILED, False)
     assert "Not told" not in result.detail
     assert result.restore is not None
-    assert "does not load it: A total of 1 objects could not be loaded" in result.restore.detail
+    assert "does not: A total of 1 objects could not be loaded" in result.restore.detail
