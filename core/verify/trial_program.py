@@ -1,9 +1,10 @@
 """The program of a trial restore: TensorFlow, h5py or Orbax reads every value of a checkpoint and keeps none.
 
 Values first: no graph is loaded, and nothing of the file runs. Where a Keras model's config lies beside them, Keras
-then loads the model, if its config names nothing but Keras' own (`core.verify.model_trial`). Started by `core.verify.trial`
-with one request on stdin: {"folder", "name", "format", "files"}; the answer is `{"result": [ok, library, values read,
-sentence]}`, before it `{"done": n}` now and then. TensorFlow is imported by name: nothing else in the core may know it.
+then loads the model, if its config names nothing but Keras' own (`core.verify.model_trial`). Started by
+`core.verify.trial` with one request on stdin: {"folder", "name", "format", "files"}; the answer is
+`{"result": [ok, library, values read, sentence]}`, before it `{"done": n}` now and then. TensorFlow is imported by
+name: nothing else in the core may know it.
 """
 
 import importlib
