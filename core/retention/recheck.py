@@ -1,37 +1,31 @@
-"""A plan looked at again under the run's lock, right before anything is done: decisions and life as they are now, and
-every file on disk. What changed since is left out, and said.
+"""A plan looked at again while its run is held, right before anything is done: it is made anew from what is known and
+decided by then, each of its folders is listed once, and each file is looked at. What changed since is left out, and
+said.
 """
 
 import os
-import stat as modes
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from core.base.errors import PlaceError
 from core.base.facts import Format
-from core.base.files import FileStat
-from core.resume.history import read_manifests
 from core.retention.plan import make_plan
-from core.retention.planned import Item, ItemKind, Plan, PlannedFile, RunPlan, RunState, Stay, difference, planned_file
+from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, RunState, Stay, difference, planned_file
 from core.retention.policies import Policy
-from core.runfolder.pins import read_pins
 from core.runfolder.places import inside, relative_to_run
 from core.runfolder.run_folder import RunFolder
 from core.runs.group import group
 from core.runs.known_files import leftover_folder
 from core.runs.walk import look as list_folder
-from core.stores.local import LocalStore, file_stat
-from core.stores.store import Everything
+from core.stores.local import LocalStore, plain_file
 from waypoint_resume.names import join, to_text
 from waypoint_resume.places import HIDDEN, can_write
 
-# The plain files of a run as they are now, by path relative to the run.
-Found = Mapping[str, FileStat]
-_Key = tuple[ItemKind, str, Format | None]
-_Named = tuple[str, Format | None]
 LIVE = "live run: only leftovers go"
 _WORD = "it was written lately: only leftovers go, unless you type the run's name, for its job has ended"
+_GONE = "it is no longer there, or no longer what it was"
+_OTHER_FILES = "it has other files now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,77 +40,9 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rechecked:
-    """What is left of a plan, its files with the links that they have now, and what is not."""
-
-    plan: Plan
-    left_out: tuple[LeftOut, ...]
-
-
-def look(store: Everything, run: RunPlan) -> dict[str, FileStat]:
-    """The plain files that stand where a plan's files stood. Links, and what cannot be looked at, are none."""
-    folders = {file.path.rpartition("/")[0] for item in run.items for file in item.files}
-    found: dict[str, FileStat] = {}
-    for folder in folders:
-        place = folder if run.run == "." else join(run.run, folder) if folder else run.run
-        try:
-            entries = store.entries(place)
-        except OSError:
-            continue
-        for name, facts in zip(entries.names, entries.stats, strict=True):
-            if modes.S_ISREG(facts.st_mode):
-                path = join(folder, name)
-                found[path] = file_stat(path, facts)
-    return found
-
-
-def recheck(plan: Plan, current: Plan, found: Mapping[tuple[str, str], Found], *, made_at: datetime) -> Rechecked:
-    """What of a plan may still go. `current` is the plan made anew from what is known and decided now, `found` what
-    `look` sees, by (root, run). An item goes only if it is in both plans with the same files, and each is unchanged.
-    """
-    now = {(run.root, run.run): run for run in current.runs}
-    runs: list[RunPlan] = []
-    left_out: list[LeftOut] = []
-    for run in plan.runs:
-        place = (run.root, run.run)
-        known, seen = _answers(now.get(place)), found.get(place, {})
-        items = []
-        for item in run.items:
-            reasons = _reasons(item, known, seen)
-            if reasons:
-                left_out.append(
-                    LeftOut(root=run.root, run=run.run, path=item.path, format=item.format, reasons=reasons)
-                )
-            else:
-                files = tuple(planned_file(file.path, seen[file.path]) for file in item.files)
-                items.append(replace(item, files=files))
-        runs.append(replace(now.get(place, run), items=tuple(items)))
-    return Rechecked(plan=Plan(made_at=made_at, runs=tuple(runs)), left_out=tuple(left_out))
-
-
-def _answers(run: RunPlan | None) -> Mapping[_Key, Item | Stay]:
-    """What the new plan says of each thing."""
-    every: tuple[Item | Stay, ...] = () if run is None else (*run.items, *run.stays)
-    return {(one.kind, one.path, one.format): one for one in every}
-
-
-def _reasons(item: Item, known: Mapping[_Key, Item | Stay], seen: Found) -> tuple[str, ...]:
-    """Why an item must stay; empty if it may go."""
-    now = known.get((item.kind, item.path, item.format))
-    if now is None:
-        return ("it is no longer there, or no longer what it was",)
-    if isinstance(now, Stay):
-        return now.reasons
-    if {file.path for file in now.files} != {file.path for file in item.files}:
-        return ("it has other files now",)
-    changes = ((file.path, difference(file, seen.get(file.path))) for file in item.files)
-    return tuple(f"{to_text(path)} {change}" for path, change in changes if change is not None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Replan:
-    """What a plan is made anew from: what the catalog knows of the run now (its pins, manifests and lease are read
-    again in any case), the policy, and the grace in seconds.
+    """What a plan is made anew from: the run as the catalog, pins, manifests and lease have it, read while it is held;
+    the policy, and the grace in seconds.
     """
 
     state: RunState
@@ -126,7 +52,7 @@ class Replan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reclaimable:
-    """What may still go, what may not, and the run as it was found."""
+    """What may still go, its files with the links that they have now; what may not, and the run as it was found."""
 
     items: tuple[Item, ...]
     left_out: tuple[LeftOut, ...]
@@ -134,34 +60,33 @@ class Reclaimable:
 
 
 def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan, now: datetime) -> Reclaimable:
-    """Leave out of a plan what is not so any more, with the reasons. Only under the run's lock."""
-    state = replace(
-        replan.state,
-        is_live=(replan.state.is_live and not run_folder.liveness.has_word) or run_folder.is_live(),
-        pins=read_pins(run_folder),
-        manifests=read_manifests(run_folder),
-    )
-    store = LocalStore(run_folder.root_path)
-    current = make_plan([state], lambda *_: replan.policy, grace=replan.grace, made_at=now)
-    found = {(plan.root, plan.run): look(store, plan)}
-    checked = recheck(Plan(made_at=now, runs=(plan,)), current, found, made_at=now)
-    checked_items = checked.plan.runs[0].items
-    changed_sets = _set_problems(store, state, checked_items)
-    barred = _barred(run_folder, checked_items)
+    """Leave out of a plan what is not so any more, with the reasons. Only under the run's lock.
+
+    An item goes only if it is in the plan that is made now, too, with the same files, and each of these is unchanged.
+    """
+    is_live = (replan.state.is_live and not run_folder.liveness.has_word) or run_folder.is_live()
+    state = replace(replan.state, is_live=is_live)
+    (current,) = make_plan([state], lambda *_: replan.policy, grace=replan.grace, made_at=now).runs
+    answers = {(one.kind, one.path, one.format): one for one in (*current.items, *current.stays)}
+    folders = _Folders(run_folder, state)
     items: list[Item] = []
-    left_out = list(checked.left_out)
-    for item in checked_items:
-        reason = (_WORD if state.may_have_ended else LIVE) if state.is_live and _is_saved(item) else None
-        reason = reason or changed_sets[item.path, item.format] or _bar(item, barred)
-        if reason is None:
-            items.append(item)
+    left_out: list[LeftOut] = []
+    for item in plan.items:
+        found = {file.path: plain_file(run_folder.folder / file.path) for file in item.files}
+        files = tuple(planned_file(path, file) for path, file in found.items() if file is not None)
+        reasons = _reasons(item, answers.get((item.kind, item.path, item.format)))
+        reasons = reasons or tuple(
+            f"{to_text(file.path)} {change}" for file in item.files if (change := difference(file, found[file.path]))
+        )
+        if not reasons and is_live and item.kind is not ItemKind.LEFTOVER:
+            reasons = (_WORD if state.may_have_ended else LIVE,)
+        if not reasons and (problem := folders.problem(item)) is not None:
+            reasons = (problem,)
+        if reasons:
+            left_out.append(leave(plan, item, *reasons))
         else:
-            left_out.append(leave(plan, item, reason))
+            items.append(replace(item, files=files))
     return Reclaimable(items=tuple(items), left_out=tuple(left_out), state=state)
-
-
-def _is_saved(item: Item) -> bool:
-    return item.kind is not ItemKind.LEFTOVER
 
 
 def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
@@ -169,65 +94,72 @@ def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
     return LeftOut(root=plan.root, run=plan.run, path=item.path, format=item.format, reasons=reasons)
 
 
-def _set_problems(store: LocalStore, state: RunState, items: Sequence[Item]) -> Mapping[_Named, str | None]:
-    """Why things are not the sets of files that a look at their folders gives now; None for those that are."""
-    run = state.run
-    homes: dict[_Named, str] = {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
-    homes |= {(relative_to_run(one.path, run), None): leftover_folder(one) for one in state.leftovers}
-    seen: dict[str, dict[str, frozenset[str]] | str] = {}
-    found: dict[_Named, str | None] = {}
-    for item in items:
-        key = (item.path, item.format)
-        folder = homes[key]
-        if folder not in seen:
-            seen[folder] = _listed(store, folder, run)
-        here = seen[folder]
+def _reasons(item: Item, now: Item | Stay | None) -> tuple[str, ...]:
+    """Why an item must stay by the plan of now; empty if it may go."""
+    if now is None:
+        return (_GONE,)
+    if isinstance(now, Stay):
+        return now.reasons
+    return () if {file.path for file in now.files} == {file.path for file in item.files} else (_OTHER_FILES,)
+
+
+@dataclass(slots=True)
+class _Folders:
+    """The folders of a run, each looked at once: which files are one thing there, and why nothing can leave it."""
+
+    run_folder: RunFolder
+    state: RunState
+    homes: Mapping[tuple[str, Format | None], str] = field(init=False)
+    things: dict[str, Mapping[str, frozenset[str]] | str] = field(default_factory=dict)
+    bars: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        run, state = self.state.run, self.state
+        homes = {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
+        left = {(relative_to_run(one.path, run), None): leftover_folder(one) for one in state.leftovers}
+        self.homes = {**homes, **left}
+
+    def problem(self, item: Item) -> str | None:
+        """Why an item is not the set of files that its folder gives now, or cannot be moved out of it."""
+        home = self.homes[item.path, item.format]
+        if home not in self.things:
+            self.things[home] = self._listed(home)
+        here = self.things[home]
         if isinstance(here, str):
-            found[key] = here
-        elif item.path not in here:
-            found[key] = "it is no longer there, or no longer what it was"
-        else:
-            is_same = here[item.path] == {file.path for file in item.files}
-            found[key] = None if is_same else "it has other files now"
-    return found
+            return here
+        if here.get(item.path) != {file.path for file in item.files}:
+            return _OTHER_FILES if item.path in here else _GONE
+        return next((bar for file in item.files if (bar := self._bar(file)) is not None), None)
 
-
-def _listed(store: LocalStore, folder: str, run: str) -> dict[str, frozenset[str]] | str:
-    """The things of a folder and their files, relative to the run; or why it cannot be listed."""
-    try:
-        found = group(list_folder(store, folder))
-    except OSError as error:
-        return f"its folder cannot be listed: {error.strerror}"
-    sets = [(join(folder, one.name) if one.name else folder, one.files) for one in found.checkpoints]
-    sets += [(join(folder, name), tuple(files)) for name, files in (*found.shards_only.items(), *found.temps.items())]
-    return {
-        relative_to_run(path, run): frozenset(relative_to_run(join(folder, file.name), run) for file in files)
-        for path, files in sets
-    }
-
-
-def _barred(run_folder: RunFolder, items: Sequence[Item]) -> Mapping[str, str]:
-    """Folders, relative to the run, out of which nothing can be renamed, and why."""
-    run = run_folder.folder
-    barred = {}
-    for folder in {_folder(file) for item in items for file in item.files}:
+    def _listed(self, folder: str) -> Mapping[str, frozenset[str]] | str:
+        """The things of a folder and their files, relative to the run; or why it cannot be listed."""
         try:
-            place = inside(run, folder) if folder else run
-        except PlaceError as error:
-            barred[folder] = str(error)
-            continue
-        if place != run / folder:
-            barred[folder] = f"{to_text(folder)} is a link"
-        elif not can_write(place):
-            barred[folder] = f"{to_text(folder) or 'the run'} cannot be written"
-        elif os.lstat(place).st_dev != os.lstat(run / HIDDEN).st_dev:
-            barred[folder] = "it is on another file system than its run"
-    return barred
+            found = group(list_folder(LocalStore(self.run_folder.root_path), folder))
+        except OSError as error:
+            return f"its folder cannot be listed: {error.strerror}"
+        sets = [(join(folder, one.name) if one.name else folder, one.files) for one in found.checkpoints]
+        sets += [(join(folder, name), tuple(files)) for name, files in {**found.shards_only, **found.temps}.items()]
+        within = self.run_folder.within
+        return {within(path): frozenset(within(join(folder, file.name)) for file in files) for path, files in sets}
+
+    def _bar(self, file: PlannedFile) -> str | None:
+        folder = file.path.rpartition("/")[0]
+        if folder not in self.bars:
+            self.bars[folder] = _why_barred(self.run_folder, folder)
+        return self.bars[folder]
 
 
-def _bar(item: Item, barred: Mapping[str, str]) -> str | None:
-    return next((barred[folder] for file in item.files if (folder := _folder(file)) in barred), None)
-
-
-def _folder(file: PlannedFile) -> str:
-    return file.path.rpartition("/")[0]
+def _why_barred(run_folder: RunFolder, folder: str) -> str | None:
+    """Why nothing can be renamed out of a folder, relative to the run; None where it can."""
+    run = run_folder.folder
+    try:
+        place = inside(run, folder) if folder else run
+    except PlaceError as error:
+        return str(error)
+    if place != run / folder:
+        return f"{to_text(folder)} is a link"
+    if not can_write(place):
+        return f"{to_text(folder) or 'the run'} cannot be written"
+    if os.lstat(place).st_dev != os.lstat(run / HIDDEN).st_dev:
+        return "it is on another file system than its run"
+    return None

@@ -23,13 +23,14 @@ from core.resume.manifest import Manifest
 from core.retention.plan import make_plan
 from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
 from core.retention.policies import KeepLatest, Policy, Rule
-from core.retention.recheck import Rechecked, look, recheck
+from core.retention.recheck import Reclaimable, Replan, look_again
+from core.runfolder.liveness import Liveness
+from core.runfolder.locking import locked
 from core.runfolder.pins import Pin, Pins, pin, read_pins
 from core.runfolder.run_folder import RunFolder
 from core.runs.series import arrange
 from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
-from core.stores.local import LocalStore
 from tests.conftest import Opener
 from tests.resume.test_resume_write import write as write_manifest
 from tests.support.any_rule import rules
@@ -434,11 +435,13 @@ class Disk(NamedTuple):
         """A plan made now."""
         return plan_of(self.state(), policy)
 
-    def recheck(self, plan: Plan, current: Plan | None = None) -> Rechecked:
-        """A plan looked at again."""
-        store = LocalStore(str(self.root))
-        found = {(run.root, run.run): look(store, run) for run in plan.runs}
-        return recheck(plan, current or self.plan(), found, made_at=datetime(2026, 2, 1, tzinfo=UTC))
+    def recheck(self, plan: Plan, state: RunState | None = None, policy: Policy = LATEST) -> Reclaimable:
+        """A plan looked at again, with the catalog brought up to date, or with what was known before."""
+        (run,) = plan.runs
+        replan = Replan(state=state or self.state(), policy=policy, grace=60.0)
+        with locked(self.run):
+            place = RunFolder(root_path=str(self.root), run="run", folder=self.run, liveness=Liveness(live_window=0.0))
+            return look_again(place, run, replan, datetime(2026, 2, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -475,8 +478,7 @@ def test_an_unchanged_disk_leaves_the_plan_as_it_is(disk: Disk) -> None:
     plan = disk.plan()
     again = disk.recheck(plan)
     assert again.left_out == ()
-    assert again.plan.runs == plan.runs
-    assert again.plan.made_at > plan.made_at
+    assert again.items == plan.runs[0].items
 
 
 def handed_over_since(disk: Disk) -> None:
@@ -534,7 +536,7 @@ def gone_since(disk: Disk) -> None:
 def test_what_changed_since_is_left_out_and_said(
     disk: Disk, change: Callable[[Disk], None], looked_at: str | None, indexed: str | None
 ) -> None:
-    plan = disk.plan()
+    plan, known = disk.plan(), disk.state()
     change(disk)
     again = disk.recheck(plan)
     (left,) = again.left_out
@@ -542,41 +544,42 @@ def test_what_changed_since_is_left_out_and_said(
     expected = indexed or looked_at
     assert expected is not None
     assert expected in left.reasons[0]
-    assert goes(again.plan) == [path for path in goes(plan) if path != "ckpts/ckpt-2"]
+    assert [item.path for item in again.items] == [path for path in goes(plan) if path != "ckpts/ckpt-2"]
     # Also where the catalog has not noticed: the look at the files is enough.
     if looked_at is not None:
-        (left,) = disk.recheck(plan, current=plan).left_out
+        (left,) = disk.recheck(plan, known).left_out
         assert looked_at in left.reasons[0]
 
 
 def test_a_link_made_since_frees_less(disk: Disk, tmp_path: Path) -> None:
-    plan = disk.plan()
+    plan, known = disk.plan(), disk.state()
     shard = shard_of(disk.run / "ckpts/ckpt-1")
     os.link(shard, tmp_path / "kept")
-    again = disk.recheck(plan, current=plan)
+    again = disk.recheck(plan, known)
     assert again.left_out == ()
-    assert plan.freed_bytes - again.plan.freed_bytes == shard.stat().st_blocks * 512
+    freed_now = freed((str(disk.run), file) for item in again.items for file in item.files)
+    assert plan.freed_bytes - freed_now == shard.stat().st_blocks * 512
 
 
 def test_what_a_new_policy_keeps_is_left_out(disk: Disk) -> None:
     plan = disk.plan()
-    again = disk.recheck(plan, disk.plan(Policy(rules=(KeepLatest(3),))))
-    assert goes(again.plan) == ["ckpts/ckpt-1", "ckpts/ckpt-2", "ckpts/ckpt-9"]
+    again = disk.recheck(plan, policy=Policy(rules=(KeepLatest(3),)))
+    assert [item.path for item in again.items] == ["ckpts/ckpt-1", "ckpts/ckpt-2", "ckpts/ckpt-9"]
     assert [one.reasons for one in again.left_out] == [("one of the latest 3",)] * 2
 
 
 def test_a_run_that_went_live_keeps_all_but_its_leftovers(disk: Disk) -> None:
     plan = disk.plan()
-    again = disk.recheck(plan, plan_of(replace(disk.state(), is_live=True)))
-    assert goes(again.plan) == ["ckpts/ckpt-9"]
+    again = disk.recheck(plan, replace(disk.state(), is_live=True))
+    assert [item.path for item in again.items] == ["ckpts/ckpt-9"]
     assert {one.reasons[0] for one in again.left_out} == {"live run: only leftovers go"}
-    assert again.plan.runs[0].is_live
+    assert again.state.is_live
 
 
 def test_a_run_that_is_gone_loses_nothing_more(disk: Disk) -> None:
     plan = disk.plan()
-    again = disk.recheck(plan, Plan(made_at=START, runs=()))
-    assert goes(again.plan) == []
+    again = disk.recheck(plan, replace(disk.state(), checkpoints=(), leftovers=()))
+    assert again.items == ()
     assert len(again.left_out) == 5
 
 

@@ -16,13 +16,13 @@ from core.base.facts import Facts, Sourced
 from core.base.records import Checkpoint, Leftover, Root, SavedAtSource
 from core.formats.spec import Group
 from core.indexing.leftovers import leftovers
-from core.resume.history import Manifests
+from core.resume.history import read_manifests
 from core.retention.plan import make_plan
 from core.retention.planned import RunPlan, RunState
 from core.retention.policies import KeepLatest, Policy
 from core.retention.recheck import Replan
 from core.runfolder.liveness import Liveness
-from core.runfolder.pins import Pins, read_pins
+from core.runfolder.pins import read_pins
 from core.runfolder.run_folder import RunFolder
 from core.runs.group import group
 from core.runs.walk import look
@@ -128,8 +128,8 @@ class Case:
             now_ns=now_ns,
             checkpoints=tuple(item for item in seen if isinstance(item, Checkpoint)),
             leftovers=tuple(item for item in seen if isinstance(item, Leftover)),
-            pins=Pins(),
-            manifests=Manifests(),
+            pins=read_pins(RunFolder.alone(self.folder)),
+            manifests=read_manifests(RunFolder.alone(self.folder)),
         )
 
     def _known(self, workspace: Workspace) -> RunState:
@@ -145,7 +145,7 @@ class Case:
             checkpoints=workspace.members(root.id, self.run),
             leftovers=workspace.reader.leftovers(root.id, self.run),
             pins=read_pins(RunFolder.alone(self.folder)),
-            manifests=Manifests(),
+            manifests=read_manifests(RunFolder.alone(self.folder)),
         )
 
     def plan(self) -> RunPlan:
