@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from core.acts.journal import FILES, FOLDER, FOLDERS, ID, Journal, JournalKind
 from core.base.errors import AmbiguousError, CoreError, NotFoundError, ReadOnlyError
-from core.runfolder.locking import hidden_folder, locked
+from core.runfolder.places import hidden_folder, locked
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.journal import JOURNAL
 from waypoint_resume.names import to_text

@@ -18,8 +18,7 @@ from core.formats.state_file import NAME as STATE_NAME
 from core.mend.on_disk import LIMIT, read_content
 from core.mend.propose import in_order, state_text
 from core.resume.copies import copy_files, free_name, new_run
-from core.runfolder.locking import log
-from core.runfolder.places import read_small
+from core.runfolder.places import log, read_small
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
 from waypoint_resume.atomic import make_folder, write_atomic

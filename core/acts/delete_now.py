@@ -18,7 +18,7 @@ from core.base.errors import CoreError
 from core.base.records import Checkpoint
 from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, difference, freed
 from core.retention.recheck import LIVE, LeftOut, Replan, leave, look_again
-from core.runfolder.locking import log
+from core.runfolder.places import log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
 from core.stores.local import plain_file

@@ -16,8 +16,8 @@ from core.base.files import Problem
 from core.base.names import printable
 from core.retention.links import NO_LINKS, Links, reason
 from core.retention.planned import freed
-from core.runfolder.locking import log
 from core.runfolder.pins import read_pins
+from core.runfolder.places import log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.names import folders_above, from_text, to_text
 

@@ -33,7 +33,7 @@ from core.base.names import printable
 from core.base.records import Checkpoint
 from core.retention.planned import Item, ItemKind, RunPlan
 from core.retention.recheck import LIVE, LeftOut, Replan, leave, look_again
-from core.runfolder.locking import hidden_folder, log
+from core.runfolder.places import hidden_folder, log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE
 from waypoint_resume.ids import uuid7

@@ -31,7 +31,7 @@ from core.acts.moves import lies, put_back, remove_empty
 from core.acts.rewrites import Restored, restore_state
 from core.base.errors import CoreError
 from core.base.files import Problem
-from core.runfolder.locking import log
+from core.runfolder.places import log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale, sync_folder
 from waypoint_resume.journal import JOURNAL

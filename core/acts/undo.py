@@ -30,7 +30,7 @@ from core.base.files import Problem
 from core.base.names import printable
 from core.resume.history import UNFINISHED, read_manifests
 from core.resume.withdrawal import withdraw_held
-from core.runfolder.locking import log
+from core.runfolder.places import log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.names import join, to_text
 from waypoint_resume.timeline import take_back_cut

@@ -21,7 +21,7 @@ from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.on_disk import on_disk, read
 from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState, Record
-from core.runfolder.locking import log
+from core.runfolder.places import log
 from core.runfolder.run_folder import RunFolder
 from core.stores.local import plain_file
 from waypoint_resume.atomic import remove_stale, sync_folder, write_atomic

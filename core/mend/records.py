@@ -19,8 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from core.base.errors import CoreError, PlaceError
 from core.formats.state_file import NAME
 from core.mend import on_disk
-from core.runfolder.locking import hidden_folder
-from core.runfolder.places import read_small
+from core.runfolder.places import hidden_folder, read_small
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_text, utc_moment

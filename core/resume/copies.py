@@ -23,8 +23,7 @@ from pathlib import Path
 
 from core.base.errors import BusyError, PlaceError
 from core.resume.errors import NameTakenError, RunNameError
-from core.runfolder.locking import locked
-from core.runfolder.places import inside
+from core.runfolder.places import inside, locked
 from core.runs.walk import SKIPPED
 from waypoint_resume.access import take_access
 from waypoint_resume.atomic import TEMP_END, make_folder, sync_folder

@@ -26,8 +26,7 @@ from core.resume.errors import NoRoomError
 from core.resume.manifest import Check, Manifest, Mode, Scalar, to_json
 from core.resume.propose import Proposal
 from core.resume.write import manifest_of, require_accepted
-from core.runfolder.locking import locked, log
-from core.runfolder.places import relative_to_run
+from core.runfolder.places import locked, log, relative_to_run
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import is_nameable
 from waypoint_resume.atomic import write_atomic

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.base.errors import CoreError, NotFoundError
 from core.formats.file_groups import is_shard
 from core.resume.copies import copy_files, free_name
-from core.runfolder.locking import hidden_folder, locked, log
+from core.runfolder.places import hidden_folder, locked, log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.files import read_record

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.base.errors import CoreError, NotFoundError
 from core.resume.errors import StateError
-from core.runfolder.locking import hidden_folder, log
+from core.runfolder.places import hidden_folder, log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_of, moment_text

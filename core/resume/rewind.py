@@ -18,8 +18,7 @@ from core.base.records import Checkpoint
 from core.formats.registry import spec_of
 from core.resume import restoring
 from core.resume.modes import Aside
-from core.runfolder.locking import hidden_folder
-from core.runfolder.places import read_small, relative_to_run
+from core.runfolder.places import hidden_folder, read_small, relative_to_run
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.journal import PLAN_SPEC, REWOUND
 from waypoint_resume.names import join, to_text

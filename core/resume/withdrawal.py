@@ -7,7 +7,7 @@ from pathlib import Path
 from core.base.errors import NotFoundError
 from core.resume.errors import StateError
 from core.resume.history import UNFINISHED, WITHDRAWN, ManifestEntry, ManifestState, read_manifests
-from core.runfolder.locking import hidden_folder, log
+from core.runfolder.places import hidden_folder, log
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import sync_folder, write_atomic
 from waypoint_resume.claim_record import Claim

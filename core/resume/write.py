@@ -29,8 +29,7 @@ from core.resume.manifest import (
 )
 from core.resume.propose import Proposal
 from core.resume.rewind import make_plan, write_plan
-from core.runfolder.locking import hidden_folder, log
-from core.runfolder.places import read_small, relative_to_run
+from core.runfolder.places import hidden_folder, log, read_small, relative_to_run
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import link_aside, remove_stale, write_atomic
 from waypoint_resume.ids import uuid7

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base.errors import CoreError, NotFoundError, PlaceError
-from core.runfolder.locking import log
-from core.runfolder.places import read_small, relative_to_run
+from core.runfolder.places import log, read_small, relative_to_run
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import write_atomic
 from waypoint_resume.clock import moment_text

@@ -14,8 +14,7 @@ from typing import Any
 from core.base.errors import CoreError, NotFoundError, PlaceError
 from core.base.facts import Format
 from core.base.files import Problem
-from core.runfolder.locking import locked, log
-from core.runfolder.places import read_small
+from core.runfolder.places import locked, log, read_small
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.atomic import remove_stale, write_atomic
 from waypoint_resume.clock import moment_text

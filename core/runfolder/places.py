@@ -1,18 +1,25 @@
-"""Where a run's decisions lie, and the guards that keep every path inside the run.
+"""Where a run's decisions lie, the guards that keep every path inside the run, and who may write there: one at a time,
+each with a line in the log. The job's side has the same (`waypoint_resume`); here are the errors of the core.
 
 Decisions are `resume_manifest.json` and the folder `.waypoint` beside it. They lie in the run's folder, or, where
 that cannot be written, in the run's folder within `decisions_dir`: `<decisions_dir>/<root id>/<run>/`.
 """
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
-from core.base.errors import PlaceError
+from core.base.errors import BusyError, CoreError, PlaceError
+from waypoint_resume import places
+from waypoint_resume.clock import moment_text
 from waypoint_resume.files import NotPlainError, open_plain, read_plain
+from waypoint_resume.lock import LockHeldError, NoLocksError, holding_lock, log_action
 from waypoint_resume.names import to_text
 from waypoint_resume.rules import place
 
+WAIT = 10.0  # seconds
 _BLOCK = 1 << 20
 
 
@@ -73,6 +80,37 @@ def blocks(path: Path, limit: int) -> Iterator[bytes]:
         while limit > 0 and (block := file.read(min(_BLOCK, limit))):
             limit -= len(block)
             yield block
+
+
+@contextlib.contextmanager
+def locked(home: Path, *, wait: float = WAIT) -> Iterator[Path]:
+    """Hold the decisions of one run; gives the folder `.waypoint`, which is made where it is missing.
+
+    BusyError after `wait` seconds, naming the holder; PlaceError where a link stands there.
+    """
+    with contextlib.ExitStack() as held:
+        hidden_folder(home)
+        try:
+            hidden = held.enter_context(holding_lock(home, wait=wait))
+        except LockHeldError as error:
+            raise BusyError(f"{str(error).removesuffix('.')}; try again.") from None
+        except NoLocksError as error:
+            raise CoreError(f"{to_text(str(error)).removesuffix('.')}: nothing was written.") from error
+        yield hidden
+
+
+def hidden_folder(home: Path, *names: str) -> Path:
+    """`.waypoint` of a home, or a folder in it, made where it is missing. PlaceError where a link stands there."""
+    try:
+        return places.hidden_folder(home, *names)
+    except NotADirectoryError as error:
+        raise PlaceError(f"{to_text(str(error.filename))} is no plain folder.") from error
+
+
+def log(home: Path, *, actor: str, event: str, now: datetime, about: Mapping[str, object]) -> None:
+    """Append who did what, and when."""
+    hidden_folder(home)
+    log_action(home, actor=actor, event=event, at=moment_text(now), about=about)
 
 
 def _checked(path: str) -> None:

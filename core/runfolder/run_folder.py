@@ -1,24 +1,44 @@
 """A run's folder: the one thing that is asked where a run and the decisions about it lie, who holds it, and whether it
-lives.
+lives: by a job's lease, or a file that was written of late, unless the job that wrote it is known to have ended. What
+the catalog says of its life follows from the same ages (`core.base.ages`).
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.base.ages import is_young
 from core.base.errors import PlaceError, ReadOnlyError
 from core.base.records import Root
 from core.formats.state_file import NAME, OTHER_MOST, is_one
-from core.runfolder import liveness as life
-from core.runfolder.liveness import CAREFUL, Liveness
-from core.runfolder.locking import locked
-from core.runfolder.places import absolute_folder, decisions_folder, inside, read_small, relative_to_run
+from core.runfolder.places import absolute_folder, decisions_folder, inside, locked, read_small, relative_to_run
+from core.runs.walk import OWN_FILES, SKIPPED
 from core.stores.local import LocalStore
-from waypoint_resume.heartbeat import Heartbeat, ended_ns, heartbeat
+from waypoint_resume.atomic import is_temp
+from waypoint_resume.heartbeat import Heartbeat, ended_ns, heartbeat, is_leased
 from waypoint_resume.layout import decided_before
 from waypoint_resume.names import join, to_text
 from waypoint_resume.places import not_writable, takes_decisions
+
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liveness:
+    """By what a run is told to be live. `live_window` is in seconds, of `core.base.ages.turning_points`; `inner` are
+    the runs inside this one, relative to it, whose life is their own. `has_word`: somebody said that its job has ended,
+    so that only a lease makes it live.
+    """
+
+    live_window: float
+    inner: frozenset[str] = frozenset()
+    has_word: bool = False
+
+
+# Where nobody said when a run ends to live: whatever was written within a century makes it live.
+CAREFUL = Liveness(live_window=100 * 366 * 86_400.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +110,23 @@ class RunFolder:
 
     def has_job(self, now_ns: int | None = None) -> bool:
         """Whether a job holds the run's lease; `now_ns` is the time of the disk's clock."""
-        return life.has_job(self.homes, self.now_ns() if now_ns is None else now_ns)
+        now_ns = self.now_ns() if now_ns is None else now_ns
+        return any(is_leased(home, now_ns) for home in self.homes)
 
     def ended_ns(self, now_ns: int) -> int | None:
         """Until when the jobs of the run wrote that are known to have ended; None where one may live."""
         return ended_ns(self.homes, lambda: now_ns)
 
     def is_live(self) -> bool:
-        """Whether the run lives, by its lease and its files; looked at now (`core.runfolder.liveness`)."""
-        return life.is_live(self.folder, self.homes, self.liveness, self.now_ns())
+        """Whether the run lives, by its lease and its files now. What cannot be looked at counts as living."""
+        now_ns = self.now_ns()
+        if (has_job := self.has_job(now_ns)) or self.liveness.has_word:
+            return has_job
+        window_ns = int(self.liveness.live_window * _SECOND_NS)
+        ended = self.ended_ns(now_ns)
+        if ended is not None and ended > now_ns - window_ns:
+            window_ns = max(now_ns - ended, 0)
+        return _has_changed(self.folder, "", self.liveness.inner, now_ns, window_ns)
 
     def from_root(self, path: str) -> str:
         """A path relative to the run as one relative to the root."""
@@ -124,3 +152,28 @@ def _holds_state(place: Path) -> bool:
     except FileNotFoundError:
         return False
     return is_one(data)
+
+
+def _has_changed(run: Path, folder: str, inner: frozenset[str], now_ns: int, window_ns: int) -> bool:
+    below: list[str] = []
+    try:
+        with os.scandir(run / folder) as entries:
+            for entry in entries:
+                path = join(folder, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in SKIPPED and path not in inner:
+                        below.append(path)
+                elif entry.name not in OWN_FILES and not is_temp(entry.name) and _is_young(entry, now_ns, window_ns):
+                    return True
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return any(_has_changed(run, path, inner, now_ns, window_ns) for path in below)
+
+
+def _is_young(entry: "os.DirEntry[str]", now_ns: int, window_ns: int) -> bool:
+    try:
+        return is_young(entry.stat(follow_symlinks=False).st_mtime_ns, now_ns, window_ns)
+    except FileNotFoundError:
+        return False

@@ -20,8 +20,7 @@ from core.config.settings import Settings, load
 from core.indexing.options import REREAD_SECONDS, Progress
 from core.indexing.passes import problem_texts, refresh_all, root_id, upgrade_text
 from core.retention.tables import parse_retention
-from core.runfolder.liveness import Liveness
-from core.runfolder.run_folder import RunFolder
+from core.runfolder.run_folder import Liveness, RunFolder
 from core.services.missing_runs import why_no_run
 from waypoint_resume.names import from_text, to_text
 

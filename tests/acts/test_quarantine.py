@@ -21,8 +21,8 @@ from core.base.errors import AmbiguousError, BusyError, CoreError, NotFoundError
 from core.base.facts import Format
 from core.retention.planned import RunPlan
 from core.retention.recheck import Replan
-from core.runfolder.locking import locked
 from core.runfolder.pins import pin
+from core.runfolder.places import locked
 from core.runfolder.run_folder import RunFolder
 from tests.support.quarantine_cases import Case, a_case, bundle_files, folders, in_quarantine, state_text, tree
 from tests.support.read_only import refuse_writes

@@ -18,7 +18,7 @@ from core.mend.errors import LiveRunError, StateChangedError
 from core.mend.of_run import Mender
 from core.mend.propose import MendProposal
 from core.mend.records import Mend, MendState
-from core.runfolder.locking import locked
+from core.runfolder.places import locked
 from tests.support.mend_cases import RUN, STATE, a_mender
 from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW

@@ -19,7 +19,7 @@ from core.resume.fork import fork
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Manifest, Mode, parse
 from core.resume.propose import propose
-from core.runfolder.locking import locked
+from core.runfolder.places import locked
 from core.runfolder.run_folder import RunFolder
 from core.runs.walk import look
 from core.services import resume

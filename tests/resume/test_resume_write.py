@@ -23,7 +23,7 @@ from core.resume.manifest import Manifest, parse
 from core.resume.propose import Proposal, propose
 from core.resume.withdrawal import reinstate, withdraw
 from core.resume.write import write_manifest
-from core.runfolder import locking, places
+from core.runfolder import places
 from core.runfolder.run_folder import RunFolder
 from tests.support.read_only import refuse_writes
 from tests.support.resume_cases import NOW, a_checkpoint, a_run, on_disk, run_folder_of
@@ -267,12 +267,12 @@ def test_an_actor_without_a_name_is_refused_and_nothing_written(root: Path, chec
 
 def test_a_second_writer_waits_and_then_names_the_holder(root: Path) -> None:
     with (
-        locking.locked(root),
+        places.locked(root),
         pytest.raises(BusyError, match=rf"process {os.getpid()} on .* is deciding about this run"),
-        locking.locked(root, wait=0.05),
+        places.locked(root, wait=0.05),
     ):
         pytest.fail("two at once")
-    with locking.locked(root, wait=0.05) as hidden:
+    with places.locked(root, wait=0.05) as hidden:
         assert hidden == root / ".waypoint"
 
 

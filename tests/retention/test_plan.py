@@ -24,10 +24,9 @@ from core.retention.plan import make_plan
 from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
 from core.retention.policies import KeepLatest, Policy, Rule
 from core.retention.recheck import Reclaimable, Replan, look_again
-from core.runfolder.liveness import Liveness
-from core.runfolder.locking import locked
 from core.runfolder.pins import Pin, Pins, pin, read_pins
-from core.runfolder.run_folder import RunFolder
+from core.runfolder.places import locked
+from core.runfolder.run_folder import Liveness, RunFolder
 from core.runs.series import arrange
 from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace

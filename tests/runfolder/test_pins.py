@@ -11,7 +11,7 @@ import pytest
 
 from core.base.errors import BusyError, CoreError, NotFoundError, ReadOnlyError
 from core.base.facts import Format
-from core.runfolder import locking, run_folder
+from core.runfolder import places, run_folder
 from core.runfolder.pins import MAX_NOTE, Pin, pin, read_pins, unpin
 from core.runfolder.run_folder import RunFolder
 from waypoint_resume.names import short_id
@@ -173,8 +173,8 @@ def test_two_at_once_lose_no_pin(run: Path) -> None:
 
 
 def test_while_another_decides_nothing_is_pinned(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_folder, "locked", functools.partial(locking.locked, wait=0.0))
-    with locking.locked(run), pytest.raises(BusyError, match="is deciding about this run"):
+    monkeypatch.setattr(run_folder, "locked", functools.partial(places.locked, wait=0.0))
+    with places.locked(run), pytest.raises(BusyError, match="is deciding about this run"):
         pin_first(run)
     assert read_pins(RunFolder.alone(run)).pins == ()
 

@@ -9,8 +9,7 @@ import pytest
 from core.base.errors import PlaceError, ReadOnlyError
 from core.base.records import Root
 from core.runfolder import run_folder
-from core.runfolder.liveness import Liveness
-from core.runfolder.run_folder import RunFolder
+from core.runfolder.run_folder import Liveness, RunFolder
 
 OLD_NS = 10**18  # 2001
 

@@ -24,7 +24,7 @@ from tests.support.resume_cases import NOW
 from waypoint_resume import atomic, lock
 
 CORE = Path(__file__).parents[2] / "core"
-TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "runfolder/locking.py")}
+TRACED = {str(CORE / name) for name in ("mend/apply.py", "mend/records.py", "runfolder/places.py")}
 TRACED |= {str(module.__file__) for module in (atomic, lock)}
 SKIPPED = {"history", "_mends", "_state", "kept", "digest"}  # they only read
 

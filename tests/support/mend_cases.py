@@ -6,8 +6,7 @@ from pathlib import Path
 from core.base.records import Checkpoint, Root, StateFile
 from core.mend.of_run import Mender, Refusal
 from core.mend.propose import MendProposal
-from core.runfolder.liveness import Liveness
-from core.runfolder.run_folder import RunFolder
+from core.runfolder.run_folder import Liveness, RunFolder
 from tests.support.resume_cases import a_checkpoint, a_run, on_disk
 from waypoint_resume.file_names import read_name
 

@@ -21,9 +21,8 @@ from core.retention.plan import make_plan
 from core.retention.planned import RunPlan, RunState
 from core.retention.policies import KeepLatest, Policy
 from core.retention.recheck import Replan
-from core.runfolder.liveness import Liveness
 from core.runfolder.pins import read_pins
-from core.runfolder.run_folder import RunFolder
+from core.runfolder.run_folder import Liveness, RunFolder
 from core.runs.group import group
 from core.runs.walk import look
 from core.services.workspace import Workspace
