@@ -23,7 +23,7 @@ from core.base.files import FileStat
 from core.base.records import Checkpoint, SavedAtSource
 from core.disk_usage.audit import AuditRoot, audit
 from core.disk_usage.usage import Usage
-from core.runs.known_files import known_files
+from core.disk_usage.known_files import known_files
 from core.stores.local import LocalStore
 
 FILES, PER_RUN = 200_000, 50

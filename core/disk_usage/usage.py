@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from core.base.facts import Contents, Format
 from core.base.files import Problem
-from core.runs.known_files import Account, Kind, Share
+from core.disk_usage.known_files import Account, Kind, Share
 
 K = TypeVar("K")
 

@@ -14,7 +14,7 @@ from core.formats.registry import spec_of
 from core.resume.history import Manifests
 from core.runfolder.pins import Pins
 from core.runfolder.places import relative_to_run
-from core.runs.known_files import leftover_folder
+from core.disk_usage.known_files import leftover_folder
 from core.sweeps.places import TrialPlace
 from waypoint_resume.names import join
 

@@ -16,7 +16,7 @@ from core.retention.policies import Policy
 from core.runfolder.places import inside, relative_to_run
 from core.runfolder.run_folder import RunFolder
 from core.runs.group import group
-from core.runs.known_files import leftover_folder
+from core.disk_usage.known_files import leftover_folder
 from core.runs.walk import look as list_folder
 from core.stores.local import LocalStore, plain_file
 from waypoint_resume.names import join, to_text

@@ -20,7 +20,7 @@ from core.catalog.filters import CheckpointFilter
 from core.disk_usage.audit import AuditRoot, audit
 from core.disk_usage.growth import Growth, Snapshot, growth, snapshots
 from core.disk_usage.usage import Age, Amount, Usage
-from core.runs.known_files import Kind, Known, is_leftover, known_files, leftover_folder
+from core.disk_usage.known_files import Kind, Known, is_leftover, known_files, leftover_folder
 from core.stores.local import LocalStore
 from core.stores.store import Entries
 from tests.conftest import Opener

@@ -11,7 +11,7 @@ from core.cli.app import app
 from core.config.settings import load
 from core.resume.kept import bring_back, is_back, kept_checkpoints, take_away
 from core.runfolder.run_folder import RunFolder
-from core.runs.known_files import Kind
+from core.disk_usage.known_files import Kind
 from core.services import disk_space
 from core.services.workspace import Workspace
 from tests.support.resume_cases import NOW

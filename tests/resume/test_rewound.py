@@ -26,7 +26,7 @@ from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
 from core.runfolder.pins import pin
 from core.runfolder.run_folder import RunFolder
-from core.runs.known_files import Kind, Known
+from core.disk_usage.known_files import Kind, Known
 from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore

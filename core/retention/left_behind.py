@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core.base.records import Checkpoint, Leftover
-from core.runs.known_files import is_leftover
+from core.disk_usage.known_files import is_leftover
 from core.runs.remains import INTERRUPTED, is_remains, remains
 from core.runs.series import trainings_of
 from waypoint_resume.names import to_text
