@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from core.acts.journal import FOLDERS
 from core.base.files import Problem
-from core.disk_usage.usage import AGES, DAYS, Amount, Line, Usage, summed
 from core.disk_usage.known_files import NO_SHARE, Account, Kind, Known
+from core.disk_usage.usage import AGES, DAYS, Amount, Line, Usage, summed
 from core.stores.local import BLOCK
 from core.stores.store import Everything
 from waypoint_resume.kept import KEPT

@@ -9,10 +9,8 @@ from core.base.facts import Contents, Format, RoleBytes
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Leftover
 from core.formats.registry import spec_of
+from core.retention.left_behind import is_leftover, leftover_folder
 from waypoint_resume.names import join
-
-# Checkpoints that are none: nothing can be restored from them, and no restore will miss them.
-LEFTOVER_RULES = frozenset({"orphan-index", "interrupted-save"})
 
 
 class Kind(StrEnum):
@@ -126,18 +124,3 @@ def _share(roles: RoleBytes, files: Sequence[FileStat]) -> Share:
     whole = sum(file.size for file in files)
     stored = max(sum(roles), whole, 1)
     return Share(whole, roles.weights * whole // stored, roles.optimizer * whole // stored)
-
-
-def is_leftover(item: Checkpoint) -> bool:
-    """Whether a checkpoint is only what a save or a deletion left behind."""
-    may_be = not item.restorable and spec_of(item.format).is_resumable  # what is only listed is not ours to judge
-    return may_be and any(finding.rule in LEFTOVER_RULES for finding in item.findings)
-
-
-def leftover_folder(item: Leftover) -> str:
-    """The folder that the names of a leftover's files are relative to."""
-    name = item.files[0].name if item.files else ""
-    for tail in (name, name.rpartition("/")[0]):
-        if tail and (item.path == tail or item.path.endswith(f"/{tail}")):
-            return item.path.removesuffix(tail).rstrip("/")
-    return item.path.rpartition("/")[0]

@@ -5,8 +5,8 @@ from typing import Any
 
 from core.base.facts import Contents, Format
 from core.base.files import Problem
-from core.disk_usage.usage import Age, Amount, Entry, Usage
 from core.disk_usage.known_files import Kind
+from core.disk_usage.usage import Age, Amount, Entry, Usage
 from waypoint_resume.names import from_text, to_text
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.base.records import Checkpoint, Leftover
+from core.retention.left_behind import leftover_folder
 from core.runfolder.places import relative_to_run
-from core.disk_usage.known_files import leftover_folder
 from core.runs.walk import SKIPPED
 from waypoint_resume.names import folders_above, join, to_text
 

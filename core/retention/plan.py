@@ -14,12 +14,11 @@ from core.base.records import Checkpoint, Health, Leftover
 from core.formats.registry import spec_of
 from core.health.unjudged import UNJUDGED, is_unjudged
 from core.retention.best_trials import rule_of
-from core.retention.left_behind import irreplaceable, is_interrupted
+from core.retention.left_behind import irreplaceable, is_interrupted, is_leftover
 from core.retention.links import led_to
 from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.retention.policies import Point, Policy, is_past
 from core.runfolder.places import relative_to_run
-from core.disk_usage.known_files import is_leftover
 from core.runs.series import in_series
 from core.runs.series_order import why_times_are_useless
 from waypoint_resume.names import to_text

@@ -12,9 +12,9 @@ from core.base.records import Checkpoint, Leftover
 from core.formats.file_groups import LEFT_BY
 from core.formats.registry import spec_of
 from core.resume.history import Manifests
+from core.retention.left_behind import leftover_folder
 from core.runfolder.pins import Pins
 from core.runfolder.places import relative_to_run
-from core.disk_usage.known_files import leftover_folder
 from core.sweeps.places import TrialPlace
 from waypoint_resume.names import join
 

@@ -10,13 +10,13 @@ from datetime import datetime
 
 from core.base.errors import PlaceError
 from core.base.facts import Format
+from core.retention.left_behind import leftover_folder
 from core.retention.plan import make_plan
 from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, RunState, Stay, difference, planned_file
 from core.retention.policies import Policy
 from core.runfolder.places import inside, relative_to_run
 from core.runfolder.run_folder import RunFolder
 from core.runs.group import group
-from core.disk_usage.known_files import leftover_folder
 from core.runs.walk import look as list_folder
 from core.stores.local import LocalStore, plain_file
 from waypoint_resume.names import join, to_text

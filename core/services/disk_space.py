@@ -9,9 +9,9 @@ from core.catalog.audits import RootSnapshot
 from core.disk_usage import audit as auditing
 from core.disk_usage.audit import AuditRoot
 from core.disk_usage.growth import Growth, Growths, Snapshot, growth, snapshots
+from core.disk_usage.known_files import Kind, known_files
 from core.disk_usage.usage import Age, Amount, Usage
 from core.disk_usage.usage_document import from_json, to_json
-from core.disk_usage.known_files import Kind, known_files
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
 from waypoint_resume.names import short_id

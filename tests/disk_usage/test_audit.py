@@ -19,8 +19,9 @@ from core.base.records import Checkpoint, Leftover
 from core.catalog.filters import CheckpointFilter
 from core.disk_usage.audit import AuditRoot, audit
 from core.disk_usage.growth import Growth, Snapshot, growth, snapshots
+from core.disk_usage.known_files import Kind, Known, known_files
 from core.disk_usage.usage import Age, Amount, Usage
-from core.disk_usage.known_files import Kind, Known, is_leftover, known_files, leftover_folder
+from core.retention.left_behind import is_leftover, leftover_folder
 from core.stores.local import LocalStore
 from core.stores.store import Entries
 from tests.conftest import Opener

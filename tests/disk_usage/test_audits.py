@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.catalog.audits import RootSnapshot, load_audit, load_snapshots, store_audit
-from core.disk_usage.usage import Amount
 from core.disk_usage.known_files import Kind
+from core.disk_usage.usage import Amount
 from core.services import disk_space
 from tests.conftest import Opener
 from tests.support.disk import Disk

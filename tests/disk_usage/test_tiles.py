@@ -5,9 +5,9 @@ import pytest
 from core.base.facts import Contents, Facts
 from core.base.files import FileStat
 from core.base.records import Checkpoint
+from core.disk_usage.known_files import NO_SHARE, Account, Kind
 from core.disk_usage.tiles import LIMIT, Tile, TileKind, tiles
 from core.disk_usage.usage import Age, Amount, Line, Usage, summed
-from core.disk_usage.known_files import NO_SHARE, Account, Kind
 from tests.support.trees import a_member
 
 SHOWN = LIMIT // 4  # runs with a tile of their own

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from core.base.errors import CoreError, NotFoundError
 from core.cli.app import app
 from core.config.settings import load
+from core.disk_usage.known_files import Kind
 from core.resume.kept import bring_back, is_back, kept_checkpoints, take_away
 from core.runfolder.run_folder import RunFolder
-from core.disk_usage.known_files import Kind
 from core.services import disk_space
 from core.services.workspace import Workspace
 from tests.support.resume_cases import NOW

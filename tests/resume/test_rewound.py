@@ -21,12 +21,12 @@ from core.acts.undo import ConflictError, OnConflict
 from core.base.errors import CoreError, NotFoundError, PlaceError, ReadOnlyError
 from core.base.facts import Format
 from core.disk_usage.audit import AuditRoot, audit
+from core.disk_usage.known_files import Kind, Known
 from core.resume.errors import StateError
 from core.resume.history import ManifestState, read_manifests
 from core.resume.manifest import Mode
 from core.runfolder.pins import pin
 from core.runfolder.run_folder import RunFolder
-from core.disk_usage.known_files import Kind, Known
 from core.services.resume import propose, resume_from
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
