@@ -43,7 +43,7 @@ def delete_now(held: HeldPlan, replan: Replan, *, confirm: str) -> Deleted:
     name = to_text(run_folder.run)
     if confirm != name:
         raise ConfirmError(f"This deletes for good and cannot be undone. To confirm it, type the run's name, {name}.")
-    reclaimable = look_again(run_folder, plan, replan, act.now)
+    reclaimable = look_again(run_folder, plan, replan)
     members: tuple[Checkpoint, ...] = () if reclaimable.state.is_live else reclaimable.state.checkpoints
     gone: set[str] = set()
     done = Deleted(left_out=list(reclaimable.left_out))

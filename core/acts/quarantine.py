@@ -85,7 +85,7 @@ def holding_plan(run_folder: RunFolder, plan: RunPlan, act: Act) -> Iterator[Hel
 
 def quarantine(held: HeldPlan, replan: Replan) -> Quarantined:
     """Move what a plan holds, as far as that still may go. DiskFullError; OSError."""
-    reclaimable = look_again(held.run_folder, held.plan, replan, held.act.now)
+    reclaimable = look_again(held.run_folder, held.plan, replan)
     members = () if reclaimable.state.is_live else reclaimable.state.checkpoints
     journal, refused = move(held.run_folder, reclaimable.items, members, held.act)
     left = tuple(leave(held.plan, item, reason) for item, reason in refused)

@@ -5,11 +5,11 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Float, Integer, Text, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Float, Integer, RowMapping, Text, and_, func, or_, select
 
 from core.base.errors import NotFoundError
 from core.base.records import Checkpoint, Leftover, Root, Run, StateFile
-from core.catalog.answers import Overview, Page, run_from_row
+from core.catalog.answers import Overview, Page
 from core.catalog.filters import (
     CheckpointFilter,
     RunFilter,
@@ -93,7 +93,7 @@ class Reader(FindingReader):
         column = RUN_SORTS.get(sort, runs.c.last_saved_us)
         query = select(runs).where(*conditions).order_by(*_ordered(column, descending), runs.c.path, runs.c.root)
         total, size = self._totals(select(func.count(), func.coalesce(func.sum(runs.c.bytes), 0)).where(*conditions))
-        items = tuple(run_from_row(row, now) for row in self._rows(query.limit(limit).offset(offset)))
+        items = tuple(_run_from_row(row, now) for row in self._rows(query.limit(limit).offset(offset)))
         return Page(items=items, total=total, total_bytes=size)
 
     def run(self, root: str, path: str, now: datetime) -> Run:
@@ -101,7 +101,7 @@ class Reader(FindingReader):
         rows = self._rows(select(runs).where(self._mine(runs), runs.c.root == root, runs.c.path == to_text(path)))
         if not rows:
             raise NotFoundError(f"No run {to_text(path)!r} in root {root}.")
-        return run_from_row(rows[0], now, self.states(root, path))
+        return _run_from_row(rows[0], now, self.states(root, path))
 
     def folders_in(self, root: str, run: str) -> tuple[str, ...]:
         """A run's folder and all below it, also of runs inside it, relative to the root ('' is the root)."""
@@ -177,3 +177,28 @@ class Reader(FindingReader):
 
 def _ordered(column: ColumnElement[Any], descending: bool) -> tuple[ColumnElement[Any], ...]:
     return (column.is_(None), column.desc() if descending else column.asc())
+
+
+def _run_from_row(row: RowMapping, now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
+    """A row of `runs`; `now` decides its status."""
+    now_us = to_us(now)
+    aged = "stale" if row["stale_from_us"] <= now_us else "idle"
+    status = "live" if row["live_until_us"] >= now_us else aged
+    return Run(
+        root=row["root"],
+        path=from_text(row["path"]),
+        status=status,
+        checkpoints=row["checkpoints"],
+        restorable=row["restorable"],
+        series=row["series"],
+        bytes=row["bytes"],
+        newest_step=row["newest_step"],
+        last_saved=None if row["last_saved_us"] is None else from_us(row["last_saved_us"]),
+        changed_at=None if row["changed_us"] is None else from_us(row["changed_us"]),
+        median_interval=row["median_interval"],
+        errors=row["errors"],
+        warnings=row["warnings"],
+        infos=row["infos"],
+        states=states,
+        is_deleted=row["is_deleted"],
+    )

@@ -6,7 +6,7 @@ or damaged, go by a policy only; leftovers go when they are older than the grace
 is the one that takes a latest restorable: of trials that are not among the best (`RunPlan.emptied`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from core.base.facts import Format
@@ -16,7 +16,7 @@ from core.health.unjudged import UNJUDGED, is_unjudged
 from core.retention.best_trials import rule_of
 from core.retention.left_behind import irreplaceable, is_interrupted, is_leftover
 from core.retention.links import led_to
-from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, Stay, checkpoint_files, leftover_files
+from core.retention.planned import Item, ItemKind, RunPlan, RunState, Stay, checkpoint_files, leftover_files
 from core.retention.policies import Point, Policy, is_past
 from core.runfolder.places import relative_to_run
 from core.runs.series import in_series
@@ -24,17 +24,8 @@ from core.runs.series_order import why_times_are_useless
 from waypoint_resume.names import to_text
 
 
-def make_plan(
-    states: Iterable[RunState], policy_of: Callable[[str, str], Policy], *, grace: float, made_at: datetime
-) -> Plan:
-    """The plan for some runs. `policy_of` gives the policy of a root's path and a run, `grace` is in seconds."""
-    return Plan(
-        made_at=made_at,
-        runs=tuple(_plan_run(state, policy_of(state.root_path, state.run), grace) for state in states),
-    )
-
-
-def _plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
+def plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
+    """One run's part of a plan; `grace` is in seconds."""
     found: list[Item | Stay] = []
     needed = irreplaceable(state.checkpoints, state.leftovers)
     whole = in_series(state.checkpoints, state.leftovers)

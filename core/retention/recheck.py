@@ -6,12 +6,11 @@ said.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from core.base.errors import PlaceError
 from core.base.facts import Format
 from core.retention.left_behind import leftover_folder
-from core.retention.plan import make_plan
+from core.retention.plan import plan_run
 from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, RunState, Stay, difference, planned_file
 from core.retention.policies import Policy
 from core.runfolder.places import inside, relative_to_run
@@ -59,15 +58,16 @@ class Reclaimable:
     state: RunState
 
 
-def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan, now: datetime) -> Reclaimable:
+def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan) -> Reclaimable:
     """Leave out of a plan what is not so any more, with the reasons. Only under the run's lock.
 
     An item goes only if it is in the plan that is made now, too, with the same files, and each of these is unchanged.
     """
     is_live = (replan.state.is_live and not run_folder.liveness.has_word) or run_folder.is_live()
     state = replace(replan.state, is_live=is_live)
-    (current,) = make_plan([state], lambda *_: replan.policy, grace=replan.grace, made_at=now).runs
-    answers = {(one.kind, one.path, one.format): one for one in (*current.items, *current.stays)}
+    current = plan_run(state, replan.policy, replan.grace)
+    every: tuple[Item | Stay, ...] = (*current.items, *current.stays)
+    answers = {(one.kind, one.path, one.format): one for one in every}
     folders = _Folders(run_folder, state)
     items: list[Item] = []
     left_out: list[LeftOut] = []
@@ -115,9 +115,10 @@ class _Folders:
 
     def __post_init__(self) -> None:
         run, state = self.state.run, self.state
-        homes = {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
-        left = {(relative_to_run(one.path, run), None): leftover_folder(one) for one in state.leftovers}
-        self.homes = {**homes, **left}
+        homes: dict[tuple[str, Format | None], str] = {}
+        homes |= {(relative_to_run(one.path, run), one.format): one.folder for one in state.checkpoints}
+        homes |= {(relative_to_run(one.path, run), None): leftover_folder(one) for one in state.leftovers}
+        self.homes = homes
 
     def problem(self, item: Item) -> str | None:
         """Why an item is not the set of files that its folder gives now, or cannot be moved out of it."""
@@ -127,8 +128,10 @@ class _Folders:
         here = self.things[home]
         if isinstance(here, str):
             return here
-        if here.get(item.path) != {file.path for file in item.files}:
-            return _OTHER_FILES if item.path in here else _GONE
+        if item.path not in here:
+            return _GONE
+        if here[item.path] != {file.path for file in item.files}:
+            return _OTHER_FILES
         return next((bar for file in item.files if (bar := self._bar(file)) is not None), None)
 
     def _listed(self, folder: str) -> Mapping[str, frozenset[str]] | str:

@@ -4,7 +4,6 @@ Nothing is moved here; `core.services.quarantine` carries a plan out.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import chain
 
 from core.acts.acting import ConfirmError, has_space_for
@@ -15,11 +14,11 @@ from core.resume.history import read_manifests
 from core.resume.manifest import MetricMode
 from core.retention.keys import Key, Kind
 from core.retention.links import Link, Links, standing_links
-from core.retention.plan import make_plan
+from core.retention.plan import plan_run
 from core.retention.planned import Item, ItemKind, Plan, RunPlan, RunState, freed
 from core.retention.policies import Policy
 from core.retention.rules import LEFTOVERS, POLICY_KEYS, RULES
-from core.retention.tables import Retention, parse_policy, policy_for
+from core.retention.tables import parse_policy, policy_for
 from core.runfolder.pins import read_pins
 from core.runs.state_files import needed_prefixes
 from core.services.sweeps import TrialPlaces
@@ -53,9 +52,9 @@ __all__ = [
 Elsewhere = Mapping[str, str]  # checkpoints that stay for a state file that names them, and those files
 
 
-def governing(workspace: Workspace, planned: RunPlan, tried: Policy | None) -> Policy:
-    """The policy by which a plan was made: the one that was tried, else that of the settings for its run."""
-    return tried or policy_for(workspace.retention, planned.root_path, planned.run)
+def governing(workspace: Workspace, run: RunPlan | RunState, tried: Policy | None) -> Policy:
+    """The policy by which a run is planned: the one that is tried, else that of the settings."""
+    return tried or policy_for(workspace.retention, run.root_path, run.run)
 
 
 def plan(
@@ -74,10 +73,11 @@ def plan(
     known = links or known_links(workspace)
     named = dict(elsewhere or {root: named_elsewhere(workspace, root) for root in {run.root for run in runs}})
 
-    tables = workspace.retention if policy is None else (Retention(policy=policy),)
-    asked = trials_asked(workspace, [one.policy for one in tables], trials)
+    policies = [policy] if policy is not None else [one.policy for one in workspace.retention]
+    asked = trials_asked(workspace, policies, trials)
     states = (run_state(workspace, run, known, named[run.root], asked) for run in runs)
-    return make_plan(states, partial(policy_for, tables), grace=workspace.settings.write_grace, made_at=workspace.now())
+    planned = (plan_run(one, governing(workspace, one, policy), workspace.settings.write_grace) for one in states)
+    return Plan(made_at=workspace.now(), runs=tuple(planned))
 
 
 def trials_asked(
@@ -161,7 +161,6 @@ def links_now(workspace: Workspace, run: Run) -> Links:
 
 
 def _known(workspace: Workspace) -> list[Link]:
+    roots = workspace.reader.roots()
     with workspace.engine.connect() as connection:
-        return [
-            Link(root.path, *place) for root in workspace.reader.roots() for place in every_link(connection, root.id)
-        ]
+        return [Link(root.path, *place) for root in roots for place in every_link(connection, root.id)]

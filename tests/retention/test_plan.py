@@ -5,7 +5,6 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from core.catalog.filters import CheckpointFilter
 from core.documents.plans import plan_document
 from core.resume.history import ManifestEntry, Manifests, ManifestState, read_manifests
 from core.resume.manifest import Manifest
-from core.retention.plan import make_plan
+from core.retention.plan import plan_run
 from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
 from core.retention.policies import KeepLatest, Policy, Rule
 from core.retention.recheck import Reclaimable, Replan, look_again
@@ -52,7 +51,7 @@ def a_state(*items: Checkpoint, **changes: object) -> RunState:
 
 
 def plan_of(one: RunState, policy: Policy = LATEST) -> Plan:
-    return make_plan([one], lambda *_: policy, grace=GRACE, made_at=START)
+    return Plan(made_at=START, runs=(plan_run(one, policy, GRACE),))
 
 
 def goes(plan: Plan) -> list[str]:
@@ -440,7 +439,7 @@ class Disk(NamedTuple):
         replan = Replan(state=state or self.state(), policy=policy, grace=60.0)
         with locked(self.run):
             place = RunFolder(root_path=str(self.root), run="run", folder=self.run, liveness=Liveness(live_window=0.0))
-            return look_again(place, run, replan, datetime(2026, 2, 1, tzinfo=UTC))
+            return look_again(place, run, replan)
 
 
 @pytest.fixture

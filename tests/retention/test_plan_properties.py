@@ -16,7 +16,7 @@ from hypothesis.internal.constants_ast import Constants
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Leftover, SavedAtSource
 from core.resume.history import Manifests
-from core.retention.plan import make_plan
+from core.retention.plan import plan_run
 from core.retention.planned import RunState
 from core.retention.policies import KeepLatest, Policy
 from core.runfolder.pins import Pins
@@ -24,7 +24,7 @@ from core.runs.choice import choose
 from core.runs.remains import remains
 from core.runs.series import arrange
 from tests.support.any_rule import rules
-from tests.support.trees import START, a_member
+from tests.support.trees import a_member
 from tests.support.true_runs import COMPLETE, NOW_NS, Save, TrueRun, true_runs
 
 EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "300"))
@@ -53,7 +53,7 @@ def carried_out(state: RunState, policy: Policy) -> set[str]:
     """What is gone, as paths relative to the run, once nothing more goes."""
     gone: set[str] = set()
     while True:
-        plan = make_plan([state], lambda *_: policy, grace=GRACE, made_at=START).runs[0]
+        plan = plan_run(state, policy, GRACE)
         told = sorted([*(item.path for item in plan.items), *(stay.path for stay in plan.stays)])
         paths = [*(item.path for item in state.checkpoints), *(item.path for item in state.leftovers)]
         assert told == sorted(path.removeprefix("run/") for path in paths)

@@ -17,7 +17,7 @@ from core.base.records import Checkpoint, Leftover, Root, SavedAtSource
 from core.formats.spec import Group
 from core.indexing.leftovers import leftovers
 from core.resume.history import read_manifests
-from core.retention.plan import make_plan
+from core.retention.plan import plan_run
 from core.retention.planned import RunPlan, RunState
 from core.retention.policies import KeepLatest, Policy
 from core.retention.recheck import Replan
@@ -149,9 +149,7 @@ class Case:
 
     def plan(self) -> RunPlan:
         """The run's part of a plan."""
-        made = make_plan([self.state()], lambda *_: self.policy, grace=60.0, made_at=NOW)
-        (run,) = made.runs
-        return run
+        return plan_run(self.state(), self.policy, 60.0)
 
     def go(self, plan: RunPlan | None = None) -> Quarantined:
         """Carry out a plan, by default the one of now."""
