@@ -22,8 +22,8 @@ from core.base.facts import Contents, Facts, Format, RoleBytes
 from core.base.files import FileStat
 from core.base.records import Checkpoint, SavedAtSource
 from core.disk_usage.audit import AuditRoot, audit
-from core.disk_usage.usage import Usage
 from core.disk_usage.known_files import known_files
+from core.disk_usage.usage import Usage
 from core.stores.local import LocalStore
 
 FILES, PER_RUN = 200_000, 50
