@@ -1,0 +1,196 @@
+"""A metric's value at a checkpoint, and how it was found.
+
+In order of trust: recorded with the checkpoint by its job; the point of the same step; of the same epoch; the last
+point before it was saved; the value in its name. Points belong to the attempt that wrote them: where a job was started
+again, those that a later attempt wrote say nothing of what an earlier one saved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from core.base.records import Checkpoint
+from core.metrics.curves import Branch, Curve
+from core.metrics.records import Point, XKind
+
+_LEAST_SLACK_S = 3_600.0  # what is saved so long after the last point was saved at the end of its training
+_GAPS = 3
+
+
+class Way(StrEnum):
+    """How a value was found; earlier ones are to be trusted more."""
+
+    RECORDED = "recorded"
+    SAME_STEP = "same step"
+    SAME_EPOCH = "same epoch"
+    LAST_BEFORE = "last before"
+    NAME = "name"
+
+    @property
+    def meaning(self) -> str:
+        """What is said of it."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Way.RECORDED: "recorded with the checkpoint by its job",
+    Way.SAME_STEP: "logged at the checkpoint's step",
+    Way.SAME_EPOCH: "logged at the end of the checkpoint's epoch",
+    Way.LAST_BEFORE: "the last that was logged before the checkpoint was saved",
+    Way.NAME: "in the checkpoint's name",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueAt:
+    """A metric's value at a checkpoint, the way it was found, and where it stands: its step or epoch as it was logged,
+    and when (seconds since 1970); None where that is not told.
+    """
+
+    tag: str
+    value: float
+    way: Way
+    x_kind: XKind | None = None
+    x: float | None = None
+    wall_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedAt:
+    """What of a checkpoint is held against points: its step, the epochs that were done, its attempt in its series,
+    when it was saved (seconds since 1970; None where save times are not to be believed), what its job recorded with it,
+    and the metric in its name.
+    """
+
+    step: int | None = None
+    epochs_done: int | None = None
+    attempt: int = 1
+    attempts: int = 1
+    time: float | None = None
+    recorded: tuple[tuple[str, float], ...] = ()
+    named: tuple[str, float] | None = None
+
+    @classmethod
+    def of(cls, item: Checkpoint, *, attempts: int, has_times: bool, recorded: dict[str, float]) -> SavedAt:
+        """That of a checkpoint of a series with so many attempts."""
+        facts = item.facts
+        return cls(
+            step=None if facts.step is None else facts.step.value,
+            epochs_done=_epochs_done(item),
+            attempt=item.attempt,
+            attempts=attempts,
+            time=item.saved_at.timestamp() if has_times else None,
+            recorded=tuple(recorded.items()),
+            named=item.metric,
+        )
+
+
+def _epochs_done(item: Checkpoint) -> int | None:
+    """Names of files count epochs from 1, as they are done; a folder of Orbax' that Keras named counts from 0."""
+    epoch = item.facts.epoch
+    if epoch is None:
+        return None
+    return epoch.value + 1 if epoch.source.endswith("counted from 0") else epoch.value
+
+
+def value_at(tag: str, saved: SavedAt, curve: Curve | None) -> ValueAt | None:
+    """The value of a metric at a checkpoint; None where nothing tells it."""
+    for name, value in saved.recorded:
+        if name == tag:
+            return ValueAt(tag=tag, value=value, way=Way.RECORDED)
+    found = None if curve is None else _on_curve(curve, saved)
+    if found is not None:
+        return found
+    if saved.named is not None and _is_named(tag, saved.named[0]):
+        return ValueAt(tag=tag, value=saved.named[1], way=Way.NAME)
+    return None
+
+
+def _is_named(tag: str, name: str) -> bool:
+    return tag.replace("/", "_").replace("-", "_").lower() == name.replace("/", "_").replace("-", "_").lower()
+
+
+def _on_curve(curve: Curve, saved: SavedAt) -> ValueAt | None:
+    wanted: float | None = saved.step
+    way = Way.SAME_STEP
+    if curve.x_kind is XKind.EPOCH:
+        first = first_epoch(curve)
+        wanted = None if saved.epochs_done is None else saved.epochs_done - 1 + first
+        way = Way.SAME_EPOCH
+    branches = _before_it(curve, saved)
+    point = None if wanted is None else _at(branches, saved, wanted)
+    if point is None:
+        way = Way.LAST_BEFORE
+        point = _last_before(curve, branches, saved, wanted)
+    if point is None or math.isnan(point.x):
+        return None
+    told = point.wall_time if math.isfinite(point.wall_time) else None
+    return ValueAt(tag=curve.tag, value=point.value, way=way, x_kind=curve.x_kind, x=point.x, wall_time=told)
+
+
+def first_epoch(curve: Curve) -> int:
+    """What the first epoch of a curve is called: 0, as by Keras' CSVLogger, or 1."""
+    lowest = min((float(branch.x[0]) for branch in curve.branches), default=0.0)
+    return 1 if lowest == 1.0 else 0
+
+
+def _before_it(curve: Curve, saved: SavedAt) -> Sequence[Branch]:
+    """The branches that began before a checkpoint was saved, all where no time tells."""
+    if saved.time is None:
+        return curve.branches
+    known = [branch for branch in curve.branches if not float(np.nanmin(_times(branch))) > saved.time]
+    return known or curve.branches
+
+
+def _times(branch: Branch) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Its wall times; one that is before all others where it has none."""
+    told = branch.wall_time[np.isfinite(branch.wall_time)]
+    return told if len(told) else np.array([-math.inf])
+
+
+def _at(branches: Sequence[Branch], saved: SavedAt, wanted: float) -> Point | None:
+    """The last point at an x, of the attempt that may have saved the checkpoint."""
+    holding = [branch for branch in branches if bool((branch.x == wanted).any())]
+    if not holding:
+        return None
+    own = next((one for one in holding if one.attempt == saved.attempt and saved.attempts > 1), None)
+    is_timed = saved.time is not None and all(np.isfinite(one.wall_time).any() for one in holding)
+    branch = holding[-1] if is_timed or own is None else own
+    at = int(np.flatnonzero(branch.x == wanted)[-1])
+    return Point(branch.x[at].item(), float(branch.wall_time[at]), float(branch.values[at]))
+
+
+def _last_before(curve: Curve, branches: Sequence[Branch], saved: SavedAt, wanted: float | None) -> Point | None:
+    """The last point before a checkpoint was saved: by wall times, else by its step or epoch."""
+    timed = [branch for branch in curve.branches if np.isfinite(branch.wall_time).any()]
+    if saved.time is not None and timed:
+        return _by_time(timed, saved.time)
+    if wanted is None or not branches:
+        return None
+    branch = next((one for one in branches if one.attempt == saved.attempt), branches[-1])
+    before = np.flatnonzero(branch.x <= wanted)
+    if not len(before):
+        return None
+    at = int(before[-1])
+    return Point(branch.x[at].item(), float(branch.wall_time[at]), float(branch.values[at]))
+
+
+def _by_time(branches: Sequence[Branch], time: float) -> Point | None:
+    """None where the file's time is none of the training: of a copy, that of its copying."""
+    times = np.concatenate([branch.wall_time for branch in branches])
+    x = np.concatenate([branch.x for branch in branches])
+    values = np.concatenate([branch.values for branch in branches])
+    before = np.flatnonzero(np.nan_to_num(times, nan=math.inf) <= time)
+    if not len(before):
+        return None
+    told = np.sort(times[np.isfinite(times)])
+    gap = float(np.median(np.diff(told))) if len(told) > 1 else 0.0
+    if time > float(told[-1]) + max(_LEAST_SLACK_S, _GAPS * gap):
+        return None
+    at = int(before[-1])
+    return Point(x[at].item(), float(times[at]), float(values[at]))

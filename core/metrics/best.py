@@ -1,0 +1,46 @@
+"""Which metric tells the best of a run, and which of its checkpoints that is. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.base.direction import Direction
+from core.metrics.at_checkpoint import ValueAt
+
+
+class ToldBy(StrEnum):
+    """Who says which metric it is: somebody for this run, the settings for its project, or a guess."""
+
+    RUN = "run"
+    PROJECT = "project"
+    GUESS = "guess"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestMetric:
+    """The metric by which the best is told, and which values of it are better."""
+
+    tag: str
+    mode: Direction
+    told_by: ToldBy
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nobody said so."""
+        return self.told_by is ToldBy.GUESS
+
+
+def best_of(values: Mapping[str, ValueAt], mode: Direction, order: Iterable[str]) -> str | None:
+    """The key with the best finite value, of equal ones the last in `order`; None where there is none."""
+    sign = 1 if mode is Direction.MIN else -1
+    chosen: tuple[float, str] | None = None
+    for key in order:
+        value = values.get(key)
+        if value is None or not math.isfinite(value.value):
+            continue
+        if chosen is None or sign * value.value <= chosen[0]:
+            chosen = (sign * value.value, key)
+    return None if chosen is None else chosen[1]
