@@ -13,12 +13,13 @@ from core.runs.discover import is_inner
 
 _EPOCH_TAG = "epoch_"
 _TRAIN, _VALIDATION = "train", "validation"
+_WHOLE_LOG = "training"  # Keras' own examples call the table of all metrics training.csv
 _HOLDERS = frozenset(
-    "log logs tb tensorboard summary summaries event events metric metrics plot plots dvclive lightning_logs csv fit "
-    "csv_logs history result results output outputs files wandb mlruns .guild".split()
+    """log logs tb tensorboard summary summaries event events metric metrics plot plots dvclive lightning_logs csv fit
+    csv_logs history result results output outputs files wandb mlruns .guild""".split()  # noqa: SIM905 - as one reads them
 )
 _NUMBERED = re.compile(r"(?:version_|run-|run_)?[\d][\dTt_.:-]*(?:-\w+)?")
-_PARTS_OF_DATA = frozenset("train training valid validation val dev test eval evaluation".split())
+_PARTS_OF_DATA = frozenset(("train", "training", "valid", "validation", "val", "dev", "test", "eval", "evaluation"))
 
 
 def metric_name(run: str, path: str, tag: str) -> str:
@@ -27,7 +28,7 @@ def metric_name(run: str, path: str, tag: str) -> str:
     *folders, file = inside.split("/")
     stem = file.partition(".")[0].lower()
     parts = [one for one in folders if not _only_holds(one)]
-    if stem in _PARTS_OF_DATA and stem not in parts:
+    if stem in _PARTS_OF_DATA and stem not in parts and stem != _WHOLE_LOG:
         parts.append(stem)
     if tag.startswith(_EPOCH_TAG) and ".tfevents." in file:
         plain = tag.removeprefix(_EPOCH_TAG)
