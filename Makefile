@@ -4,7 +4,7 @@
 # make client   the wheel of the job's side      make compat   that side on each Python and framework (downloads much)
 # make samples  train the sample runs again      make protos   generate the protocol buffer code again
 # make fuzz     fuzz the readers, FUZZ_SECONDS=60 for each of the TARGETS=
-# make docs     write the parts of docs/ anew that tables in the code make
+# make docs     write anew what tables in the code make of docs/ and of the job's side
 # make soak     tests that kill and watch real trainings, with ten times as many rounds (ARGS= as above)
 #
 # A machine with Python 3.11 to 3.13 and make needs nothing else: .venv is made, and made up to date, when needed.

@@ -1,4 +1,7 @@
-"""The parts of these pages that tables in the code make: `make docs` writes them anew, and a test says when to."""
+"""What tables in the code make of these pages, and of the job's side, which imports nothing of core.
+
+`make docs` writes it anew, and a test says when to.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,18 +14,40 @@ from core.health.rules import RULES
 from core.retention.keys import Key
 from core.retention.rules import KEYS
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def formats() -> Iterator[str]:
-    """A row for each format: which files make a checkpoint, what of roles is told, who verifies and who goes on."""
-    yield "| format | shown as | files of one checkpoint | roles told | verified | resumed |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    """A row for each format: its files, what is read of them, what of roles is told, who verifies and who goes on."""
+    heads = "format", "shown as", "files of one checkpoint", "read of it", "place of each tensor"
+    yield f"| {' | '.join((*heads, 'roles told', 'verified', 'resumed'))} |"
+    yield f"|{' --- |' * 8}"
     for spec in SPECS:
+        name = f"`{spec.format.value}`" + (f": {spec.told.by}" if spec.told.by else "")
         roles = ", ".join(sorted(role.value for role in spec.roles)) if len(spec.roles) > 1 else "no"
         resumed = "yes" if spec.is_resumable else "listed, not resumable here"
-        cells = (f"`{spec.format.value}`", spec.label, spec.files_told, roles, _verified(spec), resumed)
-        yield f"| {' | '.join(cells)} |"
+        told = (name, spec.label, spec.told.files, spec.told.read, spec.told.places)
+        yield f"| {' | '.join((*told, roles, _verified(spec), resumed))} |"
+
+
+def limits() -> Iterator[str]:
+    """The limits of readers that one format has for itself."""
+    yield "| format | limit |"
+    yield "| --- | --- |"
+    for spec in SPECS:
+        if spec.told.limits:
+            yield f"| `{spec.format.value}` | {spec.told.limits} |"
+
+
+def listed() -> Iterator[str]:
+    """How the job's side knows the files of formats that it does not restore."""
+    yield "_LISTED = ("
+    for spec in SPECS:
+        if spec.listed is not None:
+            starts = f'bytes.fromhex("{spec.listed.starts.hex()}")' if spec.listed.starts else 'b""'
+            yield f'    (\n        re.compile(r"{spec.listed.names}", re.DOTALL),'
+            yield f'        "{spec.listed.word}",\n        {starts},\n    ),'
+    yield ")"
 
 
 def _verified(spec: FormatSpec) -> str:
@@ -60,27 +85,31 @@ def settings() -> Iterator[str]:
 
 
 PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
-    "formats": ("formats.md", formats),
-    "rules of health": ("health.md", rules),
-    "keys of retention": ("storage.md", retention),
-    "settings": ("settings.md", settings),
+    "formats": ("docs/formats.md", formats),
+    "limits of formats": ("docs/formats.md", limits),
+    "listed formats": ("client/waypoint_resume/unseen.py", listed),
+    "rules of health": ("docs/health.md", rules),
+    "keys of retention": ("docs/storage.md", retention),
+    "settings": ("docs/settings.md", settings),
 }
 
 
 def replaced(text: str, part: str) -> str:
-    """A page with a part as the code has it now. ValueError where the page has no place for it."""
-    begin, end = f"<!-- {part}: made by make docs -->\n", f"<!-- end of {part} -->"
+    """A file with a part as the code has it now. ValueError where the file has no place for it."""
+    path, make = PARTS[part]
+    mark = "# {}\n" if path.endswith(".py") else "<!-- {} -->\n"
+    begin, end = mark.format(f"{part}: made by make docs"), mark.format(f"end of {part}")
     before, found, rest = text.partition(begin)
     if not found or end not in rest:
-        raise ValueError(f"docs/{PARTS[part][0]}: the lines {begin.strip()!r} and {end!r} are missing")
-    return "".join([before, begin, "\n".join(PARTS[part][1]()), "\n", end, rest.partition(end)[2]])
+        raise ValueError(f"{path}: the lines {begin.strip()!r} and {end.strip()!r} are missing")
+    return "".join([before, begin, "\n".join(make()), "\n", end, rest.partition(end)[2]])
 
 
 def main() -> None:
     """Write every part anew."""
-    for part, (name, _) in PARTS.items():
-        page = HERE / name
-        page.write_text(replaced(page.read_text(encoding="utf-8"), part), encoding="utf-8")
+    for part, (path, _) in PARTS.items():
+        file = HERE / path
+        file.write_text(replaced(file.read_text(encoding="utf-8"), part), encoding="utf-8")
 
 
 if __name__ == "__main__":

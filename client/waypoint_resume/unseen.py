@@ -42,12 +42,20 @@ _NO_CHECKPOINTS = frozenset(
     "logs tb tensorboard summaries plugins train validation val eval test .guild artifacts".split()  # noqa: SIM905
 )
 _UNFINISHED_FILE = re.compile(r".+\.tempstate\d+", re.DOTALL)
-_SAFETENSORS = "safetensors"
-_FOREIGN = (
-    (re.compile(r".+\.safetensors(?:\.index\.json)?", re.DOTALL), _SAFETENSORS),
-    (re.compile(r".+\.msgpack|.*checkpoint_\d+", re.DOTALL), "MessagePack, as Flax writes it"),
+# listed formats: made by make docs
+_LISTED = (
+    (
+        re.compile(r".+\.safetensors(?:\.index\.json)?", re.DOTALL),
+        "safetensors",
+        b"",
+    ),
+    (
+        re.compile(r".+\.msgpack|.*checkpoint_\d+", re.DOTALL),
+        "MessagePack, as Flax writes it",
+        bytes.fromhex("808182838485868788898a8b8c8d8e8fdedf"),
+    ),
 )
-_MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)  # a MessagePack file's first byte, where that is a table
+# end of listed formats
 _SHOWN = 3  # paths in a sentence
 
 
@@ -137,10 +145,10 @@ def remains_in(tree: RunTree, known: Iterable[str]) -> Iterator[str]:
             if path not in told:
                 yield f"{path} is passed over, it cannot be restored: {why}"
         for name in files:
-            kind = next((kind for pattern, kind in _FOREIGN if pattern.fullmatch(name)), None)
             path = (place / name).as_posix()
-            is_known = kind is None or path in told or any(path.startswith(f"{item}/") for item in told)
-            if kind is not None and not is_known and (kind == _SAFETENSORS or _is_table(here / name)):
+            kind, starts = next(((kind, starts) for names, kind, starts in _LISTED if names.fullmatch(name)), ("", b""))
+            is_told = not kind or path in told or any(path.startswith(f"{item}/") for item in told)
+            if not is_told and (not starts or _starts_with_one_of(here / name, starts)):
                 foreign.setdefault(kind, []).append(path)
             if _is_packed_riddle(here / name, files) and path not in told:
                 yield f"{path} is passed over: it is compressed, and what it holds cannot be told here"
@@ -186,10 +194,11 @@ def _has_packed_shard(prefix: str, files: list[str]) -> bool:
     return any(name.startswith(f"{prefix}.data-") for name in files)
 
 
-def _is_table(path: Path) -> bool:
+def _starts_with_one_of(path: Path, starts: bytes) -> bool:
     with contextlib.suppress(OSError):
         if path.is_file():
-            return ends_of(path)[0][:1] in [bytes([number]) for number in _MAPS]
+            first = ends_of(path)[0][:1]
+            return first != b"" and first in starts
     return False
 
 

@@ -9,18 +9,23 @@ from typing import NamedTuple
 
 
 class Format(StrEnum):
-    """How a checkpoint is stored (`format` in every document)."""
+    """How a checkpoint is stored (`format` in every document).
 
-    TF_BUNDLE = "tf-bundle"
-    TF_V1 = "tf-v1"
-    SAVED_MODEL = "saved-model"
-    KERAS = "keras"
-    HDF5 = "hdf5"
-    WEIGHTS_H5 = "weights-h5"
-    WEIGHTS_H5_SHARDED = "weights-h5-sharded"
+    In this order they take their files out of a folder: the first that knows a file has it. The rest of a row is `SPEC`
+    in the module of `core.formats` that is named as the format is, or in the `ROWS` of its family in
+    `core.formats.specs`.
+    """
+
     ORBAX = "orbax"
+    SAVED_MODEL = "saved-model"
     KERAS_FOLDER = "keras-folder"
+    TF_BUNDLE = "tf-bundle"
+    WEIGHTS_H5_SHARDED = "weights-h5-sharded"
+    KERAS = "keras"
+    WEIGHTS_H5 = "weights-h5"
+    HDF5 = "hdf5"
     SAFETENSORS = "safetensors"
+    TF_V1 = "tf-v1"
     FLAX_MSGPACK = "flax-msgpack"
 
 

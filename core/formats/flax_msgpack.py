@@ -17,7 +17,8 @@ from core.formats.dtypes import INTEGERS, SIZES
 from core.formats.fingerprint import LARGEST, check_sums, fingerprint, parameters, role_bytes
 from core.formats.msgpack import Bytes, Value
 from core.formats.orbax_tree import Leaf
-from core.formats.spec import BundleCache, FolderFiles, Group, Reading, Unit
+from core.formats.spec import ALL_ROLES, BundleCache, FolderFiles, FormatSpec, Group, Reading, Unit
+from core.formats.told import Listed, Told
 from core.stores.store import Store
 
 ENDING = ".msgpack"
@@ -172,3 +173,24 @@ def _step(file: BinaryIO, tree: Value, arrays: list[tuple[tuple[str, ...], Array
             if 0 <= number < 1 << 63:
                 return Sourced(value=number, source=keys[0])
     return None
+
+
+SPEC = FormatSpec(
+    format=Format.FLAX_MSGPACK,
+    label="Flax msgpack",
+    told=Told(
+        "one file `NAME.msgpack` or `checkpoint_N` that holds a tree of arrays",
+        "the tree, each array's shape and dtype, the step",
+        "offset",
+        limits=f"{msgpack.MAX_VALUES:,} values, {msgpack.MAX_DEPTH} levels, {msgpack.MAX_TEXT >> 20} MiB of text",
+    ),
+    roles=ALL_ROLES,
+    group=group,
+    read=read,
+    is_foreign=is_foreign,
+    lookalike_files=1,
+    verifier=None,
+    trial=None,
+    restoring=None,
+    listed=Listed(r".+\.msgpack|.*checkpoint_\d+", "MessagePack, as Flax writes it", msgpack.MAPS),
+)

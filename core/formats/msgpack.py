@@ -21,6 +21,7 @@ _EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 _FIXED_EXTENSIONS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}  # code → bytes of the data
 _LISTS = {0xDC: 2, 0xDD: 4}
 _MAPS = {0xDE: 2, 0xDF: 4}
+MAPS = bytes((*range(0x80, 0x90), *_MAPS))  # with one of which a file begins that is a map
 _PLAIN = {0xC0: None, 0xC2: False, 0xC3: True}
 
 

@@ -1,27 +1,23 @@
-"""The table of formats: a row each, asked by everything that has to know how a format differs from another.
-
-In this order they take their files out of a folder: the first that knows a file has it.
-"""
+"""The table of formats: a row each, asked by everything that has to know how a format differs from another."""
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import cast
 
 from core.base.facts import Format
 from core.formats.spec import FormatSpec
-from core.formats.specs import of_jax, of_keras, of_others, of_tensorflow
+from core.formats.specs import of_jax, of_keras, of_tensorflow
 
-SPECS: tuple[FormatSpec, ...] = (
-    of_jax.ORBAX,
-    of_tensorflow.SAVED_MODEL,
-    of_keras.KERAS_FOLDER,
-    of_tensorflow.TF_BUNDLE,
-    of_keras.WEIGHTS_H5_SHARDED,
-    of_keras.KERAS,
-    of_keras.WEIGHTS_H5,
-    of_keras.HDF5,
-    of_others.SAFETENSORS,
-    of_tensorflow.TF_V1,
-    of_jax.FLAX_MSGPACK,
-)
+_OF_FAMILIES = {row.format: row for row in (*of_jax.ROWS, *of_keras.ROWS, *of_tensorflow.ROWS)}
+
+
+def _row(form: Format) -> FormatSpec:
+    if form in _OF_FAMILIES:
+        return _OF_FAMILIES[form]
+    return cast(FormatSpec, import_module(f"core.formats.{form.value.replace('-', '_')}").SPEC)
+
+
+SPECS = tuple(_row(form) for form in Format)
 _BY_FORMAT = {spec.format: spec for spec in SPECS}
 
 

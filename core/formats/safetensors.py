@@ -14,7 +14,8 @@ from core.base.facts import Contents, Facts, Format, Role, Shard, Variable
 from core.base.files import FileStat
 from core.formats.fingerprint import LARGEST, check_sums, fingerprint, role_bytes
 from core.formats.json_text import parse
-from core.formats.spec import BundleCache, FolderFiles, Group, Reading, Unit
+from core.formats.spec import BundleCache, FolderFiles, FormatSpec, Group, Reading, Unit
+from core.formats.told import Listed, Told
 from core.stores.store import Store
 from waypoint_resume.names import join
 
@@ -186,3 +187,25 @@ def _shard(number: int, name: str, files: Mapping[str, FileStat]) -> Shard:
     """A file is as long as its own header says, which was looked at; here only whether it is there."""
     actual = files[name].size if name in files else None
     return Shard(number, name, actual, actual)
+
+
+SPEC = FormatSpec(
+    format=Format.SAFETENSORS,
+    label="safetensors",
+    told=Told(
+        "one file `NAME.safetensors`, or `NAME.safetensors.index.json` and the files that it names",
+        "the header: names, dtypes, shapes, places; what the library refuses is damage",
+        "file, offset",
+        limits=f"a header of {MAX_HEADER:,} bytes, {MAX_TENSORS:,} tensors, an index of {MAX_INDEX >> 20} MiB",
+    ),
+    roles=frozenset({Role.OTHER}),
+    group=group,
+    first_to_go=is_index,
+    read=read,
+    in_parts=True,
+    has_shards=True,
+    verifier=None,
+    trial=None,
+    restoring=None,
+    listed=Listed(r".+\.safetensors(?:\.index\.json)?", "safetensors"),
+)

@@ -1,7 +1,7 @@
 """What a checkpoint format is to Waypoint: one row of facts and functions, which everything else asks.
 
-The rows stand in `core.formats.specs`, their order in `core.formats.registry`. Nothing outside of `core.formats` knows
-a format by its name.
+`core.formats.registry` has the rows; `core.base.facts.Format` says where they stand. Nothing outside of `core.formats`
+knows a format by its name.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from core.base.facts import Facts, Format, Role, Variable
 from core.base.files import FileStat
 from core.base.records import Checkpoint
 from core.formats.bundle import BundleCache as BundleCache  # noqa: PLC0414 - readers of other formats name it from here
+from core.formats.told import Listed, Told
 from core.stores.store import Store
 
 ALL_ROLES = frozenset(Role)
@@ -173,7 +174,7 @@ class FormatSpec:
 
     format: Format
     label: str  # as people call it
-    files_told: str  # which files make a checkpoint of it, for docs/formats.md
+    told: Told  # for docs/formats.md
     roles: frozenset[Role]  # what its reader can tell of variables
 
     # Files: which of a folder's are one checkpoint. Formats take in the registry's order.
@@ -214,6 +215,9 @@ class FormatSpec:
 
     # None: it is listed, and no training goes on from it here.
     restoring: Restoring | None
+    listed: Listed | None = (
+        None  # where none does: how the job's side knows its files, to say that they are passed over
+    )
 
     @property
     def is_resumable(self) -> bool:

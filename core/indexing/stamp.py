@@ -59,8 +59,10 @@ def _are_among(read_by: str, present: frozenset[str]) -> bool:
 @cache
 def current_stamp() -> Stamp:
     """The stamp of the code that runs, made once for a process."""
+    looks = {"core.runs.group", "core.indexing.folder", "core.indexing.changes"}
+    looks |= {spec.read.__module__ for spec in SPECS}  # the registry imports some by their names
     return Stamp(
-        looks=_digest(_closure({"core.runs.group", "core.indexing.folder", "core.indexing.changes"}, _is_of_looks)),
+        looks=_digest(_closure(looks, _is_of_looks)),
         rules=_digest(_closure({"core.indexing.rollup", "core.indexing.known"}, _is_of_rules)),
         readers={spec.format: _reader(spec.format, spec.read.__module__) for spec in SPECS},
     )

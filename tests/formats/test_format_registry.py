@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from core.verify.tally import Job, Tally
 from waypoint_resume.manifest import APIS, FORMATS
 
 HERE = Path(__file__).parents[2]
-DOCS = HERE / "docs"
 # Where a format's name may stand: its own room, the enumeration, and no page or other part of core.
 ROOMS = sorted([*HERE.glob("core/**/*.py"), *HERE.glob("pages/**/*.py"), HERE / "app.py"])
 FREE = (HERE / "core" / "formats", HERE / "core" / "base" / "facts.py")
@@ -27,10 +27,9 @@ FREE = (HERE / "core" / "formats", HERE / "core" / "base" / "facts.py")
 
 def of(form: Format) -> FormatSpec:
     """A format's row, or a failure that names what is missing."""
-    rows = [spec for spec in SPECS if spec.format is form]
-    assert len(rows) == 1, f"{form.value} has {len(rows)} rows in core/formats/registry.py; it needs one"
-    assert spec_of(form) is rows[0]
-    return rows[0]
+    spec = spec_of(form)
+    assert spec.format is form, f"the row of {form.value} says that it is that of {spec.format.value}"
+    return spec
 
 
 def function_of(name: str | None, form: Format, part: str) -> object:
@@ -47,7 +46,7 @@ def test_a_format_has_one_row_with_a_name_for_people_of_its_own(form: Format) ->
     spec = of(form)
     assert spec.label, f"{form.value} has no label"
     assert [one.format for one in SPECS if one.label == spec.label] == [form]
-    assert spec.files_told, f"{form.value} does not say which files it has"
+    assert all(spec.told[:3]), f"{form.value}: `told` does not say what its files are, what is read, where tensors lie"
     assert spec.unreadable_rule in RULES, f"{form.value}: {spec.unreadable_rule} is no rule"
 
 
@@ -82,7 +81,11 @@ def test_a_format_is_restored_or_says_that_it_is_not(form: Format) -> None:
     if spec.restoring is None:
         assert spec.not_resumable == f"{spec.label} is listed, not resumable here."
         assert form.value not in FORMATS, f"the job's side takes manifests of {form.value}, which nothing restores"
+        assert spec.listed is not None, f"{form.value}: `listed` does not say how the job's side knows its files"
+        assert '"' not in spec.listed.names + spec.listed.word
+        re.compile(spec.listed.names)
         return
+    assert spec.listed is None, f"{form.value} is restored, and `listed` as one that is not"
     assert form.value in FORMATS, f"{form.value} is missing in waypoint_resume.manifest.FORMATS"
     assert spec.restoring.caution in TEXTS, f"{form.value}: {spec.restoring.caution} is no warning"
     assert spec.restoring.exact is None or spec.restoring.exact in APIS
@@ -90,12 +93,6 @@ def test_a_format_is_restored_or_says_that_it_is_not(form: Format) -> None:
     for api in CODE:
         for framework in {spec.restoring.framework((), (), api)}:
             assert refused(api, framework) is None or CODE[api]
-
-
-@pytest.mark.parametrize("form", Format)
-def test_a_format_stands_in_the_documents(form: Format) -> None:
-    text = (DOCS / "formats.md").read_text(encoding="utf-8")
-    assert f"`{form.value}`" in text, f"docs/formats.md does not name {form.value}"
 
 
 def names_of_formats(path: Path) -> Iterator[str]:

@@ -21,8 +21,15 @@ ACCIDENTS = {
 }
 
 
-OF_OTHERS = (Format.TF_V1, Format.KERAS_FOLDER, Format.SAFETENSORS, Format.FLAX_MSGPACK)
-WRITTEN: set[Format] = {form for form in Format if form not in OF_OTHERS}
+WRITTEN = {
+    Format.TF_BUNDLE,
+    Format.SAVED_MODEL,
+    Format.KERAS,
+    Format.HDF5,
+    Format.WEIGHTS_H5,
+    Format.WEIGHTS_H5_SHARDED,
+    Format.ORBAX,
+}
 WRITERS: dict[str, tuple[Callable[[], Path], set[Format]]] = {
     "bundles": (bundle_files.folder, {Format.TF_BUNDLE}),
     "keras, SavedModel and Orbax": (keras_files.folder, WRITTEN),

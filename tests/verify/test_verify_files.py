@@ -53,10 +53,17 @@ def bad(result: Verification) -> set[tuple[str, str, int]]:
 
 
 # Bundles, V1 and Keras' folders have tests of their own; the others are not verified.
-OF_OTHERS = (Format.TF_V1, Format.TF_BUNDLE, Format.KERAS_FOLDER, Format.SAFETENSORS, Format.FLAX_MSGPACK)
+FORMATS = (
+    Format.SAVED_MODEL,
+    Format.KERAS,
+    Format.HDF5,
+    Format.WEIGHTS_H5,
+    Format.WEIGHTS_H5_SHARDED,
+    Format.ORBAX,
+)
 
 
-@pytest.mark.parametrize("form", [form for form in Format if form not in OF_OTHERS])
+@pytest.mark.parametrize("form", FORMATS)
 def test_what_the_frameworks_wrote_passes(form: Format) -> None:
     found = [one for one in keras_files.written().values() if one.format is form]
     assert found

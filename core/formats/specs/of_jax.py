@@ -1,21 +1,29 @@
-"""What Orbax and Flax write."""
+"""What Orbax writes."""
 
 import re
 
 from core.base.facts import Format
 from core.formats import (
-    flax_msgpack,
     orbax,
     orbax_folder,
     orbax_reader,
     restore_calls,
 )
 from core.formats.spec import ALL_ROLES, FormatSpec, RestoreApi, Restoring, Trial
+from core.formats.told import Told
 
 ORBAX = FormatSpec(
     format=Format.ORBAX,
     label="Orbax",
-    files_told="a step's folder with its items, or a tree saved by itself",
+    told=Told(
+        "a step's folder with its items, or a tree saved by itself: `_CHECKPOINT_METADATA` or `_METADATA` in a folder, "
+        "a folder's name with `.orbax-checkpoint-tmp`; a numbered folder that holds only items (early Orbax) or arrays "
+        "beside a tree named `checkpoint` (T5X); a numbered folder beside such steps that holds nothing, or only "
+        "metrics and items that are empty or unfinished",
+        "the metadata, the tree in `ITEM/_METADATA`, keys and array descriptions in the item's database, the metrics "
+        "in `metrics/metrics`",
+        "not told",
+    ),
     roles=ALL_ROLES,
     group=orbax_folder.group,
     as_folder=orbax_folder.SHAPE,
@@ -38,16 +46,4 @@ ORBAX = FormatSpec(
         items=orbax.items_to_restore,
     ),
 )
-FLAX_MSGPACK = FormatSpec(
-    format=Format.FLAX_MSGPACK,
-    label="Flax msgpack",
-    files_told="one file `NAME.msgpack` or `checkpoint_N` that holds a tree of arrays",
-    roles=ALL_ROLES,
-    group=flax_msgpack.group,
-    read=flax_msgpack.read,
-    is_foreign=flax_msgpack.is_foreign,
-    lookalike_files=1,
-    verifier=None,
-    trial=None,
-    restoring=None,
-)
+ROWS = (ORBAX,)

@@ -12,6 +12,7 @@ from core.formats import (
     restore_calls,
 )
 from core.formats.spec import ALL_ROLES, OPTIMIZER_NEEDS_BUILD, FormatSpec, Framework, RestoreApi, Restoring, Trial
+from core.formats.told import Told
 
 _H5PY = Trial("h5py", "h5py", "core.verify.trial_program:with_h5py")
 _MODEL = _H5PY._replace(loads_model=True)
@@ -32,7 +33,13 @@ def _of_keras(
 KERAS_FOLDER = FormatSpec(
     format=Format.KERAS_FOLDER,
     label="Keras folder",
-    files_told="a folder with `config.json`, Keras' `metadata.json`, `model.weights.h5`, `assets/`",
+    told=Told(
+        "a folder with `config.json` beside a `metadata.json` that names Keras' version; where that is lost or "
+        "damaged, with one that describes a model, beside `model.weights.h5`; that, and `assets/`",
+        "as in a `.keras` file",
+        "offset in `model.weights.h5`",
+        by="Keras 3, `zipped=False`; presets of KerasHub",
+    ),
     roles=ALL_ROLES,
     group=keras_folder.group,
     as_folder=keras_folder.SHAPE,
@@ -49,7 +56,11 @@ KERAS_FOLDER = FormatSpec(
 WEIGHTS_H5_SHARDED = FormatSpec(
     format=Format.WEIGHTS_H5_SHARDED,
     label=".weights.h5 in shards",
-    files_told="`NAME.weights.json` and the files that it names",
+    told=Told(
+        "`NAME.weights.json` and the files that it names, `NAME_00000.weights.h5` and on",
+        "the map, then each file",
+        "shard, offset",
+    ),
     roles=ALL_ROLES,
     group=file_groups.sharded_weights,
     first_to_go=lambda name: name.endswith(file_groups.WEIGHT_MAP),
@@ -66,7 +77,13 @@ WEIGHTS_H5_SHARDED = FormatSpec(
 KERAS = FormatSpec(
     format=Format.KERAS,
     label=".keras",
-    files_told="one file `NAME.keras`, a zip",
+    told=Told(
+        "one file `NAME.keras`, a zip",
+        "the zip's directory, `metadata.json`, whether `config.json` describes a model and its optimizer's name, the "
+        "weights as HDF5 where they lie",
+        "offset in the zip",
+        by="Keras 3",
+    ),
     roles=ALL_ROLES,
     group=file_groups.by_ending(Format.KERAS, ".keras"),
     read=keras_reader.read_keras,
@@ -79,7 +96,12 @@ KERAS = FormatSpec(
 WEIGHTS_H5 = FormatSpec(
     format=Format.WEIGHTS_H5,
     label=".weights.h5",
-    files_told="one file `NAME.weights.h5`, or BackupAndRestore's `.weights.h5.bkp`",
+    told=Told(
+        "one file `NAME.weights.h5`, or BackupAndRestore's `.weights.h5.bkp`: HDF5 with `vars` groups",
+        "the tree of groups and datasets, counters",
+        "offset",
+        by="Keras 3, tf-keras",
+    ),
     roles=ALL_ROLES,
     group=file_groups.by_ending(Format.WEIGHTS_H5, ".weights.h5", ".weights.h5.bkp"),
     read=keras_reader.read_hdf5,
@@ -92,7 +114,12 @@ WEIGHTS_H5 = FormatSpec(
 HDF5 = FormatSpec(
     format=Format.HDF5,
     label=".h5",
-    files_told="one file `NAME.h5` or `NAME.hdf5` that Keras wrote",
+    told=Told(
+        "one file `NAME.h5` or `NAME.hdf5` that Keras wrote: HDF5 with `model_weights` or `layer_names`",
+        "as of `weights-h5`, and the optimizer's name in `training_config`",
+        "offset",
+        by="legacy",
+    ),
     roles=ALL_ROLES,
     group=file_groups.by_ending(Format.HDF5, ".h5", ".hdf5"),
     read=keras_reader.read_hdf5,
@@ -104,3 +131,4 @@ HDF5 = FormatSpec(
     trial=_MODEL,
     restoring=_of_keras(restore_calls.of_hdf5, caution="legacy-hdf5"),
 )
+ROWS = (KERAS_FOLDER, WEIGHTS_H5_SHARDED, KERAS, WEIGHTS_H5, HDF5)

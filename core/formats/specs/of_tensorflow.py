@@ -14,6 +14,7 @@ from core.formats import (
     v1_reader,
 )
 from core.formats.spec import ALL_ROLES, OPTIMIZER_NEEDS_BUILD, FormatSpec, RestoreApi, Restoring, Trial
+from core.formats.told import Told
 
 _GRAPH_OF_TF1 = re.compile(r".+\.meta", re.DOTALL)
 _TENSORFLOW = Trial("TensorFlow", "tensorflow", "core.verify.trial_program:with_tensorflow")
@@ -27,7 +28,12 @@ def first_file(files: Sequence[FileStat]) -> int:
 SAVED_MODEL = FormatSpec(
     format=Format.SAVED_MODEL,
     label="SavedModel",
-    files_told="a folder with `saved_model.pb` or `.pbtxt`, `variables/`, `assets/`",
+    told=Told(
+        "a folder with `saved_model.pb` or `.pbtxt`, `variables/`, `assets/`",
+        "lengths, version and the assets' names in the `.pb` (of a `.pbtxt` also whether its braces close), never its "
+        "graph; `variables/` as a bundle",
+        "shard, offset",
+    ),
     roles=ALL_ROLES,
     group=file_groups.saved_model,
     as_folder=file_groups.SAVED_MODEL_SHAPE,
@@ -54,7 +60,12 @@ SAVED_MODEL = FormatSpec(
 TF_BUNDLE = FormatSpec(
     format=Format.TF_BUNDLE,
     label="TensorFlow",
-    files_told="`PREFIX.index`, its shards `PREFIX.data-SSSSS-of-NNNNN`, TF1's `PREFIX.meta`",
+    told=Told(
+        "`PREFIX.index`, its shards `PREFIX.data-SSSSS-of-NNNNN`, TF1's `PREFIX.meta`",
+        "the index, the object graph (one string tensor), counters",
+        "shard, offset",
+        by="TensorFlow 2 and 1",
+    ),
     roles=ALL_ROLES,
     group=file_groups.bundles,
     as_folder=file_groups.NAMELESS_SHAPE,
@@ -86,7 +97,12 @@ TF_BUNDLE = FormatSpec(
 TF_V1 = FormatSpec(
     format=Format.TF_V1,
     label="TF1 Saver",
-    files_told="a file without an ending and its `.meta`",
+    told=Told(
+        "a file without an ending and its `.meta`",
+        "the block with the list of variables, the one with `global_step`",
+        "not told",
+        by="TensorFlow 1, one file",
+    ),
     roles=ALL_ROLES,
     group=file_groups.beside_meta,
     architecture=_GRAPH_OF_TF1,
@@ -103,3 +119,4 @@ TF_V1 = FormatSpec(
         refused=restore_calls.by_client,
     ),
 )
+ROWS = (SAVED_MODEL, TF_BUNDLE, TF_V1)
