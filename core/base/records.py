@@ -128,7 +128,8 @@ class Checkpoint(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run's roll-up. `newest_step` is the largest step of its newest checkpoints; `status` ∈ live, idle, stale;
-    `is_deleted`: MLflow marks it as deleted. The defaults are those of a run of which only the place is known.
+    `is_deleted`: MLflow marks it as deleted. `tags`, `note`, `owner`, `is_favourite` are what people said of it, `id`
+    is the number by which the catalog names it. The defaults are those of a run of which only the place is known.
     """
 
     root: str
@@ -147,6 +148,11 @@ class Run:
     infos: int = 0
     states: tuple[StateFile, ...] = ()
     is_deleted: bool = False
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    owner: str = ""
+    is_favourite: bool = False
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Reading the catalog: filtered, sorted, paged lists and single records. Nothing here writes."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -201,4 +202,9 @@ def _run_from_row(row: RowMapping, now: datetime, states: tuple[StateFile, ...] 
         infos=row["infos"],
         states=states,
         is_deleted=row["is_deleted"],
+        tags=tuple(json.loads(row["tags"])) if row["tags"] else (),
+        note=row["note"],
+        owner=row["owner"],
+        is_favourite=row["is_favourite"],
+        id=row["id"],
     )

@@ -31,6 +31,8 @@ from core.cli.session import (
     stdout,
 )
 from core.cli.sweeps import sweeps_command
+from core.cli.tag import CONTEXT as TAG_CONTEXT
+from core.cli.tag import tag_command
 from core.cli.usage import plan_command, usage_command
 from core.cli.verify import verify_command
 from core.documents.checkpoints import choice_document, listed_document
@@ -70,6 +72,7 @@ app.command("quarantine")(quarantine_command)
 app.command("undo")(undo_command)
 app.command("purge")(purge_command)
 app.command("pin")(pin_command)
+app.command("tag", context_settings=TAG_CONTEXT)(tag_command)
 app.command("kept")(kept_command)
 app.command("accept")(accept_command)
 app.command("resume")(resume_command)

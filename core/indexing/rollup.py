@@ -1,5 +1,6 @@
 """What follows for a whole run from its folders and checkpoints: series, findings, and the numbers of its row. Pure."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +14,7 @@ from core.health.run_facts import RunFacts
 from core.health.verified import Verified
 from core.indexing.judging import judge, with_health, with_verification
 from core.runfolder.decisions import Decisions
+from core.runfolder.tags import RunTags
 from core.runs.remains import remains
 from core.runs.series import arrange
 from core.runs.series_order import median_interval
@@ -90,11 +92,25 @@ def roll_up(
             "turns_us": judgement.turns_us,
             "is_deleted": facts.is_deleted,
             "judged_by": inputs.judged_by,
-            "search": fold_together(to_text(run)),
+            **_said(run, inputs.decisions.tags),
         },
         checkpoints=members,
         findings=judgement.findings,
     )
+
+
+def _said(run: str, tags: RunTags) -> dict[str, object]:
+    """What people said of a run, and all that a word of a search is looked for in."""
+    best = tags.best_metric
+    return {
+        "tags": json.dumps(tags.tags) if tags.tags else "",
+        "note": tags.note,
+        "owner": tags.owner,
+        "is_favourite": tags.favourite,
+        "best_metric": None if best is None else best.name,
+        "best_mode": None if best is None else best.mode.value,
+        "search": fold_together(to_text(run), *tags.tags, tags.owner, tags.note),
+    }
 
 
 def _is_deleted(run: str, folders: Sequence[KnownFolder]) -> bool:
