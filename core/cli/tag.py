@@ -8,7 +8,7 @@ from core.cli.options import AsJson, Cached, Roots, RunName
 from core.cli.session import looked_at, print_json, refresh_anywhere, stdout
 from core.documents.tags import tags_document
 from core.services import tags
-from core.services.tags import BestMetric, Direction, RunTags, TagChange
+from core.services.tags import ChosenMetric, Direction, RunTags, TagChange
 from waypoint_resume.names import to_text
 
 # So that `-old` is an argument and no row of options.
@@ -41,7 +41,7 @@ def tag_command(  # noqa: PLR0913, PLR0917 - one for each option of the shell
         note=None if note is None else note.strip(),
         owner=None if owner is None else owner.strip(),
         favourite=favourite,
-        best_metric=BestMetric(name=best_metric, mode=mode) if best_metric and mode else None,
+        best_metric=ChosenMetric(name=best_metric, mode=mode) if best_metric and mode else None,
         guess_best=best_metric == "",
     )
     with looked_at(roots, "tag", cached=cached) as (workspace, code):

@@ -12,8 +12,7 @@ from typing import Any
 
 from core.base.direction import Direction
 from core.base.errors import CoreError, PlaceError
-from core.runfolder.locking import log
-from core.runfolder.places import read_small
+from core.runfolder.places import log, read_small
 from core.runfolder.run_folder import RunFolder
 from core.search.folding import fold
 from waypoint_resume.atomic import remove_stale, write_atomic
@@ -31,7 +30,7 @@ _TAG = f"1 to {MOST_NAME} printable characters without blanks and quotes, the fi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BestMetric:
+class ChosenMetric:
     """The metric by which checkpoints of a run are better or worse, in place of a guess."""
 
     name: str
@@ -46,7 +45,7 @@ class RunTags:
     note: str = ""
     owner: str = ""
     favourite: bool = False
-    best_metric: BestMetric | None = None
+    best_metric: ChosenMetric | None = None
     by: str = ""
     at: str = ""
 
@@ -60,7 +59,7 @@ class TagChange:
     note: str | None = None
     owner: str | None = None
     favourite: bool | None = None
-    best_metric: BestMetric | None = None
+    best_metric: ChosenMetric | None = None
     guess_best: bool = False
 
     def applied(self, tags: RunTags) -> RunTags:
@@ -170,7 +169,7 @@ def _load(home: Path) -> RunTags | None:
     best = document["best_metric"]
     values = {field.name: document[field.name] for field in fields(RunTags)}
     values["tags"] = TagChange(add=tuple(document["tags"])).applied(RunTags()).tags
-    values["best_metric"] = None if best is None else BestMetric(name=best["name"], mode=Direction(best["mode"]))
+    values["best_metric"] = None if best is None else ChosenMetric(name=best["name"], mode=Direction(best["mode"]))
     return RunTags(**values)
 
 

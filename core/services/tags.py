@@ -3,10 +3,10 @@
 from core.base.direction import Direction
 from core.base.records import Run
 from core.runfolder import tags
-from core.runfolder.tags import BestMetric, RunTags, TagChange, undoing
+from core.runfolder.tags import ChosenMetric, RunTags, TagChange, undoing
 from core.services.workspace import Workspace
 
-__all__ = ["BestMetric", "Direction", "RunTags", "TagChange", "change_tags", "read_tags", "undoing"]
+__all__ = ["ChosenMetric", "Direction", "RunTags", "TagChange", "change_tags", "read_tags", "undoing"]
 
 
 def read_tags(workspace: Workspace, run: Run) -> RunTags:

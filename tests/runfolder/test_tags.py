@@ -14,11 +14,11 @@ from core.base.errors import CoreError
 from core.runfolder import run_folder
 from core.runfolder.decisions import read_decisions, stamp
 from core.runfolder.run_folder import RunFolder
-from core.runfolder.tags import MOST_NOTE, MOST_TAGS, BestMetric, RunTags, TagChange, change_tags, read_tags, undoing
+from core.runfolder.tags import MOST_NOTE, MOST_TAGS, ChosenMetric, RunTags, TagChange, change_tags, read_tags, undoing
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-BEST = BestMetric(name="val/F1", mode=Direction.MAX)
+BEST = ChosenMetric(name="val/F1", mode=Direction.MAX)
 WHOLE = TagChange(add=("baseline", "für-Kai"), note="Seed 3.\nTwo GPUs.", owner="ada", favourite=True, best_metric=BEST)
 
 
@@ -98,7 +98,7 @@ def test_where_the_run_cannot_be_written_it_lies_apart_and_the_later_word_counts
         (TagChange(note="nul \0"), "in 'note'"),
         (TagChange(owner="two\nlines"), "in 'owner'"),
         (TagChange(owner="half \udcff"), "in 'owner'"),
-        (TagChange(best_metric=BestMetric(name="", mode=Direction.MIN)), "in 'best_metric.name'"),
+        (TagChange(best_metric=ChosenMetric(name="", mode=Direction.MIN)), "in 'best_metric.name'"),
     ],
 )
 def test_what_is_no_tag_note_or_owner_changes_nothing(what: TagChange, why: str, run: Path) -> None:
@@ -173,7 +173,7 @@ changes = st.builds(
     note=st.none() | st.text("xy", max_size=2),
     owner=st.none() | st.text("xy", max_size=2),
     favourite=st.none() | st.booleans(),
-    best_metric=st.none() | st.builds(BestMetric, name=names, mode=st.sampled_from(Direction)),
+    best_metric=st.none() | st.builds(ChosenMetric, name=names, mode=st.sampled_from(Direction)),
     guess_best=st.booleans(),
 )
 
