@@ -27,10 +27,12 @@ from core.catalog.rows import (
 from core.catalog.tables import checkpoints, folders, roots, runs
 from waypoint_resume.names import from_text, to_text
 
+_WITHOUT_ORDER = ("id", "tags")  # a digest, and a list as JSON
 # By what of a run, as `Run` names it, a list of runs can be sorted: all that is text or a number in the catalog.
 RUN_SORTS: Mapping[str, Column[Any]] = {
     item.name: column
     for item in fields(Run)
+    if item.name not in _WITHOUT_ORDER
     for name in (item.name, f"{item.name.removesuffix('_at')}_us")
     if (column := runs.c.get(name)) is not None and isinstance(column.type, Text | Integer | Float)
 }
