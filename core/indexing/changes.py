@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from core.base.files import Listing, Problem
 from core.catalog.known_folders import KnownFolder
@@ -16,15 +17,22 @@ from waypoint_resume.names import join, to_text
 _KEPT_FILES = 200_000  # listings of more files than this are not kept between walk and reading, but made again
 
 
+class Seen(NamedTuple):
+    """A folder as it was listed, and what its files are by their names; None where the reader is to tell that."""
+
+    listing: Listing
+    groups: Groups | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """Every folder that is there; those to read, with their listing where kept; those of them whose units may be other
-    tools' files; those whose times moved while what they list stayed; those that stayed and that an older reader read;
-    and the folders that are gone.
+    """Every folder that is there; those to read, as the walk saw them where that was kept; those of them whose units
+    may be other tools' files; those whose times moved while what they list stayed; those that stayed and that an older
+    reader read; and the folders that are gone.
     """
 
     folders: dict[str, KnownFolder] = field(default_factory=dict)
-    to_read: dict[str, Listing | None] = field(default_factory=dict)
+    to_read: dict[str, Seen | None] = field(default_factory=dict)
     doubtful: list[str] = field(default_factory=list)
     retimed: list[str] = field(default_factory=list)
     outdated: set[str] = field(default_factory=set)
@@ -81,7 +89,7 @@ def find_changes(
             found.doubtful.append(path)
         kept += len(listing.files)
         expect(len(listing.files))
-        found.to_read[path] = listing if kept <= _KEPT_FILES else None
+        found.to_read[path] = Seen(listing, groups) if kept <= _KEPT_FILES else None
     found.gone = tuple(known.keys() - found.folders.keys())
     return found
 

@@ -40,7 +40,7 @@ def read_folder(store: Store, task: FolderTask, cache: BundleCache | None = None
             break
         if vanished or signature(again) != result.signature:
             known = tuple(item for item in result.checkpoints if not item.findings)
-            result = _read_once(store, replace(task, listing=again, known=known), cache)
+            result = _read_once(store, replace(task, listing=again, groups=None, known=known), cache)
         now = _suspects(result)
         broken, vanished = {key: seen for key, seen in broken.items() if now.get(key) == seen}, _vanished(result)
         if not broken and not vanished:
@@ -86,7 +86,7 @@ def _marked_as_writing(result: FolderResult, settled: Suspects) -> FolderResult:
 
 def _read_once(store: Store, task: FolderTask, cache: BundleCache) -> FolderResult:
     listing = task.listing
-    groups = group(listing)
+    groups = group(listing) if task.groups is None else task.groups
     states = tuple(state_file.read(store, listing.folder, file) for file in groups.states)
     if any(spec_of(one.format).in_state_files for one in groups.checkpoints):
         states += tuple(state_file.others(store, listing.folder, groups.others))

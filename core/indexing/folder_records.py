@@ -6,13 +6,14 @@ from core.base.files import Held, Listing, Problem
 from core.base.records import Checkpoint, Leftover, StateFile
 from core.indexing.held import NOTHING_HELD
 from core.indexing.reread import ReadBefore
+from core.runs.group import Groups
 from core.sweeps.records import Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderTask:
     """What the work needs: the root's id, the run, a listing, what is known of the folder, the time, the grace (ns),
-    and which readers read it before.
+    and which readers read it before. `groups` are those that the walk made of the listing; None where it made none.
     """
 
     root: str
@@ -22,6 +23,7 @@ class FolderTask:
     now_ns: int
     grace_ns: int
     before: ReadBefore = field(default_factory=ReadBefore)
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

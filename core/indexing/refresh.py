@@ -20,7 +20,7 @@ from core.base.records import Checkpoint
 from core.catalog import sweeps, writes
 from core.catalog.known_folders import KnownFolder, delete_folders, load_folders, store_times
 from core.indexing.batch import Batch, calm_collector
-from core.indexing.changes import Changes, find_changes
+from core.indexing.changes import Changes, Seen, find_changes
 from core.indexing.due_runs import OUTSIDE, due_runs, left_runs
 from core.indexing.existing_prefixes import existing_prefixes
 from core.indexing.folder import read_folder
@@ -111,10 +111,10 @@ class _Pass:
         """Read those folders first whose units may be other tools' files: only content tells whether they are units."""
         kept = 0
         for path in self.changes.doubtful:
-            listing = self._listing(path)
-            if listing is not None:
+            seen = self._seen(path)
+            if seen is not None:
                 known = by_folder(self._rows([path])).get(path, ())
-                result = read_folder(self.store, self._task(listing, "", known))
+                result = read_folder(self.store, self._task(seen, "", known))
                 if is_all_foreign(result):
                     self.changes.folders[path] = self.changes.folders[path]._replace(has_units=False)
                 if kept <= _KEPT:
@@ -131,9 +131,9 @@ class _Pass:
             self.old_rows[run] = rows
             known = by_folder(rows) if rows else {}
             fresh = [path for path in paths if path in self.changes.to_read and path not in self.settled]
-            listings = (one for path in fresh if (one := self._listing(path)) is not None)
-            again = self._listed_again(paths) if self.changes.outdated else ()
-            yield run, [self._task(one, run, known.get(one.folder, ())) for one in chain(listings, again)]
+            seen = (one for path in fresh if (one := self._seen(path)) is not None)
+            again = self._seen_again(paths) if self.changes.outdated else ()
+            yield run, [self._task(one, run, known.get(one.listing.folder, ())) for one in chain(seen, again)]
 
     def _rows(self, paths: Sequence[str]) -> list[dict[str, Any]]:
         """The rows of the checkpoints that are known in some folders."""
@@ -145,7 +145,7 @@ class _Pass:
     def _may_reread(self) -> bool:
         return not self.has_reread or time.monotonic() < self.reread_until
 
-    def _listed_again(self, paths: Iterable[str]) -> Iterator[Listing]:
+    def _seen_again(self, paths: Iterable[str]) -> Iterator[Seen]:
         """Unchanged folders that an older reader read, the newest first, as long as there is time to read them, too.
         What came to them since the walk is the next pass's.
         """
@@ -159,27 +159,28 @@ class _Pass:
                 listing = walk.look(self.store, folder.path)
                 if walk.signature(listing) == folder.signature:
                     self.reread.add(folder.path)
-                    yield listing
+                    yield Seen(listing, None)
 
-    def _listing(self, path: str) -> Listing | None:
-        """The walk's listing, or a new one where it was not kept; None where the folder went away."""
-        listing = self.changes.to_read[path]
-        if listing is None:
+    def _seen(self, path: str) -> Seen | None:
+        """What the walk saw, or a new listing where that was not kept; None where the folder went away."""
+        seen = self.changes.to_read[path]
+        if seen is None:
             try:
-                listing = walk.look(self.store, path)
+                seen = Seen(walk.look(self.store, path), None)
             except OSError as error:
                 self.progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
-        return listing
+        return seen
 
-    def _task(self, listing: Listing, run: str, known: tuple[Checkpoint, ...]) -> FolderTask:
+    def _task(self, seen: Seen, run: str, known: tuple[Checkpoint, ...]) -> FolderTask:
         return FolderTask(
             root=self.root,
             run=run,
-            listing=listing,
+            listing=seen.listing,
+            groups=seen.groups,
             known=known,
             now_ns=self.now_ns,
             grace_ns=int(self.options.write_grace * SECOND_NS),
-            before=self._before(listing, known),
+            before=self._before(seen.listing, known),
         )
 
     def _before(self, listing: Listing, known: Iterable[Checkpoint]) -> ReadBefore:

@@ -36,7 +36,7 @@ def way(opened: Workspace) -> Way:
 def test_each_computation_is_made_once(way: Way) -> None:
     expected = {
         "core.runs.walk.look": FOLDERS,
-        "core.runs.group.group": 2 * FOLDERS,  # the walk asks what is to be read, the reader what lies there
+        "core.runs.group.group": FOLDERS,
         "core.formats.state_file.read": 1,
         "core.formats.bundle_reader.read": CHECKPOINTS,
         "core.health.files.judge": CHECKPOINTS,
