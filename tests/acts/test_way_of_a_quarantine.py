@@ -12,9 +12,9 @@ from tests.support.trees import save, state
 
 KEEP_ONE = Policy(rules=(KeepLatest(1),))
 ROOMS = ("services", "retention", "acts", "mend", "runfolder", "resume")  # what decides and acts; the rest is asked
-MOST_DECIDING = 24
-MOST_OF_CORE = 52
-MOST_CHANGES = 860
+MOST_DECIDING = 21
+MOST_OF_CORE = 45
+MOST_CHANGES = 810
 
 
 @pytest.fixture
