@@ -19,7 +19,7 @@ def fuzz(name: str, seconds: int) -> None:
     """Fuzz one target in this process, which atheris ends."""
     import atheris
 
-    with atheris.instrument_imports(include=["core.formats"]):
+    with atheris.instrument_imports(include=["core.formats", "core.metrics"]):
         from fuzz import targets
 
     CRASHES.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from core.formats.sstable import read_table
 from core.formats.wire.saved_tensor_slice_pb2 import SavedTensorSlices
 from tests.support import builders
 from tests.support.builders import SNAPPY, block, table
+from tests.support.event_bytes import VERSION, event, float_tensor, hparams, simple, tensor
 
 SPLIT = b"\xff\xfe|"  # between the parts of an input
 
@@ -104,6 +105,15 @@ _TOP = json.dumps({"item_handlers": {"pytree": "x"}, "commit_timestamp_nsecs": 1
 _VERSION = b"\x2a\x06\x32.21.0"
 _INFO = b"\x0a" + bytes([len(_VERSION)]) + _VERSION
 _STATE = b'model_checkpoint_path: "c-2"\nall_model_checkpoint_paths: "c-1"\nall_model_checkpoint_paths: "c-2"\n'
+_EVENTS = SPLIT.join(
+    [
+        event(1, simple("loss", 1.5), tensor("val", float_tensor(0.5))),
+        event(2, hparams(0.125)),
+        event(3, tensor("note", b"\x08\x07\x42\x01a", "text")),
+        b"\x10\x05\x3a\x02\x08\x01",
+        VERSION,
+    ]
+)
 _LONG = block([(b"key", b"value" * 200)])
 _BLOCK = block([(b"", b"\x08\x01"), (b"ab", b"1"), (b"abc", b"2")])
 
@@ -126,4 +136,6 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "ocdbt": [_database()],
     "zarr": [_ZARR + SPLIT + bytes(4), _ZARR_2 + SPLIT + bytes(cramjam.zstd.compress(bytes(4)))],
     "orbax": [_TOP + SPLIT + _TREE],
+    "events": [_EVENTS],
+    "log": [b"epoch,loss\r\n0,0.5\r\n1,nan\r\n", b'step\ttimestamp\t"a ""b"""\n0\t1.7e9\t-1e3\n'],
 }

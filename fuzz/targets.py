@@ -20,12 +20,18 @@ from core.formats.object_graph import graph_roles, parse_graph
 from core.formats.orbax_items import TEMPORARY
 from core.formats.sstable import LazyTable, read_table
 from core.formats.zip_members import Archive
+from core.metrics import tensorboard
+from core.metrics.kept_bytes import from_bytes, to_bytes
+from core.metrics.registry import source_of
+from core.metrics.summary import MOST_KEPT, summarised
 from fuzz.memory import MemoryStore
 from fuzz.seeds import ORBAX_ARRAYS, SEEDS, SPLIT
 from tests.support import builders
 from tests.support.builders import RAW, SNAPPY, block, table, table_of_blocks
+from tests.support.event_bytes import frame
 
 _LIMIT = 1 << 20
+_ALIKE = 50  # records of one form are read together
 
 
 class Target(NamedTuple):
@@ -172,6 +178,46 @@ def _state(data: bytes) -> None:
     state_file.times_by_name(found)
 
 
+def _events(data: bytes) -> None:
+    """The contents of an event file's records, and what stands behind them."""
+    *contents, rest = data.split(SPLIT)
+    check_reading("events.out.tfevents.1", b"".join(map(frame, contents)) + rest)
+    one, many = (_points(frame(contents[0]) * count if contents else b"") for count in (1, _ALIKE))
+    assert many == [(tag, points * _ALIKE) for tag, points in one]
+
+
+def _points(data: bytes) -> list[tuple[str, list[str]]]:
+    reading = tensorboard.read(MemoryStore({"e": data}), "e", None)
+    return [(one.tag, [repr(point) for point in one.points()]) for one in reading.series]
+
+
+def _log(data: bytes) -> None:
+    """A table."""
+    check_reading("training.csv", data)
+
+
+def check_reading(path: str, data: bytes) -> None:
+    """What is read of a metrics file can be kept, and read in two parts it is the same."""
+    store = MemoryStore({path: data})
+    source = source_of(path, lambda _: ())
+    assert source is not None
+    whole = source.read(store, path, None)
+    told = (whole.parameters, [one.tag for one in whole.series], whole.texts, whole.problems, whole.position)
+    json.dumps(told, ensure_ascii=False).encode()
+    for one in whole.series:
+        assert len(one.x) == len(one.wall_time) == len(one.values) > 0
+        summary = summarised(None, one)
+        assert summary is not None
+        assert len(from_bytes(to_bytes(summary.kept))) == len(summary.kept) <= MOST_KEPT
+    if source.grows:
+        store.files = {path: data[: len(data) // 2]}
+        first = source.read(store, path, None)
+        store.files = {path: data}
+        second = source.read(store, path, first.position)
+        parts = [second] if second.is_anew else [first, second]
+        assert sum(len(one) for part in parts for one in part.series) == sum(map(len, whole.series))
+
+
 TARGETS: Mapping[str, Target] = {
     "table": Target(_table, SEEDS["table"]),
     "blocks": Target(_blocks, SEEDS["blocks"]),
@@ -187,6 +233,8 @@ TARGETS: Mapping[str, Target] = {
     "ocdbt": Target(_ocdbt, SEEDS["ocdbt"]),
     "zarr": Target(_zarr, SEEDS["zarr"]),
     "orbax": Target(_orbax, SEEDS["orbax"]),
+    "events": Target(_events, SEEDS["events"]),
+    "log": Target(_log, SEEDS["log"]),
 }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.metrics import csv_log, json_settings
+from core.metrics import csv_log, json_settings, tensorboard
 from core.metrics.records import Position, Reading
 from core.metrics.spec import MetricSource, Names, Place
 from core.stores.store import Store
 
-SOURCES: tuple[MetricSource, ...] = (csv_log.SOURCE, json_settings.SOURCE)
+SOURCES: tuple[MetricSource, ...] = (tensorboard.SOURCE, csv_log.SOURCE, json_settings.SOURCE)
 _BY_NAME = {source.name: source for source in SOURCES}
 
 
