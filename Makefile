@@ -93,6 +93,7 @@ bench: $(VENV)/requirements-dev.stamp
 	$(BIN)/python -m benchmarks.verify
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.storage_page
+	$(BIN)/python -m benchmarks.metrics
 
 client: $(VENV)/requirements.stamp
 	$(BIN)/python -m core.resume.client_wheel client/dist
