@@ -16,8 +16,8 @@ from core.acts.quarantine import Act, HeldPlan, move
 from core.acts.rewrites import Rewrites, rewrites, write_states
 from core.base.errors import CoreError
 from core.base.records import Checkpoint
-from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, difference, freed
-from core.retention.recheck import LIVE, LeftOut, Replan, leave, look_again
+from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, freed
+from core.retention.recheck import LIVE, LeftOut, Replan, difference, leave, look_again
 from core.runfolder.places import log
 from core.runfolder.run_folder import RunFolder
 from core.runs.state_files import NAMEABLE

@@ -7,14 +7,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from core.base.facts import Format
-from core.base.files import FileStat, change_of
 from core.base.records import Checkpoint, Leftover
-from core.formats.file_groups import LEFT_BY
-from core.formats.registry import spec_of
 from core.resume.history import Manifests
-from core.retention.left_behind import leftover_folder
 from core.runfolder.pins import Pins
-from core.runfolder.places import relative_to_run
 from core.sweeps.places import TrialPlace
 from waypoint_resume.names import join
 
@@ -138,21 +133,6 @@ class Plan:
         return sum(run.emptied is not None for run in self.runs)
 
 
-def planned_file(path: str, file: FileStat) -> PlannedFile:
-    """A file under its path."""
-    return PlannedFile(path, file.size, file.mtime_ns, file.allocated, file.links, file.inode, file.device)
-
-
-def checkpoint_files(item: Checkpoint) -> tuple[PlannedFile, ...]:
-    """A checkpoint's files in the order in which they go."""
-    return _files(item.run, item.folder, item.format, item.files)
-
-
-def leftover_files(run: str, item: Leftover) -> tuple[PlannedFile, ...]:
-    """A leftover's files in the order in which they go."""
-    return _files(run, leftover_folder(item), LEFT_BY, item.files)
-
-
 def freed(files: Iterable[tuple[str, PlannedFile]]) -> int:
     """Bytes that the disk gains when files (each with the absolute path of its run) go: the allocated ones of those
     whose every name is among them.
@@ -163,19 +143,3 @@ def freed(files: Iterable[tuple[str, PlannedFile]]) -> int:
         names.setdefault((file.device, file.inode), set()).add(join(folder, file.path))
         facts[file.device, file.inode] = file
     return sum(file.allocated for key, file in facts.items() if len(names[key]) >= file.links)
-
-
-def difference(planned: PlannedFile, found: FileStat | None) -> str | None:
-    """How a file differs from what was planned, as a sentence's end; None if it is the same one. Another number of
-    links is no difference: the bytes freed are counted anew.
-    """
-    change = change_of(planned, found)
-    if change is None and found is not None and (found.inode, found.device) != (planned.inode, planned.device):
-        return "was replaced since"
-    return change
-
-
-def _files(run: str, folder: str, form: Format, files: Iterable[FileStat]) -> tuple[PlannedFile, ...]:
-    order = spec_of(form).moving_order
-    in_order = sorted(files, key=lambda file: order(file.name))
-    return tuple(planned_file(relative_to_run(join(folder, file.name), run), file) for file in in_order)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from core.base.errors import PlaceError
 from core.base.facts import Format
+from core.base.files import FileStat, change_of
 from core.retention.left_behind import leftover_folder
-from core.retention.plan import plan_run
-from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, RunState, Stay, difference, planned_file
+from core.retention.plan import plan_run, planned_file
+from core.retention.planned import Item, ItemKind, PlannedFile, RunPlan, RunState, Stay
 from core.retention.policies import Policy
 from core.runfolder.places import inside, relative_to_run
 from core.runfolder.run_folder import RunFolder
@@ -92,6 +93,16 @@ def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan) -> Reclaima
 def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
     """An item that stays."""
     return LeftOut(root=plan.root, run=plan.run, path=item.path, format=item.format, reasons=reasons)
+
+
+def difference(planned: PlannedFile, found: FileStat | None) -> str | None:
+    """How a file differs from what was planned, as a sentence's end; None if it is the same one. Another number of
+    links is no difference: the bytes freed are counted anew.
+    """
+    change = change_of(planned, found)
+    if change is None and found is not None and (found.inode, found.device) != (planned.inode, planned.device):
+        return "was replaced since"
+    return change
 
 
 def _reasons(item: Item, now: Item | Stay | None) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from tests.support.trees import save, state
 
 KEEP_ONE = Policy(rules=(KeepLatest(1),))
 ROOMS = ("services", "retention", "acts", "mend", "runfolder", "resume")  # what decides and acts; the rest is asked
-MOST_DECIDING = 21
-MOST_OF_CORE = 45
-MOST_CHANGES = 810
+MOST_DECIDING = 20
+MOST_OF_CORE = 44
+MOST_CHANGES = 800
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from core.catalog.filters import CheckpointFilter
 from core.documents.plans import plan_document
 from core.resume.history import ManifestEntry, Manifests, ManifestState, read_manifests
 from core.resume.manifest import Manifest
-from core.retention.plan import plan_run
-from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, checkpoint_files, freed
+from core.retention.plan import checkpoint_files, plan_run
+from core.retention.planned import ItemKind, Plan, PlannedFile, RunState, freed
 from core.retention.policies import KeepLatest, Policy, Rule
 from core.retention.recheck import Reclaimable, Replan, look_again
 from core.runfolder.pins import Pin, Pins, pin, read_pins
