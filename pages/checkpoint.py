@@ -45,7 +45,7 @@ def findings(checkpoint: Checkpoint) -> None:
 def details(root: Root, checkpoint: Checkpoint, read: reads.Inspection, now: datetime) -> None:
     """Variables, layers, files and code, one behind the other."""
     names = ["Variables", "Size by layer", "Files", "Restore code"]
-    table, layers, files, code = st.tabs(names)
+    table, layers, files, code = st.tabs(names, key="tab", bind="query-params")
     with table:
         if read.variables:
             variables.show(read.variables, checkpoint.format)

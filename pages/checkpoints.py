@@ -8,7 +8,7 @@ from core.base.facts import Contents, Format
 from core.base.records import Health
 from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, service
+from pages.parts.frame import frame, links, service, url_state
 from pages.parts.tables import lists, tables
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -33,12 +33,12 @@ def ask(now: datetime) -> CheckpointFilter:
         text = st.text_input(
             "Search",
             key="q",
-            bind="query-params",
             placeholder="part of a run's or checkpoint's path",
             icon=":material/search:",
+            **tables.FILTER,
         )
-        age = st.selectbox("Age", AGES, index=None, placeholder="any", key="age", bind="query-params")
-        size = st.selectbox("Size", SIZES, index=None, placeholder="any", key="size", bind="query-params")
+        age = st.selectbox("Age", AGES, index=None, placeholder="any", key="age", **tables.FILTER)
+        size = st.selectbox("Size", SIZES, index=None, placeholder="any", key="size", **tables.FILTER)
     with st.container(horizontal=True):
         contents = choose("Contents", {item.value: word for item, word in fmt.CONTENTS.items()}, "contents")
         formats = choose("Format", {item.value: word for item, word in fmt.FORMATS.items()}, "format")
@@ -64,8 +64,8 @@ def choose(label: str, words: dict[str, str], key: str) -> list[str]:
         list(words),
         format_func=lambda value: words.get(value, value),
         key=key,
-        bind="query-params",
         placeholder="any",
+        **tables.FILTER,
     )
 
 
@@ -76,12 +76,12 @@ where = ask(now)
 sort = tables.Sort.asked(CHECKPOINT_SORTS, tables.Sort(by="saved_at"))
 offset = tables.pages(reader.checkpoints(where, limit=1).total)
 page = reader.checkpoints(where, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset)
-links.remember(links.CHECKPOINTS)
+url_state.remember(links.CHECKPOINTS)
 
 if page.items:
     st.caption(
         f"{fmt.count(page.total, 'checkpoint')}, {fmt.size(page.total_bytes)} in all. "
-        "Click a row to open it, a column's head to sort by it."
+        "Click a name to open it, a column's head to sort by it."
     )
     lists.checkpoints(page.items, now, key="checkpoints", sort=sort)
 elif where == CheckpointFilter():

@@ -7,7 +7,7 @@ import streamlit as st
 from core.base.records import Severity
 from core.services.health import FindingFilter
 from core.services.runs import Overview
-from pages.parts.frame import acting, frame, links, service
+from pages.parts.frame import acting, frame, links, service, url_state
 from pages.parts.frame import format as fmt
 from pages.parts.health import health_filters, health_rules
 
@@ -62,7 +62,7 @@ else:
     numbers = health_rules.by_severity(everything)
     cards(numbers)
     where = health_filters.ask(sum(reader.finding_counts(FindingFilter(accepted=True)).values()))
-    links.remember(links.HEALTH)
+    url_state.remember(links.HEALTH)
     if not (numbers[Severity.ERROR] or numbers[Severity.WARNING] or where.accepted):
         all_clear(numbers, totals, now)
     groups = health_rules.groups(everything if where == FindingFilter() else reader.finding_counts(where))

@@ -9,7 +9,7 @@ from core.services.checkpoints import CheckpointFilter
 from core.services.health import FindingFilter
 from core.services.runs import Overview
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, reads, service
+from pages.parts.frame import frame, links, reads, service, url_state
 from pages.parts.frame.text import md
 from pages.parts.health.findings import by_folder, folder_line
 from pages.parts.storage import storage_cards
@@ -83,7 +83,7 @@ def nothing_yet() -> None:
 
 
 now = frame.head("Overview")
-links.remember(links.OVERVIEW)
+url_state.remember(links.OVERVIEW)
 reader = service.workspace().reader
 frame.root_problems(reader.roots())
 numbers = reader.overview(now)

@@ -56,7 +56,7 @@ def pending(run: Run, now: datetime) -> None:
 
 def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
     """Every checkpoint of the run, sorted and paged by the catalog."""
-    with frame.section("Checkpoints", note="Click a row to open it, a column's head to sort by it."):
+    with frame.section("Checkpoints", note="Click a name to open it, a column's head to sort by it."):
         where = CheckpointFilter(root=root.id, run=run.path)
         sort = tables.Sort.asked(CHECKPOINT_SORTS, tables.Sort(by="saved_at"))
         offset = tables.pages(run.checkpoints)

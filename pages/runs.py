@@ -5,7 +5,7 @@ import streamlit as st
 from core.services.runs import RUN_SORTS, RunFilter
 from core.services.sweeps import trial_results
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, service
+from pages.parts.frame import frame, links, service, url_state
 from pages.parts.runs import sweep_lists
 from pages.parts.tables import lists, tables
 
@@ -17,23 +17,23 @@ reader = service.workspace().reader
 frame.root_problems(reader.roots())
 with st.container(horizontal=True, vertical_alignment="bottom"):
     text = st.text_input(
-        "Search", key="q", bind="query-params", placeholder="part of a run's path", icon=":material/search:"
+        "Search", key="q", placeholder="part of a run's path", icon=":material/search:", **tables.FILTER
     )
-    status = st.pills("Status", STATUS, selection_mode="multi", key="status", bind="query-params")
-    health = st.pills("Health", HEALTH, selection_mode="multi", key="health", bind="query-params")
+    status = st.pills("Status", STATUS, selection_mode="multi", key="status", **tables.FILTER)
+    health = st.pills("Health", HEALTH, selection_mode="multi", key="health", **tables.FILTER)
 where = RunFilter(text=text or "", status=tuple(status), health=tuple(health))
 sort = tables.Sort.asked(RUN_SORTS, tables.Sort(by="last_saved"))
 total = reader.runs(where, now, limit=1)
 offset = tables.pages(total.total)
 page = reader.runs(where, now, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset)
-links.remember(links.RUNS)
+url_state.remember(links.RUNS)
 if not offset:
     sweep_lists.sweeps(text or "")
 
 if page.items:
     st.caption(
         f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
-        "Click a row to open its run, a column's head to sort by it."
+        "Click a name to open the run, a column's head to sort by it."
     )
     lists.runs(
         page.items,

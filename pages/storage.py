@@ -5,7 +5,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.services.survey import Survey
-from pages.parts.frame import acting, frame, links, reads, service
+from pages.parts.frame import acting, frame, links, reads, service, url_state
 from pages.parts.storage import (
     batch_list,
     plan_result,
@@ -49,7 +49,7 @@ def what(_survey: Survey, now: datetime) -> None:
 
 now = frame.head("Storage")
 acting.begin(links.STORAGE)
-links.remember(links.STORAGE)
+url_state.remember(links.STORAGE)
 reader, survey = service.workspace().reader, reads.survey()
 frame.root_problems(reader.roots())
 if reader.overview(now).runs == 0 and not survey.batches:

@@ -5,7 +5,7 @@ import streamlit as st
 from core.base.records import Run
 from core.services.sweeps import Sweep, Trial, runs_of
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, reads, service
+from pages.parts.frame import frame, links, reads, service, url_state
 from pages.parts.frame.text import md, shorten, shown
 from pages.parts.runs import sweep_lists
 from pages.parts.tables import tables
@@ -39,7 +39,7 @@ def members(sweep: Sweep, trials: tuple[Trial, ...], runs: dict[str, Run]) -> No
     """The trials that are runs, the best first, and below them the others."""
     _, equal = sweep_lists.params_of(trials)
     first = "The best first. " if sweep.ranked else ""
-    with frame.section("Trials", note=f"{first}Click a row to open its run."):
+    with frame.section("Trials", note=f"{first}Click a name to open the run."):
         if equal:
             st.caption(f"The same in all: {md(sweep_lists.in_a_line(list(equal.items())))}")
         listed = [trial for trial in trials if trial.path in runs]
@@ -55,7 +55,7 @@ def members(sweep: Sweep, trials: tuple[Trial, ...], runs: dict[str, Run]) -> No
 sweep = reads.asked_sweep()
 links.back()
 frame.head(shorten(sweep_lists.name_of(sweep)), icon=":material/tune:")
-links.remember(links.SWEEP)
+url_state.remember(links.SWEEP)
 trials = service.workspace().sweeps.trials(sweep.root, sweep.path)
 runs = runs_of(service.workspace(), sweep.root, sweep.path)
 about(sweep, trials, runs)

@@ -80,14 +80,14 @@ def indexes(run: Path) -> list[str]:
 def test_the_largest_place_is_found_and_opened_by_a_click(page: "Page") -> None:
     added_up(page)
     tile(page, "model.weights.h5").click()
-    page.wait_for_url("**/checkpoint?**path=large%2Fmodel.weights.h5")
+    page.wait_for_url("**/checkpoint?**path=large%2Fmodel.weights.h5**")
     page.get_by_role("heading", name="model.weights.h5").wait_for()
 
 
 def test_a_click_on_the_head_of_a_run_opens_the_run(page: "Page") -> None:
     added_up(page)
     tile(page, "large, 3.0 MiB").click(position={"x": 15, "y": 6})
-    page.wait_for_url("**/run?**run=large")
+    page.wait_for_url("**/run?**run=large**")
     page.get_by_role("link", name="What could go").wait_for()
 
 

@@ -19,7 +19,7 @@ from pages.parts.frame.pages import PAGES, PageRow
 from pages.parts.frame.text import lines, md, md_lines, shown
 from pages.parts.health import findings
 from pages.parts.resume import manifests
-from pages.parts.tables.tables import OPEN, PAGE_ROWS
+from pages.parts.tables.tables import PAGE_ROWS
 from tests.support.pages import (
     BRACKETED,
     HOSTILE,
@@ -126,17 +126,13 @@ def test_a_senseless_sort_in_the_url_is_ignored(app: AppTest, value: str) -> Non
     assert len(app.dataframe[0].value) == 17
 
 
-def test_a_click_on_a_row_opens_its_run(app: AppTest) -> None:
+def test_choosing_a_cell_opens_nothing_and_offers_a_link(app: AppTest) -> None:
     show(app, "runs.py", q="two-tower")
     select(app, 0, "status")
-    assert app.query_params["run"] == "two-tower"
-    assert [plain(item.value) for item in app.title] == ["two-tower"]
-
-
-def test_the_keyboard_entering_a_table_opens_nothing(app: AppTest) -> None:
-    show(app, "runs.py", q="two-tower")
-    select(app, 0, OPEN)
     assert [item.value for item in app.title] == ["Runs"]
+    (link,) = [link.proto for link in app.get("page_link") if link.proto.label.startswith("Open ")]
+    assert plain(link.label) == "Open two-tower"
+    assert "run=two-tower" in link.query_string
 
 
 def test_a_run_recommends_the_latest_restorable_and_says_why(app: AppTest, samples: Path) -> None:

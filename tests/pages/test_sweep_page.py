@@ -98,7 +98,7 @@ def test_a_hyperparameter_may_be_called_anything(app: AppTest, runs: Path) -> No
     service.current().look_now()
     page = opened(app, runs, "sweep.py", sweep="sweep")
     assert column(page, "trial") == [f"trial_{name}" for name in "31042"]
-    assert {"open (parameter)", "rank (parameter)", "**b** :material"} <= set(page.dataframe[0].value.columns)
+    assert {"open", "rank (parameter)", "**b** :material"} <= set(page.dataframe[0].value.columns)
     page = opened(app, runs, "run.py", run="sweep/trial_0")
     assert "open = 1, rank = ![x](http://x)" in told(page)
     assert "and 73 more" in told(page)

@@ -13,7 +13,7 @@ from core.base.records import Health, Root
 from core.services import passed_over as passed_over_texts
 from core.services.workspace import upgrade_text
 from pages.parts.frame import format as fmt
-from pages.parts.frame import links, service
+from pages.parts.frame import links, service, url_state
 from pages.parts.frame.service import IndexerStatus
 from pages.parts.frame.text import lines as shown_lines
 from pages.parts.frame.text import md, md_lines, shown
@@ -41,6 +41,7 @@ def run(page: st.Page) -> None:
     """Draw a page; what the core raises on purpose is shown as a sentence, and so is any other error, with the
     traceback in the log.
     """
+    url_state.begin(page.url_path)
     try:
         page.run()
     except NotFoundError as error:

@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from core.base.records import Checkpoint
+from pages.parts.frame import url_state
 from pages.parts.frame.pages import PAGES
 from pages.parts.frame.text import md, shorten, shown
 from waypoint_resume.names import from_text, to_text
@@ -17,7 +18,6 @@ CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
 HEALTH, STORAGE, SWEEP = "health.py", "storage.py", "sweep.py"
 BATCH = "batch"  # in the query of STORAGE: the id of the batch that it begins with
 _BACK_TO = {row.file: row.back for row in PAGES}
-_BACK = "back_to"
 
 
 def run_query(root: str, run: str) -> dict[str, str]:
@@ -37,7 +37,7 @@ def checkpoint_query(checkpoint: Checkpoint) -> dict[str, str]:
 
 def open_checkpoint(checkpoint: Checkpoint) -> NoReturn:
     """Go to a checkpoint's page."""
-    st.switch_page(CHECKPOINT, query_params=checkpoint_query(checkpoint))
+    url_state.leave_for(CHECKPOINT, checkpoint_query(checkpoint))
 
 
 def run_link(root: str, run: str, *, icon: str | None = None) -> None:
@@ -51,15 +51,10 @@ def checkpoint_link(checkpoint: Checkpoint, *, label: str | None = None, icon: s
     st.page_link(CHECKPOINT, label=label, icon=icon, query_params=checkpoint_query(checkpoint))
 
 
-def remember(page: str) -> None:
-    """Note that this list, with its present filters, is what detail pages lead back to."""
-    st.session_state[_BACK] = (page, st.query_params.to_dict())
-
-
 def back(default: str = RUNS) -> None:
-    """The way back to the list that was last open, with its filters."""
-    page, query = st.session_state.get(_BACK, (default, {}))
-    st.page_link(page, label=_BACK_TO[page], icon=":material/arrow_back:", query_params=query)
+    """The way back to the list that one came from, with its filters."""
+    page, query = url_state.list_before(default)
+    st.page_link(page, label=_BACK_TO[page], icon=":material/arrow_back:", query_params=list(query))
 
 
 def asked(name: str) -> str:

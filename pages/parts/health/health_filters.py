@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterable
-from typing import Any
 
 import streamlit as st
 
@@ -26,7 +25,7 @@ _IN = " in "  # between a run and its root, where there are several roots
 def ask(accepted: int) -> FindingFilter:
     """The filters, kept in the URL. What the URL says and is not known is left out. `accepted`: how many there are."""
     runs = _runs()
-    keeps: dict[str, Any] = {"bind": "query-params", "on_change": tables.first_page}
+    keeps = tables.FILTER
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input("Search", key="q", placeholder="part of a path", icon=":material/search:", **keeps)
         name = st.selectbox("Run", list(runs), index=None, placeholder="any", key=RUN, **keeps)

@@ -40,7 +40,7 @@ ACCEPTED = {
 
 
 def table(entries: Sequence[Placed], now: datetime, *, key: str) -> None:
-    """Manifests of one state, the newest first; a row opens its run. `key` is the state."""
+    """Manifests of one state, the newest first; a name opens its run. `key` is the state."""
     of_jobs = _of_jobs(now) if any(item[2].claim for item in entries) else ()
     columns = (
         Column[Placed](head="run", cell=lambda item: shown(links.run_name(item[1])), name=True),

@@ -21,7 +21,7 @@ from core.services.sweeps import (
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shorten, shown
-from pages.parts.tables.tables import OPEN, PAGE_ROWS, Column, pages, show
+from pages.parts.tables.tables import PAGE_ROWS, Column, pages, show
 
 KINDS = {source.kind: source.label for source in SOURCES}
 BETTER = {Direction.MIN: "lower is better", Direction.MAX: "higher is better", None: "which is better is not told"}
@@ -102,7 +102,7 @@ def params_of(found: Sequence[Trial]) -> tuple[dict[str, str], dict[str, str]]:
         for name, value in trial.params:
             values.setdefault(name, Counter())[value] += 1
     equal = {name: next(iter(seen)) for name, seen in values.items() if len(seen) == 1 and seen.total() == len(found)}
-    own = {OPEN, "trial", "rank", "score", "status", "size", "note"}
+    own = {"trial", "rank", "score", "status", "size", "note"}
     varied = {
         name: f"{shown(name)} (parameter)" if shown(name) in own else shown(name)
         for name in values

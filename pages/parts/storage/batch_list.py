@@ -38,7 +38,7 @@ def draw(batches: Sequence[PlacedBatch], now: datetime, *, first: str = "") -> N
     if not lying:
         frame.empty(":material/inventory_2:", "Nothing lies in quarantine.")
     pages = -(-len(lying) // _SHOWN)
-    page = st.pagination(pages, key="batch_page") if pages > 1 else 1
+    page = st.pagination(pages, key="batch_page", bind="query-params") if pages > 1 else 1
     for one in lying[(page - 1) * _SHOWN : page * _SHOWN]:
         _card(one, now)
     if former:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.base.facts import Contents
 from core.services.survey import Survey, Tile, TileKind
 from pages.parts.frame import format as fmt
-from pages.parts.frame import links, service
+from pages.parts.frame import links, service, url_state
 from pages.parts.frame.text import html, shorten
 from waypoint_resume.names import short_id, to_text
 
@@ -106,5 +106,5 @@ def _open(point: object, tiles: Sequence[Tile]) -> None:
         return
     query = links.run_query(tile.root, tile.run)
     if tile.path is None:
-        st.switch_page(links.RUN, query_params=query)
-    st.switch_page(links.CHECKPOINT, query_params={**query, "path": to_text(tile.path)})
+        url_state.leave_for(links.RUN, query)
+    url_state.leave_for(links.CHECKPOINT, {**query, "path": to_text(tile.path)})

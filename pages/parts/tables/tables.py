@@ -1,7 +1,9 @@
-"""Records as tables: sorted on the server by a click on a column's head, opened by a click on a row.
+"""Records as tables: sorted on the server by a click on a column's head, opened by a button that bears their name.
 
-Cells hold text and numbers, never markup. What a row leads to is noted when it is drawn, so that a click still means
-the row that was seen when the catalog changed meanwhile.
+Cells hold text and numbers, never markup. The mouse opens a row by its button. The keyboard cannot press a button in a
+cell, and passing over cells opens nothing: behind the table stands a link that opens the row that was chosen. What a
+row leads to is noted when it is drawn, so that a click still means the row that was seen when the catalog changed
+meanwhile.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -12,15 +14,14 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.frame import format as fmt
+from pages.parts.frame import url_state
 from pages.parts.frame.text import md, shorten
 from waypoint_resume.names import short_id
 
 PAGE_ROWS = 100
 _FROM_A = frozenset({"path", "run", "name", "role"})
 _FIRST = "first_page"
-OPEN = "open"  # the head of the column of arrows
-# The spaces widen what can be clicked to the whole cell.
-_ARROW = "\u00a0" * 20 + "→" + "\u00a0" * 20
+_TEXT = "\u2060"  # unseen
 _ROW, _HEAD = 35, 38  # pixels
 # A longer table scrolls by itself, and its height cuts a row in two, so that one sees that more follow.
 _WHOLE, _CUT = 50, 20.5  # rows
@@ -79,12 +80,13 @@ def show(
 ) -> None:
     """Draw a table. `opens` is the page that a row leads to and the query it takes; `sort` makes heads clickable."""
     frame = pd.DataFrame({column.head: [column.cell(record) for record in records] for column in columns})
-    modes: list[Any] = (["single-cell"] if opens else []) + (["single-column"] if sort else [])
-    name = f"{key}-{short_id(*st.query_params.to_dict().values(), repr(sort))}"
+    name = f"{key}-{short_id(*(value for _, value in url_state.present()), repr(sort))}"
     config = {column.head: _config(column, frame, sort) for column in columns}
+    named = next(column for column in columns if column.name)
+    names = list(frame[named.head])
     if opens is not None:
-        frame.insert(0, OPEN, _ARROW)
-        config[OPEN] = st.column_config.ButtonColumn(width=55, type="tertiary", key=f"{name}-open")
+        config[named.head] = _button(named, frame, sort, key=f"{name}-open")
+    modes: list[Any] = (["single-cell"] if opens else []) + (["single-column"] if sort else [])
     options: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
     options["height"] = "content" if len(records) <= _WHOLE else _HEAD + int(_ROW * _CUT)
     event: Any = st.dataframe(
@@ -94,7 +96,10 @@ def show(
         _sort_by(columns, event.selection.columns[0], sort)
     if opens is not None:
         queries = [opens[1](record) for record in records]
-        _open(name, event.selection.cells, opens[0], queries, list(frame[columns[0].head]))
+        _open(name, opens[0], queries)
+        if event.selection.cells and 0 <= (row := event.selection.cells[0][0]) < len(queries):
+            label = f"Open {md(shorten(names[row]))}"
+            st.page_link(opens[0], label=label, icon=":material/arrow_forward:", query_params=queries[row])
 
 
 def pages(total: int, *, key: str = "page") -> int:
@@ -112,23 +117,43 @@ def first_page() -> None:
     st.session_state[_FIRST] = True
 
 
+# What the widget of a filter takes besides: it stands in the URL, and a change begins at the first page.
+FILTER: dict[str, Any] = {"bind": "query-params", "on_change": first_page}
+
+
 def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None) -> Any:  # noqa: ANN401
     """The column's configuration, of one of Streamlit's many types."""
-    label, cells = column.head, frame[column.head]
-    if sort is not None and column.sort == sort.by:
-        label += " ↓" if sort.descending else " ↑"
+    label, cells = _label(column, sort), frame[column.head]
     if column.colors is not None:
         words = sorted({word for words in cells for word in words})
         colors = [column.colors(word) for word in words]
         return st.column_config.MultiselectColumn(
             label, width=column.width, help=column.help, options=words, color=colors
         )
-    width = column.width
-    if column.name:
-        longest = max((len(cell) for cell in cells), default=0)
-        width = round(min(max(longest * _LETTER + 20, _NARROWEST), _WIDEST))
+    width = _width(cells) if column.name else column.width
     alignment: Literal["left", "right"] = "right" if column.right else "left"
     return st.column_config.TextColumn(label, width=width, help=column.help, alignment=alignment)
+
+
+def _button(column: Column[Any], frame: pd.DataFrame, sort: Sort | None, *, key: str) -> Any:  # noqa: ANN401
+    """The column of names as buttons. An icon's name at the beginning of a label would become the icon."""
+    frame[column.head] = [f"{_TEXT}{name}" if name.startswith(":") else name for name in frame[column.head]]
+    width = _width(frame[column.head])
+    return st.column_config.ButtonColumn(
+        _label(column, sort), width=width, help=column.help, pinned=True, alignment="left", type="tertiary", key=key
+    )
+
+
+def _label(column: Column[Any], sort: Sort | None) -> str:
+    """The column's head, with an arrow where it is the one sorted by."""
+    if sort is None or column.sort != sort.by:
+        return column.head
+    return f"{column.head} {'↓' if sort.descending else '↑'}"
+
+
+def _width(names: pd.Series) -> int:
+    longest = max((len(name) for name in names), default=0)
+    return round(min(max(longest * _LETTER + 20, _NARROWEST), _WIDEST))
 
 
 def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
@@ -139,27 +164,11 @@ def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
         st.rerun()
 
 
-def _open(name: str, cells: Sequence[Any], page: str, queries: list[dict[str, str]], names: list[str]) -> None:
-    """Go where a clicked row leads, by what was drawn when it was clicked.
-
-    The keyboard enters a table at its first cell, an arrow that the mouse presses and never selects. That opens
-    nothing, and neither do the cells that the keyboard moves to from there: the next stop after the table is then a
-    link that opens the row. A first choice of any other cell is a click.
-    """
+def _open(name: str, page: str, queries: list[dict[str, str]]) -> None:
+    """Go where the row leads whose button was pressed, by what was drawn when it was pressed."""
     drawn = st.session_state.get(f"{name}-queries", queries)
     st.session_state[f"{name}-queries"] = queries
     pressed = st.session_state.get(f"{name}-open")
-    row = pressed["row"] if pressed else None
-    if row is None and cells:
-        number, head = cells[0]
-        if head == OPEN:
-            st.session_state[f"{name}-entered"] = True
-        if not st.session_state.get(f"{name}-entered"):
-            row = number
-        elif 0 <= number < len(queries):
-            label = f"Open {md(shorten(names[number]))}"
-            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=queries[number])
-    if row is not None and 0 <= row < len(drawn):
-        for note in ("queries", "entered"):
-            st.session_state.pop(f"{name}-{note}", None)
-        st.switch_page(page, query_params=drawn[row])
+    if pressed is not None and 0 <= pressed["row"] < len(drawn):
+        st.session_state.pop(f"{name}-queries", None)
+        url_state.leave_for(page, drawn[pressed["row"]])
