@@ -100,7 +100,7 @@ class ReadProblem:
     """Why a file could not be read to the end: kind ∈ truncated, corrupt, unsupported, too-large, crashed, empty,
     lfs-pointer, unreadable; permission: the right to read it is missing; hung, unexpected: its reader did not end, or
     failed; linked: a part lies behind a link out of the root. Or what is in the way although it could: pattern,
-    unrenamed, packed (docs/health.md).
+    unrenamed, packed, unopenable (docs/health.md).
     """
 
     kind: str

@@ -17,24 +17,24 @@ from core.formats import orbax_arrays
 from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
 from core.formats.orbax_items import (
     METRICS,
+    MODEL_CONFIG,
     MSGPACK,
+    NO_TREES,
     TEMPORARY,
     Item,
     inner,
-    json_object,
-    top_metadata,
     tree_names,
     whole_items,
 )
+from core.formats.orbax_json import METADATA, json_object, top_metadata, unopenable
 from core.formats.orbax_tree import ROLES, TREE, leaves, variable, writer
 from core.stores.store import Store
 from waypoint_resume.file_names import read_name
 from waypoint_resume.name_parts import Role as NameRole
 from waypoint_resume.names import join
 
-MODEL_CONFIG = "model_config"
 TREE_OF_KERAS = "pytree"
-NO_TREES = frozenset({MODEL_CONFIG, "assets"})  # what Keras keeps beside its variables
+UNOPENABLE = "unopenable"  # the kind of a step for whose metadata no CheckpointManager opens the folder
 UNRENAMED = "unrenamed"  # the kind of a save to which only its last rename is missing
 NO_STEP = "the tree counts no steps, and the folder's name has no number"
 NO_STEP_OF_KERAS = "it holds no optimizer's iterations, and Keras names the folder by the epoch"
@@ -53,7 +53,10 @@ def read(store: Store, folder: str, names: Collection[str]) -> Result:
     top = top_metadata(store, folder, names)
     top = top if _COMMITTED_AT in top else {**top, _COMMITTED_AT: _committed_ns(store, folder, names)}
     if TEMPORARY not in base:
-        return _facts(folder, names, whole_items(store, folder, names, top), top)
+        facts, variables = _facts(folder, names, whole_items(store, folder, names, top), top)
+        if (why := unopenable(store, folder, names)) is not None:
+            facts = facts._replace(problem=ReadProblem(kind=UNOPENABLE, file=METADATA, detail=why))
+        return facts, variables
     try:
         facts, variables = _facts(folder, names, whole_items(store, folder, names, top), top)
     except FormatError:
@@ -76,7 +79,7 @@ def metrics(store: Store, folder: str, names: Collection[str]) -> Mapping[str, f
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
 
 
-def unread(names: Collection[str]) -> str | None:
+def unread(_store: Store, _folder: str, names: Collection[str]) -> str | None:
     """What of a step a verification does not look at, as a sentence."""
     is_there = any(name.startswith(f"{MODEL_CONFIG}/") for name in names)
     return f"Not told: whether they fit the model in {MODEL_CONFIG}, which no restore here makes." if is_there else None

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from core.base.facts import Format
 from core.formats.ocdbt import MANIFEST
-from core.formats.orbax_items import ARRAY_METADATA, METADATA, METRICS, MSGPACK, SHARDING, TEMPORARY
+from core.formats.orbax_items import ARRAY_METADATA, METRICS, MSGPACK, SHARDING, TEMPORARY
+from core.formats.orbax_json import METADATA
 from core.formats.orbax_tree import TREE
 from core.formats.spec import FolderFiles, FolderShape, Group
 from core.stores.store import Store

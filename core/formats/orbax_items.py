@@ -8,24 +8,24 @@ that. The step's own `_CHECKPOINT_METADATA` is needed by nothing: Orbax restores
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
+from core.base.errors import CorruptError, TruncatedError, UnsupportedError
 from core.formats import msgpack, orbax_arrays
-from core.formats.json_text import parse
 from core.formats.ocdbt import MANIFEST
 from core.formats.orbax_arrays import Arrays
+from core.formats.orbax_json import content_of, json_object, json_value
 from core.formats.orbax_tree import ARRAYS, JAX_ARRAY, STRING, TREE, Leaf, leaves
 from core.stores.store import Store
 
-METADATA = "_CHECKPOINT_METADATA"
 TEMPORARY = ".orbax-checkpoint-tmp"
 METRICS = "metrics"
+MODEL_CONFIG = "model_config"
+NO_TREES = frozenset({MODEL_CONFIG, "assets"})  # what Keras keeps beside its variables
 STRINGS = "_strings.json"
 SHARDING = "_sharding"
 ARRAY_METADATA = "array_metadatas"
 PLACEHOLDER = "PLACEHOLDER://"  # stands in such a tree for an array beside it
 JSON = "metadata"  # the file that JsonSave writes
 MSGPACK = "checkpoint"  # in which early Orbax and T5X keep a tree beside its arrays
-MAX_JSON = 64 << 20  # bytes; a variable takes about 300
 _MOST_STEPS = 16  # that are looked at for an item
 _ARRAY = "/.zarray"
 _ARRAYS = (_ARRAY, "/zarr.json")
@@ -43,26 +43,6 @@ class Item(NamedTuple):
     arrays: Arrays
 
 
-def json_object(store: Store, folder: str, name: str) -> dict[str, Any]:
-    """A JSON file's object."""
-    found = _json(store, folder, name)
-    if not isinstance(found, dict):
-        raise CorruptError("it is no object", section=name, offset=0)
-    return found
-
-
-def top_metadata(store: Store, folder: str, names: Collection[str]) -> dict[str, Any]:
-    """What the step says of itself; nothing where that cannot be read, for no restore needs it."""
-    if METADATA in names:
-        try:
-            return json_object(store, folder, METADATA)
-        except TooLargeError:
-            raise
-        except FormatError:
-            return {}
-    return {}
-
-
 def whole_items(store: Store, folder: str, names: Collection[str], top: Mapping[str, Any]) -> list[Item]:
     """Every item that is a tree. Raises a FormatError for the first of any kind that is not whole."""
     handlers = top.get("item_handlers")
@@ -73,10 +53,14 @@ def whole_items(store: Store, folder: str, names: Collection[str], top: Mapping[
     found = sorted(there | {item for item in by_item.keys() - there if not _is_never_saved(store, folder, item)})
     if not set(found) - {METRICS}:
         raise TruncatedError("none of its items is there", section="items")
-    items = []
+    has_values = any(item not in NO_TREES for item in tree_names(names))
+    items, untold = [], []
     for item in found:
         inside = inner(names, item)
         kind = by_item.get(item, "").lower()
+        if not inside and has_values and not _has_others(store, folder):
+            untold.append(item)
+            continue
         if not inside:
             raise TruncatedError("this item is missing", section=item)
         if TEMPORARY in item:
@@ -84,24 +68,39 @@ def whole_items(store: Store, folder: str, names: Collection[str], top: Mapping[
         if TREE in inside or "pytree" in kind or "standard" in kind or _has_arrays(inside):
             items.append(_tree(store, folder, item, inside))
         elif JSON in inside:
-            _json(store, folder, f"{item}/{JSON}")
+            json_value(store, folder, f"{item}/{JSON}")
     if f"{METRICS}/{METRICS}" in names:  # a CheckpointManager reads it before it restores anything
-        _json(store, folder, f"{METRICS}/{METRICS}")
+        json_value(store, folder, f"{METRICS}/{METRICS}")
+    if untold:
+        raise UnsupportedError("it is not there, and no other step tells whether it was ever saved", section=untold[0])
     return items
 
 
 def _is_never_saved(store: Store, folder: str, item: str) -> bool:
     """Whether no other step has an item that this one lists either: its manager knows how to save it, and never did."""
-    above, _, base = folder.rpartition("/")
-    if not folder:
-        return False
+    above = folder.rpartition("/")[0]
     try:
-        steps = [name for name in store.members(above).subfolders if name != base and name[-1:].isdecimal()]
+        steps = _other_steps(store, folder)[-_MOST_STEPS:]
         return bool(steps) and all(
-            item not in store.members(f"{above}/{name}" if above else name).subfolders for name in steps[-_MOST_STEPS:]
+            item not in store.members(f"{above}/{name}" if above else name).subfolders for name in steps
         )
     except OSError:
         return False
+
+
+def _has_others(store: Store, folder: str) -> bool:
+    """Whether other steps lie beside this one, which tell what an item's absence means."""
+    try:
+        return bool(_other_steps(store, folder))
+    except OSError:
+        return False
+
+
+def _other_steps(store: Store, folder: str) -> list[str]:
+    above, _, base = folder.rpartition("/")
+    if not folder:
+        return []
+    return [name for name in store.members(above).subfolders if name != base and name[-1:].isdecimal()]
 
 
 def inner(names: Collection[str], item: str) -> frozenset[str]:
@@ -119,7 +118,7 @@ def tree_names(names: Collection[str]) -> Iterator[str]:
 
 def _is_itself(names: Collection[str], handlers: object) -> bool:
     """Whether the step's folder is an item: it has a tree, a database or arrays of its own, or a handler alone."""
-    if TREE in names or MANIFEST in names or isinstance(handlers, str):
+    if TREE in names or MANIFEST in names or (isinstance(handlers, str) and not list(tree_names(names))):
         return True
     return any(name.endswith(_ARRAYS) and name.count("/") == 1 for name in names)
 
@@ -149,13 +148,13 @@ def _tree(store: Store, folder: str, item: str, inside: Collection[str]) -> Item
     if any(leaf.kind == STRING for leaf in found):
         if STRINGS not in inside:
             raise TruncatedError("it is missing", section=f"{before}{STRINGS}")
-        _json(store, folder, f"{before}{STRINGS}", stops_at_nul=True)
+        json_value(store, folder, f"{before}{STRINGS}", stops_at_nul=True)
     if arrays.by_name and not found:
         raise CorruptError("it names none of the arrays that are there", section=f"{before}{TREE}")
     for name in [name for name in inside if name.startswith(f"{ARRAY_METADATA}/")]:
         json_object(store, folder, f"{before}{name}")
     if SHARDING in inside:
-        shardings = _json(store, folder, f"{before}{SHARDING}", stops_at_nul=True)
+        shardings = json_value(store, folder, f"{before}{SHARDING}", stops_at_nul=True)
         if not isinstance(shardings, dict):
             raise CorruptError("it is no object", section=f"{before}{SHARDING}", offset=0)
         if not shardings and any(leaf.kind == JAX_ARRAY for leaf in found):
@@ -176,7 +175,7 @@ def _check_layout(tree: Mapping[str, Any], inside: Collection[str], arrays: Arra
 
 def _msgpack_leaves(store: Store, folder: str, name: str) -> tuple[Leaf, ...]:
     """The leaves of a tree of early Orbax or T5X: those that lie in arrays of their own, and those inside of it."""
-    content = _content(store, folder, name)
+    content = content_of(store, folder, name)
     found: list[Leaf] = []
     waiting: list[tuple[tuple[str, ...], msgpack.Value]] = [((), msgpack.parse(content, name))]
     while waiting:
@@ -209,17 +208,3 @@ def _check_arrays(found: Collection[Leaf], arrays: Arrays, before: str, *, every
         if every_chunk and array.missing:
             count = f"{array.missing:,} of its {array.missing + array.chunks:,} chunks"
             raise TruncatedError(f"{count} are missing", section=f"{before}{leaf.array}")
-
-
-def _json(store: Store, folder: str, name: str, *, stops_at_nul: bool = False) -> Any:  # noqa: ANN401 (JSON is anything)
-    """A JSON file's value. TensorStore, which reads some of these files, stops at a NUL as it does at the end."""
-    content = _content(store, folder, name)
-    return parse(content.partition(b"\0")[0] if stops_at_nul else content, name)
-
-
-def _content(store: Store, folder: str, name: str) -> bytes:
-    with store.open(f"{folder}/{name}" if folder else name) as file:
-        content = file.read(MAX_JSON + 1)
-    if len(content) > MAX_JSON:
-        raise TooLargeError(f"more than {MAX_JSON:,} bytes", section=name, offset=MAX_JSON)
-    return content

@@ -2,7 +2,7 @@
 
 from core.base.errors import FormatError
 from core.formats import orbax
-from core.formats.orbax_items import METADATA
+from core.formats.orbax_json import METADATA
 from core.formats.orbax_tree import TREE
 from core.formats.spec import BundleCache, Reading, Unit
 from core.stores.store import Store

@@ -11,9 +11,10 @@ from typing import BinaryIO, NamedTuple
 
 from core.base.errors import CorruptError, FormatError, TruncatedError
 from core.base.facts import Contents, Facts, RoleBytes, Variable
-from core.formats import saved_model_objects, saved_model_text
+from core.formats import saved_model_fingerprint, saved_model_objects, saved_model_text
 from core.formats.fingerprint import fingerprint, parameters
 from core.formats.message_fields import Field, fields
+from core.formats.saved_model_fingerprint import FINGERPRINT
 from core.formats.saved_model_text import TEXT
 from core.stores.store import Store
 
@@ -161,9 +162,14 @@ def check_variables(store: Store, folder: str, variables: Collection[Variable]) 
         raise CorruptError(why, section=BINARY)
 
 
-def unread(names: Collection[str]) -> str:
-    """What of a SavedModel a verification does not look at, as a sentence."""
+def unread(store: Store, folder: str, names: Collection[str]) -> str:
+    """What of a SavedModel a verification does not look at, or cannot tell, in a sentence or two."""
     parts = [f"the graph in {name}" for name in MARKS if name in names]
     parts += ["keras_metadata.pb, which only Keras' load_model reads"] if KERAS in names else []
     parts += ["what its assets hold"] if any(name.startswith(f"{ASSETS}/") for name in names) else []
-    return f"Not told: {', '.join(parts)}."
+    is_own = saved_model_fingerprint.fits(store, folder, INDEX, names)
+    parts += ["whether the variables are those of this export"] if is_own is None and INDEX in names else []
+    other = (
+        "" if is_own is not False else f"The variables are of another save than {FINGERPRINT}: TensorFlow loads them. "
+    )
+    return f"{other}Not told: {', '.join(parts)}."

@@ -208,9 +208,8 @@ class FormatSpec:
     verifier: str | None
     bundle: Callable[[str], str] | None = None  # the prefix of its bundle, by the checkpoint's name
     trial: Trial | None
-    unread: Callable[[Collection[str]], str | None] | None = (
-        None  # what a verification does not look at, by the file names
-    )
+    # What a verification does not look at, or cannot tell, by the folder and the file names.
+    unread: Callable[[Store, str, Collection[str]], str | None] | None = None
     limits_memory: bool = True  # its verifier needs no more than a checkpoint may cost
 
     # None: it is listed, and no training goes on from it here.

@@ -6,7 +6,7 @@ from core.base.facts import Facts, Format, Shard
 from core.base.records import Finding, Severity
 from core.formats.reading import NOT_JUDGED
 from core.formats.registry import spec_of
-from core.health.left import INTERRUPTED_SAVE, PACKED_FILE, UNRENAMED_SAVE
+from core.health.left import INTERRUPTED_SAVE, PACKED_FILE, UNOPENABLE_STEP, UNRENAMED_SAVE
 from core.health.rule import Family, Rule
 from waypoint_resume.names import to_text
 from waypoint_resume.packed import unpack_told
@@ -124,6 +124,7 @@ _OF_KIND = {
     "pattern": PATTERN_PATH,
     "unrenamed": UNRENAMED_SAVE,
     "packed": PACKED_FILE,
+    "unopenable": UNOPENABLE_STEP,
     **dict.fromkeys(NOT_JUDGED, NOT_TOLD),
     "permission": NO_PERMISSION,
 }

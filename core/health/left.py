@@ -34,6 +34,15 @@ PACKED_FILE = Rule(
     action="Unpack it beside the others: the reason names the file. No plan takes what is there.",
     is_damage=False,
 )
+UNOPENABLE_STEP = Rule(
+    id="unopenable-step",
+    family=Family.FILES,
+    severity=Severity.ERROR,
+    meaning="A step of Orbax that says of itself what no CheckpointManager reads: it opens none of the folder's steps.",
+    why="A tool wrote `_CHECKPOINT_METADATA` anew, or another file took its place.",
+    action="Move that file out of the step: Orbax restores a step without it. No plan takes the step.",
+    is_damage=False,
+)
 INTERRUPTED_SAVE = Rule(
     id="interrupted-save",
     family=Family.FILES,
@@ -51,7 +60,7 @@ RENAMED_COPY = Rule(
     action="Give it its ending back, under a free name, to list it and to resume from it. No plan takes it.",
     is_damage=False,
 )
-RULES = (UNRENAMED_SAVE, ORPHAN_SHARD, PACKED_FILE, INTERRUPTED_SAVE, RENAMED_COPY)
+RULES = (UNRENAMED_SAVE, ORPHAN_SHARD, PACKED_FILE, UNOPENABLE_STEP, INTERRUPTED_SAVE, RENAMED_COPY)
 _BY_ID = {rule.id: rule for rule in RULES}
 
 

@@ -110,7 +110,7 @@ def _read(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str,
     elif (name := spec_of(job.format).verifier) is not None:
         verify: Callable[[Job, Tally], None] = named(name)
         verify(job, tally)
-    if spec.unread is not None and (note := spec.unread(files)) is not None:
+    if spec.unread is not None and (note := spec.unread(store, unit.folder, files)) is not None:
         tally.notes.append(note)
     return {"result": tally.result()}
 

@@ -9,7 +9,7 @@ import pytest
 
 from core.base.errors import CorruptError, FormatError, TooLargeError, TruncatedError
 from core.base.facts import Contents, Facts, ReadProblem, Role, Sourced, Variable
-from core.formats import orbax, orbax_items
+from core.formats import orbax, orbax_json
 from core.stores.local import LocalStore
 from tests.support import keras_files
 
@@ -177,7 +177,7 @@ def test_a_senseless_time_is_no_time(tmp_path: Path, value: str) -> None:
 
 
 def test_bytes_beyond_the_limit_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orbax_items, "MAX_JSON", 1000)
+    monkeypatch.setattr(orbax_json, "MAX_JSON", 1000)
     copy(tmp_path)
     with pytest.raises(TooLargeError):
         read(tmp_path, "1")
