@@ -16,12 +16,12 @@ with warnings.catch_warnings():
 
 METADATA = "_CHECKPOINT_METADATA"
 WHOLE_TEXTS = (b"", b"[]", b'"x"', b"null", b"3", b"{}", b"{{{", b"\0\0")
-CHANGES = (
-    *({"item_handlers": value} for value in ([], None, "x", {"other": "x"}, {"default": 3})),
-    *({key: value} for key in ("metrics", "performance_metrics", "custom_metadata") for value in ([], None)),
-    *({"commit_timestamp_nsecs": value} for value in ("a", None, 1.5)),
-    {"unknown": 1},
-)
+VALUES: dict[str, tuple[object, ...]] = {
+    "item_handlers": ([], None, "x", {"other": "x"}, {"default": 3}),
+    **dict.fromkeys(("metrics", "performance_metrics", "custom_metadata"), ([], None)),
+    "commit_timestamp_nsecs": ("a", None, 1.5),
+    "unknown": (1,),
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def is_opened(run: Path) -> bool:
 
 def test_restorable_is_what_a_manager_opens(steps: Path, tmp_path: Path) -> None:
     old = json.loads((steps / "2" / METADATA).read_text())
-    texts = [*WHOLE_TEXTS, *(json.dumps(old | change).encode() for change in CHANGES)]
+    texts = [*WHOLE_TEXTS, *(json.dumps(old | {key: one}).encode() for key, values in VALUES.items() for one in values)]
     answers = set()
     for number, text in enumerate(texts):
         run = tmp_path / str(number)
