@@ -68,13 +68,12 @@ def _dialog(checkpoint: Checkpoint) -> None:
     if not st.button("Pin", type="primary", icon=":material/check:", key="pin_confirm"):
         return
     service.current().auditor.want()  # a pin may change what could go
-    problem = acting.attempt(lambda: pins.pin(service.workspace(), checkpoint, note))
-    if problem is not None:
-        st.error(f"Nothing was pinned. {md_lines(problem)}", icon=":material/error:")
-        return
-    acting.tell(f"Pinned: {_name(checkpoint)}.", undo=partial(_unpin, checkpoint))
-    acting.close()
-    st.rerun()
+    acting.from_dialog(
+        lambda: pins.pin(service.workspace(), checkpoint, note),
+        lambda _: f"Pinned: {_name(checkpoint)}.",
+        failed="Nothing was pinned.",
+        undo=partial(_unpin, checkpoint),
+    )
 
 
 def _unpin(checkpoint: Checkpoint) -> None:

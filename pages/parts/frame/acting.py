@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from pages.parts.frame import frame, service
 from pages.parts.frame.text import md_lines
 from waypoint_resume.names import to_text
 
+T = TypeVar("T")
 _NOTICE, _DIALOG, _PAGE = "notice", "dialog", "acting_on"
 
 
@@ -59,6 +61,23 @@ def act(action: Callable[[], object], done: str, *, undo: Callable[[], None] | N
         tell(done, undo=undo)
     else:
         st.session_state[_NOTICE] = Notice(text=f"Nothing was changed. {problem}", is_problem=True)
+
+
+def from_dialog(
+    action: Callable[[], T], done: Callable[[T], str], *, failed: str, undo: Callable[[], None] | None = None
+) -> None:
+    """Do what a dialog asks for. It closes, and a notice says `done` of the answer where that says something; or it
+    stays open and says, after `failed`, why nothing came of it.
+    """
+    answers: list[T] = []
+    problem = attempt(lambda: answers.append(action()))
+    if problem is not None:
+        st.error(f"{failed} {md_lines(problem)}", icon=":material/error:")
+        return
+    if text := done(answers[0]):
+        tell(text, undo=undo)
+    close()
+    st.rerun()
 
 
 def tell(done: str, *, undo: Callable[[], None] | None = None) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.services import health
 from core.services.health import RULES, PlacedFinding
 from pages.parts.frame import acting, frame, links, service
-from pages.parts.frame.text import md, md_lines, shown
+from pages.parts.frame.text import md, shown
 from waypoint_resume.names import short_id, to_text
 
 _NOTE_LENGTH = 2_000
@@ -85,13 +85,12 @@ def _dialog(placed: Sequence[PlacedFinding]) -> None:
     if not note.strip():
         st.error("Write a note first: in half a year somebody will ask why.", icon=":material/edit:")
         return
-    problem = acting.attempt(lambda: health.accept(service.workspace(), placed, note))
-    if problem is not None:
-        st.error(f"Nothing was accepted. {md_lines(problem)}", icon=":material/error:")
-        return
-    acting.tell(f"Accepted: {found.rule} of {_name(placed)}.", undo=partial(_withdraw, placed))
-    acting.close()
-    st.rerun()
+    acting.from_dialog(
+        lambda: health.accept(service.workspace(), placed, note),
+        lambda _: f"Accepted: {found.rule} of {_name(placed)}.",
+        failed="Nothing was accepted.",
+        undo=partial(_withdraw, placed),
+    )
 
 
 def _withdraw(placed: Sequence[PlacedFinding]) -> None:

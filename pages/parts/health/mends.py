@@ -11,7 +11,7 @@ from core.services import mending
 from core.services.mending import Mend, Mender, MendState
 from pages.parts.frame import acting, frame, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame.text import md, md_lines
+from pages.parts.frame.text import md
 from waypoint_resume.names import to_text
 
 _BECAME = {
@@ -64,13 +64,7 @@ def ask_name(run: Run, *, key: str) -> str:
 def _dialog(run: Run, mend_id: str) -> None:
     typed = ask_name(run, key="undo_name")
     if st.button("Undo", type="primary", icon=":material/undo:", key="undo_confirm"):
-        problem = acting.attempt(lambda: _undo(run, mend_id, typed))
-        if problem is not None:
-            st.error(f"Nothing was written. {md_lines(problem)}", icon=":material/error:")
-            return
-        acting.tell(_done(run))
-        acting.close()
-        st.rerun()
+        acting.from_dialog(lambda: _undo(run, mend_id, typed), lambda _: _done(run), failed="Nothing was written.")
 
 
 def _told(mend: Mend, now: datetime) -> None:

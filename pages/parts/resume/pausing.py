@@ -99,14 +99,10 @@ def _dialog(root: str, run: str) -> None:
     st.markdown(f"**{md(links.run_name(run))}**")
     st.caption(MEANING)
     note = st.text_area("Note", max_chars=_NOTE_LENGTH, height=80, key="pause_note", placeholder="Why pause it?")
-    if not st.button("Ask the job to pause", type="primary", icon=":material/pause:", key="pause_confirm"):
-        return
-    problem = acting.attempt(lambda: pauses.pause(service.workspace(), root, run, note))
-    if problem is not None:
-        st.error(f"Nothing was asked. {md_lines(problem)}", icon=":material/error:")
-        return
-    acting.close()
-    st.rerun()
+    if st.button("Ask the job to pause", type="primary", icon=":material/pause:", key="pause_confirm"):
+        acting.from_dialog(
+            lambda: pauses.pause(service.workspace(), root, run, note), lambda _: "", failed="Nothing was asked."
+        )
 
 
 def _works(root: str, run: str) -> bool:

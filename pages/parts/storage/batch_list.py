@@ -14,7 +14,7 @@ from core.services.quarantine import ConflictError, JournalFile, JournalKind, Pl
 from core.services.survey import PlacedBatch
 from pages.parts.frame import acting, frame, links, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame.text import lines, md, md_lines, shorten, shown
+from pages.parts.frame.text import lines, md, shorten, shown
 from pages.parts.tables import tables
 from pages.parts.tables.tables import Column
 from waypoint_resume.names import to_text
@@ -171,22 +171,14 @@ def _purge_dialog(one: PlacedBatch) -> None:
 
 
 def _purge(one: PlacedBatch, typed: str) -> None:
-    freed: list[int] = []
-
-    def delete() -> None:
+    def delete() -> int:
         try:
             run = _run((one.root, one.run, one.batch.id))
-            freed.append(quarantine.purge_batch(service.workspace(), run, one.batch.id, confirm=typed).freed_bytes)
+            return quarantine.purge_batch(service.workspace(), run, one.batch.id, confirm=typed).freed_bytes
         finally:
             service.current().acted(one.root, one.run)
 
-    problem = acting.attempt(delete)
-    if problem is not None:
-        st.error(f"Nothing was purged. {md_lines(problem)}", icon=":material/error:")
-        return
-    acting.tell(f"Purged: {fmt.size(sum(freed))} freed.")
-    acting.close()
-    st.rerun()
+    acting.from_dialog(delete, lambda freed: f"Purged: {fmt.size(freed)} freed.", failed="Nothing was purged.")
 
 
 @st.dialog("They cannot come back to their places", icon=":material/undo:", on_dismiss=acting.close)

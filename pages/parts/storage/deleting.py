@@ -11,7 +11,7 @@ from core.services.quarantine import Deleted
 from core.services.retention import Policy, RunPlan, freed
 from pages.parts.frame import acting, links, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame.text import md, md_lines, shorten, shown
+from pages.parts.frame.text import md, shorten, shown
 from waypoint_resume.names import to_text
 
 _OFFERED = "storage_to_delete"
@@ -67,29 +67,27 @@ def _dialog(one: Offer) -> None:
 
 
 def _delete(one: Offer, typed: str) -> None:
-    planned, done = one.planned, list[Deleted]()
+    planned = one.planned
 
-    def act() -> None:
+    def act() -> Deleted:
         workspace = service.workspace()
         service.current().look_and_wait(_PATIENCE)
         run = workspace.reader.run(planned.root, planned.run, workspace.now())
         try:
             # That trials are left without a checkpoint was confirmed before the move was tried.
-            done.append(quarantine.delete(workspace, run, planned, policy=one.policy, confirm=typed, empties=True))
+            return quarantine.delete(workspace, run, planned, policy=one.policy, confirm=typed, empties=True)
         finally:
             service.current().acted(planned.root, planned.run)
 
-    problem = acting.attempt(act)
-    if problem is not None:
-        st.error(f"Nothing more was deleted. {md_lines(problem)}", icon=":material/error:")
-        return
-    (deleted,) = done
+    acting.from_dialog(act, partial(_told, one), failed="Nothing more was deleted.")
+
+
+def _told(one: Offer, deleted: Deleted) -> str:
+    """The offer is gone, and this is what came of it."""
     st.session_state[_OFFERED] = [other for other in st.session_state.get(_OFFERED, []) if other != one]
     stays = f"; {fmt.count(len(deleted.left_out), 'thing stays', 'things stay')}" if deleted.left_out else ""
     count = fmt.count(len(deleted.paths), "thing")
-    acting.tell(f"Deleted for good: {count} of {name_of(planned)}, {fmt.size(deleted.freed_bytes)} freed{stays}.")
-    acting.close()
-    st.rerun()
+    return f"Deleted for good: {count} of {name_of(one.planned)}, {fmt.size(deleted.freed_bytes)} freed{stays}."
 
 
 def name_of(planned: RunPlan) -> str:
