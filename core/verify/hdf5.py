@@ -6,12 +6,13 @@ never followed. Keras stores datasets in one piece and without filters, so that 
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 from h5py import h5a, h5d, h5s, h5t, h5z
 
 from core.verify.finite import Finite
@@ -99,11 +100,18 @@ def _verify(dataset: Any, name: str, job: Job, tally: Tally) -> None:  # noqa: A
         tally.read(name)
         return
     finite = Finite.of(kind, big_endian=big_endian) if job.checks_values(name) else None
-    for window in _windows(dataset):
+    read_values(_windows(dataset), name, finite, job, tally)
+
+
+def read_values(
+    parts: Iterable[npt.NDArray[np.uint8]], name: str, finite: Finite | None, job: Job, tally: Tally
+) -> None:
+    """Read a variable's bytes, part by part, and count with `finite` what ought to be finite and is not."""
+    for part in parts:
         if finite is not None:
-            for start in range(0, len(window), WINDOW):
-                finite.look(window[start : start + WINDOW])
-        tally.advance(len(window))
+            for start in range(0, len(part), WINDOW):
+                finite.look(part[start : start + WINDOW])
+        tally.advance(len(part))
     tally.read(name)
     if finite is not None and finite.count:
         tally.non_finite(job, name, finite.count, finite.nans)

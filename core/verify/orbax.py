@@ -17,8 +17,8 @@ from core.formats.orbax import tree_items
 from core.formats.orbax_items import inner
 from core.stores.local import LocalStore
 from core.verify.finite import Finite
-from core.verify.hdf5 import blocks
-from core.verify.tally import WINDOW, Job, NotReadableError, Tally
+from core.verify.hdf5 import blocks, read_values
+from core.verify.tally import Job, NotReadableError, Tally
 
 MISSING = "Reading Orbax arrays needs TensorStore: pip install orbax-checkpoint (or tensorstore)."
 NOTE = "The format keeps no checksum of large arrays: damage is noticed where their compression tells it."
@@ -90,15 +90,9 @@ def _verify(array: Any, name: str, job: Job, tally: Tally) -> None:  # noqa: ANN
             return
     tally.expect(math.prod(shape) * size)
     finite = Finite.of(array.dtype.name) if job.checks_values(name) else None
-    for part in _parts(shape, chunk):
-        read = np.ascontiguousarray(array[part].read().result()).reshape(-1).view(np.uint8)
-        if finite is not None:
-            for start in range(0, len(read), WINDOW):
-                finite.look(read[start : start + WINDOW])
-        tally.advance(len(read))
-    tally.read(name)
-    if finite is not None and finite.count:
-        tally.non_finite(job, name, finite.count, finite.nans)
+    read = (array[part].read().result() for part in _parts(shape, chunk))
+    values = (np.ascontiguousarray(part).reshape(-1).view(np.uint8) for part in read)
+    read_values(values, name, finite, job, tally)
 
 
 def _parts(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
