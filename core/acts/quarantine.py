@@ -15,16 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.acts.acting import ConfirmError, release, reserve, reserve_again, telling_full, with_reserve
-from core.acts.journal import (
-    FOLDER,
-    VERSION,
-    Journal,
-    JournalFile,
-    JournalItem,
-    JournalKind,
-    Stage,
-    write_journal,
-)
+from core.acts.journal import FOLDER, VERSION, Journal, JournalFile, JournalItem, JournalKind, Stage, write_journal
 from core.acts.moves import NotMovedError, path_folders, take
 from core.acts.recovery import bring_back, holding
 from core.acts.rewrites import rewrites, write_states

@@ -13,16 +13,7 @@ from pathlib import Path
 
 from core.acts.acting import StageError, find, require_writable, with_reserve
 from core.acts.as_new_run import as_run_text, bring_back_as_run, offered_run
-from core.acts.journal import (
-    Act,
-    Journal,
-    JournalItem,
-    JournalKind,
-    Stage,
-    read_journal,
-    short_id,
-    write_journal,
-)
+from core.acts.journal import Act, Journal, JournalItem, JournalKind, Stage, read_journal, short_id, write_journal
 from core.acts.moves import is_free, lies, takes
 from core.acts.recovery import Returned, bring_back, holding
 from core.base.errors import CoreError

@@ -7,15 +7,9 @@ from sqlalchemy import ColumnElement, Engine, Select, Table, case, func, select
 
 from core.base.records import Checkpoint, Finding
 from core.catalog.answers import PlacedFinding
-from core.catalog.filters import (
-    FindingFilter,
-    finding_conditions,
-)
+from core.catalog.filters import FindingFilter, finding_conditions
 from core.catalog.finding_groups import FindingGroup, count_groups, read_groups
-from core.catalog.rows import (
-    checkpoint_from_row,
-    finding_from_row,
-)
+from core.catalog.rows import checkpoint_from_row, finding_from_row
 from core.catalog.tables import checkpoints, findings, roots
 from waypoint_resume.names import from_text
 

@@ -17,13 +17,7 @@ from core.catalog.passed_over import (
     names_from_json,
     names_to_json,
 )
-from core.catalog.rows import (
-    bounded,
-    leftovers_from_json,
-    leftovers_to_json,
-    states_from_json,
-    states_to_json,
-)
+from core.catalog.rows import bounded, leftovers_from_json, leftovers_to_json, states_from_json, states_to_json
 from core.catalog.tables import checkpoints, folders
 from waypoint_resume.names import from_text, to_text
 

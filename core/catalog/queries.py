@@ -11,19 +11,9 @@ from sqlalchemy import Column, ColumnElement, Float, Integer, RowMapping, Text, 
 from core.base.errors import NotFoundError
 from core.base.records import Checkpoint, Leftover, Root, Run, StateFile
 from core.catalog.answers import Overview, Page
-from core.catalog.filters import (
-    CheckpointFilter,
-    RunFilter,
-    checkpoint_conditions,
-    run_conditions,
-)
+from core.catalog.filters import CheckpointFilter, RunFilter, checkpoint_conditions, run_conditions
 from core.catalog.finding_queries import LIST_LIMIT, FindingReader
-from core.catalog.rows import (
-    from_us,
-    leftovers_from_json,
-    states_from_json,
-    to_us,
-)
+from core.catalog.rows import from_us, leftovers_from_json, states_from_json, to_us
 from core.catalog.tables import checkpoints, folders, roots, runs
 from waypoint_resume.names import from_text, to_text
 

@@ -10,16 +10,7 @@ from core.cli.session import looked_at, print_json, say, stdout
 from core.documents.mends import mends_document, proposal_document
 from core.services import mending
 from core.services.checkpoints import checkpoint_named
-from core.services.mending import (
-    LiveRunError,
-    Mend,
-    Mender,
-    MendProposal,
-    MendState,
-    Refusal,
-    effects,
-    mender_of,
-)
+from core.services.mending import LiveRunError, Mend, Mender, MendProposal, MendState, Refusal, effects, mender_of
 from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 

@@ -17,16 +17,7 @@ from core.base.records import Checkpoint
 from core.resume.cautions import reasons
 from core.resume.content import listed_files, require_unchanged
 from core.resume.errors import ConfirmError, ManifestError, ModeError, NotAcceptedError
-from core.resume.manifest import (
-    Check,
-    Manifest,
-    ManifestCheckpoint,
-    ManifestFile,
-    Mode,
-    Scalar,
-    parse,
-    to_json,
-)
+from core.resume.manifest import Check, Manifest, ManifestCheckpoint, ManifestFile, Mode, Scalar, parse, to_json
 from core.resume.propose import Proposal
 from core.resume.rewind import make_plan, write_plan
 from core.runfolder.places import hidden_folder, log, read_small, relative_to_run

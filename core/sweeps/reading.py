@@ -5,12 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from core.base.errors import FormatError
-from core.runs.trial_names import (
-    KERAS_TUNER_FILE,
-    RAY_FILES,
-    is_keras_tuner_trial,
-    is_ray_trial,
-)
+from core.runs.trial_names import KERAS_TUNER_FILE, RAY_FILES, is_keras_tuner_trial, is_ray_trial
 from core.stores.store import Store
 from core.sweeps import keras_tuner, ray_tune
 from core.sweeps.limits import MOST_BYTES, MOST_STATE_BYTES

@@ -3,12 +3,7 @@
 import re
 
 from core.base.facts import Format
-from core.formats import (
-    orbax,
-    orbax_folder,
-    orbax_reader,
-    restore_calls,
-)
+from core.formats import orbax, orbax_folder, orbax_reader, restore_calls
 from core.formats.spec import ALL_ROLES, FormatSpec, RestoreApi, Restoring, Trial
 from core.formats.told import Told
 

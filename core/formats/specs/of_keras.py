@@ -5,12 +5,7 @@ from collections.abc import Callable
 
 from core.base.facts import Format
 from core.base.records import Checkpoint
-from core.formats import (
-    file_groups,
-    keras_folder,
-    keras_reader,
-    restore_calls,
-)
+from core.formats import file_groups, keras_folder, keras_reader, restore_calls
 from core.formats.spec import ALL_ROLES, OPTIMIZER_NEEDS_BUILD, FormatSpec, Framework, RestoreApi, Restoring, Trial
 from core.formats.told import Told
 

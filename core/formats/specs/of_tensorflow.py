@@ -5,14 +5,7 @@ from collections.abc import Sequence
 
 from core.base.facts import Format
 from core.base.files import FileStat
-from core.formats import (
-    bundle_reader,
-    file_groups,
-    restore_calls,
-    saved_model,
-    saved_model_reader,
-    v1_reader,
-)
+from core.formats import bundle_reader, file_groups, restore_calls, saved_model, saved_model_reader, v1_reader
 from core.formats.spec import ALL_ROLES, OPTIMIZER_NEEDS_BUILD, FormatSpec, RestoreApi, Restoring, Trial
 from core.formats.told import Told
 
