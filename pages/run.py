@@ -5,6 +5,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Root, Run
+from core.services import metrics
 from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from core.services.health import RULES
 from core.services.runs import series_choices
@@ -13,6 +14,7 @@ from pages.parts.checkpoint import pinning
 from pages.parts.frame import acting, frame, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
+from pages.parts.metrics import run_picture
 from pages.parts.resume import pausing, resume
 from pages.parts.runs import choice_card, run_health, sweep_lists
 from pages.parts.storage import storage_cards
@@ -82,10 +84,15 @@ choice_card.killed_saves(root, run, choices)
 if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:
-    with frame.section(
-        "Saves over time", note="Colour: health. Shape: contents. Size: bytes. Click a point to open it."
-    ):
-        charts.saves([member for choice in choices for member in choice.members], now, key="saves")
+    members = [member for choice in choices for member in choice.members]
+    known = metrics.metrics(service.workspace(), root.id, run.path)
+    if known.metrics:
+        run_picture.draw(root, run, known, members, now)
+    else:
+        with frame.section(
+            "Saves over time", note="Colour: health. Shape: contents. Size: bytes. Click a point to open it."
+        ):
+            charts.saves(members, now, key="saves")
     checkpoint_list(root, run, now)
 run_health.draw(root, run, [member for choice in choices for member in choice.members], now)
 storage_cards.leftovers(root, run, now)

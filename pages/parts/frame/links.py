@@ -15,7 +15,7 @@ from waypoint_resume.names import from_text, to_text
 
 OVERVIEW, RUNS, RUN = "overview.py", "runs.py", "run.py"
 CHECKPOINTS, CHECKPOINT, RESUME = "checkpoints.py", "checkpoint.py", "resume.py"
-HEALTH, STORAGE, SWEEP = "health.py", "storage.py", "sweep.py"
+HEALTH, STORAGE, SWEEP, COMPARE = "health.py", "storage.py", "sweep.py", "compare.py"
 BATCH = "batch"  # in the query of STORAGE: the id of the batch that it begins with
 _BACK_TO = {row.file: row.back for row in PAGES}
 
@@ -33,6 +33,11 @@ def sweep_query(root: str, sweep: str) -> dict[str, str]:
 def checkpoint_query(checkpoint: Checkpoint) -> dict[str, str]:
     """The query of a checkpoint's page."""
     return {**run_query(checkpoint.root, checkpoint.run), "path": to_text(checkpoint.path)}
+
+
+def compare_value(root: str, run: str) -> str:
+    """A run as the query of the page that compares names it, once for each: `runs=ROOT:RUN`."""
+    return f"{root}:{to_text(run)}"
 
 
 def open_checkpoint(checkpoint: Checkpoint) -> NoReturn:

@@ -17,6 +17,7 @@ PAGES = (
     PageRow("overview.py", "Overview", ":material/dashboard:", "visible", "Overview"),
     PageRow("runs.py", "Runs", ":material/folder_open:", "visible", "All runs"),
     PageRow("run.py", "Run", ":material/folder:", "hidden", "The run"),
+    PageRow("compare.py", "Compare", ":material/compare_arrows:", "visible", "The comparison"),
     PageRow("sweep.py", "Sweep", ":material/tune:", "hidden", "The sweep"),
     PageRow("checkpoints.py", "Checkpoints", ":material/save:", "visible", "All checkpoints"),
     PageRow("checkpoint.py", "Checkpoint", ":material/deployed_code:", "hidden", "The checkpoint"),

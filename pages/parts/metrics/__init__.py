@@ -1,0 +1,1 @@
+"""What runs achieved: curves with their checkpoints, and runs side by side."""

@@ -1,5 +1,6 @@
 """Curves of metrics with marks on them, as one Plotly figure: pure, and alike on each page that shows one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,18 +83,20 @@ def figure(
     words; while `revision` stays the same, zoom and selection outlive new points.
     """
     drawn = go.Figure()
-    for curve in curves:
-        for trace in _traces(curve, axis, smoothing):
-            drawn.add_trace(trace)
+    # The marks come first, though drawn on top: of two at one place the first is hovered and clicked.
     for kind in MarkKind:
         found = [mark for mark in marks if mark.kind is kind]
         if found:
             drawn.add_trace(_marked(found, kind, axis))
+    for curve in curves:
+        for trace in _traces(curve, axis, smoothing):
+            drawn.add_trace(trace)
     if here is not None:
         drawn.add_vline(x=_across(here[0], axis), line={"color": GREEN, "width": 1})
-        drawn.add_annotation(
-            x=_across(here[0], axis), y=1, yref="paper", text=html(here[1]), showarrow=False, xanchor="right", xshift=-4
-        )
+        ends = [x for curve in curves for x in (*curve.x[:1], *curve.x[-1:])]
+        is_left = 2 * here[0] < min(ends, default=0) + max(ends, default=0)
+        side = {"xanchor": "left", "xshift": 4} if is_left else {"xanchor": "right", "xshift": -4}
+        drawn.add_annotation(x=_across(here[0], axis), y=1, yref="paper", text=html(here[1]), showarrow=False, **side)
     title = {Axis.STEP: "step", Axis.EPOCH: "epoch", Axis.TIME: "time (UTC)"}[axis]
     drawn.update_layout(
         height=height,
@@ -111,9 +114,10 @@ def figure(
 
 def smoothed(values: Sequence[float | None], weight: float) -> list[float | None]:
     """A running mean that forgets by `weight`, as TensorBoard draws it: the beginning is not drawn towards zero."""
-    mean, seen, out = 0.0, 0, []
+    mean, seen = 0.0, 0
+    out: list[float | None] = []
     for value in values:
-        if value is None or value != value:  # a gap stays a gap
+        if value is None or math.isnan(value):  # a gap stays a gap
             out.append(None)
             continue
         mean = mean * weight + value * (1 - weight)
@@ -128,7 +132,12 @@ def _traces(curve: Curve, axis: Axis, smoothing: float) -> list[go.Scatter]:
     name = html(curve.name)
     mode = "lines+markers" if len(curve.x) == 1 else "lines"
     line = {"color": curve.color, "dash": curve.dash, "width": 1.2 if curve.is_branch else 2}
-    shown = {"mode": mode, "name": name, "legendgroup": name, "hovertemplate": "%{y:.6g}<extra>%{fullData.name}</extra>"}
+    shown = {
+        "mode": mode,
+        "name": name,
+        "legendgroup": name,
+        "hovertemplate": "%{y:.6g}<extra>%{fullData.name}</extra>",
+    }
     if not smoothing:
         return [kind(x=across, y=list(curve.y), line=line, **shown)]
     raw = {"line": {**line, "width": 1}, "opacity": 0.25, "showlegend": False, "hoverinfo": "skip"}
@@ -145,6 +154,10 @@ def _marked(marks: Sequence[Mark], kind: MarkKind, axis: Axis) -> go.Scatter:
         mode="markers",
         name=str(kind),
         marker={**style, "color": colors, "line": {"width": 1.5, "color": "rgba(255,255,255,0.8)"}},
+        selected={"marker": {"size": style["size"] + 6, "opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+        zorder=2,
+        legendrank=2000,
         customdata=[mark.id for mark in marks],
         hovertext=["<br>".join(map(html, mark.hover)) for mark in marks],
         hoverinfo="text",
