@@ -8,7 +8,7 @@ from core.base.errors import NotFoundError
 from core.base.records import Checkpoint, Run
 from core.services.comparing import MOST_RUNS
 from core.services.runs import RunFilter
-from pages.parts.frame import acting, frame, links, service
+from pages.parts.frame import acting, frame, links, service, url_state
 from pages.parts.frame.text import md, shown
 from pages.parts.metrics import compare_chart, compare_table
 from pages.parts.resume import resume
@@ -74,7 +74,7 @@ def compare_two(left: Checkpoint, right: Checkpoint) -> NoReturn:
     st.stop()
 
 
-links.remember(links.COMPARE)
+url_state.remember(links.COMPARE)
 pair = two_checkpoints()
 if pair is not None:
     compare_two(*pair)

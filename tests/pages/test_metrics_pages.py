@@ -1,0 +1,116 @@
+"""The pages of what runs achieved: the picture of a run, runs side by side, two checkpoints side by side."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.parts.metrics.curves import Axis, Curve, Mark, MarkKind, figure, smoothed
+from tests.support.pages import columns, open_on, show, texts
+from waypoint_resume.names import short_id
+
+CHURN = Path(__file__).parents[2] / "sample_runs" / "churn-mlp"
+
+
+def traces(app: AppTest, number: int = 0) -> dict[str, dict[str, Any]]:
+    """What a chart draws, by name in its legend."""
+    spec = json.loads(app.get("plotly_chart")[number].proto.spec)
+    return {trace["name"]: trace for trace in spec["data"]}
+
+
+def logged(run: Path, column: str) -> list[float]:
+    with (run / "training.csv").open(newline="") as file:
+        return [float(row[column]) for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def two_runs(home: Path) -> Path:
+    """A run and the same with values twice as high; the second one's parameters are others."""
+    runs = home / "runs"
+    for name, factor, rate in (("one", 1, 0.1), ("two", 2, 0.01)):
+        shutil.copytree(CHURN, runs / name)
+        with (runs / name / "training.csv").open(newline="") as file:
+            rows = [
+                {key: float(value) * (1 if key == "epoch" else factor) for key, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+        with (runs / name / "training.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        (runs / name / "params.json").write_text(json.dumps({"rate": rate, "depth": 3}))
+    return runs
+
+
+def test_a_run_shows_its_metric_with_each_checkpoint_on_the_curve(app: AppTest, samples: Path) -> None:
+    show(app, "run.py", root=short_id(str(samples)), run="churn-mlp")
+    drawn = traces(app)
+    values = logged(CHURN, "val_loss")
+    for tag in ("val_loss", "loss"):  # it was trained twice
+        assert [*drawn[f"{tag}, attempt 1"]["y"], *drawn[tag]["y"]] == pytest.approx(logged(CHURN, tag))
+    marks = [value for kind in ("restorable", "best") for value in drawn[kind]["y"]]
+    assert marks
+    assert set(marks) <= set(values)
+    assert min(drawn["best"]["y"]) == min(marks)
+    assert "which is a guess" in texts(app)
+
+
+def test_a_run_without_logs_shows_its_saves_over_time(app: AppTest, samples: Path) -> None:
+    show(app, "run.py", root=short_id(str(samples)), run="digits-gan")
+    assert "Saves over time" in texts(app)
+
+
+def test_runs_are_compared_with_the_best_first_and_what_differs(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, root = open_on(monkeypatch, two_runs), short_id(str(two_runs))
+    app.query_params["runs"] = [f"{root}:two", f"{root}:one"]
+    app.switch_page("compare.py").run()
+    assert [item.value for item in app.exception] == []
+    assert app.title[0].value.endswith("Compare 2 runs")
+    drawn = traces(app)
+    assert drawn["two"]["y"] == pytest.approx([2 * value for value in drawn["one"]["y"]])
+    best = [item.value for item in app.markdown if item.value.startswith("**0.")]
+    assert [float(text.strip("*")) for text in best] == sorted(float(text.strip("*")) for text in best)
+    table = columns(app)
+    told = dict(zip(table[""], zip(table["two"], table["one"], strict=True), strict=True))
+    assert told["rate"] == ("0.01", "0.1")
+    assert "depth" not in told
+    app.toggle(key="all").set_value(True).run()
+    assert "depth" in columns(app)[""]
+    app.toggle(key="loads").set_value(True).run()
+    assert "the same names, shapes and dtypes" in texts(app)
+
+
+def test_a_comparison_of_what_is_not_there_says_so(app: AppTest, samples: Path) -> None:
+    show(app, "compare.py", runs=f"{short_id(str(samples))}:nothing")
+    assert "was found at the last look" in texts(app)
+    assert "Choose at least two runs" in texts(app)
+
+
+def test_two_checkpoints_side_by_side_tell_whether_one_loads_the_other(app: AppTest, samples: Path) -> None:
+    root = short_id(str(samples))
+    paths = [f"{root}:{item}" for item in ("churn-mlp/checkpoints", "mnist-cnn/checkpoints")]
+    members = sorted(path.name for path in (CHURN / "checkpoints").glob("*.keras"))
+    app.run()
+    app.query_params["checkpoints"] = [f"{paths[0]}/{members[0]}", f"{paths[0]}/{members[-1]}"]
+    app.switch_page("compare.py").run()
+    assert [item.value for item in app.exception] == []
+    assert "the same names, shapes and dtypes" in texts(app)
+
+
+def test_smoothing_keeps_gaps_and_the_first_value() -> None:
+    assert smoothed([4.0, None, float("nan"), 4.0], 0.9) == [pytest.approx(4.0), None, None, pytest.approx(4.0)]
+
+
+def test_marks_stand_before_lines_so_that_a_click_meets_them() -> None:
+    curve = Curve(name="loss <b>", x=[1, 2], y=[0.5, 0.25], color="#000000")
+    mark = Mark(id=7, x=2, y=0.25, kind=MarkKind.RESTORABLE, hover=("a<b",))
+    drawn = figure([curve], [mark], axis=Axis.STEP, smoothing=0.5, revision="x", here=(2, "here"))
+    assert list(drawn.data[0].customdata) == [7]
+    assert drawn.data[0].hovertext == ("a&lt;b",)
+    assert [trace.mode for trace in drawn.data] == ["markers", "lines", "lines"]
