@@ -11,7 +11,7 @@ from core.catalog.filters import FindingFilter, finding_conditions
 from core.catalog.finding_groups import FindingGroup, count_groups, read_groups
 from core.catalog.rows import checkpoint_from_row, finding_from_row
 from core.catalog.tables import checkpoints, findings, roots
-from waypoint_resume.names import from_text
+from waypoint_resume.names import from_text, to_text
 
 LIST_LIMIT = 500
 _WORST_FIRST = case({"error": 0, "warning": 1}, value=findings.c.severity, else_=2)
@@ -62,6 +62,17 @@ class FindingReader:
             )
             for row in self._rows(query)
         )
+
+    def accepted(self, root: str, run: str) -> dict[str, str]:
+        """What people accepted in a run, by path, with their notes: of several about one path the mildest one's."""
+        query = select(findings.c.path, findings.c.accepted).where(
+            self._mine(findings),
+            findings.c.root == root,
+            findings.c.run == to_text(run),
+            findings.c.accepted.is_not(None),
+        )
+        rows = self._rows(query.order_by(_WORST_FIRST, findings.c.folder, findings.c.path, findings.c.rule))
+        return {from_text(row["path"]): row["accepted"] for row in rows}
 
     def finding_groups(
         self, where: FindingFilter, *, limit: int | None = LIST_LIMIT, offset: int = 0

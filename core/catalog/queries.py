@@ -96,13 +96,17 @@ class Reader(FindingReader):
             raise NotFoundError(f"No run {to_text(path)!r} in root {root}.")
         return _run_from_row(rows[0], now, self.states(root, path))
 
+    def runs_inside(self, root: str, run: str) -> frozenset[str]:
+        """The runs inside a run, relative to it."""
+        query = select(runs.c.path).where(self._mine(runs), runs.c.root == root, _below(runs.c.path, run))
+        before = "" if run == "." else f"{run}/"
+        return frozenset(from_text(row["path"]).removeprefix(before) for row in self._rows(query))
+
     def folders_in(self, root: str, run: str) -> tuple[str, ...]:
         """A run's folder and all below it, also of runs inside it, relative to the root ('' is the root)."""
         query = select(folders.c.path).where(self._mine(folders), folders.c.root == root)
         if run != ".":
-            own = to_text(run)
-            below = and_(folders.c.path > f"{own}/", folders.c.path < f"{own}0")  # 0 follows the slash
-            query = query.where(or_(folders.c.path == own, below))
+            query = query.where(or_(folders.c.path == to_text(run), _below(folders.c.path, run)))
         return tuple(from_text(row["path"]) for row in self._rows(query))
 
     def states(self, root: str, run: str) -> tuple[StateFile, ...]:
@@ -156,6 +160,13 @@ class Reader(FindingReader):
         rows = self._rows(query.limit(limit).offset(offset))
         return Page(items=self._with_findings(rows), total=total, total_bytes=size)
 
+    def members(self, root: str, run: str) -> tuple[Checkpoint, ...]:
+        """Every checkpoint of a run, the newest first."""
+        query = select(checkpoints).where(
+            self._mine(checkpoints), checkpoints.c.root == root, checkpoints.c.run == to_text(run)
+        )
+        return self._with_findings(self._rows(query.order_by(checkpoints.c.saved_at_us.desc(), checkpoints.c.path)))
+
     def checkpoint(self, root: str, path: str) -> Checkpoint:
         """One checkpoint with its findings. NotFoundError when the catalog has none."""
         rows = self._rows(
@@ -166,6 +177,14 @@ class Reader(FindingReader):
         if not rows:
             raise NotFoundError(f"No checkpoint {to_text(path)!r} in root {root}.")
         return self._with_findings(rows)[0]
+
+
+def _below(path: ColumnElement[str], run: str) -> ColumnElement[bool]:
+    """Whether a path, as text, lies below a run; '.' is the root, below which no path is '.'."""
+    if run == ".":
+        return path != run
+    own = to_text(run)
+    return and_(path > f"{own}/", path < f"{own}0")  # 0 follows the slash
 
 
 def _ordered(column: ColumnElement[Any], descending: bool) -> tuple[ColumnElement[Any], ...]:

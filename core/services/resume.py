@@ -91,7 +91,7 @@ def resume_from(  # noqa: PLR0913 - all that is handed over has a name
     if proposal.mode is Mode.FORK:
         name = from_text(proposal.fork_name if fork_name is None else fork_name)
         return fork(place, checkpoint, proposal, name=name, watch=watch, **handed)
-    inner = workspace.inner_runs(checkpoint.root, checkpoint.run)
+    inner = workspace.reader.runs_inside(checkpoint.root, checkpoint.run)
     return write_manifest(place, checkpoint, proposal, confirm=confirm, inner=inner, **handed)
 
 

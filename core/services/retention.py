@@ -8,7 +8,6 @@ from itertools import chain
 
 from core.acts.acting import ConfirmError, has_space_for
 from core.base.records import Run
-from core.catalog.filters import FindingFilter
 from core.catalog.passed_over import every_link
 from core.resume.history import read_manifests
 from core.resume.manifest import MetricMode
@@ -97,7 +96,6 @@ def run_state(
     """A run as the catalog and the decisions on disk have it now; its place in its sweep, if `trials` are given."""
     run_folder = workspace.run_folder(run.root, run.path)
     now_ns = run_folder.now_ns()
-    accepted = workspace.reader.findings(FindingFilter(root=run.root, run=run.path, accepted=True), limit=None)
     checkpoints = workspace.members(run.root, run.path)
     is_leased_now = run_folder.has_job(now_ns)
     is_recent = workspace.reader.run(run.root, run.path, workspace.now()).status == "live"
@@ -115,7 +113,7 @@ def run_state(
         manifests=read_manifests(run_folder),
         named_by=named_elsewhere(workspace, run.root) if elsewhere is None else elsewhere,
         links=(links or known_links(workspace)).into_run(run_folder.root_path, run.path),
-        accepted={one.finding.path: one.finding.accepted or "" for one in accepted},
+        accepted=workspace.reader.accepted(run.root, run.path),
         trial=None if trials is None else trials.of(run),
     )
 

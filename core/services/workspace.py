@@ -12,7 +12,7 @@ from core.base.ages import SECOND_US, Ages, turning_points
 from core.base.errors import AmbiguousError, NotFoundError
 from core.base.records import Checkpoint, IndexReport, Root, Run
 from core.catalog.engine import FILE_NAME, open_catalog
-from core.catalog.filters import CheckpointFilter, RunFilter
+from core.catalog.filters import RunFilter
 from core.catalog.in_memory import copy_into_memory, is_in_memory
 from core.catalog.queries import Reader
 from core.catalog.sweeps import SweepReader
@@ -145,15 +145,9 @@ class Workspace:
         """Every run, by path."""
         return self.reader.runs(RunFilter(), self.now(), sort="path", descending=False, limit=None).items
 
-    def inner_runs(self, root_id: str, run: str) -> frozenset[str]:
-        """The runs inside a run, relative to it."""
-        before = "" if run == "." else f"{run}/"
-        paths = (other.path for other in self.runs() if other.root == root_id and other.path != run)
-        return frozenset(path.removeprefix(before) for path in paths if path.startswith(before))
-
     def members(self, root_id: str, run: str) -> tuple[Checkpoint, ...]:
         """Every checkpoint of a run."""
-        return self.reader.checkpoints(CheckpointFilter(root=root_id, run=run), limit=None).items
+        return self.reader.members(root_id, run)
 
     def run_folder(self, root_id: str, run: str) -> RunFolder:
         """Where a run lies that is read (`acted_on`: is acted on). PlaceError where a link leads out of it."""
@@ -163,7 +157,7 @@ class Workspace:
         """Where a run lies that is acted on, with that by which it is told to be live."""
         ages = Ages(live_window=self.settings.live_window, stale_after=self.settings.stale_after)
         alive_us, _ = turning_points(0, run.median_interval, ages)
-        liveness = Liveness(live_window=alive_us / SECOND_US, inner=self.inner_runs(run.root, run.path))
+        liveness = Liveness(live_window=alive_us / SECOND_US, inner=self.reader.runs_inside(run.root, run.path))
         return replace(self.run_folder(run.root, run.path), liveness=liveness)
 
 

@@ -13,8 +13,8 @@ from tests.support.trees import save, state
 KEEP_ONE = Policy(rules=(KeepLatest(1),))
 ROOMS = ("services", "retention", "acts", "mend", "runfolder", "resume")  # what decides and acts; the rest is asked
 MOST_DECIDING = 20
-MOST_OF_CORE = 44
-MOST_CHANGES = 800
+MOST_OF_CORE = 43
+MOST_CHANGES = 790
 
 
 @pytest.fixture

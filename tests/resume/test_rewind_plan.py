@@ -128,8 +128,8 @@ def test_the_plan_names_what_stays_and_the_runs_inside(tmp_path: Path, workspace
     held = opened.find_run("a")
     inner = {run.path.removeprefix("a/") for run in opened.runs() if run.path.startswith("a/")}
     assert len(inner) == 2
-    assert opened.inner_runs(held.root, "a") == inner == opened.acted_on(held).liveness.inner
-    assert opened.inner_runs(held.root, ".") == {run.path for run in opened.runs()}
+    assert opened.reader.runs_inside(held.root, "a") == inner == opened.acted_on(held).liveness.inner
+    assert opened.reader.runs_inside(held.root, ".") == {run.path for run in opened.runs()}
     (pick,) = [item for item in opened.members(held.root, "a") if item.path.endswith("ckpt-2")]
     proposal = resume.propose(opened, pick, Mode.REWIND)
     accepted = [caution.id for caution in proposal.warnings]
