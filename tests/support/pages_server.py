@@ -35,12 +35,11 @@ class Server:
 
     def get(self, path: str) -> http.client.HTTPResponse:
         """The answer to a GET, not followed anywhere."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
-        return answer
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            return answer
 
 
 def copy_samples(target: Path) -> Path:
