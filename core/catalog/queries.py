@@ -26,6 +26,7 @@ RUN_SORTS: Mapping[str, Column[Any]] = {
     for name in (item.name, f"{item.name.removesuffix('_at')}_us")
     if (column := runs.c.get(name)) is not None and isinstance(column.type, Text | Integer | Float)
 }
+_AS_KEPT = tuple(item.name for item in fields(Run) if item.name in runs.c and item.name not in ("path", "tags"))
 CHECKPOINT_SORTS = ("saved_at", "step", "epoch", "bytes", "path", "run", "variables", "parameters", "health")
 
 
@@ -197,25 +198,11 @@ def _run_from_row(row: RowMapping, now: datetime, states: tuple[StateFile, ...] 
     aged = "stale" if row["stale_from_us"] <= now_us else "idle"
     status = "live" if row["live_until_us"] >= now_us else aged
     return Run(
-        root=row["root"],
+        **{name: row[name] for name in _AS_KEPT},
         path=from_text(row["path"]),
         status=status,
-        checkpoints=row["checkpoints"],
-        restorable=row["restorable"],
-        series=row["series"],
-        bytes=row["bytes"],
-        newest_step=row["newest_step"],
         last_saved=None if row["last_saved_us"] is None else from_us(row["last_saved_us"]),
         changed_at=None if row["changed_us"] is None else from_us(row["changed_us"]),
-        median_interval=row["median_interval"],
-        errors=row["errors"],
-        warnings=row["warnings"],
-        infos=row["infos"],
         states=states,
-        is_deleted=row["is_deleted"],
         tags=tuple(json.loads(row["tags"])) if row["tags"] else (),
-        note=row["note"],
-        owner=row["owner"],
-        is_favourite=row["is_favourite"],
-        id=row["id"],
     )

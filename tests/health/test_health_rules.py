@@ -9,28 +9,13 @@ from core.base.facts import Contents, Format
 from core.base.records import Checkpoint, Finding, StateFile
 from core.health import aging
 from core.health.listing import judge_listing
-from core.health.run_facts import RunFacts
 from core.health.runs import judge_run
 from core.health.verified import BadTensor, Verified, judge_verified
 from core.runs.series import arrange
-from tests.support.trees import START, a_member
+from tests.support.trees import START, a_member, run_facts
 
 DAY = timedelta(days=1)
 ROOT = "/data"
-
-
-def a_run(members: list[Checkpoint], *, now: datetime, changed: datetime | None = None) -> RunFacts:
-    return RunFacts(
-        run="run",
-        root_path=ROOT,
-        series=arrange(members),
-        states=(),
-        leftovers=(),
-        existing=(),
-        changed=changed,
-        now=now,
-        stale_after=14 * DAY,
-    )
 
 
 def told(found: list[Finding]) -> list[tuple[str, str, str]]:
@@ -134,12 +119,12 @@ def test_unknown_contents_lose_no_optimizer() -> None:
 
 @pytest.mark.parametrize(("days", "number"), [(0, 0), (13.9, 0), (14, 1), (400, 1)])
 def test_stale_run(days: float, number: int) -> None:
-    found = list(aging.findings(a_run([], now=START + days * DAY, changed=START)))
+    found = list(aging.findings(run_facts([], now=START + days * DAY, changed=START)))
     assert told(found) == [("run", "stale-run", "No file in it has changed since 2026-01-31.")] * number
 
 
 def aged(now: datetime, members: list[Checkpoint]) -> list[str]:
-    return [item.path.rpartition("/")[2] for item in aging.findings(a_run(members, now=now))]
+    return [item.path.rpartition("/")[2] for item in aging.findings(run_facts(members, now=now))]
 
 
 def test_only_old_and_superseded_checkpoints_are_stale() -> None:
@@ -159,7 +144,7 @@ def test_only_old_and_superseded_checkpoints_are_stale() -> None:
 def test_the_far_future_is_not_stale() -> None:
     end = datetime.max.replace(tzinfo=START.tzinfo)
     member = a_member("c-1", step=1)._replace(saved_at=end)
-    facts = replace(a_run([], now=START), series=((member,),), stale_after=timedelta(seconds=1e9))
+    facts = replace(run_facts([], now=START), series=((member,),), stale_after=timedelta(seconds=1e9))
     assert list(aging.findings(facts)) == []
 
 

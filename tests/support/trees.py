@@ -1,16 +1,19 @@
 """Folders of whole and damaged checkpoints with chosen times, for the tests of scan, index, catalog and shell."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from core.base.ages import Ages
 from core.base.facts import Facts, Format, Sourced
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Health, SavedAtSource
 from core.catalog.rows import to_us
+from core.health.run_facts import RunFacts
 from core.indexing.options import Options, Progress
+from core.runs.series import arrange
 from tests.support.builders import bundle, trained
 from waypoint_resume.file_names import read_name
 
@@ -112,6 +115,13 @@ def a_member(
         health=health or (Health.OK if restorable else Health.ERROR),
         stem=read_name(name).stem,
     )
+
+
+def run_facts(members: Sequence[Checkpoint], *, now: datetime = START, **more: Any) -> RunFacts:  # noqa: ANN401
+    """A run of some checkpoints as rules see it; stale after 14 days."""
+    known: dict[str, Any] = {"run": "run", "root_path": "/data", "states": (), "leftovers": (), "existing": ()}
+    known |= {"changed": None, "stale_after": timedelta(days=14)}
+    return RunFacts(series=arrange(members), now=now, **(known | more))
 
 
 def a_run_row(path: str, **fields: object) -> dict[str, object]:
