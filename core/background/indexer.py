@@ -16,17 +16,19 @@ from core.base.records import IndexReport
 from core.base.thread import Background
 from core.config.settings import Settings
 from core.indexing.options import CancelledError, Progress
-from core.indexing.passes import refresh_all
+from core.indexing.passes import refresh_all, refresh_metrics
 
 DEEP_EVERY_S = 600.0
 _COLLECT_EVERY_S = 60.0
+_METRICS_S = 2.0  # for which the home's lock is held at once
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexerStatus:
     """What the indexer does: `phase` ∈ starting, looking, waiting, failed. `version` grows with every pass that changed
-    something; `expected_folders` is the number of folders of the last pass, None at the first.
+    something; `expected_folders` is the number of folders of the last pass, None at the first. Files that tell metrics
+    are read after the checkpoints: `metric_files_waiting` are left.
     """
 
     phase: str = "starting"
@@ -39,6 +41,7 @@ class IndexerStatus:
     version: int = 0
     report: IndexReport | None = None
     error: str | None = None
+    metric_files_waiting: int = 0
 
 
 class Indexer(Background):
@@ -73,11 +76,35 @@ class Indexer(Background):
             self._pass(deep)
             if deep:
                 deep_at = time.monotonic()
+            self._read_metrics()
             if time.monotonic() - collected_at >= _COLLECT_EVERY_S:
                 gc.collect()  # the page scripts leave this to us: streamlit's own after every rerun is switched off
                 collected_at = time.monotonic()
             self._wake.wait(self._settings.refresh)
             self._wake.clear()
+
+    def _read_metrics(self) -> None:
+        """Read what tells metrics, bit by bit, until it is time for the next pass or somebody wants one: what is left
+        then is read after that.
+        """
+        until = time.monotonic() + self._settings.refresh
+        while not self._stopping and not self._wake.is_set() and time.monotonic() < until:
+            try:
+                engine = self._engine_for(False)
+                read, left = refresh_metrics(engine, self._settings, "dashboard", _METRICS_S, self._stop_if_wanted)
+            except (CoreError, CancelledError):
+                return  # another process reads, or the next pass tells what is wrong
+            except Exception:  # noqa: BLE001 - the thread must outlive whatever a file holds
+                _log.exception("reading metrics failed")
+                return
+            if read:
+                self._status = replace(self._status, version=self._status.version + 1, metric_files_waiting=left)
+            if not left:
+                return
+
+    def _stop_if_wanted(self) -> None:
+        if self._stopping:
+            raise CancelledError("the server stops")
 
     def _pass(self, deep: bool) -> None:
         self._status = replace(
@@ -104,7 +131,8 @@ class Indexer(Background):
 
     def _refresh(self, deep: bool) -> tuple[IndexReport, bool]:
         def refresh(engine: Engine) -> tuple[IndexReport, bool]:
-            return refresh_all(engine, self._settings, "dashboard", deep=deep, watch=self._watch)
+            watch = self._watch
+            return refresh_all(engine, self._settings, "dashboard", deep=deep, metrics_seconds=0, watch=watch)
 
         try:
             return refresh(self._engine_for(False))
@@ -119,8 +147,7 @@ class Indexer(Background):
         self._status = replace(self._status, phase="failed", finished_at=datetime.now(UTC), error=error)
 
     def _watch(self, root: str, progress: Progress) -> None:
-        if self._stopping:
-            raise CancelledError("the server stops")
+        self._stop_if_wanted()
         self._status = replace(
             self._status,
             root=root,

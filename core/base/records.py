@@ -168,7 +168,8 @@ class Root:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
     """What one pass over the roots did (`index --json`). Older code had judged `rejudged` runs and read `reread`
-    checkpoints; `waiting` folders are left for the next passes.
+    checkpoints; `waiting` folders are left for the next passes. Of `metric_files` that tell metrics and parameters
+    something was read; `metric_files_waiting` are left, too.
     """
 
     roots: tuple[Root, ...] = ()
@@ -179,5 +180,7 @@ class IndexReport:
     rejudged: int = 0
     reread: int = 0
     waiting: int = 0
+    metric_files: int = 0
+    metric_files_waiting: int = 0
     problems: tuple[tuple[str, Problem], ...] = field(default_factory=tuple)
     seconds: float = 0.0

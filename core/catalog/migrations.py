@@ -74,6 +74,12 @@ def _searched(connection: Connection) -> None:
     tables.metadata.create_all(connection, tables=[run_tables.layouts, *run_tables.OF_RUNS])
 
 
+def _with_metrics(connection: Connection) -> None:
+    """Version 13: how far the files were read that tell metrics and parameters, and what each tells."""
+    new = [run_tables.metric_roots, run_tables.metric_files, run_tables.metric_series]
+    tables.metadata.create_all(connection, tables=new)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _make_anew,
@@ -87,6 +93,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _stamped,
     _ordered,
     _searched,
+    _with_metrics,
 )
 
 

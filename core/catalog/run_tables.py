@@ -5,7 +5,7 @@ runs are joined in time. `folded` is a text as it is compared (`core.search.fold
 are null. Who forgets a run forgets its rows here (`core.catalog.writes.forget_runs`).
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
 from core.catalog.tables import metadata
 
@@ -77,4 +77,53 @@ run_params = Table(
     sqlite_with_rowid=False,
 )
 
-OF_RUNS = (run_tags, run_levels, run_metrics, run_params)
+# The files of runs that tell metrics and parameters. `seen` is a file's identity as the walk saw it, `was_read` the one
+# that it had when it was read last ('' before), `read_by` which reader that was; `is_due`: it is to be read (on).
+# `position` is where it goes on, JSON or null; `problems` and `params` are JSON, '' for none.
+metric_files = Table(
+    "metric_files",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("root", String(12), nullable=False),
+    Column("run", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("seen", Text, nullable=False),
+    Column("was_read", Text, nullable=False, server_default=""),
+    Column("read_by", String(12), nullable=False, server_default=""),
+    Column("is_due", Boolean, nullable=False),
+    Column("position", Text),
+    Column("problems", Text, nullable=False, server_default=""),
+    Column("params", Text, nullable=False, server_default=""),
+    Index("metric_files_by_folder", "root", "folder"),
+    Index("metric_files_due", "root", "is_due", "mtime_ns"),
+)
+
+# What one file tells of one tag: `name` is the metric's (`core.metrics.metric_names`), `summary` JSON, `kept` points as
+# `core.metrics.kept_bytes` packs them, and how many these are.
+metric_series = Table(
+    "metric_series",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("x_kind", String(8), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("kept_count", Integer, nullable=False),
+    Column("kept", LargeBinary, nullable=False),
+    Index("metric_series_by_name", "run_id", "name"),
+)
+
+# By which version of the sources' table the files of a root were told.
+metric_roots = Table(
+    "metric_roots",
+    metadata,
+    Column("root", String(12), primary_key=True),
+    Column("told_by", String(12), nullable=False),
+)
+
+OF_RUNS = (run_tags, run_levels, run_metrics, run_params, metric_files, metric_series)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from core.base.records import Checkpoint, Finding, Root
 from core.catalog.chunks import chunks
 from core.catalog.rows import checkpoint_from_row, checkpoint_to_row, finding_to_row, run_id
-from core.catalog.run_tables import OF_RUNS, layouts, run_tags
+from core.catalog.run_tables import OF_RUNS, layouts, metric_roots, run_tags
 from core.catalog.tables import checkpoints, findings, folders, roots, runs, sweeps, trials, verifications
 from core.search.folding import fold
 from waypoint_resume.names import to_text
@@ -120,7 +120,9 @@ def forget_roots(connection: Connection, keep: Iterable[str], after_seconds: flo
     for table in OF_RUNS if old else ():
         of_old = select(runs.c.id).where(runs.c.root.in_(old))
         connection.execute(delete(table).where(table.c.run_id.in_(of_old)))
-    for table in (layouts, folders, checkpoints, runs, findings, verifications, sweeps, trials) if old else ():
+    for table in (
+        (layouts, metric_roots, folders, checkpoints, runs, findings, verifications, sweeps, trials) if old else ()
+    ):
         connection.execute(delete(table).where(table.c.root.in_(old)))
     if old:
         connection.execute(delete(roots).where(roots.c.id.in_(old)))

@@ -84,7 +84,7 @@ app.command("resume-env")(resume_env_command)
 def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
     """Look at the disk and bring the catalog up to date."""
     with leaving(), opened(roots, keeps=True) as workspace:
-        report = refresh(workspace, "index", reread_seconds=None)
+        report = refresh(workspace, "index", reread_seconds=None, metrics_seconds=None)
         code = report_problems(report)
         say_passed_over(workspace)
         if as_json:

@@ -26,7 +26,7 @@ from core.base.errors import (
 from core.base.records import IndexReport
 from core.services import passed_over
 from core.services.resume import ConfirmError, ModeError
-from core.services.workspace import REREAD_SECONDS, Progress, Workspace, load, problem_texts
+from core.services.workspace import METRICS_SECONDS, REREAD_SECONDS, Progress, Workspace, load, problem_texts
 from waypoint_resume.names import to_text
 
 FAILED, WRONG_USE, NOTHING_RESTORABLE = 1, 2, 3
@@ -106,32 +106,45 @@ def say_passed_over(workspace: Workspace) -> None:
             say(text)
 
 
-def refreshed(workspace: Workspace, purpose: str, *, cached: bool) -> int:
-    """Look at the disk unless told not to; problems go to stderr. Returns the exit code so far."""
+def refreshed(workspace: Workspace, purpose: str, *, cached: bool, all_metrics: bool = False) -> int:
+    """Look at the disk unless told not to; problems go to stderr. `all_metrics`: what runs logged is read however long
+    that takes. Returns the exit code so far.
+    """
     if cached:
         return 0
-    return report_problems(refresh_anywhere(workspace, purpose))
+    return report_problems(
+        refresh_anywhere(workspace, purpose, metrics_seconds=None if all_metrics else METRICS_SECONDS)
+    )
 
 
 @contextlib.contextmanager
-def looked_at(roots: list[str] | None, purpose: str, *, cached: bool) -> Iterator[tuple[Workspace, int]]:
+def looked_at(
+    roots: list[str] | None, purpose: str, *, cached: bool, all_metrics: bool = False
+) -> Iterator[tuple[Workspace, int]]:
     """The workspace as `refreshed` leaves it, with the exit code so far; errors leave as `leaving` says."""
     with leaving(), opened(roots) as workspace:
-        yield workspace, refreshed(workspace, purpose, cached=cached)
+        yield workspace, refreshed(workspace, purpose, cached=cached, all_metrics=all_metrics)
 
 
-def refresh_anywhere(workspace: Workspace, purpose: str, *, deep: bool = True) -> IndexReport:
+def refresh_anywhere(
+    workspace: Workspace, purpose: str, *, deep: bool = True, metrics_seconds: float | None = METRICS_SECONDS
+) -> IndexReport:
     """One pass over the roots, as `refresh`; on a full disk in a copy of the catalog in memory."""
     try:
-        return refresh(workspace, purpose, deep=deep)
+        return refresh(workspace, purpose, deep=deep, metrics_seconds=metrics_seconds)
     except CatalogFullError as error:
         with _telling_in_memory(error):
             workspace.go_on_in_memory()
-        return refresh(workspace, purpose, deep=deep)
+        return refresh(workspace, purpose, deep=deep, metrics_seconds=metrics_seconds)
 
 
 def refresh(
-    workspace: Workspace, purpose: str, *, deep: bool = True, reread_seconds: float | None = REREAD_SECONDS
+    workspace: Workspace,
+    purpose: str,
+    *,
+    deep: bool = True,
+    reread_seconds: float | None = REREAD_SECONDS,
+    metrics_seconds: float | None = METRICS_SECONDS,
 ) -> IndexReport:
     """One pass over the roots, with progress on stderr where that is a terminal."""
     columns = SpinnerColumn(), TextColumn("{task.description}")
@@ -144,7 +157,9 @@ def refresh(
                 task, description=f"{name}: {progress.folders:,} folders, {progress.checkpoints:,} checkpoints read"
             )
 
-        return workspace.refresh(purpose, deep=deep, reread_seconds=reread_seconds, watch=watch)
+        return workspace.refresh(
+            purpose, deep=deep, reread_seconds=reread_seconds, metrics_seconds=metrics_seconds, watch=watch
+        )
 
 
 def report_problems(report: IndexReport) -> int:

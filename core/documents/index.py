@@ -18,6 +18,8 @@ def index_document(report: IndexReport, passed: Iterable[PassedOver] = ()) -> di
         "rejudged": report.rejudged,
         "reread": report.reread,
         "waiting": report.waiting,
+        "metric_files": report.metric_files,
+        "metric_files_waiting": report.metric_files_waiting,
         "problems": [
             {"root": to_text(root), "path": problem.path, "problem": problem.problem}
             for root, problem in report.problems

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from core.base.files import Listing, Problem
 from core.catalog.known_folders import KnownFolder
+from core.catalog.metric_files import SeenFile
 from core.formats.registry import spec_of
+from core.indexing.metric_finder import MetricFinder
 from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.stamp import Stamp
 from core.runs import walk
@@ -28,7 +30,8 @@ class Seen(NamedTuple):
 class Changes:
     """Every folder that is there; those to read, as the walk saw them where that was kept; those of them whose units
     may be other tools' files; those whose times moved while what they list stayed; those that stayed and that an older
-    reader read; and the folders that are gone.
+    reader read; the folders that are gone; and the files that sources of metrics read, by folder, of those in which
+    that was told.
     """
 
     folders: dict[str, KnownFolder] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class Changes:
     retimed: list[str] = field(default_factory=list)
     outdated: set[str] = field(default_factory=set)
     gone: tuple[str, ...] = ()
+    metric_files: dict[str, tuple[SeenFile, ...]] = field(default_factory=dict)
 
 
 def find_changes(
@@ -46,15 +50,18 @@ def find_changes(
     now_ns: int,
     progress: Progress,
     expect: Callable[[int], None],
+    *,
+    tells_all: bool = False,
 ) -> Changes:
-    """Walk the root; `expect` is told how many files will have to be read.
+    """Walk the root; `expect` is told how many files will have to be read. `tells_all`: which files tell metrics is
+    told of unchanged folders, too.
 
     OSError where the root itself cannot be listed; below it, what is known of an unreadable folder stays and the
     problem is noted.
     """
     found = Changes()
     recent_ns = now_ns - int(options.ages.live_window * SECOND_NS)
-    waiting, kept = [""], 0
+    waiting, kept, finder = [""], 0, MetricFinder(store)
     while waiting:
         path = waiting.pop()
         old = known.get(path)
@@ -82,8 +89,12 @@ def find_changes(
             if old.times != listing.folder_times:  # else it would be listed again by every light pass
                 found.folders[path] = old._replace(times=listing.folder_times)
                 found.retimed.append(path)
+            if tells_all:
+                found.metric_files[path] = finder.files(listing, group(listing))
             continue
         groups = group(listing)
+        if (files := finder.files(listing, groups)) or old is not None:
+            found.metric_files[path] = files
         found.folders[path] = _noted(listing, mark, groups.has_units)
         if groups.has_units and groups.all_doubtful and not _is_shown(store, path, groups):
             found.doubtful.append(path)

@@ -12,13 +12,15 @@ OUTSIDE = ""  # the name of what lies in no run; a run is never called so, the r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueRuns:
-    """The folders of each run that is due, and those runs in which nothing changed but an older reader read something.
+    """The folders of each run that is due; those runs in which nothing changed but an older reader read something; and
+    the folders that are new or went to another run.
 
     Those of a root that was never looked at are in the order of the walk, others have the newest first.
     """
 
     folders: dict[str, list[str]]
     only_outdated: Collection[str]
+    moved: Collection[str]
 
 
 def due_runs(
@@ -37,7 +39,7 @@ def due_runs(
         (path for path, item in folders.items() if item.is_named),
     )
     by_run: dict[str, list[str]] = {}
-    outdated = set[str]()
+    outdated, moved = set[str](), []
     dirty = {known[path].run or OUTSIDE for path in changes.gone}
     dirty |= {run or "." for run in runs}.difference(settled)
     for path, item in folders.items():
@@ -54,8 +56,9 @@ def due_runs(
                 outdated.add(run)
         if item.run != run:
             folders[path] = item._replace(run=run)
+            moved.append(path)
     due = {run: paths for run, paths in by_run.items() if run in dirty or run in outdated}
-    return DueRuns(folders=_newest_first(due, folders) if known else due, only_outdated=outdated - dirty)
+    return DueRuns(folders=_newest_first(due, folders) if known else due, only_outdated=outdated - dirty, moved=moved)
 
 
 def left_runs(known: Mapping[str, KnownFolder], folders: Mapping[str, KnownFolder]) -> set[str]:

@@ -11,6 +11,7 @@ from core.indexing.stamp import Stamp, current_stamp
 
 SECOND_NS = 1_000_000_000
 REREAD_SECONDS = 5.0
+METRICS_SECONDS = 5.0
 
 
 class CancelledError(CoreError):

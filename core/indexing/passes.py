@@ -17,11 +17,14 @@ from core.base.records import IndexReport, Root
 from core.catalog import writes
 from core.catalog.engine import catalog_error, reopen_if_replaced
 from core.catalog.in_memory import is_in_memory
+from core.catalog.metric_files import count_due
 from core.catalog.rows import to_us
 from core.config.settings import Settings
 from core.indexing.lock import WAIT_SECONDS, writing
-from core.indexing.options import REREAD_SECONDS, Options, Progress
+from core.indexing.metric_pass import read_metric_files
+from core.indexing.options import METRICS_SECONDS, REREAD_SECONDS, Options, Progress
 from core.indexing.refresh import refresh_root
+from core.indexing.stamp import current_stamp
 from core.stores.local import LocalStore
 from waypoint_resume.names import short_id, to_text
 
@@ -41,11 +44,13 @@ def refresh_all(
     *,
     deep: bool = True,
     reread_seconds: float | None = REREAD_SECONDS,
+    metrics_seconds: float | None = METRICS_SECONDS,
     watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
 ) -> tuple[IndexReport, bool]:
     """One pass over every root, holding the home's lock. Returns the report and whether anything changed.
 
-    What older readers read is read again for so long in each root; None: all of it.
+    What older readers read is read again for so long in each root; None: all of it. What tells metrics is read for
+    `metrics_seconds`, after all checkpoints (None: all of it; 0: `refresh_metrics` does so later).
 
     BusyError when another process holds the lock for too long. A root that is missing or unreadable is a problem of
     its own in the report; what was known of it stays.
@@ -57,6 +62,7 @@ def refresh_all(
         ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after, write_grace=settings.write_grace),
         deep=deep,
         decisions_dir=settings.decisions_dir,
+        stamp=current_stamp(),
         reread_seconds=reread_seconds,
     )
     total, changed = IndexReport(), False
@@ -78,7 +84,34 @@ def refresh_all(
                 waiting=total.waiting + progress.waiting,
                 problems=(*total.problems, *problems),
             )
+        if metrics_seconds != 0:
+            read, waiting = _read_metrics(engine, settings, metrics_seconds)
+            total, changed = replace(total, metric_files=read, metric_files_waiting=waiting), changed or read > 0
     return replace(total, seconds=time.monotonic() - started), changed
+
+
+def refresh_metrics(
+    engine: Engine, settings: Settings, purpose: str, seconds: float, step: Callable[[], None] = lambda: None
+) -> tuple[int, int]:
+    """Read what tells metrics, as the last pass saw it, for so many seconds, holding the home's lock. Returns how many
+    files were read and how many are left. BusyError.
+    """
+    if not count_due(engine, [root_id(path) for path in settings.roots]):
+        return 0, 0
+    with _catalog_errors(settings), _alone(engine, settings, purpose):
+        return _read_metrics(engine, settings, seconds, step)
+
+
+def _read_metrics(
+    engine: Engine, settings: Settings, seconds: float | None, step: Callable[[], None] = lambda: None
+) -> tuple[int, int]:
+    readers, read, waiting = current_stamp().metric_readers, 0, 0
+    until = None if seconds is None else time.monotonic() + seconds
+    for path in settings.roots:
+        left = None if until is None else max(0.0, until - time.monotonic())
+        found = read_metric_files(engine, LocalStore(path), root_id(path), readers, seconds=left, step=step)
+        read, waiting = read + found[0], waiting + found[1]
+    return read, waiting
 
 
 def _refresh_one(

@@ -19,6 +19,7 @@ from core.base.files import Listing, Problem
 from core.base.records import Checkpoint
 from core.catalog import sweeps, writes
 from core.catalog.known_folders import KnownFolder, delete_folders, load_folders, store_times
+from core.catalog.metric_files import SeenFile, told_by
 from core.indexing.batch import Batch, calm_collector
 from core.indexing.changes import Changes, Seen, find_changes
 from core.indexing.due_runs import OUTSIDE, due_runs, left_runs
@@ -26,6 +27,8 @@ from core.indexing.existing_prefixes import existing_prefixes
 from core.indexing.folder import read_folder
 from core.indexing.folder_records import FolderResult, FolderTask
 from core.indexing.known import by_folder, is_all_foreign, settled, unread
+from core.indexing.metric_finder import MetricFinder
+from core.indexing.metric_pass import note_metric_files
 from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.pass_context import PassContext
 from core.indexing.ranking import rank_sweeps
@@ -34,6 +37,7 @@ from core.indexing.reader_process import Item
 from core.indexing.reread import ReadBefore
 from core.indexing.rollup import RunRecord, roll_up
 from core.runs import walk
+from core.runs.group import group
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.stores.store import Store
 from waypoint_resume.names import to_text
@@ -46,11 +50,13 @@ def refresh_root(engine: Engine, store: Store, root: str, root_path: str, option
     """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
     with engine.connect() as connection:
         known = load_folders(connection, root)
+        tells_all = bool(known) and told_by(connection, root) != options.stamp.metrics
     progress.expected = len(known) or None
     now_ns = store.now_ns()
     context = PassContext.load(engine, root, root_path, options, now_ns)
+    options = replace(options, deep=options.deep or tells_all)
     with contextlib.closing(Readers()) as readers, calm_collector():
-        changes = find_changes(store, known, options, now_ns, progress, readers.expect)
+        changes = find_changes(store, known, options, now_ns, progress, readers.expect, tells_all=tells_all)
         _Pass(engine, store, root, root_path, options, now_ns, known, context, changes, progress, readers).write()
         progress.changed |= rank_sweeps(engine, store, root, changes.folders.keys())
     progress.waiting = sum(not options.stamp.is_read(folder.read_by) for folder in changes.folders.values())
@@ -91,13 +97,15 @@ class _Pass:
         if self.changes.retimed:
             with self.engine.begin() as connection:
                 store_times(connection, self.root, (self.changes.folders[one] for one in self.changes.retimed))
-        if not (by_run or left or self.changes.gone):
+        seen = self._metric_files(due.moved, left)
+        if not (by_run or left or self.changes.gone or seen):
             return
         self.progress.changed = True
         with self.engine.begin() as connection:
             delete_folders(connection, self.root, self.changes.gone)
             sweeps.forget_trials(connection, self.root, self.changes.gone)
             writes.forget_runs(connection, self.root, left)
+            note_metric_files(connection, self.root, folders, seen, self.changes.gone, self.options.stamp)
         batch = Batch(self.root, self.known.keys())
         for run, results in self.readers.read_all(self.store, self._items(by_run)):
             self._add(batch, run, by_run[run], results)
@@ -106,6 +114,18 @@ class _Pass:
                 batch.write(self.engine)
                 batch = Batch(self.root, self.known.keys())
         batch.write(self.engine)
+
+    def _metric_files(self, moved: Iterable[str], left: Collection[str]) -> dict[str, tuple[SeenFile, ...]]:
+        """The files that tell metrics, by folder: of folders that changed, that went to another run, or whose run is
+        forgotten and made anew.
+        """
+        found, finder = dict(self.changes.metric_files), MetricFinder(self.store)
+        again = [path for path, folder in self.changes.folders.items() if folder.run in left] if left else []
+        for path in {*moved, *again}.difference(found):
+            with contextlib.suppress(OSError):
+                listing = walk.look(self.store, path)
+                found[path] = finder.files(listing, group(listing))
+        return found
 
     def _settle_doubts(self) -> None:
         """Read those folders first whose units may be other tools' files: only content tells whether they are units."""

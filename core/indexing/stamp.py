@@ -6,7 +6,7 @@ comment makes it new, too: then everything is judged once more, and what is read
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -15,6 +15,8 @@ import core
 import waypoint_resume
 from core.base.facts import Format
 from core.formats.registry import SPECS
+from core.metrics.registry import SOURCES
+from core.metrics.spec import MetricSource
 
 _HOMES = {name: Path(package.__path__[0]) for name, package in (("core", core), ("waypoint_resume", waypoint_resume))}
 _IMPORT = re.compile(
@@ -28,18 +30,25 @@ _DIGEST_BYTES = 6
 # What every reading passes through, whatever its format: their own sources, without what they import.
 _OF_EACH_READING = ("core.formats.reading", "core.formats.path_pattern", "core.formats.lfs")
 # The table leads to all formats, and records know nothing of any: neither is followed from a reader.
-_NOT_OF_A_READER = frozenset({"core.formats.registry", "core.formats.spec", "core.formats.reading"})
+_NOT_OF_A_READER = frozenset(
+    {"core.formats.registry", "core.formats.spec", "core.formats.reading", "core.metrics.registry", "core.metrics.spec"}
+)
+# What is kept of each source of metrics, whichever it is.
+_OF_EACH_SOURCE = ("core.indexing.metric_reading", "core.metrics.kept_bytes", "core.metrics.metric_names")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stamp:
     """The present versions: of what makes a folder's files to checkpoints, state files and leftovers (`looks`), of
-    rules, series and roll-up (`rules`), and of each format's reader.
+    rules, series and roll-up (`rules`), and of each format's reader; of what tells which files hold metrics
+    (`metrics`), and of each reader of those, by its source's name.
     """
 
     looks: str
     rules: str
     readers: Mapping[Format, str]
+    metrics: str = ""
+    metric_readers: Mapping[str, str] = field(default_factory=dict)
 
     def is_read(self, read_by: str) -> bool:
         """Whether these readers, divided by blanks, are all of the present."""
@@ -65,7 +74,18 @@ def current_stamp() -> Stamp:
         looks=_digest(_closure(looks, _is_of_looks)),
         rules=_digest(_closure({"core.indexing.rollup", "core.indexing.known"}, _is_of_rules)),
         readers={spec.format: _reader(spec.format, spec.read.__module__) for spec in SPECS},
+        metrics=_digest(_closure({"core.metrics.registry", *_OF_EACH_SOURCE}, _is_of_metrics)),
+        metric_readers={source.name: _source_reader(source) for source in SOURCES},
     )
+
+
+def _source_reader(source: MetricSource) -> str:
+    modules = {source.read.__module__, *_OF_EACH_SOURCE}
+    return _digest(_closure(modules, lambda name: _is_of_metrics(name) and name not in _NOT_OF_A_READER), source.name)
+
+
+def _is_of_metrics(module: str) -> bool:
+    return module.startswith(("core.metrics.", "core.formats.", "waypoint_resume."))
 
 
 def _reader(form: Format, module: str) -> str:

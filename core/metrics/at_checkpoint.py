@@ -130,7 +130,17 @@ def _on_curve(curve: Curve, saved: SavedAt) -> ValueAt | None:
     if point is None or math.isnan(point.x):
         return None
     told = point.wall_time if math.isfinite(point.wall_time) else None
-    return ValueAt(tag=curve.tag, value=point.value, way=way, x_kind=curve.x_kind, x=point.x, wall_time=told)
+    value = shortest(point.value)
+    return ValueAt(tag=curve.tag, value=value, way=way, x_kind=curve.x_kind, x=point.x, wall_time=told)
+
+
+def shortest(value: float) -> float:
+    """A number of 32 bits, as most jobs log them, as the shortest decimal number that it may be: 0.3, and not
+    0.30000001192092896; any other as it is.
+    """
+    with np.errstate(over="ignore"):
+        narrow = np.float32(value)
+    return float(str(narrow)) if float(narrow) == value else value
 
 
 def first_epoch(curve: Curve) -> int:

@@ -7,13 +7,17 @@ before: a curve never goes back.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
 from core.metrics.records import Floats, Numbers, Point, Series, XKind
+from core.metrics.summary import Kept
+
+GroupKey: TypeAlias = tuple[str, XKind]  # a source's name and what it counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +47,20 @@ class Track:
             x=series.x,
             wall_time=series.wall_time,
             values=series.values,
+        )
+
+    @classmethod
+    def of_kept(cls, path: str, source: str, tag: str, x_kind: XKind, kept: Kept, count: int) -> Track:
+        """What is kept of a file's points."""
+        return cls(
+            path=path,
+            source=source,
+            tag=tag,
+            x_kind=x_kind,
+            count=count,
+            x=kept.x,
+            wall_time=kept.wall_time,
+            values=kept.values,
         )
 
     @property
@@ -85,27 +103,15 @@ class Curve:
 
 
 def curve_of(tag: str, tracks: Sequence[Track], preference: Sequence[str] = ()) -> Curve | None:
-    """The curve of a metric out of all that files tell of it; None where that is nothing.
-
-    Where several tools tell it, or one by step and by epoch, one of them stands for it: of those with at least half as
-    many points as any other, the one by steps, with times, earlier in `preference` (names of sources).
-    """
-    groups: dict[tuple[str, XKind], list[Track]] = {}
+    """The curve of a metric out of all that files tell of it; None where that is nothing."""
+    groups: dict[GroupKey, list[Track]] = {}
     for track in tracks:
         if len(track.values):
             groups.setdefault((track.source, track.x_kind), []).append(track)
     if not groups:
         return None
-    order = {name: place for place, name in enumerate(preference)}
-    most = max(sum(track.count for track in found) for found in groups.values())
-
-    def rank(key: tuple[str, XKind]) -> tuple[bool, bool, bool, int, str]:
-        found = groups[key]
-        has_many = 2 * sum(track.count for track in found) >= most
-        has_times = all(bool(np.isfinite(track.wall_time).any()) for track in found)
-        return not has_many, key[1] is not XKind.STEP, not has_times, order.get(key[0], len(order)), key[0]
-
-    source, kind = min(groups, key=rank)
+    weights = {key: (sum(one.count for one in found), all(map(_has_times, found))) for key, found in groups.items()}
+    source, kind = standing(weights, preference)
     chosen = sorted(groups[source, kind], key=_begins)
     return Curve(
         tag=tag,
@@ -116,6 +122,26 @@ def curve_of(tag: str, tracks: Sequence[Track], preference: Sequence[str] = ()) 
         is_thinned=any(track.is_thinned for track in chosen),
         branches=tuple(_branches(chosen)),
     )
+
+
+def standing(weights: Mapping[GroupKey, tuple[int, bool]], preference: Sequence[str]) -> GroupKey:
+    """Which group stands for a metric where several tools tell it, or one by step and by epoch: of those with at least
+    half as many points as any other the one by steps, with times, earlier in `preference` (names of sources).
+
+    `weights` has the number of points of each, and whether all its files tell times.
+    """
+    most = max(count for count, _ in weights.values())
+    order = {name: place for place, name in enumerate(preference)}
+
+    def rank(key: GroupKey) -> tuple[bool, bool, bool, int, str]:
+        count, has_times = weights[key]
+        return 2 * count < most, key[1] is not XKind.STEP, not has_times, order.get(key[0], len(order)), key[0]
+
+    return min(weights, key=rank)
+
+
+def _has_times(track: Track) -> bool:
+    return bool(np.isfinite(track.wall_time).any())
 
 
 def _begins(track: Track) -> tuple[float, str]:

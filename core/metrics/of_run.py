@@ -9,11 +9,10 @@ from typing import NamedTuple
 from core.metrics.curves import Curve, Track, curve_of
 from core.metrics.metric_names import metric_name
 from core.metrics.records import MetricProblem, ParamValue, ProblemKind, Reading
-from core.metrics.registry import SOURCES, read_metrics, source_named
+from core.metrics.registry import PREFERENCE, read_metrics, source_named
 from core.stores.store import Store
 from waypoint_resume.names import to_text
 
-PREFERENCE = tuple(source.name for source in SOURCES)
 _MOST_CALLS = 64  # of one file: what is longer than so many times 64 MiB is not drawn
 
 

@@ -53,6 +53,11 @@ def parsed(text: str) -> ParamValue:
     return bounded(text) if "_" in plain else as_parameter(value)
 
 
+def parameter_text(value: ParamValue) -> str:
+    """A value as it is shown and searched: as JSON has it, text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def bounded(text: str) -> str:
     """A text that every record and database takes."""
     text = printable(text).replace("\0", "\\x00")

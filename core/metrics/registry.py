@@ -8,6 +8,7 @@ from core.metrics.spec import MetricSource, Names, Place
 from core.stores.store import Store
 
 SOURCES: tuple[MetricSource, ...] = (tensorboard.SOURCE, csv_log.SOURCE, json_settings.SOURCE)
+PREFERENCE = tuple(source.name for source in SOURCES)  # where several tell the same, the first is believed
 _BY_NAME = {source.name: source for source in SOURCES}
 
 

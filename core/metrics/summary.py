@@ -7,6 +7,7 @@ the old ones, and what comes out is the same as if all had been there at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.metrics.records import Floats, Numbers, Point, Series, XKind
 
 MOST_KEPT = 500
 _MOST_BUCKETS = MOST_KEPT // 2
+_LEAST = 2  # points of a file that stay, however many files there are
 _Indices = npt.NDArray[np.int64]
 
 
@@ -109,16 +111,29 @@ def _better(before: Point | None, after: Point | None, sign: int) -> Point | Non
     return after if sign * after.value > sign * before.value else before
 
 
+def thinned_together(parts: Sequence[Kept]) -> list[Kept]:
+    """Parts of one tag's points, as of files, with as many as one of them may keep, or two of each."""
+    width = 2
+    while sum(map(len, parts)) > MOST_KEPT and any(len(part) > _LEAST for part in parts):
+        width *= 2
+        parts = [_in_buckets(part, width) if len(part) > _LEAST else part for part in parts]
+    return list(parts)
+
+
+def _in_buckets(kept: Kept, width: int) -> Kept:
+    """The lowest and the highest of each so many neighbours."""
+    chosen = _extremes(kept.index // width, kept.values)
+    return Kept(
+        index=kept.index[chosen], x=kept.x[chosen], wall_time=kept.wall_time[chosen], values=kept.values[chosen]
+    )
+
+
 def _thinned(summary: Summary) -> Summary:
     """With as many points as are kept."""
     width = 2
     while summary.count > width * _MOST_BUCKETS:
         width *= 2
-    kept = summary.kept
-    chosen = _extremes(kept.index // width, kept.values)
-    part = Kept(
-        index=kept.index[chosen], x=kept.x[chosen], wall_time=kept.wall_time[chosen], values=kept.values[chosen]
-    )
+    part = _in_buckets(summary.kept, width)
     return Summary(
         x_kind=summary.x_kind,
         count=summary.count,

@@ -4,28 +4,27 @@ A metric is named as the job called it; where files of one run bear the same tag
 it (`core.metrics.metric_names`). Steps, epochs and wall times (seconds since 1970) are those that were logged.
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.base.direction import Direction
 from core.base.records import Checkpoint
-from core.catalog.metric_queries import best_said, folders_of
-from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam
+from core.catalog.metric_files import count_due
+from core.catalog.metric_queries import best_said, run_problems, source_files
+from core.catalog.metric_series import load_tracks
+from core.catalog.rows import run_id
+from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, load_metrics, load_params
 from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, value_at
 from core.metrics.best import BestMetric, ToldBy, best_of
-from core.metrics.curves import Branch, Curve
+from core.metrics.curves import Branch, Curve, curve_of
 from core.metrics.direction import guess, main_metric
-from core.metrics.of_run import Parameter, RunLogs, SourceFile, read_run
-from core.metrics.records import MetricProblem, Point, XKind
-from core.metrics.registry import source_named, source_of
-from core.metrics.spec import Names
+from core.metrics.of_run import read_run
+from core.metrics.records import MetricProblem, XKind
+from core.metrics.registry import PREFERENCE, source_named
 from core.runs.series import in_series
 from core.runs.series_order import times_are_useful
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
-from core.stores.store import Store
-from waypoint_resume.names import join
 
 __all__ = [
     "BestMetric",
@@ -36,7 +35,6 @@ __all__ = [
     "MetricPoint",
     "MetricProblem",
     "Metrics",
-    "Parameter",
     "RunMetric",
     "RunParam",
     "ToldBy",
@@ -47,6 +45,7 @@ __all__ = [
     "best_metric",
     "curve",
     "curves",
+    "curves_of_runs",
     "metrics",
     "source_label",
     "values_at_checkpoints",
@@ -83,11 +82,17 @@ class BestOfSeries:
 
 def metrics(workspace: Workspace, root_id: str, run: str) -> Metrics:
     """What is known of a run's metrics and parameters."""
-    logs = _logs(workspace, root_id, run)
-    found = tuple(_in_short(one) for one in logs.curves().values())
-    params = tuple(_param(one) for _, one in sorted(logs.parameters.items()))
-    best = best_metric(workspace, root_id, run, [one.tag for one in found])
-    return Metrics(metrics=found, params=params, best=best, problems=tuple(logs.problems))
+    number = run_id(root_id, run)
+    with workspace.engine.connect() as connection:
+        found = load_metrics(connection, [number]).get(number, ())
+        params = load_params(connection, [number]).get(number, ())
+    return Metrics(
+        metrics=found,
+        params=params,
+        best=best_metric(workspace, root_id, run, [one.tag for one in found]),
+        problems=run_problems(workspace.engine, root_id, run),
+        is_waiting=count_due(workspace.engine, [root_id], run) > 0,
+    )
 
 
 def curve(workspace: Workspace, root_id: str, run: str, tag: str, *, full: bool = False) -> Curve | None:
@@ -101,9 +106,34 @@ def curves(
     workspace: Workspace, root_id: str, run: str, tags: Collection[str] | None = None, *, full: bool = False
 ) -> dict[str, Curve]:
     """The curves of some metrics of a run, of all without `tags`, by name; see `curve`."""
-    del full
-    found = _logs(workspace, root_id, run).curves()
-    return {tag: one for tag, one in found.items() if tags is None or tag in tags}
+    return curves_of_runs(workspace, [(root_id, run)], tags, full=full)[root_id, run]
+
+
+def curves_of_runs(
+    workspace: Workspace, runs: Sequence[tuple[str, str]], tags: Collection[str] | None = None, *, full: bool = False
+) -> dict[tuple[str, str], dict[str, Curve]]:
+    """The curves of several runs, given by root and path; see `curves`."""
+    names = None if tags is None else list(tags)
+    found: dict[tuple[str, str], dict[str, Curve]] = {}
+    for root_id in dict.fromkeys(root for root, _ in runs):
+        here = [run for root, run in runs if root == root_id]
+        for run, tracks in load_tracks(workspace.engine, root_id, here, names).items():
+            told = {tag: curve_of(tag, parts, PREFERENCE) for tag, parts in tracks.items()}
+            found[root_id, run] = {tag: one for tag, one in told.items() if one is not None}
+            if full:
+                found[root_id, run] |= _in_full(workspace, root_id, run, found[root_id, run])
+    return found
+
+
+def _in_full(workspace: Workspace, root_id: str, run: str, known: Mapping[str, Curve]) -> dict[str, Curve]:
+    """All points of those curves of which the catalog keeps a part."""
+    thinned = [one for one in known.values() if one.is_thinned]
+    if not thinned:
+        return {}
+    wanted = {path for one in thinned for path in one.files}
+    files = [file for file in source_files(workspace.engine, root_id, run) if file.path in wanted]
+    logs = read_run(LocalStore(workspace.root(root_id).path), run, files)
+    return {one.tag: whole for one in thinned if (whole := logs.curve(one.tag)) is not None}
 
 
 def best_metric(
@@ -126,7 +156,7 @@ def values_at_checkpoints(
     workspace: Workspace, root_id: str, run: str, tags: Collection[str] | None = None
 ) -> dict[str, dict[str, ValueAt]]:
     """The values of some metrics of a run, of all without `tags`, at each of its checkpoints: by path and name."""
-    found = _logs(workspace, root_id, run).curves()
+    found = curves(workspace, root_id, run, tags, full=tags is not None)
     members = workspace.members(root_id, run)
     named = {item.metric[0] for item in members if item.metric is not None}
     wanted = [*found, *sorted(named - found.keys())] if tags is None else list(tags)
@@ -147,7 +177,8 @@ def best_checkpoints(
     if metric is None:
         members = workspace.members(root_id, run)
         named = {item.metric[0] for item in members if item.metric is not None}
-        metric = best_metric(workspace, root_id, run, [*_logs(workspace, root_id, run).tracks, *named])
+        known = [one.tag for one in metrics(workspace, root_id, run).metrics]
+        metric = best_metric(workspace, root_id, run, [*known, *named])
     if metric is None:
         return ()
     values = values_at_checkpoints(workspace, root_id, run, [metric.tag])
@@ -174,69 +205,3 @@ def source_label(name: str) -> str:
 def _saved(series: Sequence[Checkpoint]) -> list[SavedAt]:
     attempts, has_times = max(item.attempt for item in series), times_are_useful(series)
     return [SavedAt.of(item, attempts=attempts, has_times=has_times, recorded={}) for item in series]
-
-
-def _logs(workspace: Workspace, root_id: str, run: str) -> RunLogs:
-    store = LocalStore(workspace.root(root_id).path)
-    return read_run(store, run, _files(store, folders_of(workspace.engine, root_id, run)))
-
-
-def _files(store: Store, folders: Sequence[str]) -> list[SourceFile]:
-    names: dict[str, Collection[str]] = {}
-    for folder in folders:
-        names[folder] = _names_in(store, folder)
-
-    def names_in(folder: str) -> Collection[str]:
-        if folder not in names:
-            names[folder] = _names_in(store, folder)
-        return names[folder]
-
-    return [found for folder in folders for found in _recognised(folder, names[folder], names_in)]
-
-
-def _recognised(folder: str, names: Collection[str], names_in: Names) -> list[SourceFile]:
-    paths = [join(folder, name) for name in sorted(names)]
-    sources = [(path, source_of(path, names_in)) for path in paths]
-    return [SourceFile(path, source.name) for path, source in sources if source is not None]
-
-
-def _names_in(store: Store, folder: str) -> Collection[str]:
-    try:
-        return {file.name for file in store.members(folder).files}
-    except OSError:
-        return ()
-
-
-def _in_short(found: Curve) -> RunMetric:
-    points = found.points()
-    finite = [point for point in points if math.isfinite(point.value)]
-    mode = guess(found.tag)
-    lowest = min(finite, key=lambda point: point.value, default=None)
-    highest = max(finite, key=lambda point: point.value, default=None)
-    return RunMetric(
-        tag=found.tag,
-        x_kind=found.x_kind.value,
-        source=found.source,
-        count=found.count,
-        first=_point(points[0]),
-        last=_point(points[-1]),
-        min=_point(lowest),
-        max=_point(highest),
-        mode=None if mode is None else mode.value,
-    )
-
-
-def _point(point: Point | None) -> MetricPoint:
-    if point is None:
-        return MetricPoint(None)
-    return MetricPoint(
-        point.value if math.isfinite(point.value) else None,
-        point.x if math.isfinite(point.x) else None,
-        point.wall_time if math.isfinite(point.wall_time) else None,
-    )
-
-
-def _param(found: Parameter) -> RunParam:
-    value = found.value
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return RunParam(found.name, "" if value is None else str(value), number, found.source)

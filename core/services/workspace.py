@@ -17,14 +17,23 @@ from core.catalog.in_memory import copy_into_memory, is_in_memory
 from core.catalog.queries import Reader
 from core.catalog.sweeps import SweepReader
 from core.config.settings import Settings, load
-from core.indexing.options import REREAD_SECONDS, Progress
+from core.indexing.options import METRICS_SECONDS, REREAD_SECONDS, Progress
 from core.indexing.passes import problem_texts, refresh_all, root_id, upgrade_text
 from core.retention.tables import parse_retention
 from core.runfolder.run_folder import Liveness, RunFolder
 from core.services.missing_runs import why_no_run
 from waypoint_resume.names import from_text, to_text
 
-__all__ = ["REREAD_SECONDS", "Progress", "Workspace", "load", "problem_texts", "relative", "upgrade_text"]
+__all__ = [
+    "METRICS_SECONDS",
+    "REREAD_SECONDS",
+    "Progress",
+    "Workspace",
+    "load",
+    "problem_texts",
+    "relative",
+    "upgrade_text",
+]
 
 
 class Workspace:
@@ -91,13 +100,20 @@ class Workspace:
         *,
         deep: bool = True,
         reread_seconds: float | None = REREAD_SECONDS,
+        metrics_seconds: float | None = METRICS_SECONDS,
         watch: Callable[[str, Progress], None] = lambda _root, _progress: None,
     ) -> IndexReport:
-        """One pass over every root, now; counts are those of the whole catalog afterwards. `reread_seconds` as in
-        `refresh_all`.
+        """One pass over every root, now; counts are those of the whole catalog afterwards. `reread_seconds` and
+        `metrics_seconds` as in `refresh_all`.
         """
         report, _ = refresh_all(
-            self.engine, self.settings, purpose, deep=deep, reread_seconds=reread_seconds, watch=watch
+            self.engine,
+            self.settings,
+            purpose,
+            deep=deep,
+            reread_seconds=reread_seconds,
+            metrics_seconds=metrics_seconds,
+            watch=watch,
         )
         totals = self.reader.overview(self.now())
         return replace(report, runs=totals.runs, checkpoints=totals.checkpoints)

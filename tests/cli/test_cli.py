@@ -63,6 +63,8 @@ INDEX = {
     "rejudged": int,
     "reread": int,
     "waiting": int,
+    "metric_files": int,
+    "metric_files_waiting": int,
     "problems": list,
     "passed_over": list,
 }
@@ -111,6 +113,8 @@ def test_index(tmp_path: Path) -> None:
         "rejudged": 0,
         "reread": 0,
         "waiting": 0,
+        "metric_files": 0,
+        "metric_files_waiting": 0,
         "problems": [],
         "passed_over": [{"root": str(root), "links": [], "folders": []}],
     }

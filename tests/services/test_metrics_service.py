@@ -49,9 +49,11 @@ def test_each_checkpoint_has_the_value_of_its_epoch_and_the_best_is_restorable(o
     run = opened.find_run("a")
     values = metrics.values_at_checkpoints(opened, run.root, run.path, ["val_loss"])
     told = {path: (found["val_loss"].value, found["val_loss"].way) for path, found in values.items()}
-    assert told == {f"a/epoch-{epoch:02}": (loss + 0.1, Way.SAME_EPOCH) for epoch, loss in enumerate(LOSSES["a"], 1)}
+    assert told == {
+        f"a/epoch-{epoch:02}": (round(loss + 0.1, 1), Way.SAME_EPOCH) for epoch, loss in enumerate(LOSSES["a"], 1)
+    }
     (best,) = metrics.best_checkpoints(opened, run.root, run.path)
-    assert (best.checkpoint.path, best.value.value, best.metric.tag) == ("a/epoch-03", 0.2 + 0.1, "val_loss")
+    assert (best.checkpoint.path, best.value.value, best.metric.tag) == ("a/epoch-03", 0.3, "val_loss")
 
 
 def test_runs_side_by_side_tell_what_differs_first(opened: Workspace) -> None:

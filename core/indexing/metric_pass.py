@@ -1,0 +1,89 @@
+"""The part of a pass that reads what runs achieved, after their checkpoints are there: run by run, for as long as there
+is time, those first in which something changed last.
+"""
+
+import math
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from sqlalchemy import Connection, Engine
+
+from core.catalog.known_folders import KnownFolder
+from core.catalog.metric_files import (
+    DueFile,
+    SeenFile,
+    count_due,
+    due_files,
+    forget_in,
+    note_files,
+    store_told_by,
+    told_by,
+)
+from core.catalog.metric_rollup import derive_run
+from core.catalog.metric_series import known_summaries, store_reading
+from core.indexing.metric_reading import MetricTask, read_metric_file
+from core.indexing.stamp import Stamp
+from core.stores.store import Store
+
+_CHUNK = 400  # files that are asked for at once
+
+
+def note_metric_files(
+    connection: Connection,
+    root: str,
+    folders: Mapping[str, KnownFolder],
+    seen: Mapping[str, Sequence[SeenFile]],
+    gone: Collection[str],
+    stamp: Stamp,
+) -> None:
+    """Note what the walk saw of the files that tell metrics: `seen` by folder, `gone` are folders that went away. What
+    is known of runs that lost files is made anew.
+    """
+    runs = {path: folders[path].run for path in seen}
+    lost = note_files(connection, root, runs, seen) | forget_in(connection, root, gone)
+    for run in lost:
+        derive_run(connection, root, run)
+    if told_by(connection, root) != stamp.metrics:
+        store_told_by(connection, root, stamp.metrics, stamp.metric_readers)
+
+
+def read_metric_files(
+    engine: Engine,
+    store: Store,
+    root: str,
+    readers: Mapping[str, str],
+    *,
+    seconds: float | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> tuple[int, int]:
+    """Read the files of a root that are due, for so many seconds (None: all of them) and at least those of one run.
+    Returns how many were read and how many are left. `readers` are the versions of the sources' readers.
+    """
+    until = math.inf if seconds is None else time.monotonic() + seconds
+    count = 0
+    while due := due_files(engine, root, _CHUNK):
+        by_run: dict[str, list[DueFile]] = {}
+        for file in due:
+            by_run.setdefault(file.run, []).append(file)
+        for run, files in by_run.items():
+            _read_run(engine, store, root, run, files, readers)
+            count += len(files)
+            step()
+            if time.monotonic() >= until:
+                return count, count_due(engine, [root])
+    return count, 0
+
+
+def _read_run(
+    engine: Engine, store: Store, root: str, run: str, files: list[DueFile], readers: Mapping[str, str]
+) -> None:
+    """Read files of one run, and write what they gave with what follows for the run."""
+    readings = []
+    for file in files:
+        known = known_summaries(engine, root, run, file.path) if file.position is not None else {}
+        task = MetricTask(file.path, file.source, file.position, known, readers.get(file.source, ""))
+        readings.append((file, read_metric_file(store, task)))
+    with engine.begin() as connection:
+        for file, reading in readings:
+            store_reading(connection, root, file, reading)
+        derive_run(connection, root, run)
