@@ -121,7 +121,7 @@ class _Pass:
         """
         found, finder = dict(self.changes.metric_files), MetricFinder(self.store)
         again = [path for path, folder in self.changes.folders.items() if folder.run in left] if left else []
-        for path in {*moved, *again}.difference(found):
+        for path in {*moved, *again}.difference(found, self.changes.to_read):
             with contextlib.suppress(OSError):
                 listing = walk.look(self.store, path)
                 found[path] = finder.files(listing, group(listing))
