@@ -123,8 +123,8 @@ def test_what_is_left_is_read_by_the_next_pass(opened: Workspace, reads: list[tu
     report = opened.refresh(metrics_seconds=1e-9)
     assert (report.metric_files, report.metric_files_waiting) == (1, 1)
     assert sorted((losses(opened, "a")[0], losses(opened, "b")[0])) == [3, 6]
-    run = opened.find_run("a" if losses(opened, "a")[0] == 3 else "b")
-    assert metrics.metrics(opened, run.root, run.path).is_waiting
+    left = opened.find_run("a" if losses(opened, "a")[0] == 3 else "b")
+    assert metrics.metrics(opened, left.root, left.path).is_waiting
     assert opened.refresh(metrics_seconds=0).metric_files == 0
     assert opened.refresh().metric_files == 1
     assert (losses(opened, "a")[0], losses(opened, "b")[0]) == (6, 6)
