@@ -17,6 +17,7 @@ from core.catalog.run_tables import metric_files, metric_series, run_metrics, ru
 from core.indexing import metric_reading, passes
 from core.indexing.stamp import current_stamp
 from core.metrics.records import Position, Reading
+from core.metrics.registry import read_metrics
 from core.metrics.spec import MetricSource
 from core.services import metrics
 from core.services.workspace import Workspace
@@ -48,11 +49,10 @@ def log(run: Path, first: int, end: int, name: str = "training.csv") -> None:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Every call of a reader of metrics: the file and the offset."""
     calls: list[tuple[str, int]] = []
-    read = metric_reading.read_metrics
 
     def counted(store: Store, path: str, source: MetricSource, position: Position | None = None) -> Reading:
         calls.append((path, 0 if position is None else position["offset"]))
-        return read(store, path, source, position)
+        return read_metrics(store, path, source, position)
 
     monkeypatch.setattr(metric_reading, "read_metrics", counted)
     return calls
