@@ -12,6 +12,7 @@ from pages.parts.frame import acting, frame, links, reads
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
 from pages.parts.health import mending
+from pages.parts.metrics import compare_with
 from pages.parts.resume import resume
 from pages.parts.tables import lists
 
@@ -30,6 +31,7 @@ def verdict(checkpoint: Checkpoint) -> None:
             if checkpoint.is_latest_restorable:
                 frame.badge("latest restorable of its series", "blue", icon=":material/star:")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            compare_with.checkpoint_box(checkpoint)
             pinning.button(checkpoint)
             mending.point_button(checkpoint)
             resume.button(checkpoint, key="resume")

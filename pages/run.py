@@ -5,16 +5,14 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Root, Run
-from core.services import metrics
 from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from core.services.health import RULES
 from core.services.runs import series_choices
-from pages.parts import charts
 from pages.parts.checkpoint import pinning
 from pages.parts.frame import acting, frame, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
-from pages.parts.metrics import run_picture
+from pages.parts.metrics import compare_with, run_picture
 from pages.parts.resume import pausing, resume
 from pages.parts.runs import choice_card, run_health, sweep_lists
 from pages.parts.storage import storage_cards
@@ -36,6 +34,7 @@ def about(root: Root, run: Run, now: datetime) -> None:
             else f", last saved {fmt.ago(run.last_saved, now)} ({fmt.exact(run.last_saved)})"
         )
         st.text(held + last)
+        compare_with.run_link(root.id, run.path)
         storage_cards.run_link(run)
         pausing.button(root.id, run.path)
     folder = service.workspace().absolute(root.id, run.path)
@@ -85,14 +84,7 @@ if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:
     members = [member for choice in choices for member in choice.members]
-    known = metrics.metrics(service.workspace(), root.id, run.path)
-    if known.metrics:
-        run_picture.draw(root, run, known, members, now)
-    else:
-        with frame.section(
-            "Saves over time", note="Colour: health. Shape: contents. Size: bytes. Click a point to open it."
-        ):
-            charts.saves(members, now, key="saves")
+    run_picture.draw(root, run, members, now)
     checkpoint_list(root, run, now)
 run_health.draw(root, run, [member for choice in choices for member in choice.members], now)
 storage_cards.leftovers(root, run, now)

@@ -94,13 +94,19 @@ def test_a_comparison_of_what_is_not_there_says_so(app: AppTest, samples: Path) 
 
 def test_two_checkpoints_side_by_side_tell_whether_one_loads_the_other(app: AppTest, samples: Path) -> None:
     root = short_id(str(samples))
-    paths = [f"{root}:{item}" for item in ("churn-mlp/checkpoints", "mnist-cnn/checkpoints")]
-    members = sorted(path.name for path in (CHURN / "checkpoints").glob("*.keras"))
-    app.run()
-    app.query_params["checkpoints"] = [f"{paths[0]}/{members[0]}", f"{paths[0]}/{members[-1]}"]
+    first, last = (f"churn-mlp/checkpoints/{name}" for name in _ends(CHURN / "checkpoints"))
+    show(app, "checkpoint.py", root=root, run="churn-mlp", path=first)
+    app.selectbox[0].set_value(f"{root}:{last}").run()
+    assert "Side by side" in [item.proto.label for item in app.get("page_link")]
+    app.query_params["checkpoints"] = [f"{root}:{first}", f"{root}:{last}"]
     app.switch_page("compare.py").run()
     assert [item.value for item in app.exception] == []
     assert "the same names, shapes and dtypes" in texts(app)
+
+
+def _ends(folder: Path) -> list[str]:
+    names = sorted(path.name for path in folder.glob("*.keras"))
+    return [names[0], names[-1]]
 
 
 def test_smoothing_keeps_gaps_and_the_first_value() -> None:

@@ -35,9 +35,9 @@ def checkpoint_query(checkpoint: Checkpoint) -> dict[str, str]:
     return {**run_query(checkpoint.root, checkpoint.run), "path": to_text(checkpoint.path)}
 
 
-def compare_value(root: str, run: str) -> str:
-    """A run as the query of the page that compares names it, once for each: `runs=ROOT:RUN`."""
-    return f"{root}:{to_text(run)}"
+def compare_value(root: str, path: str) -> str:
+    """A run or checkpoint as the query of the page that compares names it, once for each: `runs=ROOT:RUN`."""
+    return f"{root}:{to_text(path)}"
 
 
 def open_checkpoint(checkpoint: Checkpoint) -> NoReturn:

@@ -8,6 +8,7 @@ import streamlit as st
 from core.base.records import Checkpoint, Root, Run
 from core.services import metrics
 from core.services.metrics import BestOfSeries, Curve, Metrics, ValueAt, Way, XKind
+from pages.parts import charts
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md
@@ -17,12 +18,18 @@ from pages.parts.metrics.curves import Curve as Line
 from pages.parts.resume import resume
 
 _KEY = "picture"
+_SAVES_NOTE = "Colour: health. Shape: contents. Size: bytes. Click a point to open it."
 _NOTE = "Each checkpoint is a mark on the curve. Click one to see it, drag to zoom, double-click to zoom out."
 
 
-def draw(root: Root, run: Run, known: Metrics, members: Sequence[Checkpoint], now: datetime) -> None:
-    """The picture; a run without metrics has none."""
+def draw(root: Root, run: Run, members: Sequence[Checkpoint], now: datetime) -> None:
+    """The picture; where no log tells a metric, the saves over time."""
     workspace = service.workspace()
+    known = metrics.metrics(workspace, root.id, run.path)
+    if not known.metrics:
+        with frame.section("Saves over time", note=_SAVES_NOTE):
+            charts.saves(members, now, key="saves")
+        return
     with frame.section("What it achieved", note=_NOTE):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             tags = choosing.metrics_box([one.tag for one in known.metrics], known.best)
