@@ -137,5 +137,16 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "zarr": [_ZARR + SPLIT + bytes(4), _ZARR_2 + SPLIT + bytes(cramjam.zstd.compress(bytes(4)))],
     "orbax": [_TOP + SPLIT + _TREE],
     "events": [_EVENTS],
+    "settings": [
+        b"a: &x {b: 1e-3, c: [1, no, ~]}\nd: {<<: *x, value: '5'}\n",
+        b"--lr=1e-3\n--nouse\n",
+        b'{"step": 1, "loss": 0.5, "a": {"b": NaN}}\n{"step": 2, "loss": 1}\n',
+        (
+            b'{"trial_id": "1", "hyperparameters": {"values": {"u": 3}}, "epoch": 1, '
+            b'"metrics": {"metrics": {"l": {"observations": [{"value": [0.5], "step": 2}]}}}}'
+        ),
+        b'{"loss": [1, 0.5], "epoch": [1, 2]}',
+        b"1700000000000 0.5 1\n1700000000001 nan 2\n",
+    ],
     "log": [b"epoch,loss\r\n0,0.5\r\n1,nan\r\n", b'step\ttimestamp\t"a ""b"""\n0\t1.7e9\t-1e3\n'],
 }

@@ -8,6 +8,7 @@ fit into a database: whole numbers of 64 bits, text that is text.
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.base.errors import FormatError, TruncatedError
@@ -196,10 +197,17 @@ def _log(data: bytes) -> None:
     check_reading("training.csv", data)
 
 
-def check_reading(path: str, data: bytes) -> None:
+def _settings(data: bytes) -> None:
+    """YAML, flags, JSON of settings, of a trial and of metrics, MLflow's lines."""
+    for path in ("hparams.yaml", "wandb/files/config.yaml", "flags.txt", "params.json", "trial.json", "result.json"):
+        check_reading(path, data)
+    check_reading("run/metrics/loss", data, {"run/meta.yaml": b""})
+
+
+def check_reading(path: str, data: bytes, others: Mapping[str, bytes] = MappingProxyType({})) -> None:
     """What is read of a metrics file can be kept, and read in two parts it is the same."""
-    store = MemoryStore({path: data})
-    source = source_of(path, lambda _: ())
+    store = MemoryStore({path: data, **others})
+    source = source_of(path, lambda folder: [one.rpartition("/")[2] for one in others if one.startswith(folder)])
     assert source is not None
     whole = source.read(store, path, None)
     told = (whole.parameters, [one.tag for one in whole.series], whole.texts, whole.problems, whole.position)
@@ -210,9 +218,9 @@ def check_reading(path: str, data: bytes) -> None:
         assert summary is not None
         assert len(from_bytes(to_bytes(summary.kept))) == len(summary.kept) <= MOST_KEPT
     if source.grows:
-        store.files = {path: data[: len(data) // 2]}
+        store.files = {path: data[: len(data) // 2], **others}
         first = source.read(store, path, None)
-        store.files = {path: data}
+        store.files = {path: data, **others}
         second = source.read(store, path, first.position)
         parts = [second] if second.is_anew else [first, second]
         assert sum(len(one) for part in parts for one in part.series) == sum(map(len, whole.series))
@@ -235,6 +243,7 @@ TARGETS: Mapping[str, Target] = {
     "orbax": Target(_orbax, SEEDS["orbax"]),
     "events": Target(_events, SEEDS["events"]),
     "log": Target(_log, SEEDS["log"]),
+    "settings": Target(_settings, SEEDS["settings"]),
 }
 
 

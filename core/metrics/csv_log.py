@@ -26,6 +26,7 @@ READER = "csv/1"
 _ENDINGS = (".csv", ".tsv")
 _CONFIG = "config/"  # Ray repeats the parameters in each row
 _MOST_COLUMNS = 4_000
+_LOOKED_AT = 1 << 16  # bytes in which the header's end is looked for
 
 
 class _Table(NamedTuple):
@@ -47,6 +48,8 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
     """The rows since a position."""
     problems = Problems(path)
     start = start_at(store, path, position, READER)
+    if start.is_anew and _is_of_others(store.read(path, _LOOKED_AT)):
+        return Reading(is_foreign=True)
     found = read_lines(store, path, start.offset, start.size, problems)
     rows = list(_rows(found.lines, problems, _delimiter(start.state.get("delimiter"), found.lines)))
     table = _known_table(start.state)
@@ -76,6 +79,13 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
         is_anew=start.is_anew,
         has_more=found.has_more,
     )
+
+
+def _is_of_others(beginning: bytes) -> bool:
+    """Whether the header is whole and names no step and no epoch."""
+    header, end, _ = beginning.lstrip().partition(b"\n")
+    names = next(_rows([Line(0, header)], Problems(""), _delimiter(None, [Line(0, header)])), None)
+    return bool(end) and names is not None and not counters_in(names.cells)
 
 
 class _Row(NamedTuple):

@@ -2,6 +2,7 @@
 
 MOST_BYTES_A_CALL = 64 << 20  # of a growing file; the next call goes on
 MOST_WHOLE_BYTES = 1 << 20  # of a file that is read whole
+MOST_DOCUMENT_BYTES = 16 << 20  # of a JSON document of metrics
 MOST_TAGS = 2_000  # of one file
 MOST_PARAMETERS = 2_000
 MOST_TEXT = 4_096  # characters of a text or of a parameter's value

@@ -13,6 +13,7 @@ from core.metrics.problems import Problems
 from core.metrics.records import ParamValue, ProblemKind
 
 _MARK = "."
+_LONGEST_NUMBER = 40  # characters
 
 
 def flat_parameters(values: object, problems: Problems) -> Mapping[str, ParamValue]:
@@ -45,12 +46,20 @@ def parsed(text: str) -> ParamValue:
         return plain in ("True", "true")
     if plain in ("None", "null"):
         return None
-    try:
-        whole = int(plain) if len(plain) < 20 else None
-        value = float(plain) if whole is None else whole
-    except ValueError:
-        return bounded(text)
-    return bounded(text) if "_" in plain else as_parameter(value)
+    number = _number(plain)
+    return bounded(text) if number is None else as_parameter(number)
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is, written as programs write one."""
+    if "_" in text or not text.isascii():
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text) if len(text) <= _LONGEST_NUMBER else None
+        except ValueError:
+            continue
+    return None
 
 
 def parameter_text(value: ParamValue) -> str:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from core.metrics import csv_log, json_settings, tensorboard
+from core.metrics import (
+    csv_log,
+    flag_file,
+    guild,
+    hydra,
+    json_log,
+    json_settings,
+    keras_tuner,
+    mlflow,
+    tensorboard,
+    wandb,
+    yaml_settings,
+)
 from core.metrics.records import Position, Reading
 from core.metrics.spec import MetricSource, Names, Place
 from core.stores.store import Store
 
-SOURCES: tuple[MetricSource, ...] = (tensorboard.SOURCE, csv_log.SOURCE, json_settings.SOURCE)
+SOURCES: tuple[MetricSource, ...] = (
+    tensorboard.SOURCE,
+    mlflow.SOURCE,
+    keras_tuner.SOURCE,
+    guild.SOURCE,
+    hydra.SOURCE,
+    wandb.SOURCE,
+    csv_log.SOURCE,
+    json_settings.SOURCE,
+    yaml_settings.SOURCE,
+    flag_file.SOURCE,
+    json_log.SOURCE,
+)
 PREFERENCE = tuple(source.name for source in SOURCES)  # where several tell the same, the first is believed
 _BY_NAME = {source.name: source for source in SOURCES}
 

@@ -7,12 +7,12 @@ Which metric is the objective stands in no file. A score is the best value of th
 has its direction there; so the objective follows from all trials together (`core.sweeps.ranking`).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from core.base.errors import FormatError
 from core.formats.json_text import parse
 from core.formats.json_values import finite, shortened, whole
+from core.metrics.keras_tuner import mean_of
 from core.sweeps.limits import MOST_BYTES, MOST_METRICS, params_of
 from core.sweeps.records import Direction, SweepKind, Trial, TrialMetric, TrialStatus
 
@@ -93,17 +93,10 @@ def _metrics(value: object) -> Iterator[TrialMetric]:
         if not isinstance(history, dict) or history.get("direction") not in tuple(Direction):
             continue
         direction = Direction(history["direction"])
-        means = [mean for one in _list(history.get("observations")) if (mean := _mean(one)) is not None]
+        means = [mean for one in _list(history.get("observations")) if (mean := mean_of(one)) is not None]
         if means:
             best = min(means) if direction is Direction.MIN else max(means)
             yield TrialMetric(shortened(name), best, direction)
-
-
-def _mean(observation: object) -> float | None:
-    values: Any = observation.get("value") if isinstance(observation, Mapping) else None
-    numbers = [finite(one) for one in (values if isinstance(values, list) else [values])]
-    known = [one for one in numbers if one is not None]
-    return finite(sum(known) / len(known)) if known and len(known) == len(numbers) else None
 
 
 def _list(value: object) -> list[object]:

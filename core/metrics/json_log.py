@@ -1,0 +1,101 @@
+"""Metrics as JSON: a line each that tells a step or an epoch (Ray Tune's result.json, Detectron's metrics.json,
+anybody's .jsonl), read on from where one stopped; or one document (`json_document`).
+
+https://jsonlines.org/. A line that is no JSON hides no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from core.base.errors import CorruptError, FormatError, TruncatedError
+from core.formats.json_text import parse
+from core.metrics.columns import SeriesBuilder
+from core.metrics.json_document import read_document
+from core.metrics.json_points import add_object
+from core.metrics.lines import Line, read_lines
+from core.metrics.positions import position_at, start_at
+from core.metrics.problems import Problems
+from core.metrics.records import Position, Reading
+from core.metrics.spec import MetricSource, Place
+from core.metrics.x_names import counters_in
+from core.stores.store import Store
+
+READER = "json-lines/1"
+_LINES = (".jsonl", ".ndjson", ".jsonlines")
+_WORD = re.compile(r"(?:^|[^a-z])(?:results?|metrics?|logs?|history|hist|summary|trainer_state)(?:[^a-z]|$)")
+_SECTION = "line"
+_LOOKED_AT, _LOOKED_AT_BYTES = 20, 1 << 18  # what may stand in front of the first line that tells a step
+
+
+def recognises(place: Place) -> bool:
+    """By its ending, or by a word in the name of a JSON file."""
+    name = place.name.lower()
+    return name.endswith(_LINES) or (name.endswith(".json") and _WORD.search(name.removesuffix(".json")) is not None)
+
+
+def read(store: Store, path: str, position: Position | None) -> Reading:
+    """The lines since a position, or the document."""
+    problems = Problems(path)
+    start = start_at(store, path, position, READER)
+    if start.is_anew and _is_of_others(store.read(path, _LOOKED_AT_BYTES)):
+        return Reading(is_foreign=True)
+    found = read_lines(store, path, start.offset, start.size, problems)
+    if start.is_anew and not path.lower().endswith(_LINES) and not _is_of_lines(found.lines):
+        return read_document(store, path)
+    builder, end, ends_in_line, told, first = SeriesBuilder(problems), found.end, False, 0, Problems(path)
+    for line in found.lines:
+        is_whole = _add(builder, line, problems if told else first)
+        told += is_whole is True
+        if is_whole is not None and line.is_last:
+            end, ends_in_line = line.offset + len(line.content), True
+    if start.is_anew and not told:
+        return Reading(is_foreign=len(found.lines) > 1, problems=first.all() if len(found.lines) == 1 else ())
+    return Reading(
+        series=builder.series(),
+        problems=first.all() + problems.all(),
+        position=position_at(store, path, end, READER, {}, ends_in_line=ends_in_line),
+        is_anew=start.is_anew,
+        has_more=found.has_more,
+    )
+
+
+def _is_of_others(beginning: bytes) -> bool:
+    """Whether many lines are whole and none tells a step: records of data are kept in such files, too."""
+    lines, told = beginning.split(b"\n")[:-1], 0
+    for line in lines[:_LOOKED_AT]:
+        try:
+            found = parse(line, _SECTION)
+        except FormatError:
+            return False
+        told += isinstance(found, dict) and bool(counters_in(found))
+    return len(lines) >= _LOOKED_AT and not told
+
+
+def _is_of_lines(lines: Sequence[Line]) -> bool:
+    """Whether the first line is an object by itself, and not the only one of a document without line ends."""
+    try:
+        found = parse(lines[0].content, _SECTION) if lines else None
+    except FormatError:
+        return False
+    return isinstance(found, dict) and (len(lines) > 1 or not lines[0].is_last)
+
+
+def _add(builder: SeriesBuilder, line: Line, problems: Problems) -> bool | None:
+    """Add a line: whether it tells a step, None where it cannot be read."""
+    try:
+        found = parse(line.content, _SECTION)
+    except FormatError as error:
+        # Only the last line may go on; another that breaks off was broken off by what stands behind it.
+        kind = error if line.is_last or not isinstance(error, TruncatedError) else _as_corrupt(error)
+        problems.add_error(kind, line.offset)
+        return None
+    return isinstance(found, dict) and add_object(builder, found)
+
+
+def _as_corrupt(error: FormatError) -> FormatError:
+    return CorruptError(error.message, section=error.section, offset=error.offset)
+
+
+SOURCE = MetricSource(name="json-log", label="JSON log", recognises=recognises, read=read, grows=True)
