@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from core.catalog.rows import to_us
+from core.catalog.search_conditions import run_healths, run_states, searched_checkpoints, searched_runs
 from core.catalog.tables import checkpoints, findings, runs, trials
+from core.search.meaning import Search
 from waypoint_resume.names import to_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs: `text` is in the path, `status` ⊆ live, idle, stale, `health` ⊆ ok, warning, error; empty: all.
-    `sweep`: only the trials of the sweep with this path, in `root`.
+    `sweep`: only the trials of the sweep with this path, in `root`. `search`: what somebody asked for in words.
     """
 
     root: str | None = None
@@ -21,6 +23,7 @@ class RunFilter:
     text: str = ""
     status: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class CheckpointFilter:
     saved_before: datetime | None = None
     min_bytes: int | None = None
     max_bytes: int | None = None
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +75,10 @@ def run_conditions(where: RunFilter, now_us: int) -> list[ColumnElement[bool]]:
         conditions.append(runs.c.path.in_(of_sweep))
     if where.text:
         conditions.append(_contains(runs.c.path, where.text))
-    live = runs.c.live_until_us >= now_us
-    old = runs.c.stale_from_us <= now_us
-    states = {"live": live, "stale": and_(~live, old), "idle": and_(~live, ~old)}
-    if wanted := [states[name] for name in where.status if name in states]:
-        conditions.append(or_(*wanted))
-    bad = runs.c.errors > 0
-    doubtful = runs.c.warnings > 0
-    healths = {"error": bad, "warning": and_(~bad, doubtful), "ok": and_(~bad, ~doubtful)}
-    if wanted := [healths[name] for name in where.health if name in healths]:
-        conditions.append(or_(*wanted))
-    return conditions
+    for names, known in ((where.status, run_states(now_us)), (where.health, run_healths())):
+        if wanted := [known[name] for name in names if name in known]:
+            conditions.append(or_(*wanted))
+    return [*conditions, *searched_runs(where.search)]
 
 
 def checkpoint_conditions(where: CheckpointFilter) -> list[ColumnElement[bool]]:
@@ -102,7 +99,8 @@ def checkpoint_conditions(where: CheckpointFilter) -> list[ColumnElement[bool]]:
         pairs.append((True, table.saved_at_us >= to_us(where.saved_after)))
     if where.saved_before is not None:
         pairs.append((True, table.saved_at_us <= to_us(where.saved_before)))
-    return [condition for value, condition in pairs if value is not None]
+    asked = [condition for value, condition in pairs if value is not None]
+    return [*asked, *searched_checkpoints(where.search)]
 
 
 def finding_conditions(where: FindingFilter) -> list[ColumnElement[bool]]:

@@ -140,8 +140,13 @@ def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
         "is_latest_restorable": item.is_latest_restorable,
         "read_by": item.read_by,
         "detail": _encode(detail),
-        "folded": None if item.path.isascii() else fold(to_text(item.path)),
+        "folded": _folded(to_text(item.path)),
     }
+
+
+def _folded(path: str) -> str | None:
+    """A path as it is compared; None where the database can tell it."""
+    return None if path.isascii() and fold(path) == path.lower() else fold(path)
 
 
 def checkpoint_from_row(row: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Checkpoint:

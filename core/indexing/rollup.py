@@ -18,7 +18,7 @@ from core.runfolder.tags import RunTags
 from core.runs.remains import remains
 from core.runs.series import arrange
 from core.runs.series_order import median_interval
-from core.search.folding import fold_together
+from core.search.folding import run_text
 from waypoint_resume.names import to_text
 
 
@@ -109,7 +109,7 @@ def _said(run: str, tags: RunTags) -> dict[str, object]:
         "is_favourite": tags.favourite,
         "best_metric": None if best is None else best.name,
         "best_mode": None if best is None else best.mode.value,
-        "search": fold_together(to_text(run), *tags.tags, tags.owner, tags.note),
+        "search": run_text(to_text(run), tags.tags, tags.owner, tags.note),
     }
 
 

@@ -1,9 +1,12 @@
 """Text as it is compared: without case, accents, and differences of width or ligature."""
 
 import unicodedata
+from collections.abc import Iterable
 
-# Of a folded text no part is this, so that it may stand between texts that are searched together.
+# These are blanks, which no folded text has, so that they may stand between texts that are searched together.
 DIVIDER = "\n"
+# Before and after a part of `run_text`, each once in it; '' where it begins or ends.
+SECTIONS = {"path": ("", "\x1c"), "run": ("", "\x1c"), "owner": ("\x1d", "\x1e"), "note": ("\x1e", "")}
 
 
 def fold(text: str) -> str:
@@ -18,6 +21,6 @@ def fold(text: str) -> str:
     return " ".join("".join(letter for letter in plain if unicodedata.category(letter) != "Mn").split())
 
 
-def fold_together(*texts: str) -> str:
-    """Several texts folded into one, in which no part reaches from one into the next."""
-    return DIVIDER.join(folded for text in texts if (folded := fold(text)))
+def run_text(path: str, tags: Iterable[str], owner: str, note: str) -> str:
+    """What words are looked for in, of a run: all that people call it, folded. `SECTIONS` are its parts."""
+    return f"{fold(path)}\x1c{DIVIDER.join(map(fold, tags))}\x1d{fold(owner)}\x1e{fold(note)}"

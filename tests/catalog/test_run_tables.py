@@ -25,7 +25,7 @@ from core.catalog.run_metrics import (
 )
 from core.catalog.run_tables import OF_RUNS, layouts, run_tags
 from core.catalog.tables import runs
-from core.search.folding import DIVIDER, fold, fold_together
+from core.search.folding import DIVIDER, SECTIONS, fold, run_text
 from tests.support.trees import a_run_row
 
 LOSS = RunMetric(
@@ -139,4 +139,8 @@ def test_what_is_folded_stays_and_no_text_reaches_into_the_next(one: str, other:
     assert fold(fold(one)) == fold(one)
     assert DIVIDER not in fold(one)
     assert fold(one.upper().lower()) == fold(one.lower())
-    assert fold_together(one, other).split(DIVIDER) == [folded for folded in (fold(one), fold(other)) if folded] or [""]
+    whole = run_text(one, [other, one], other, one)
+    for name, (start, end) in SECTIONS.items():
+        assert (whole.count(start), whole.count(end)) == (1 if start else len(whole) + 1, 1 if end else len(whole) + 1)
+        part = whole[whole.index(start) + len(start) : whole.index(end) if end else None]
+        assert part == fold(other if name == "owner" else one)
