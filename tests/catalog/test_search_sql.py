@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, and_, create_engine, insert, select
 from sqlalchemy.dialects import postgresql
 
-from core.base.records import Root
+from core.base.records import Finding, Root
 from core.catalog import writes
 from core.catalog.filters import CheckpointFilter, RunFilter, checkpoint_conditions, run_conditions
 from core.catalog.migrations import migrate
@@ -51,7 +51,7 @@ def stored(engine: Engine, known: Sequence[Known]) -> Reader:
         for table in (runs, *OF_RUNS):
             connection.execute(table.delete())
         writes.store_root(connection, Root(id="r00t", path="/data"), 1)
-        rows = []
+        rows: list[tuple[dict[str, object], list[Finding]]] = []
         for run in known:
             said = {"tags": json.dumps(run.tags) if run.tags else "", "owner": run.owner, "note": run.note}
             search = run_text(run.path, run.tags, run.owner, run.note)
@@ -376,7 +376,7 @@ CHECKPOINTS = (
     ],
 )
 def test_checkpoints_are_found_by_themselves_and_by_their_run(engine: Engine, search: str, found: str) -> None:
-    idle = {"live_until_us": 0, "stale_from_us": to_us(NOW) + 1}
+    idle: dict[str, object] = {"live_until_us": 0, "stale_from_us": to_us(NOW) + 1}
     stored(
         engine,
         [
@@ -403,8 +403,9 @@ def test_it_is_sql_that_postgresql_takes_too() -> None:
     run_search = RunFilter(search=understand(every_kind, NOW))
     fields = {**RUN_FIELDS, **CHECKPOINT_FIELDS}
     of_checkpoints = CheckpointFilter(search=understand(f"{every_kind} restorable:yes format:keras", NOW, fields))
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     for conditions in (run_conditions(run_search, 0), checkpoint_conditions(of_checkpoints)):
-        sql = str(and_(*conditions).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+        sql = str(and_(*conditions).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
         called = {name.lower() for name in re.findall(r"(\w+)\(", sql)}
         assert called - {"in", "and", "or", "not", "select", "where"} <= {"lower", "coalesce"}
         assert "IS true" in sql
