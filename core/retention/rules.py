@@ -1,22 +1,31 @@
 """The table of retention rules: a row each, with its keys. Settings, shell, Storage page and docs follow from it."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from core.retention.best_trials import KeepBestTrials
 from core.retention.keys import Key, Kind
 from core.retention.policies import EveryHours, EverySteps, KeepBest, KeepLatest, NewerThan, Pinned, Rule
 
-Lacking = Iterator[tuple[str, str]]
+Lacking = Iterable[tuple[str, str]]
 
 
-def _nothing(_given: Collection[str]) -> Lacking:
-    return iter(())
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule. `make` takes the values of its keys, None for one that was not given. All of them belong together, but
+    where `lacks` tells, of those that were given, which are missing or mean nothing by themselves, and why.
+    """
 
+    make: Callable[..., Rule]
+    keys: tuple[Key, ...]
+    lacks: Callable[[Collection[str]], Lacking] | None = None
 
-def _best_lacks(given: Collection[str]) -> Lacking:
-    names = ("best", "metric", "mode")
-    return ((name, f"is missing: {', '.join(names)} belong together") for name in names if name not in given)
+    def missing(self, given: Collection[str]) -> Lacking:
+        """What is wrong with giving some of its keys, by key."""
+        if self.lacks is not None:
+            return self.lacks(given)
+        names = [key.name for key in self.keys]
+        return [(name, f"is missing: {', '.join(names)} belong together") for name in names if name not in given]
 
 
 def _trials_lack(given: Collection[str]) -> Lacking:
@@ -25,17 +34,6 @@ def _trials_lack(given: Collection[str]) -> Lacking:
             yield name, "stands in for what a sweep's files do not tell: best_trials is missing"
     if "trials_metric" in given and "trials_mode" not in given:
         yield "trials_mode", "is missing: which values of trials_metric are better"
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRow:
-    """One rule. `make` takes the values of its keys, None for one that was not given; `lacks` tells, of the keys that
-    were given, which ones are missing beside them or without which they mean nothing, and why.
-    """
-
-    make: Callable[..., Rule]
-    keys: tuple[Key, ...]
-    lacks: Callable[[Collection[str]], Lacking] = _nothing
 
 
 _UNTOLD = "Only where no file of the tuner tells it, as with Ray Tune."
@@ -129,9 +127,7 @@ _PINNED = Key(
 )
 RULES = (
     RuleRow(KeepLatest, (_LATEST,)),
-    RuleRow(
-        lambda best, metric, mode: KeepBest(best, metric.lower(), mode), (_BEST, _METRIC, _MODE), lacks=_best_lacks
-    ),
+    RuleRow(lambda best, metric, mode: KeepBest(best, metric.lower(), mode), (_BEST, _METRIC, _MODE)),
     RuleRow(EverySteps, (_EVERY_STEPS,)),
     RuleRow(EveryHours, (_EVERY_HOURS,)),
     RuleRow(NewerThan, (_NEWER_DAYS,)),

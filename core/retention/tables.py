@@ -106,7 +106,7 @@ class _Reader:
             return None
         before = len(self.problems)
         values = self._values(names)
-        for name, reason in row.lacks(given):
+        for name, reason in row.missing(given):
             self.refuse(name, reason)
         return row.make(*values.values()) if len(self.problems) == before else None
 
