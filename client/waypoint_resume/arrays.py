@@ -16,6 +16,7 @@ from waypoint_resume.freezing import OTHERS_TRAINED, told_other_class
 from waypoint_resume.live import Live
 from waypoint_resume.loading import NO_OPTIMIZER_YET, WEIGHTS_ALONE, LoadPlan
 from waypoint_resume.objects import keras_generation, kind_of, passes_over
+from waypoint_resume.reading_alone import reading_alone
 
 Shapes = Sequence[tuple[int, ...]]
 
@@ -96,12 +97,17 @@ class Arrays:
     changes: Callable[[Shapes, Shapes, bool], list[str]]
     learning_rates: list[float] = field(default_factory=list)
 
+    def written(self) -> dict[str, Any]:
+        """What the model itself would write: of several workers the chief alone asks, before it has chosen."""
+        with reading_alone():
+            return self.write()
+
 
 def arrays_plan(found: Arrays, live: Live, *, weights_only: bool = False) -> LoadPlan:
     """A plan for a file of arrays: what the model itself would write is compared before and after. Of a file the
     weights alone are taken where that is asked for, or where the model has no optimizer.
     """
-    own, is_optimizer = found.write(), found.is_optimizer
+    own, is_optimizer = found.written(), found.is_optimizer
     theirs = {name: _counter_like(value, own.get(name)) for name, value in found.values.items()}
     has_optimizer = any(map(is_optimizer, theirs))
     weights = {name: value for name, value in theirs.items() if not is_optimizer(name)}
@@ -122,7 +128,7 @@ def arrays_plan(found: Arrays, live: Live, *, weights_only: bool = False) -> Loa
     before = own if leaves_it else {}
 
     def check() -> list[str]:
-        after = found.write()
+        after = found.written()
         left = {name: value for name, value in before.items() if is_optimizer(name)}
         return _unequal({**theirs, **left}, after)
 

@@ -30,7 +30,7 @@ from waypoint_resume.kept import FILES, copy_file
 from waypoint_resume.kept_state import find_state, position_in
 from waypoint_resume.log import LOG
 from waypoint_resume.names import to_text
-from waypoint_resume.objects import optimizers_in, sync_variables
+from waypoint_resume.objects import optimizers_in, sync_variables, value_of
 from waypoint_resume.places import HIDDEN, hidden_folder
 from waypoint_resume.temps import remove_temps
 from waypoint_resume.watch_parts import PARTS, WatchPart
@@ -190,7 +190,7 @@ def _checksum(model: Any) -> int | None:  # noqa: ANN401
         for owner in (model, *optimizers_in(model)):
             own = owner.variables
             for item in own() if callable(own) else own:
-                found = zlib.crc32(np.asarray(item.numpy() if hasattr(item, "numpy") else item).tobytes(), found)
+                found = zlib.crc32(np.asarray(value_of(item)).tobytes(), found)
         return found
     return None
 

@@ -17,7 +17,7 @@ from core.services.pauses import cannot_pause
 from tests.support.jobs import Job, job_server
 from waypoint_resume.heartbeat import heartbeat
 
-JOB = Path(__file__).with_name("stopping_workers_job.py")
+LOOP, FIT = (Path(__file__).with_name(f"stopping_workers_{name}.py") for name in ("job", "fit"))
 STEPS, PATIENCE_S = 400, 120.0
 
 
@@ -29,12 +29,13 @@ def free_ports() -> list[int]:
         return [first.getsockname()[1], second.getsockname()[1]]
 
 
-def begin(run: Path) -> list[Job]:
+def begin(run: Path, job: Path = LOOP) -> list[Job]:
     """Two workers, the chief first."""
+    server = job_server("keras" if job == LOOP else "tf_keras")
     cluster = {"worker": [f"localhost:{port}" for port in free_ports()]}
     configs = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in (0, 1)]
     environments = [{"TF_CONFIG": config, "WAYPOINT_JOB": "two-workers"} for config in configs]
-    return [job_server("keras").start(JOB, run, str(STEPS), environment=each) for each in environments]
+    return [server.start(job, run, str(STEPS), environment=each) for each in environments]
 
 
 def ended(workers: list[Job]) -> list[int]:
@@ -78,6 +79,14 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def unbroken_fit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of fit() that nothing stopped."""
+    run = tmp_path_factory.mktemp("workers") / "unbroken-fit"
+    assert ended(begin(run, FIT)) == [0, 0]
+    return run
+
+
 def pause(run: Path, _workers: list[Job]) -> None:
     """Ask for a pause as the page does."""
     ask_pause(RunFolder.alone(run), actor="ada", now=datetime.now(UTC))
@@ -117,3 +126,20 @@ def test_both_end_after_the_same_step_and_go_on_there(
     assert ended(begin(run)) == [0, 0]
     assert steps_of(run) == steps_of(unbroken)  # so no step was trained twice, and none is missing
     assert Path(f"{run}.end").read_text() == Path(f"{unbroken}.end").read_text()
+
+
+@pytest.mark.parametrize(("stop", "status"), [(terminate_other, -15), (pause, 128 + 15)], ids=["other", "pause"])
+def test_a_fit_of_two_workers_goes_on_within_its_epoch(
+    unbroken_fit: Path, tmp_path: Path, stop: Callable[[Path, list[Job]], None], status: int
+) -> None:
+    run = tmp_path / "run"
+    workers = begin(run, FIT)
+    wait_for(lambda: stops_together(run) and len(steps_of(run)) > 65, workers)
+    stop(run, workers)
+    assert ended(workers) == [status, status]
+    assert 65 < len(steps_of(run)) < len(steps_of(unbroken_fit)) == 180
+    assert ended(begin(run, FIT)) == [0, 0]
+    assert steps_of(run) == steps_of(unbroken_fit)  # bit for bit, each step once
+    own, theirs = (json.loads(Path(f"{place}.end").read_text()) for place in (run, unbroken_fit))
+    # Each worker goes on from the mean of what both had: the same but for rounding.
+    assert [value for part in own for value in part] == pytest.approx([value for part in theirs for value in part])
