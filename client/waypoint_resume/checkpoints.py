@@ -154,9 +154,19 @@ def _in_folder(run: Path, here: Path, files: list[str]) -> Iterator[Found]:
         elif sharded and _SHARD_H5.fullmatch(name) and name.startswith(sharded):
             continue  # a part of a sharded one
         else:
-            kind = next((kind for ending, kind in _ENDINGS if name.endswith(ending) and name != ending), None)
+            kind = _kind_by_ending(name)
             if kind is not None:
                 yield found_at(run, path, kind, path)
+
+
+def _kind_by_ending(name: str) -> str | None:
+    return next((kind for ending, kind in _ENDINGS if name.endswith(ending) and name != ending), None)
+
+
+def format_of_file(path: str) -> str | None:
+    """The format of a checkpoint that is a single file, by its name; None for any other."""
+    kind = _kind_by_ending(path.rpartition("/")[2])
+    return None if kind == "weights-h5-sharded" else kind
 
 
 def found_at(run: Path, path: Path, kind: str, dated: Path) -> Found:

@@ -14,12 +14,12 @@ from waypoint_resume.checkpoints import Found, name_of_save
 from waypoint_resume.claim import Decision
 from waypoint_resume.clock import seconds_of
 from waypoint_resume.damage import bundle_prefix
-from waypoint_resume.eligible import eligible_checkpoints
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.file_names import read_name
 from waypoint_resume.files import read_record
 from waypoint_resume.finite import told_non_finite
 from waypoint_resume.fit_mark import FitMark
+from waypoint_resume.former_saves import with_formers
 from waypoint_resume.keras_files import keras_plan
 from waypoint_resume.kill_window import kept_states, prefer_kept
 from waypoint_resume.killed_save import killed_saves, told_of_killed
@@ -142,7 +142,7 @@ def _newest(decision: Decision, live: Live, told: list[str]) -> tuple[Found, Loa
     """Where nobody handed anything over: the newest that fits."""
     passed: list[PassedOver] = []
     tree = RunTree(decision.run)
-    found, others, later = of_this_fit(eligible_checkpoints(decision.run, live, tree), decision, live)
+    found, others, later = of_this_fit(with_formers(decision, live, tree), decision, live)
     if later is not None:
         return later
     if live.order is not None and live.order.is_later:
@@ -187,7 +187,7 @@ def _saved_since(
     claimed = seconds_of(begun)
     if claimed is None:
         return None
-    later = [item for item in eligible_checkpoints(decision.run, live) if item.saved >= claimed]
+    later = [item for item in with_formers(decision, live) if item.saved >= claimed]
     passed: list[PassedOver] = []
     least = None if weights_only else manifest["restore"]["initial_step"]  # its steps count anew
     needs_optimizer = (

@@ -87,19 +87,8 @@ class EndOfFit(WatchPart):
         decision = watch.start._decision  # noqa: SLF001 - a part of the start
         if decision.lease is not None:
             _drop_from(decision, watch.order.mark.number)
-        if last is None:
-            return
-        with _told(last.path):
-            names = [name for name, _ in checkpoint_files(decision.run, last.path)]
-
-            def fill(folder: Path) -> None:
-                for name in names:
-                    make_folder((folder / name).parent)
-                    copy_file(decision.run / name, folder / name, may_link=False)
-                if identity_of(folder, last.path).digest != last.digest:
-                    raise OSError("it was saved over meanwhile")
-
-            _keep(decision, last.mark, last.path, last.format, fill)
+        watch.order.ended = last
+        keep_last(decision, watch.order)
 
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
         """Remember the values with which the last epoch ended, which callbacks have saved, or not."""
@@ -130,6 +119,27 @@ class EndOfFit(WatchPart):
                     part.saved(watch, place)
                 folder, number = decision.home / HIDDEN / FITS, watch.order.mark.number
                 atexit.register(_drop_if_last, watch.order, folder, number, os.getpid())
+
+
+def keep_last(decision: Decision, order: FitOrder, *, saved_over: str | None = None) -> None:
+    """Keep a copy of the checkpoint that holds what the last fit() ended with, if no copy of it is kept; `saved_over`:
+    only if it is the one at this path, which is about to be saved over.
+    """
+    last = order.ended
+    if last is None or saved_over not in (None, last.path):
+        return
+    order.ended = None
+    with _told(last.path):
+        names = [name for name, _ in checkpoint_files(decision.run, last.path)]
+
+        def fill(folder: Path) -> None:
+            for name in names:
+                make_folder((folder / name).parent)
+                copy_file(decision.run / name, folder / name, may_link=False)
+            if identity_of(folder, last.path).digest != last.digest:
+                raise OSError("it was saved over meanwhile")
+
+        _keep(decision, last.mark, last.path, last.format, fill)
 
 
 def _last_checkpoint(watch: TrainingWatch, decision: Decision) -> _Last | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from waypoint_resume.fit_frame import is_running_here
+from waypoint_resume.followed_saves import follow_saves
+from waypoint_resume.former_saves import FormerSaves
 from waypoint_resume.keeping import TrainingKeeper
 from waypoint_resume.kept_state import mapping_in
 from waypoint_resume.metrics_building import build_metrics
 from waypoint_resume.random_state import put_back_random, read_random
 from waypoint_resume.restored import keeping_decision, take_state, tell_fit, trained_of
+from waypoint_resume.saves_by_hand import SavesByHand
 from waypoint_resume.training_state import PutBack, Trained, fits_metrics, put_back_metrics, put_back_state, read_state
 from waypoint_resume.watch_parts import PARTS, WatchPart
 
@@ -30,6 +34,9 @@ class StateKeeping(WatchPart):
         self._state: dict[str, Any] | None = None
         self._back = PutBack()
         self._at_epoch: dict[str, Any] = {}
+        self._formers: FormerSaves | None = None
+        self._by_hand: SavesByHand | None = None  # when the fit() is over
+        self._is_running: Callable[[], bool] = lambda: False
         self._trained_to: tuple[tuple[int, int], dict[str, Any]] | None = None  # epoch and batch, and the state there
 
     def after_restore(self, watch: TrainingWatch) -> None:
@@ -44,9 +51,15 @@ class StateKeeping(WatchPart):
         if not watch.is_later:
             tell_fit(start, self._back, watch)
         self._at_epoch, _ = read_random(self._trained.models)
-        decision, self._training = keeping_decision(start), None
-        if decision is not None and not start.passes:
-            self._training = TrainingKeeper(decision, self._trained)
+        decision, self._training, self._by_hand = keeping_decision(start), None, None
+        if decision is None:
+            return
+        self._is_running = is_running_here(watch.model, watch.fit)
+        follow_saves(watch.model, decision.run, self._save)
+        if not start.passes:
+            self._training, self._formers = TrainingKeeper(decision, self._trained), FormerSaves(decision)
+            self._training.keeper.on_kept = self._formers.let_go
+            self._formers.begin()
             self._training.begin()
 
     def epoch_begin(self, watch: TrainingWatch, epoch: int) -> None:
@@ -88,10 +101,12 @@ class StateKeeping(WatchPart):
             self._at_epoch, _ = read_random(self._trained.models)
 
     def train_end(self, watch: TrainingWatch) -> None:
-        """Nothing is left without a state."""
-        del watch
+        """Nothing is left without a state, nor is what the script saves from now on."""
         if self._training is not None:
             self._training.end()
+        decision = keeping_decision(watch.start) if watch.start is not None else None
+        if decision is not None and not watch.is_interrupted:
+            self._by_hand = SavesByHand(decision, watch.order, self._read(watch))
 
     def saved(self, watch: TrainingWatch, path: str) -> None:
         """Keep the state as it is now for a checkpoint that another part has just saved."""
@@ -101,6 +116,14 @@ class StateKeeping(WatchPart):
             self._training.keeper.keep(path, self._trained_to[1])
         else:
             self._training.keeper.keep(path, self._read(watch)())
+
+    def _save(self, path: str, replaces: bool, save: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Save the model as whoever asks for it, with what is saved over kept until the state is."""
+        if self._by_hand is not None:
+            return self._by_hand.save(path, save, replaces=replaces)
+        if self._formers is None or self._training is None or not replaces or not self._is_running():
+            return save()
+        return self._formers.save_over(path, save)
 
     def _note_last_batch(self, watch: TrainingWatch) -> None:
         """Read the state at the end of an epoch's last batch: its validation resets metrics, and may draw numbers."""

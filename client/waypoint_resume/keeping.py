@@ -35,6 +35,7 @@ class Keeper:
         self._path, self._job = self.store.folder / KEEPING, decision.job
         self._pending: dict[str, Mapping[str, Any]] = {}
         self._told: set[str] = set()
+        self.on_kept: Callable[[str], None] = lambda _path: None  # a checkpoint has its state
         self._pruned = time.monotonic()
 
     def begin(self) -> None:
@@ -71,6 +72,7 @@ class Keeper:
         try:
             for problem in self.store.keep(identity, state):
                 self.tell(f"Not kept beside checkpoints: {problem}")
+            self.on_kept(path)
             if time.monotonic() - self._pruned > _PRUNED_EVERY:
                 self.prune()
         except Exception as error:  # noqa: BLE001 - a training goes on whatever becomes of its state

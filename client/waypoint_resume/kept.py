@@ -37,6 +37,7 @@ from waypoint_resume.spec import problems_of
 KEPT = "kept"
 RECORD = "kept.json"
 FILES = "files"
+FORMER = "former-"  # how the ids of what a save writes over begin
 _SHARD = re.compile(r".*\.data-\d{5,}-of-\d{5,}", re.DOTALL)
 _REFLINK = 0x40049409  # FICLONE of Linux
 _SPARE = 64 << 20  # bytes that stay free for the job's own saves
@@ -123,8 +124,13 @@ def keep_pick(decision: Decision, path: str) -> str | None:
     return keep_files(decision, path, picked["format"], names, str(manifest["id"]))
 
 
-def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: str) -> str | None:
-    """Keep the files of a checkpoint under an id: its manifest's, or that of a start without one. As `keep_pick`."""
+def keep_files(
+    decision: Decision, path: str, kind: str, names: list[str], own: str, *, moves: bool = False
+) -> str | None:
+    """Keep the files of a checkpoint under an id: its manifest's, or that of a start without one. As `keep_pick`.
+
+    `moves`: they are to be removed from their place, so that a link to each is enough, and all goes without a word.
+    """
     temp: Path | None = None
     try:
         folder = hidden_folder(decision.home, KEPT)
@@ -143,7 +149,7 @@ def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: 
         make_folder(temp / FILES)
         for name in names:
             make_folder((temp / FILES / name).parent)
-            copy_file(decision.run / name, temp / FILES / name, may_link=bool(_SHARD.fullmatch(name)))
+            copy_file(decision.run / name, temp / FILES / name, may_link=moves or bool(_SHARD.fullmatch(name)))
         record = {
             "version": 1,
             "manifest": own,
@@ -161,7 +167,8 @@ def keep_files(decision: Decision, path: str, kind: str, names: list[str], own: 
         if temp is not None:
             shutil.rmtree(temp, ignore_errors=True)  # what a full disk has room for again
         return f"{path} is not kept aside ({error}): if this job saves over it, it is gone."
-    LOG.info("%s is kept in %s/%s/%s until the training is finished.", path, HIDDEN, KEPT, own)
+    if not moves:
+        LOG.info("%s is kept in %s/%s/%s until the training is finished.", path, HIDDEN, KEPT, own)
     return None
 
 
@@ -192,6 +199,11 @@ def _reflinked(origin: int, made: int) -> bool:
     return True
 
 
+def is_former(item: Kept) -> bool:
+    """Whether it is what a save wrote over, not what was handed over."""
+    return item.manifest.startswith(FORMER)
+
+
 def release_kept(run: Path, home: Path, *, but: Collection[str] = ()) -> list[str]:
     """Let go what is kept for manifests that are over (all but those with these ids), if the original is still there as
     it was. What is not stays, and is said.
@@ -200,8 +212,9 @@ def release_kept(run: Path, home: Path, *, but: Collection[str] = ()) -> list[st
     for item in kept_in(home):
         if item.manifest in but:
             continue
-        # A part of a killed save is gone when the same name was saved again: another save stands.
-        if item.is_original_there(run) or is_killed_save(item.path):
+        # A part of a killed save is gone when the same name was saved again, and so is what a save wrote over.
+        is_replaced = is_killed_save(item.path) or (is_former(item) and (run / item.path).exists())
+        if is_replaced or item.is_original_there(run):
             drop_kept(item)
         else:
             told.append(

@@ -18,10 +18,12 @@ from waypoint_resume.fit_mark import FitMark, mark_in
 from waypoint_resume.fit_order import FitOrder
 from waypoint_resume.kept_state import find_state, mapping_in, position_in
 from waypoint_resume.live import Live
+from waypoint_resume.saves_by_hand import BY_HAND
 
 _MOST = 50  # checkpoints, the newest first, whose states are looked at
 _NAMES = ("filepath", "directory", "backup_dir")
 _OTHERS = "saved by another training in this run, whose callbacks save under other names."
+_BETWEEN = "saved by the script between two fit()."
 _trained: set[str] = set()  # runs in which a training of this process has ended
 
 
@@ -47,6 +49,8 @@ def of_this_fit(
     if live.order is not None:
         marks = {item.path: mark_in(state) for item in found if (state := states.get(item.path)) is not None}
         rest, told = _without_strangers(rest, marks, live.order.mark)
+        rest, by_hand = _without_by_hand(rest, states)
+        told += by_hand
         first = _latest_mark(rest, marks)
         if first is not None:
             state = next(states[path] for path, mark in marks.items() if mark == first)
@@ -80,6 +84,19 @@ def _without_strangers(
     return [item for item in found if item not in others], told
 
 
+def _without_by_hand(found: list[Found], states: Mapping[str, Mapping[str, Any]]) -> tuple[list[Found], list[str]]:
+    """The checkpoints without those that the script itself saved after a fit(), if that one's own end is among them."""
+    own = {path: _ends(state) for path, state in states.items() if mark_in(state) is not None}
+    ends = [end for path, end in own.items() if not states[path].get(BY_HAND)]
+    others = [item for item in found if item.path in own and states[item.path].get(BY_HAND) and own[item.path] in ends]
+    told = [f"{_listed([item.path for item in others])}: {_BETWEEN}"] if others else []
+    return [item for item in found if item not in others], told
+
+
+def _ends(state: Mapping[str, Any]) -> tuple[FitMark | None, tuple[int, int] | None]:
+    return mark_in(state), position_in(state)
+
+
 def _latest_mark(found: Sequence[Found], marks: Mapping[str, FitMark | None]) -> FitMark | None:
     """The fit() that saved last; of those that saved so close to each other that times tell nothing, the last one."""
     marked = [(item, mark) for item in found if (mark := marks.get(item.path)) is not None]
@@ -111,7 +128,7 @@ def _of_this_number(
             saved_between.append(item)
     told = [f"{_listed([item.path for item in others])}: saved by another fit() of this script."] if others else []
     if saved_between:
-        told.append(f"{_listed([item.path for item in saved_between])}: saved by the script between two fit().")
+        told.append(f"{_listed([item.path for item in saved_between])}: {_BETWEEN}")
     return [item for item in found if item not in others and item not in saved_between], told
 
 

@@ -1,7 +1,8 @@
 """Reading variables of which each worker holds a part, in one worker alone.
 
 Under MultiWorkerMirroredStrategy BatchNormalization's means and the sums of metrics are made when they are read, by all
-workers together: the chief, which compares a checkpoint with its model before the others know of it, would wait for ever.
+workers together: the chief, which compares a checkpoint with its model before the others know of it, would wait for
+ever.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from waypoint_resume.claim import Decision
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.hints import on_the_dashboards_machine
 from waypoint_resume.journal import REWOUND
-from waypoint_resume.kept import keep_files, keep_pick, kept_in, release_kept
+from waypoint_resume.kept import is_former, keep_files, keep_pick, kept_in, release_kept
 from waypoint_resume.killed_save import drop_killed, keep_killed
 from waypoint_resume.pick import picked_path
 from waypoint_resume.places import HIDDEN
@@ -58,7 +58,7 @@ def looked_after(decision: Decision, path: str, *, is_picked: bool) -> Iterator[
     elif problem := keep_killed(decision, path):
         yield problem
     current = [str(manifest["id"])] if manifest is not None else []
-    current += [item.manifest for item in kept_in(decision.home) if is_killed_save(item.path)]
+    current += [item.manifest for item in kept_in(decision.home) if is_killed_save(item.path) or is_former(item)]
     with contextlib.suppress(ResumeError):  # a record that only a start with weights alone must understand
         taken = taken_weights(decision)
         current += [] if taken is None else [taken.id]
