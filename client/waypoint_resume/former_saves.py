@@ -16,11 +16,12 @@ from typing import Any
 from waypoint_resume.checkpoints import Found, format_of_file
 from waypoint_resume.claim import Decision
 from waypoint_resume.eligible import eligible_checkpoints
+from waypoint_resume.fit_mark import mark_in
 from waypoint_resume.kept import FILES, FORMER, Kept, drop_kept, is_former, keep_files, kept_in
+from waypoint_resume.kept_state import find_state
 from waypoint_resume.live import Live
 from waypoint_resume.log import LOG
 from waypoint_resume.run_tree import RunTree
-from waypoint_resume.state_store import state_beside
 
 
 class FormerSaves:
@@ -32,16 +33,22 @@ class FormerSaves:
 
     def begin(self) -> None:
         """Take over what a start before this one left, and let go what is not needed any more."""
-        run, home = self._decision.run, self._decision.home
-        for item in kept_in(home):
+        for item in kept_in(self._decision.home):
             if is_former(item):
                 self._kept[item.path] = item
-                if state_beside(run, home, item.path):
-                    self.let_go(item.path)
+                current = find_state(self._decision, item.path, None).state
+                if current is not None:
+                    mark = mark_in(current)
+                    self.let_go(item.path, of_fit=None if mark is None else mark.number)
 
-    def let_go(self, path: str) -> None:
-        """The checkpoint at a path has its state: the one before it goes."""
-        if path in self._kept:
+    def let_go(self, path: str, *, of_fit: int | None = None) -> None:
+        """The checkpoint at a path has its state: the one before it goes, but not if a later fit() than `of_fit` saved
+        that: a script that is passed over saves again what it saved between two.
+        """
+        if (item := self._kept.get(path)) is None:
+            return
+        mark = mark_in(find_state(self._decision, item.path_from(self._decision.run), None).state)
+        if of_fit is None or mark is None or mark.number <= of_fit:
             drop_kept(self._kept.pop(path))
 
     def save_over(self, path: str, save: Callable[[], Any]) -> Any:  # noqa: ANN401 - what Keras' save() gives

@@ -51,7 +51,7 @@ def of_this_fit(
         rest, told = _without_strangers(rest, marks, live.order.mark)
         rest, by_hand = _without_by_hand(rest, states)
         told += by_hand
-        first = _latest_mark(rest, marks)
+        first = _latest_mark(rest, marks, states)
         if first is not None:
             state = next(states[path] for path, mark in marks.items() if mark == first)
             own, is_over = live.order.mark.number, _is_ended(first, state, decision, live.order)
@@ -97,12 +97,18 @@ def _ends(state: Mapping[str, Any]) -> tuple[FitMark | None, tuple[int, int] | N
     return mark_in(state), position_in(state)
 
 
-def _latest_mark(found: Sequence[Found], marks: Mapping[str, FitMark | None]) -> FitMark | None:
-    """The fit() that saved last; of those that saved so close to each other that times tell nothing, the last one."""
+def _latest_mark(
+    found: Sequence[Found], marks: Mapping[str, FitMark | None], states: Mapping[str, Mapping[str, Any]]
+) -> FitMark | None:
+    """The fit() that saved last; of those that saved so close to each other that times tell nothing, the last one. What
+    the script saved after a fit() tells by its number alone, for a start that passes that one over saves it again.
+    """
     marked = [(item, mark) for item in found if (mark := marks.get(item.path)) is not None]
-    newest = max((item.saved for item, _ in marked), default=0.0)
-    close = [mark for item, mark in marked if item.saved >= newest - USELESS_SPAN]
-    return max(close, key=lambda mark: mark.number, default=None)
+    by_hand = [mark for item, mark in marked if states[item.path].get(BY_HAND)]
+    by_fit = [(item, mark) for item, mark in marked if not states[item.path].get(BY_HAND)]
+    newest = max((item.saved for item, _ in by_fit), default=0.0)
+    close = [mark for item, mark in by_fit if item.saved >= newest - USELESS_SPAN]
+    return max([*close, *by_hand], key=lambda mark: mark.number, default=None)
 
 
 def _is_ended(mark: FitMark, state: Mapping[str, Any], decision: Decision, order: FitOrder) -> bool:

@@ -14,6 +14,7 @@ from waypoint_resume.ended_fits import keep_last
 from waypoint_resume.errors import ResumeError
 from waypoint_resume.former_saves import FormerSaves
 from waypoint_resume.keeping import Keeper
+from waypoint_resume.state_store import state_beside
 
 if TYPE_CHECKING:
     from waypoint_resume.claim import Decision
@@ -36,10 +37,13 @@ class SavesByHand:
             keep_last(self._decision, self._order, saved_over=path)
             keeper, formers = Keeper(self._decision), FormerSaves(self._decision)
             formers.begin()
-            keeper.on_kept = formers.let_go
+            keeper.on_kept = lambda kept: formers.let_go(kept, of_fit=self._order.mark.number)
             saved = formers.save_over(path, save) if replaces else save()
             try:
-                keeper.keep(path, {**self._read(), BY_HAND: True})
+                if state_beside(self._decision.run, self._decision.home, path):
+                    keeper.on_kept(path)  # the same as a callback saved, whose state says more exactly where that was
+                else:
+                    keeper.keep(path, {**self._read(), BY_HAND: True})
             except Exception as error:  # noqa: BLE001 - a training goes on whatever becomes of its state
                 keeper.tell(f"No state is kept beside {path}: {type(error).__name__}: {error}")
             return saved

@@ -50,8 +50,7 @@ class Life:
                 place["epoch"] = epoch
 
             def on_train_batch_begin(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
-                if life.kill_after and life.batches == life.kill_after:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                life.end_if_due()
 
             def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
                 life.batches += 1
@@ -59,6 +58,18 @@ class Life:
                     file.write(f"{phase} {place['epoch']} {batch} {float(logs['loss']).hex()}\n")
 
         return Noted()
+
+    def end_if_due(self) -> None:
+        """Be killed, after so many batches."""
+        if self.kill_after and self.batches == self.kill_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def save(self, model: Model, name: str) -> None:
+        """Save by hand, as if it were a batch: a kill may come right before and after it."""
+        self.end_if_due()
+        model.save(self.run / name)
+        self.batches += 1
+        self.end_if_due()
 
     def end(self, *models: Model, **facts: object) -> None:
         """Note what a script ended with."""
@@ -187,7 +198,29 @@ def launched(life: Life) -> None:
     life.end(*models)
 
 
+def saved_by_hand(life: Life) -> None:
+    """Nothing but what the script itself saves after each fit(), one name for each."""
+    model = a_model()
+    for phase in range(4):
+        model.fit(X, Y, batch_size=BATCH, epochs=1, verbose=0, callbacks=[life.noted(str(phase)), Waypoint(life.run)])
+        life.save(model, f"phase-{phase}.keras")
+    life.end(model)
+
+
+def saved_over_by_hand(life: Life) -> None:
+    """A saver of one name, which the script saves over, with half of each weight, before another fit() begins."""
+    model = a_model()
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, min_delta=10.0)
+    for phase in range(3):
+        callbacks = [saver(life, "model.keras"), plateau, life.noted(str(phase)), Waypoint(life.run)]
+        model.fit(X, Y, batch_size=BATCH, epochs=2, verbose=0, callbacks=callbacks)
+        model.set_weights([item / 2 for item in model.get_weights()])
+        life.save(model, "model.keras")
+    life.end(model)
+
+
 _ALL = (one_waypoint, own_waypoints, fine_tuning, two_models, with_a_guard, folds_left_out, folds_of_one_name, launched)
+_ALL += (saved_by_hand, saved_over_by_hand)
 SCRIPTS: dict[str, Callable[[Life], None]] = {item.__name__: item for item in _ALL}
 
 

@@ -20,7 +20,7 @@ from waypoint_resume.fit_order import forget_order
 
 JOB = Path(__file__).with_name("several_fits.py")
 NAMES = ["one_waypoint", "own_waypoints", "fine_tuning", "two_models", "with_a_guard", "folds_left_out"]
-NAMES += ["folds_of_one_name", "launched"]
+NAMES += ["folds_of_one_name", "launched", "saved_by_hand", "saved_over_by_hand"]
 X = np.linspace(-1, 1, 16, dtype="float32").reshape(8, 2)
 
 
