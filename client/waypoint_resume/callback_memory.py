@@ -1,16 +1,18 @@
 """What Keras' callbacks remember: read as data, and given back to the same callbacks of a later start.
 
 Keras 3 and Keras 2 name these attributes alike where both have them. A callback of the job's own is kept if it has
-`get_state()`, which gives plain data (numbers, text, lists, dictionaries, arrays), and `set_state(data)`.
+`get_state()`, which gives plain data (numbers, text, lists, dictionaries, arrays), and `set_state(data)`; else what it
+holds in plain attributes is (`own_callbacks.py`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from waypoint_resume.own_callbacks import OF_KERAS, give_own, read_own
 from waypoint_resume.values import Unchanging, UnkeptError, encode
 
 # Class → attributes, of Keras 3 (3.10 to 3.15) and Keras 2. What has none remembers nothing that training depends on.
@@ -40,8 +42,6 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 _SETTINGS = ("monitor", "mode", "filepath", "directory", "log_dir", "filename", "backup_dir")
 _PATHS = frozenset(_SETTINGS[2:])
 _LONGEST_HISTORY = 64 << 10  # characters: each state holds it anew
-# What Keras sets on any callback.
-_OF_KERAS = frozenset({"params", "model", "_model", "validation_data", "_chief_worker_only", "_supports_tf_logs"})
 _SILENT = frozenset({"History", "ProgbarLogger", "BaseLogger"})  # fit() adds them itself
 _BEST: MutableMapping[Any, Unchanging] = WeakKeyDictionary()  # by callback
 Told = list[str]
@@ -54,14 +54,15 @@ def read_memory(callbacks: Sequence[Any]) -> tuple[list[dict[str, Any]], Told]:
         record: dict[str, Any] = {"class": _class_name(callback), "settings": settings_of(callback)}
         try:
             memory = _memory_of(callback)
-            _require_plain(memory)
+            encode(memory, {})
         except UnkeptError as error:
             memory = None
             told.append(f"{type(callback).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - a get_state() of the job's own
             memory = None
             told.append(f"{type(callback).__name__}: get_state() failed: {error}")
-        found.append({**record, "memory": memory})
+        own = None if _has_own_state(callback) or is_of_keras(callback) else read_own(callback)
+        found.append({**record, "memory": memory, "own": own})
     return found, told
 
 
@@ -73,17 +74,19 @@ def put_back_memory(callbacks: Sequence[Any], kept: Sequence[Mapping[str, Any]])
     pairs, told = match_callbacks(callbacks, kept)
     done = []
     for callback, record in pairs:
-        name, memory = type(callback).__name__, record.get("memory")
-        if memory is None:
+        name, memory, own = type(callback).__name__, record.get("memory"), record.get("own")
+        if memory is None and own is None:
             if not _is_stateless(callback):
                 told.append(f"{name}: what it remembers is not kept; give it get_state() and set_state()")
             continue
         try:
-            _give(callback, memory)
+            if memory is not None:
+                _give(callback, memory)
+            told += [f"{name}: {text}" for text in (give_own(callback, own) if own is not None else ())]
         except Exception as error:  # noqa: BLE001 - a set_state() of the job's own, a value of another kind
             told.append(f"{name}: {error}")
         else:
-            if memory and name not in _SILENT:
+            if (memory or _mapping(own).get("changed")) and name not in _SILENT:
                 done.append(name)
     return done, told
 
@@ -174,10 +177,6 @@ def _require_fitting(model: Any, weights: Any) -> None:  # noqa: ANN401
         raise UnkeptError("its best weights do not fit the model")
 
 
-def _require_plain(memory: object) -> None:
-    encode(memory, {})
-
-
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """A value of a callback that may be a tensor or a variable, as NumPy's."""
     return value.numpy() if hasattr(value, "numpy") else value
@@ -192,7 +191,7 @@ def _is_stateless(callback: object) -> bool:
     if _has_own_state(callback):
         return False
     known = _known_class(callback)
-    return not ATTRIBUTES[known] if known is not None else set(vars(callback)) <= _OF_KERAS
+    return not ATTRIBUTES[known] if known is not None else set(vars(callback)) <= OF_KERAS
 
 
 def is_of_keras(callback: object) -> bool:
@@ -239,12 +238,3 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _short(record: Mapping[str, Any]) -> str:
     return str(record.get("class")).rpartition(".")[2]
-
-
-def all_of(callback_list: Any) -> Iterator[Any]:  # noqa: ANN401
-    """The callbacks of a CallbackList, and those in lists inside it."""
-    for item in getattr(callback_list, "callbacks", callback_list):
-        if isinstance(item, (list, tuple)) or hasattr(item, "callbacks"):
-            yield from all_of(item)
-        else:
-            yield item

@@ -11,6 +11,7 @@ from waypoint_resume.former_saves import FormerSaves
 from waypoint_resume.keeping import TrainingKeeper
 from waypoint_resume.kept_state import mapping_in
 from waypoint_resume.metrics_building import build_metrics
+from waypoint_resume.own_callbacks import note_beginning
 from waypoint_resume.random_state import put_back_random, read_random
 from waypoint_resume.restored import keeping_decision, take_state, tell_fit, trained_of
 from waypoint_resume.saves_by_hand import SavesByHand
@@ -44,6 +45,8 @@ class StateKeeping(WatchPart):
         start = watch.start
         assert start is not None
         self._trained = trained_of(start, watch.model, watch.callbacks)
+        for callback in watch.callbacks:
+            note_beginning(callback)
         self._state, self._back = take_state(start), PutBack()
         if self._state is not None:
             self._back = put_back_state(self._state, self._trained, keep_rate=start.has_own_rate)

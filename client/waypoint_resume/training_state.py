@@ -17,6 +17,7 @@ from waypoint_resume.jobs import cluster_task
 from waypoint_resume.loose_variables import put_back_loose, read_loose
 from waypoint_resume.objects import is_split, sync_variables, value_of
 from waypoint_resume.random_state import put_back_random, read_random
+from waypoint_resume.recurrent_state import put_back_recurrent, read_recurrent
 from waypoint_resume.rewritten_variables import put_back_rewritten, read_rewritten
 
 _COUNTERS = ("_train_counter", "_test_counter", "_predict_counter")  # of Keras 2, which TensorBoard counts by
@@ -63,6 +64,7 @@ def read_state(
     callbacks, unkept = read_memory(trained.callbacks or ())
     generators, undrawn = read_random(trained.models)
     variables, large = read_loose(trained.models)
+    recurrent, longer = read_recurrent(trained.models)
     rewritten, larger = ({}, []) if in_tf_form else read_rewritten(trained.models)
     metrics = metric_variables(trained.models) if batch else []
     if is_of_workers := _is_of_workers(metrics):
@@ -76,9 +78,10 @@ def read_state(
         "counters": [_value(item) for item in _counters(trained.models)],
         "variables": variables,
         "rewritten": rewritten,
+        "recurrent": recurrent,
         "data": data,
         "frameworks": versions(),
-        "not_kept": unkept + undrawn + large + larger + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
+        "not_kept": unkept + undrawn + large + longer + larger + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
     }
 
 
@@ -104,6 +107,7 @@ def put_back_state(
     _assign("Keras' counters", _counters(trained.models), state.get("counters"), back.not_kept)
     back.not_kept += put_back_loose(trained.models, state.get("variables"))
     back.not_kept += put_back_rewritten(trained.models, state.get("rewritten"))
+    back.not_kept += put_back_recurrent(trained.models, state.get("recurrent"))
     told = [text for text in state.get("not_kept") or () if isinstance(text, str) and text not in back.not_kept]
     back.not_kept += told
     return back
