@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class Warmup(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, rate: float, shrinks: float = 0.9) -> None:
         super().__init__()
-        self.rate, self.shrinks, self.steps, self.rates = rate, shrinks, 0, []
+        self.rate, self.shrinks, self.steps = rate, shrinks, 0
+        self.rates: list[float] = []
         self.seen: dict[str, Any] = {"mean": np.zeros(2, "float32")}
-        self.schedule = lambda step: min(1.0, (step + 1) / 6)
+        self.schedule: Callable[[int], float] = lambda step: min(1.0, (step + 1) / 6)
 
     def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
         """Set the rate."""
@@ -119,12 +121,13 @@ def trained(run: Path, left: int, *, shrinks: float = 0.9) -> dict[str, Any]:
     try:
         model.fit(X, Y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=callbacks)
     except InterruptedTrainingError:
-        watch.start.finish()  # gives the lease back
+        if watch.start is not None:
+            watch.start.finish()  # gives the lease back
         return {}
     states = [np.asarray(item) for item in model.layers[0].states]
     values = [np.asarray(item) for item in (*model.get_weights(), *states)]
     memory = [warmup.steps, warmup.rate, warmup.rates, warmup.seen["mean"].tolist(), len(warmup.seen)]
-    receipt = watch.start.receipt
+    receipt = watch.start.receipt if watch.start is not None else None
     return {
         "losses": dict(sorted(losses.items())),
         "values": [item.tobytes().hex() for item in values],
@@ -149,4 +152,5 @@ def main() -> None:
     (folder / "results.json").write_text(json.dumps(found))
 
 
-main()
+if __name__ == "__main__":
+    main()

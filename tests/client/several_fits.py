@@ -219,9 +219,19 @@ def saved_over_by_hand(life: Life) -> None:
     life.end(model)
 
 
-_ALL = (one_waypoint, own_waypoints, fine_tuning, two_models, with_a_guard, folds_left_out, folds_of_one_name, launched)
-_ALL += (saved_by_hand, saved_over_by_hand)
-SCRIPTS: dict[str, Callable[[Life], None]] = {item.__name__: item for item in _ALL}
+_FITS = (
+    one_waypoint,
+    own_waypoints,
+    fine_tuning,
+    two_models,
+    with_a_guard,
+    folds_left_out,
+    folds_of_one_name,
+    launched,
+)
+SCRIPTS: dict[str, Callable[[Life], None]] = {
+    item.__name__: item for item in (*_FITS, saved_by_hand, saved_over_by_hand)
+}
 
 
 def lived(script: str, folder: Path, kill_after: int) -> int:
