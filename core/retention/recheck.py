@@ -6,6 +6,7 @@ said.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from core.base.errors import PlaceError
 from core.base.facts import Format
@@ -73,7 +74,7 @@ def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan) -> Reclaima
     items: list[Item] = []
     left_out: list[LeftOut] = []
     for item in plan.items:
-        found = {file.path: plain_file(run_folder.folder / file.path) for file in item.files}
+        found = {file.path: _looked_at(run_folder.folder / file.path) for file in item.files}
         files = tuple(planned_file(path, file) for path, file in found.items() if file is not None)
         reasons = _reasons(item, answers.get((item.kind, item.path, item.format)))
         reasons = reasons or tuple(
@@ -93,6 +94,14 @@ def look_again(run_folder: RunFolder, plan: RunPlan, replan: Replan) -> Reclaima
 def leave(plan: RunPlan, item: Item, *reasons: str) -> LeftOut:
     """An item that stays."""
     return LeftOut(root=plan.root, run=plan.run, path=item.path, format=item.format, reasons=reasons)
+
+
+def _looked_at(path: Path) -> FileStat | None:
+    """The plain file at a path; None also where nobody may look: it is not known to be the same."""
+    try:
+        return plain_file(path)
+    except OSError:
+        return None
 
 
 def difference(planned: PlannedFile, found: FileStat | None) -> str | None:

@@ -345,6 +345,17 @@ def test_a_folder_that_became_a_link_is_not_followed(case: Case, tmp_path: Path)
             case.undo(done.journal.id)
 
 
+def test_a_folder_that_cannot_be_looked_at_keeps_its_files_and_lets_the_others_go(tmp_path: Path) -> None:
+    case = a_case(tmp_path / "root", live_window=0.0)
+    known, plan = case.state(), case.plan()
+    (case.folder / "keras").rename(case.folder / "aside")
+    (case.folder / "keras").symlink_to("keras")
+    with holding_plan(case.run_folder, plan, Act(actor="ada", now=NOW)) as held:
+        done = quarantine(held, Replan(state=known, policy=case.policy, grace=60.0))
+    assert {path for path in reasons(done) if path.startswith("keras")} == {"keras/m-1.keras", "keras/m-2.keras"}
+    assert "ckpts/ckpt-1.index" in in_quarantine(case.folder)
+
+
 @pytest.mark.parametrize("place", [".waypoint", ".waypoint/quarantine"])
 def test_a_link_in_the_place_of_our_folder_is_refused(case: Case, tmp_path: Path, place: str) -> None:
     (tmp_path / "outside").mkdir()
