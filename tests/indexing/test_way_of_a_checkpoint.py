@@ -46,3 +46,21 @@ def test_each_computation_is_made_once(way: Way) -> None:
         "core.runs.choice.choose": RUNS,
     }
     assert {function: way.functions[function] for function in expected} == expected
+
+
+def test_a_second_look_reads_what_came_and_judges_its_folder_once(opened: Workspace, tmp_path: Path) -> None:
+    opened.refresh()
+    save(tmp_path / "runs/a", 4)
+    of_change = {
+        "core.runs.group.group": 1,
+        "core.formats.state_file.read": 1,
+        "core.formats.bundle_reader.read": 1,
+        "core.health.files.judge": CHECKPOINTS + 1,  # what stands beside a file may have changed, too
+        "core.runs.series.arrange": RUNS,
+        "core.indexing.judging.judge": RUNS,
+    }
+    for expected in (of_change, dict.fromkeys(of_change, 0)):
+        with traced() as way:
+            opened.refresh()
+        assert {function: way.functions[function] for function in expected} == expected
+        assert way.functions["core.runs.walk.look"] == FOLDERS
