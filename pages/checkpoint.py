@@ -8,7 +8,7 @@ from core.base.records import Checkpoint, Root
 from core.services.checkpoints import spec_of
 from pages.parts import charts
 from pages.parts.checkpoint import facts, pinning, snippets, variables, verifying
-from pages.parts.frame import acting, frame, links, reads
+from pages.parts.frame import acting, answers, frame, links, reads
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
 from pages.parts.health import mending
@@ -19,6 +19,7 @@ from pages.parts.tables import lists
 
 def verdict(checkpoint: Checkpoint) -> None:
     """Will it work: restorable or not, and the button."""
+    answers.place("verdict")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             if checkpoint.restorable:
@@ -71,7 +72,6 @@ with st.container(horizontal=True):
     links.back(links.CHECKPOINTS)
     links.run_link(root.id, run.path, icon=":material/folder:")
 now = frame.head(links.local(checkpoint.path, checkpoint.run), icon=":material/deployed_code:")
-acting.begin(links.CHECKPOINT)
 verdict(checkpoint)
 pinning.told(checkpoint, now)
 findings(checkpoint)
@@ -81,5 +81,4 @@ if read.error:
 facts.details(checkpoint, read.facts or checkpoint.facts, now)
 verifying.of_checkpoint(root, checkpoint, now)
 details(root, checkpoint, read, now)
-resume.dialog_if_asked()
 acting.dialog()

@@ -7,7 +7,7 @@ import streamlit as st
 from core.base.records import Severity
 from core.services.health import FindingFilter
 from core.services.runs import Overview
-from pages.parts.frame import acting, frame, links, service, url_state
+from pages.parts.frame import acting, answers, frame, links, service, url_state
 from pages.parts.frame import format as fmt
 from pages.parts.health import health_filters, health_rules
 
@@ -49,7 +49,6 @@ def nothing_fits(where: FindingFilter) -> None:
 
 
 now = frame.head("Health")
-acting.begin(links.HEALTH)
 reader = service.workspace().reader
 frame.root_problems(reader.roots())
 totals = reader.overview(now)
@@ -69,6 +68,7 @@ else:
     for group in groups:
         health_rules.draw(group, where)
     if not groups:
+        answers.place("no-finding")
         nothing_fits(where)
 frame.passed_over(reader.roots())
 acting.dialog()

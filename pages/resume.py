@@ -7,7 +7,7 @@ import streamlit as st
 from core.base.errors import CoreError
 from core.services.manifests import ManifestState, all_manifests, run_manifests, unreadable_manifests
 from pages.parts.checkpoint import kept
-from pages.parts.frame import acting, frame, links, reads, service
+from pages.parts.frame import acting, answers, frame, links, reads, service
 from pages.parts.frame.text import md
 from pages.parts.resume import job_code, manifest_cards, manifests
 from pages.parts.resume.manifests import Placed
@@ -47,9 +47,11 @@ def live(placed: list[Placed], waiting: int, *, is_any: bool) -> None:
             else:
                 st.text("None.")
             manifest_cards.draw(pending, now)
+            answers.place("pending")
     if claimed := of(fresh, ManifestState.CLAIMED):
         with frame.section("Claimed", note="A job took these and has not finished."):
             manifest_cards.draw(claimed, now)
+    answers.place("claimed")
 
 
 def look(item: Placed) -> Placed | None:
@@ -63,11 +65,8 @@ def look(item: Placed) -> Placed | None:
 
 
 now = frame.head("Resume")
-acting.begin(links.RESUME)
-manifests.outcome()
 everything = all_manifests(service.workspace())
 shown = [item for state in OPEN for item in of(everything, state)[:CARDS]]
-withdrawn = of(everything, ManifestState.WITHDRAWN)
 if not everything:
     frame.empty(
         ":material/play_circle:",
@@ -86,12 +85,13 @@ for state in OPEN:
     if more := of(everything, state)[CARDS:]:
         st.caption(f"Older ones that are {state.value}:")
         manifests.table(more, now, key=state.value)
-if withdrawn:
+if withdrawn := of(everything, ManifestState.WITHDRAWN):
     with frame.section("Withdrawn", note="Taken back: jobs leave them alone."):
         manifest_cards.draw([item for item in withdrawn if item[2].is_current], now)
         if replaced := [item for item in withdrawn if not item[2].is_current]:
             st.caption("Replaced by a newer manifest since:")
             manifests.table(replaced, now, key="withdrawn")
+answers.place("withdrawn")
 for state, meaning in LATER:
     if rest := of(everything, state):
         with frame.section(state.value.capitalize(), note=meaning):

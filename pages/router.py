@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts.frame import frame
+from pages.parts.frame import acting, frame
 from pages.parts.frame.pages import PAGES
 
 # Pictures of our own: for a Material icon as favicon the browser would ask another host.
@@ -26,4 +26,5 @@ page = st.navigation(
     ],
     position="top",
 )
+acting.begin(page.url_path)
 frame.run(page)

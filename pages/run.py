@@ -9,11 +9,11 @@ from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from core.services.health import RULES
 from core.services.runs import series_choices
 from pages.parts.checkpoint import pinning
-from pages.parts.frame import acting, frame, links, reads, service
+from pages.parts.frame import acting, answers, frame, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
 from pages.parts.metrics import compare_with, run_picture
-from pages.parts.resume import pausing, resume
+from pages.parts.resume import pausing
 from pages.parts.runs import choice_card, run_health, sweep_lists
 from pages.parts.storage import storage_cards
 from pages.parts.tables import lists, tables
@@ -21,6 +21,7 @@ from pages.parts.tables import lists, tables
 
 def about(root: Root, run: Run, now: datetime) -> None:
     """The run in one line: status, what it holds, where it lies."""
+    answers.place("about")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if run.is_deleted:
             frame.badge("deleted in MLflow", "gray", icon=":material/delete:", tip=RULES["deleted-run"].why)
@@ -36,7 +37,7 @@ def about(root: Root, run: Run, now: datetime) -> None:
         st.text(held + last)
         compare_with.run_link(root.id, run.path)
         storage_cards.run_link(run)
-        pausing.button(root.id, run.path)
+        pausing.button(root.id, run.path, place="about")
     folder = service.workspace().absolute(root.id, run.path)
     st.code(shown(folder), language=None)
 
@@ -71,7 +72,6 @@ def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
 root, run = reads.asked_run()
 links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
-acting.begin(links.RUN)
 about(root, run, now)
 sweep_lists.trial_of(run)
 pausing.told(root.id, run.path, now)
@@ -88,5 +88,4 @@ else:
     checkpoint_list(root, run, now)
 run_health.draw(root, run, [member for choice in choices for member in choice.members], now)
 storage_cards.leftovers(root, run, now)
-resume.dialog_if_asked()
 acting.dialog()

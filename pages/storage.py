@@ -5,7 +5,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.services.survey import Survey
-from pages.parts.frame import acting, frame, links, reads, service, url_state
+from pages.parts.frame import acting, answers, frame, links, reads, service, url_state
 from pages.parts.storage import (
     batch_list,
     plan_result,
@@ -43,19 +43,19 @@ def what(_survey: Survey, now: datetime) -> None:
     """Policies, and what a plan would let go."""
     with frame.section("What could go", note=WHAT_GOES):
         tried = policy_form.ask(now)
+        answers.place("plan")
+        quarantining.outcome()
         if tried is not None:
             plan_result.draw(tried, now)
 
 
 now = frame.head("Storage")
-acting.begin(links.STORAGE)
 url_state.remember(links.STORAGE)
 reader, survey = service.workspace().reader, reads.survey()
 frame.root_problems(reader.roots())
 if reader.overview(now).runs == 0 and not survey.batches:
     frame.empty(":material/database:", f"No runs were found yet, so there is nothing to add up. {frame.SET_ROOTS}")
 else:
-    quarantining.outcome()
     storage_cards.draw(survey, now)
     storage_cards.problems(survey)
     # Who comes from a manifest wants its batch back; who comes from a run asks what could go of it.

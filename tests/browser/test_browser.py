@@ -102,11 +102,11 @@ def test_from_the_overview_over_a_run_and_a_checkpoint_to_a_manifest(page: "Page
     page.get_by_text("Code for the job", exact=True).click()
     page.get_by_text(str(written)).wait_for()
     page.get_by_role("button", name="Withdraw").click()
-    page.get_by_role("button", name="Undo").wait_for()
+    page.locator(".st-key-answer").get_by_role("button", name="Undo").wait_for()
     page.locator("[data-testid=stToast]", has_text="Withdrawn: jobs leave it alone.").wait_for()
     withdrawn = server.runs / "mnist-cnn" / ".waypoint" / "withdrawn" / f"{manifest.id}.json"
     assert json.loads(withdrawn.read_text())["actor"] == "tester"
-    page.get_by_role("button", name="Undo").click()
+    page.locator(".st-key-answer").get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Withdraw").wait_for()
     assert not withdrawn.exists()
 
@@ -211,11 +211,11 @@ def test_a_dangling_latest_is_mended_after_its_diff_and_undone(page: "Page", ser
     assert written.read_bytes() == before
     assert tensorflow_latest(written.parent) is None
     dialog.get_by_role("button", name="Write it").click()
-    page.get_by_text("Mended: dangling/checkpoint.").wait_for()
+    page.locator(".st-key-answer").get_by_text("Mended: dangling/checkpoint.").wait_for()
     assert tensorflow_latest(written.parent) == str(written.parent / "ckpt-2")
     reason.wait_for(state="detached")
-    page.get_by_role("button", name="Undo").click()
-    page.get_by_text("Undone: the state file of dangling is what it was before.").wait_for()
+    page.locator(".st-key-answer").get_by_role("button", name="Undo").click()
+    page.locator(".st-key-answer").get_by_text("Undone: the state file of dangling is what it was before.").wait_for()
     reason.wait_for()
     assert written.read_bytes() == before
 
@@ -233,7 +233,7 @@ def test_a_live_run_is_mended_only_after_its_name_was_typed(page: "Page", server
     dialog.get_by_label("Type the run's name to go on: live").fill("live")
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Write it").click()
-    page.get_by_text("Mended: live/checkpoint.").wait_for()
+    page.locator(".st-key-answer").get_by_text("Mended: live/checkpoint.").wait_for()
     assert tensorflow_latest(written.parent) == str(written.parent / "ckpt-2")
 
 
@@ -247,7 +247,7 @@ def test_a_finding_is_accepted_with_a_note_and_comes_back_after_undo(page: "Page
     dialog.get_by_text("Write a note first").wait_for()
     dialog.get_by_label("Note").fill("lost with <b>node 7</b>, kept for its graph")
     dialog.get_by_role("button", name="Accept").click()
-    page.get_by_text("Accepted: missing-shard of two-tower/checkpoints/ckpt-6.").wait_for()
+    page.locator(".st-key-answer").get_by_text("Accepted: missing-shard of two-tower/checkpoints/ckpt-6.").wait_for()
     page.get_by_text("No finding fits these filters.").wait_for()
     kept = json.loads((server.runs / "two-tower" / ".waypoint" / "accepted.json").read_text())
     assert [(item["rule"], item["by"]) for item in kept["accepted"]] == [("missing-shard", "tester")]
@@ -259,9 +259,33 @@ def test_a_finding_is_accepted_with_a_note_and_comes_back_after_undo(page: "Page
     page.wait_for_url("**/health?accepted=true&**")
     page.get_by_text("Show", exact=True).click()
     page.get_by_text("No finding fits these filters.").wait_for()
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").last.click()
     reason.wait_for()
-    page.get_by_text("is a finding again.").wait_for()
+    page.locator(".st-key-answer").get_by_text("is a finding again.").wait_for()
+
+
+def test_an_answer_stands_where_the_click_was_although_the_row_is_gone(page: "Page") -> None:
+    page.goto("/health")
+    page.get_by_role("button", name="Accept…").nth(1).wait_for()
+    page.wait_for_selector(IDLE)
+    second = page.get_by_role("button", name="Accept…").nth(1)
+    second.scroll_into_view_if_needed()
+    at = second.bounding_box()
+    second.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Note").fill("known")
+    dialog.get_by_role("button", name="Accept").click()
+    answer = page.locator(".st-key-answer")
+    answer.get_by_text("Accepted: ").wait_for()
+    page.locator("[data-testid=stToast]", has_text="Accepted: ").wait_for()
+    dialog.wait_for(state="detached")
+    stands = answer.bounding_box()
+    assert at is not None
+    assert stands is not None
+    assert abs(stands["y"] - at["y"]) < 200
+    answer.get_by_role("button", name="Undo").click()
+    answer.get_by_text("No longer accepted: ").wait_for()
+    assert abs((answer.bounding_box() or at)["y"] - at["y"]) < 200
 
 
 def test_verifying_a_checkpoint_names_the_tensor_with_a_flipped_byte(page: "Page", server: Server) -> None:

@@ -69,7 +69,7 @@ def move(page: "Page", note: str) -> None:
     dialog.get_by_text("3 checkpoints of 1 run go into quarantine: 6 files").wait_for()
     dialog.get_by_label("Note").fill(note)
     dialog.get_by_role("button", name="Move").click()
-    page.get_by_text("Moved to quarantine: 3 things of 1 run.").wait_for()
+    page.locator(".st-key-answer").get_by_text("Moved to quarantine: 3 things of 1 run.").wait_for()
 
 
 def indexes(run: Path) -> list[str]:
@@ -104,8 +104,8 @@ def test_a_policy_is_tried_carried_out_and_undone(page: "Page", server: Server) 
     page.get_by_text("not <b>needed</b>").wait_for()
     card = page.locator("[data-testid=stMain]")
     card.get_by_text(re.compile(r"^Quarantine [0-9a-f]{8}, .*by tester: 3 items")).wait_for()
-    page.locator(".st-key-notice").get_by_role("button", name="Undo").click()
-    page.get_by_text("Undone: 6 files brought back.").wait_for()
+    page.locator(".st-key-answer").get_by_role("button", name="Undo").click()
+    page.locator(".st-key-answer").get_by_text("Undone: 6 files brought back.").wait_for()
     after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in run.iterdir() if path.name != ".waypoint"}
     assert after == before
     page.get_by_text("1 former batch").wait_for()
@@ -151,7 +151,7 @@ def test_a_purge_wants_the_right_name_and_tells_what_it_freed(page: "Page", serv
     dialog.get_by_label("Type").fill("gone")
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Purge").click()
-    page.get_by_text(f"Purged: {freed:.1f} KiB freed.").wait_for()
+    page.locator(".st-key-answer").get_by_text(f"Purged: {freed:.1f} KiB freed.").wait_for()
     assert not any(path.exists() for path in held)
     assert indexes(run) == ["ckpt-4", "ckpt-5"]
 
@@ -162,7 +162,7 @@ def test_a_checkpoint_is_pinned_with_a_note_and_stays(page: "Page", server: Serv
     page.get_by_role("button", name="Pin…").click()
     page.get_by_role("dialog").get_by_label("Note").fill("the <b>first</b>")
     page.get_by_role("dialog").get_by_role("button", name="Pin").click()
-    page.get_by_text("Pinned: ckpt-1.").wait_for()
+    page.locator(".st-key-answer").get_by_text("Pinned: ckpt-1.").wait_for()
     page.get_by_text("the <b>first</b>").wait_for()
     added_up(page, f"?root={short_id(str(server.runs))}&run=pinned")
     page.get_by_text("to try", exact=True).click()
@@ -171,7 +171,7 @@ def test_a_checkpoint_is_pinned_with_a_note_and_stays(page: "Page", server: Serv
     page.get_by_text("2 checkpoints of 1 run would go").wait_for()
     page.goto(f"/checkpoint{query}")
     page.get_by_role("button", name="Unpin").click()
-    page.get_by_text("No longer pinned: ckpt-1.").wait_for()
+    page.locator(".st-key-answer").get_by_text("No longer pinned: ckpt-1.").wait_for()
 
 
 def test_a_table_is_downloaded_without_formulas(page: "Page", tmp_path: Path) -> None:

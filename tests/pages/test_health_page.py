@@ -263,7 +263,7 @@ def test_findings_that_repeat_are_accepted_with_one_note_and_taken_back(
     }
     counts = service.workspace().reader.finding_counts
     assert counts(FindingFilter(rule="orphan-shard")) == {"orphan-shard": 2}
-    app.button(key="notice_undo").click().run()
+    app.button(key="answer_undo").click().run()
     assert "No longer accepted: orphan-shard of 13 things" in plain(texts(app))
     assert counts(FindingFilter(rule="orphan-shard")) == {"orphan-shard": 15}
 

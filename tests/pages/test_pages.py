@@ -334,7 +334,8 @@ def test_handed_over_manifests_are_shown_withdrawn_and_put_back(home: Path, monk
     app.button(key=f"withdraw-{manifest.id}").click().run()
     assert run_manifests(workspace, root, "mnist-cnn")[0].state.value == "withdrawn"
     assert [item.value for item in app.subheader] == ["Pending", "Withdrawn", "Superseded"]
-    assert [item.value for item in app.toast] == ["Withdrawn: jobs leave it alone. Undo it below."]
+    assert [plain(item.value) for item in app.toast] == ["Withdrawn: jobs leave it alone."]
+    assert app.button(key="answer_undo").label == "Undo"
     assert "UTC, by tester" in plain(texts(app).partition("Withdrawn")[2])
     show(app, "overview.py")
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]

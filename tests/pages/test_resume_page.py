@@ -149,7 +149,7 @@ def test_a_claimed_manifest_whose_job_is_gone_is_withdrawn_and_put_back(
     assert "No heartbeat" not in said(app)
     app.button(key=f"undo-{manifest.id}").click().run()
     assert [item.value for item in app.subheader] == ["Pending", "Claimed"]
-    assert [item.value for item in app.toast] == [
+    assert [plain(item.value) for item in app.toast] == [
         "Undone: it is claimed again, and its job goes on when it is started again."
     ]
 
@@ -538,7 +538,7 @@ def test_how_exact_a_start_was_is_said_in_a_few_words(
 def test_weights_alone_are_chosen_in_the_dialog(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = dialog(open_on(monkeypatch, runs), runs, 5)
     assert not app.button(key="resume_confirm").disabled
-    app.session_state[f"weights-{app.session_state['resuming'].key}"] = "The weights alone"
+    app.session_state[f"weights-{app.session_state['dialog'].args[0].key}"] = "The weights alone"
     app.run()
     assert app.radio[0].value is Mode.FORK
     assert "A new training begins with them" in said(app)

@@ -125,8 +125,8 @@ def test_the_number_of_trials_is_typed_before_they_go_and_undo_brings_them_back(
         move.click()
         tab.get_by_text("Moved to quarantine: 4 things of 4 runs").first.wait_for()
         assert [name for name in tree(runs) if name.endswith(".index")] == ["sweep/trial_3/saved.index"]
-        tab.locator(".st-key-notice_undo button").click()
-        tab.locator(".st-key-notice_undo").wait_for(state="detached")
+        tab.locator(".st-key-answer_undo button").click()
+        tab.locator(".st-key-answer_undo").wait_for(state="detached")
         idle(tab)
     assert tree(runs) == before
     assert not [name for name in os.listdir(runs) if name != "sweep"]

@@ -1,14 +1,15 @@
 """What jobs kept of what was handed over to them: where it lies, and a button that brings it back."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.base.errors import CoreError
 from core.services import kept
 from core.services.kept import Kept, is_back
+from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md
 from pages.parts.resume.manifests import Placed, act
 from waypoint_resume.names import to_text
@@ -39,23 +40,26 @@ def _kept(root: str, run: str) -> tuple[Kept, ...]:
 
 def _line(root: str, run: str, item: Kept) -> None:
     place = f"{kept.PLACE}/{item.manifest}"
+    answers.place(f"kept-{item.manifest}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f"{md(links.run_name(run))}: {md(to_text(item.path))}, {fmt.size(item.bytes)}, in {md(place)}",
             width="stretch",
         )
         if is_back(item):
-            st.button("Take away again", key=f"away-{item.manifest}", on_click=_away, args=(root, run, item.manifest))
+            answers.button("Take away again", _away, root, run, item.manifest, key=f"away-{item.manifest}")
         else:
-            st.button("Bring back", key=f"kept-{item.manifest}", on_click=_back, args=(root, run, item.manifest))
+            answers.button("Bring back", _back, root, run, item.manifest, key=f"kept-{item.manifest}")
 
 
 def _back(root: str, run: str, manifest: str) -> None:
     act(
         lambda: kept.bring_kept_back(service.workspace(), root, run, manifest),
-        "Brought back beside the original, under a name with -kept. Take it away again below.",
+        "Brought back beside the original, under a name with -kept.",
+        undo=partial(_away, root, run, manifest),
     )
 
 
 def _away(root: str, run: str, manifest: str) -> None:
-    act(lambda: kept.take_kept_away(service.workspace(), root, run, manifest), "Taken away; it is still kept.")
+    take = partial(kept.take_kept_away, service.workspace(), root, run, manifest)
+    act(take, "Taken away; it is still kept.", undo=partial(_back, root, run, manifest))

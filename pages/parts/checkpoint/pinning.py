@@ -12,7 +12,7 @@ from core.base.files import Problem
 from core.base.records import Checkpoint
 from core.services import pins
 from core.services.pins import Pin
-from pages.parts.frame import acting, links, service
+from pages.parts.frame import acting, answers, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import lines, md, md_lines, shown
 
@@ -27,15 +27,15 @@ def button(checkpoint: Checkpoint) -> None:
     """Pin…, or Unpin for one that is pinned."""
     found = _pin(checkpoint)
     if isinstance(found, Pin):
-        st.button("Unpin", key="unpin", icon=":material/keep_off:", on_click=_unpin, args=(checkpoint,))
+        answers.button("Unpin", _unpin, checkpoint, key="unpin", icon=":material/keep_off:")
     else:
-        st.button(
+        answers.button(
             "Pin…",
+            acting.ask,
+            partial(_dialog, checkpoint),
             key="pin",
             icon=":material/keep:",
             help="Keep it under every policy.",
-            on_click=acting.ask,
-            args=(partial(_dialog, checkpoint),),
         )
 
 

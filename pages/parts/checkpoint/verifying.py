@@ -21,6 +21,7 @@ MEANING = (
     "Reads every byte once, in the background, and compares it with the checksums that were saved with it; weights and "
     "optimizer state must hold no NaN and no infinite value."
 )
+STARTED = "Being verified, in the background. Its place tells how far it is."
 _KEPT = (Outcome.VERIFIED, Outcome.DAMAGED)
 
 
@@ -40,6 +41,7 @@ def of_checkpoint(root: Root, checkpoint: Checkpoint, now: datetime) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button(label, key="verify", icon=":material/verified:"):
                 service.current().verifier.submit(root.path, checkpoint)
+                st.toast(STARTED, icon=":material/verified:")
                 st.rerun()
         st.caption(MEANING)
 
@@ -61,6 +63,7 @@ def of_run(root: Root, members: Sequence[Checkpoint]) -> None:
         if st.button(f"Verify {what} ({total})", key="verify_all", icon=":material/verified:"):
             for item in whole:
                 service.current().verifier.submit(root.path, item)
+            st.toast(STARTED, icon=":material/verified:")
             st.rerun()
         st.caption(MEANING)
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.services import health
 from core.services.health import RULES, PlacedFinding
-from pages.parts.frame import acting, frame, links, service
+from pages.parts.frame import acting, answers, frame, links, service
 from pages.parts.frame.text import md, shown
 from waypoint_resume.names import short_id, to_text
 
@@ -26,23 +26,23 @@ def key(placed: PlacedFinding) -> str:
 def button(placed: PlacedFinding) -> None:
     """Accept… for a finding that counts, Undo for one that was accepted."""
     if placed.finding.accepted is not None:
-        st.button(
+        answers.button(
             "Undo",
+            _withdraw,
+            (placed,),
             key=f"unaccept-{key(placed)}",
             icon=":material/undo:",
             help="It is a finding again.",
             type="tertiary",
-            on_click=_withdraw,
-            args=((placed,),),
         )
     else:
-        st.button(
+        answers.button(
             "Accept…",
+            acting.ask,
+            partial(_dialog, (placed,)),
             key=f"accept-{key(placed)}",
             help="It is so on purpose: leave it out from now on.",
             type="tertiary",
-            on_click=acting.ask,
-            args=(partial(_dialog, (placed,)),),
         )
 
 
@@ -51,21 +51,21 @@ def all_button(name: str, members: Callable[[], Sequence[PlacedFinding]], *, is_
     `name` names them in keys.
     """
     if is_accepted:
-        st.button(
+        answers.button(
             "Undo all",
+            lambda: _withdraw(members()),
             key=f"unaccept-all-{name}",
             icon=":material/undo:",
             help="They are findings again.",
             type="tertiary",
-            on_click=lambda: _withdraw(members()),
         )
     else:
-        st.button(
+        answers.button(
             "Accept all…",
+            lambda: acting.ask(partial(_dialog, members())),
             key=f"accept-all-{name}",
             help="They are so on purpose: leave them out from now on.",
             type="tertiary",
-            on_click=lambda: acting.ask(partial(_dialog, members())),
         )
 
 

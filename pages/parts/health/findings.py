@@ -8,7 +8,7 @@ import streamlit as st
 from core.base.names import natural_key
 from core.base.records import Finding, Severity
 from core.services.health import RULES, FindingFilter, FindingGroup, PlacedFinding, folder_of
-from pages.parts.frame import frame, links, service
+from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame.text import md, shorten, shown
 from waypoint_resume.names import short_id, to_text
 
@@ -105,11 +105,13 @@ def _single(group: FindingGroup) -> PlacedFinding | None:
 
 def card(place: Place, actions: Callable[[PlacedFinding], None]) -> None:
     """A place with each finding, what to do about it, and `actions` beside it."""
+    answers.place(f"findings-{short_id(place.root, place.path)}")
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             frame.badge(place.severity.value)
             st.markdown(f"**{md(links.local(place.path, place.run))}**")
         for finding in place.findings:
+            answers.place(f"finding-{short_id(place.root, place.path, finding.rule)}")
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 with st.container(gap=None, width="stretch"):
                     st.text(shown(finding.reason))
@@ -128,6 +130,7 @@ def repeated_card(
     """
     first, last = places[0], places[-1]
     names = links.local(first.path, first.run), last.path.rpartition("/")[2]
+    answers.place(f"findings-{short_id(first.root, first.path, last.path)}")
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             frame.badge(first.severity.value)

@@ -8,8 +8,8 @@ import streamlit as st
 from core.base.names import natural_key
 from core.base.records import Severity
 from core.services.health import FindingFilter, FindingGroup, PlacedFinding, Rule
+from pages.parts.frame import answers, links, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame import links, service
 from pages.parts.frame.text import md, shorten, shown
 from pages.parts.health import accepting, health_filters, mending
 from pages.parts.tables import tables
@@ -47,6 +47,7 @@ def draw(group: Group, where: FindingFilter) -> None:
     is_open = is_alone or rule.severity is not Severity.INFO
     # Another key where the rule stands alone, for it is open then.
     key = f"rule-{rule.id}-{is_alone}"
+    answers.place(f"rule-{rule.id}")
     box = st.expander(f"{label} {md(rule.meaning)}", expanded=is_open, on_change="rerun", key=key)
     if not box.open:
         return
@@ -87,6 +88,7 @@ def repeated(found: FindingGroup, where: FindingFilter) -> None:
         every = service.workspace().reader.findings(_within(found, where), limit=None)
         return sorted(every, key=lambda item: natural_key(item.finding.path))
 
+    answers.place(f"folder-{key}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="stretch"):
             query = links.run_query(found.root, found.run)
@@ -106,6 +108,7 @@ def repeated(found: FindingGroup, where: FindingFilter) -> None:
 
 def line(placed: PlacedFinding) -> None:
     """One finding: a link to where it is, the reason, and what can be done about it here."""
+    answers.place(f"finding-{accepting.key(placed)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="stretch"):
             _link(placed)

@@ -11,7 +11,7 @@ from core.base.records import Checkpoint, Run
 from core.services import mending
 from core.services.health import PlacedFinding
 from core.services.mending import NAMEABLE, Mend, Mender, MendProposal, Refusal, effects
-from pages.parts.frame import acting, service
+from pages.parts.frame import acting, answers, service
 from pages.parts.frame.text import lines, md, md_lines
 from pages.parts.health import mends
 from waypoint_resume.names import short_id, to_text
@@ -50,27 +50,31 @@ def button(placed: PlacedFinding) -> None:
     """The button "Mend…" for a finding that a new state file answers."""
     if placed.finding.rule in RULES:
         name = short_id(placed.root, placed.run, placed.finding.rule, placed.finding.path)
-        st.button(
+        answers.button(
             "Mend…",
+            _open,
+            placed.root,
+            placed.run,
+            partial(_about, placed.finding.path),
             key=f"mend-{name}",
             type="tertiary",
             help="See what a mended state file would say, before anything is written.",
-            on_click=_open,
-            args=(placed.root, placed.run, partial(_about, placed.finding.path)),
         )
 
 
 def point_button(checkpoint: Checkpoint) -> None:
     """The button that makes a checkpoint its folder's latest, for formats that a state file names."""
     if checkpoint.format in NAMEABLE:
-        st.button(
+        answers.button(
             "Point latest_checkpoint here…",
+            _open,
+            checkpoint.root,
+            checkpoint.run,
+            partial(_pointing, checkpoint),
             key="point",
             icon=":material/my_location:",
             disabled=not checkpoint.restorable,
             help="See what the state file would say, so that `tf.train.latest_checkpoint` gives this one.",
-            on_click=_open,
-            args=(checkpoint.root, checkpoint.run, partial(_pointing, checkpoint)),
         )
 
 

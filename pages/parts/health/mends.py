@@ -9,7 +9,7 @@ from core.base.errors import CoreError
 from core.base.records import Run
 from core.services import mending
 from core.services.mending import Mend, Mender, MendState
-from pages.parts.frame import acting, frame, service
+from pages.parts.frame import acting, answers, frame, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md
 from waypoint_resume.names import to_text
@@ -36,12 +36,12 @@ def show(run: Run, now: datetime) -> None:
         return
     with frame.section("Mended state files", note="The file that each one replaced is kept."):
         for mend in found:
+            name = mend.record.id
+            answers.place(f"mend-{name}")
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
                 _told(mend, now)
                 if mend.state is MendState.IN_EFFECT:
-                    name = mend.record.id
-                    args = (run.root, run.path, name)
-                    st.button("Undo", key=f"unmend-{name}", icon=":material/undo:", on_click=undo, args=args)
+                    answers.button("Undo", undo, run.root, run.path, name, key=f"unmend-{name}", icon=":material/undo:")
 
 
 def undo(root: str, run: str, mend_id: str) -> None:

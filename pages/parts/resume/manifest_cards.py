@@ -10,8 +10,8 @@ from core.services.job_code import client_version, is_older
 from core.services.manifests import Claim, Manifest, ManifestEntry, ManifestState, set_aside
 from core.services.quarantine import Stage
 from core.services.resume import Heartbeat, Mode
+from pages.parts.frame import answers, frame, links, reads
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, reads
 from pages.parts.frame.text import lines, md, md_lines, shown
 from pages.parts.resume import job_code, manifests, pausing, receipt_card
 from pages.parts.resume.manifests import ACCEPTED, Placed
@@ -25,6 +25,7 @@ _BECAME = {Stage.UNDONE: "brought back", Stage.PURGED: "purged"}
 def draw(placed: Sequence[Placed], now: datetime) -> None:
     """A card for each."""
     for root, run, entry in placed:
+        answers.place(f"{entry.state.value}-{entry.manifest.id}")
         with st.container(border=True):
             _head(root, run, entry)
             _facts(entry, now)
@@ -48,13 +49,13 @@ def _head(root: str, run: str, entry: ManifestEntry) -> None:
             links.run_link(root, run, icon=":material/folder:")
             _checkpoint_link(root, run, manifest.whole_path)
         if entry.state is ManifestState.PENDING or (entry.state is ManifestState.CLAIMED and not _lives(root, run)):
-            key, act = f"withdraw-{manifest.id}", manifests.withdraw
-            st.button("Withdraw", key=key, icon=":material/undo:", on_click=act, args=place)
+            key, is_claimed = f"withdraw-{manifest.id}", entry.state is ManifestState.CLAIMED
+            answers.button("Withdraw", manifests.withdraw, *place, is_claimed, key=key, icon=":material/undo:")
         elif entry.state is ManifestState.CLAIMED:
-            pausing.button(root, run, key=f"pause-{manifest.id}")
+            pausing.button(root, run, place=f"{entry.state.value}-{manifest.id}", key=f"pause-{manifest.id}")
         elif entry.state is ManifestState.WITHDRAWN:
             key, again = f"undo-{manifest.id}", (*place, entry.claim is not None)
-            st.button("Undo", key=key, icon=":material/redo:", on_click=manifests.reinstate, args=again)
+            answers.button("Undo", manifests.reinstate, *again, key=key, icon=":material/redo:")
 
 
 def _facts(entry: ManifestEntry, now: datetime) -> None:

@@ -2,21 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import streamlit as st
 
-from core.base.errors import CoreError
 from core.services.manifests import Claim, Manifest, ManifestEntry, reinstate_manifest, withdraw_manifest
+from pages.parts.frame import acting, links, reads, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame import links, reads, service
-from pages.parts.frame.text import md_lines, shown
+from pages.parts.frame.text import shown
 from pages.parts.tables import tables
 from pages.parts.tables.tables import Column
-from waypoint_resume.names import to_text
 
 Placed = tuple[str, str, ManifestEntry]  # root id, run, manifest
 _WIDTH = 110  # pixels of what may be long, so that all columns are seen
-_PROBLEM, _DONE = "manifest_problem", "manifest_done"
 # What a person accepted, in a few words; a test holds these ids against those of core.resume.cautions.
 ACCEPTED = {
     "newer-not-restorable": "newer ones cannot be restored",
@@ -77,20 +75,10 @@ def _of_jobs(now: datetime) -> tuple[Column[Placed], ...]:
     )
 
 
-def outcome() -> None:
-    """What the last click did, or what went wrong with it, once."""
-    if done := st.session_state.pop(_DONE, None):
-        st.toast(done, icon=":material/check_circle:", duration="long")
-    if text := st.session_state.pop(_PROBLEM, None):
-        st.error(md_lines(text), icon=":material/error:")
-
-
-def withdraw(root: str, run: str, manifest_id: str) -> None:
-    """Take a manifest back; for the callback of a button."""
-    act(
-        lambda: withdraw_manifest(service.workspace(), root, run, manifest_id),
-        "Withdrawn: jobs leave it alone. Undo it below.",
-    )
+def withdraw(root: str, run: str, manifest_id: str, is_claimed: bool) -> None:
+    """Take a manifest back; for the callback of a button. `is_claimed`: a job has claimed it."""
+    take = partial(withdraw_manifest, service.workspace(), root, run, manifest_id)
+    act(take, "Withdrawn: jobs leave it alone.", undo=partial(reinstate, root, run, manifest_id, is_claimed))
 
 
 def reinstate(root: str, run: str, manifest_id: str, is_claimed: bool) -> None:
@@ -101,13 +89,7 @@ def reinstate(root: str, run: str, manifest_id: str, is_claimed: bool) -> None:
     act(lambda: reinstate_manifest(service.workspace(), root, run, manifest_id), f"Undone: {again}.")
 
 
-def act(action: Callable[[], object], done: str) -> None:
-    """Do something and note what came of it for `outcome`; for the callback of a button."""
-    try:
-        action()
-        reads.pending_count.clear()
-        st.session_state[_DONE] = done
-    except CoreError as error:
-        st.session_state[_PROBLEM] = str(error)
-    except OSError as error:
-        st.session_state[_PROBLEM] = f"{to_text(str(error.filename or ''))}: {error.strerror}"
+def act(action: Callable[[], object], done: str, *, undo: Callable[[], None] | None = None) -> None:
+    """Do something with manifests, and answer with what came of it; for the callback of a button."""
+    acting.act(action, done, undo=undo, looks=False)
+    reads.pending_count.clear()

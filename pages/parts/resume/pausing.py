@@ -9,7 +9,7 @@ from core.base.errors import CoreError
 from core.services import pauses
 from core.services.pauses import OPEN, Pause, PauseState
 from core.services.resume import Heartbeat
-from pages.parts.frame import acting, links, reads, service
+from pages.parts.frame import acting, answers, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import lines, md, md_lines
 
@@ -22,7 +22,7 @@ MEANING = (
 )
 
 
-def button(root: str, run: str, *, key: str = "pause") -> None:
+def button(root: str, run: str, *, place: str, key: str = "pause") -> None:
     """Pause… while a job works in the run and nobody asked yet; to be drawn outside of a fragment, or in one."""
     heartbeat, last = reads.heartbeat(root, run), _last(root, run)
     if heartbeat is None or not heartbeat.is_fresh or (last is not None and last.state in OPEN):
@@ -30,6 +30,7 @@ def button(root: str, run: str, *, key: str = "pause") -> None:
     reason = pauses.cannot_pause(heartbeat)
     help_text = reason or "Ask the job to save and to end."
     if st.button("Pause…", key=key, icon=":material/pause:", help=help_text, disabled=reason is not None):
+        answers.clicked(place)
         acting.ask(partial(_dialog, root, run))
         st.rerun()
 
@@ -58,10 +59,12 @@ def answer(root: str, run: str, now: datetime, *, key: str = "pause") -> None:
     is_over = last.state is PauseState.WITHDRAWN or (last.state is PauseState.ANSWERED and _works(root, run))
     if last.state not in OPEN and (is_over or (now - last.at).total_seconds() > _SHOWN_FOR):
         return
+    answers.place(f"{key}-request")
     with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"{key}-request"):
         with st.container(width="stretch", gap="small"):
             _box(last, now, reads.heartbeat(root, run))
         if last.state is PauseState.WAITING and st.button("Withdraw", key=f"{key}-withdraw", icon=":material/undo:"):
+            answers.clicked(f"{key}-request")
             text = "Withdrawn: the job goes on training."
             acting.act(lambda: pauses.withdraw_request(service.workspace(), root, run, last.id), text)
             st.rerun()
@@ -101,8 +104,20 @@ def _dialog(root: str, run: str) -> None:
     note = st.text_area("Note", max_chars=_NOTE_LENGTH, height=80, key="pause_note", placeholder="Why pause it?")
     if st.button("Ask the job to pause", type="primary", icon=":material/pause:", key="pause_confirm"):
         acting.from_dialog(
-            lambda: pauses.pause(service.workspace(), root, run, note), lambda _: "", failed="Nothing was asked."
+            lambda: pauses.pause(service.workspace(), root, run, note),
+            lambda _: "Asked for a pause.",
+            failed="Nothing was asked.",
+            undo=partial(_withdraw_last, root, run),
         )
+
+
+def _withdraw_last(root: str, run: str) -> None:
+    last = _last(root, run)
+    if last is not None and last.state is PauseState.WAITING:
+        text = "Withdrawn: the job goes on training."
+        acting.act(lambda: pauses.withdraw_request(service.workspace(), root, run, last.id), text)
+    else:
+        acting.tell("The job has answered already: it is told below.")
 
 
 def _works(root: str, run: str) -> bool:

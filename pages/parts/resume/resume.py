@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
@@ -11,14 +12,13 @@ from core.services.checkpoints import spec_of
 from core.services.manifests import Manifest, ManifestState
 from core.services.resume import Mode, Proposal, Scalar, propose, resume_from
 from pages.parts.checkpoint import facts
+from pages.parts.frame import acting, answers, frame, links, reads, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, reads, service
 from pages.parts.frame.text import md, md_lines, shown
 from pages.parts.health import findings
-from pages.parts.resume import job_code, ways_on
+from pages.parts.resume import job_code, manifests, ways_on
 from waypoint_resume.names import from_text, to_text
 
-_STATE = "resuming"
 _NOTE_LENGTH = 2_000
 
 
@@ -51,12 +51,16 @@ class _Asked:
 def button(checkpoint: Checkpoint, *, key: str) -> None:
     """The button "Resume…"; for a checkpoint that cannot be restored it is disabled and says why."""
     tip = None if checkpoint.restorable else md(why_not(checkpoint))
-    pressed = st.button(
-        "Resume…", key=key, icon=":material/play_circle:", type="primary", disabled=not checkpoint.restorable, help=tip
+    answers.button(
+        "Resume…",
+        _open,
+        checkpoint,
+        key=key,
+        icon=":material/play_circle:",
+        type="primary",
+        disabled=not checkpoint.restorable,
+        help=tip,
     )
-    if pressed:
-        proposal = propose(service.workspace(), checkpoint)
-        st.session_state[_STATE] = _Asked(checkpoint, proposal, {(proposal.mode, False): proposal})
 
 
 def why_not(checkpoint: Checkpoint) -> str:
@@ -68,21 +72,16 @@ def why_not(checkpoint: Checkpoint) -> str:
     return " ".join(["It cannot be restored.", *(found or ["Its files are not whole."])])
 
 
-def dialog_if_asked() -> None:
-    """Show the dialog that a button asked for, also when the page runs again meanwhile."""
-    asked = st.session_state.get(_STATE)
-    frame.dialog_open(asked is not None)
-    if asked is not None:
-        _dialog(asked)
+def _open(checkpoint: Checkpoint) -> None:
+    try:
+        proposal = propose(service.workspace(), checkpoint)
+    except (CoreError, OSError) as error:
+        answers.put(f"Nothing can be proposed. {_reason(error)}", is_problem=True)
+        return
+    acting.ask(partial(_dialog, _Asked(checkpoint, proposal, {(proposal.mode, False): proposal})))
 
 
-def forget() -> None:
-    """Close the dialog, or forget one that was left open on another page."""
-    st.session_state.pop(_STATE, None)
-    frame.dialog_open(False)
-
-
-@st.dialog("Resume from this checkpoint", width="medium", icon=":material/play_circle:", on_dismiss=forget)
+@st.dialog("Resume from this checkpoint", width="medium", icon=":material/play_circle:", on_dismiss=acting.close)
 def _dialog(asked: _Asked) -> None:
     if asked.written is not None:
         _show_written(asked)
@@ -195,10 +194,17 @@ def _write(
     except (CoreError, OSError) as error:
         if bar is not None:
             bar.empty()
-        st.error(f"Nothing was written. {_reason(error)}", icon=":material/error:")
+        st.error(f"Nothing was written. {md_lines(_reason(error))}", icon=":material/error:")
         return
     asked.written = (manifest, str(path))
     reads.pending_count.clear()
+    if proposal.mode is Mode.FORK:
+        acting.tell(f"The new run was made, with its manifest: {to_text(from_text(manifest.run))}.")
+    else:
+        undo = partial(manifests.withdraw, asked.checkpoint.root, asked.checkpoint.run, manifest.id, False)
+        acting.tell(
+            f"Handed over: {manifest.checkpoint.path}. The next job that reads it goes on from there.", undo=undo
+        )
     if proposal.mode is Mode.FORK:
         service.current().look_and_wait()  # so that its page is there
     st.rerun(scope="fragment")
@@ -206,9 +212,9 @@ def _write(
 
 def _reason(error: CoreError | OSError) -> str:
     if isinstance(error, CoreError):
-        return md_lines(str(error))
+        return str(error)
     place = to_text(str(error.filename or "The run's folder"))
-    return f"{md(place)}: {md(error.strerror or str(error))}"
+    return f"{place}: {error.strerror or error}"
 
 
 def _show_written(asked: _Asked) -> None:
@@ -235,6 +241,6 @@ def _show_written(asked: _Asked) -> None:
     job_code.where(path)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Close", key="resume_close"):
-            forget()
+            acting.close()
             st.rerun()
         st.page_link(links.RESUME, label="All manifests", icon=":material/list:")

@@ -10,7 +10,7 @@ from core.services import runs
 from core.services.checkpoints import spec_of
 from core.services.runs import SeriesChoice
 from pages.parts.checkpoint import facts
-from pages.parts.frame import frame, links, service
+from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame.text import md, shown
 from pages.parts.health import findings
 from pages.parts.resume import resume
@@ -20,6 +20,7 @@ _LISTED = 5
 
 def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
     """The card; `only` leaves out the series' name where the run has no other."""
+    answers.place(f"series-{choice.id}")
     with st.container(border=True):
         if not only:
             st.caption(f"Series {md(choice.name)}")

@@ -8,7 +8,7 @@ import streamlit as st
 from core.base.records import Checkpoint, Root, Run
 from core.services.health import FindingFilter
 from pages.parts.checkpoint import verifying
-from pages.parts.frame import frame, links, service
+from pages.parts.frame import answers, frame, links, service
 from pages.parts.health import findings, health_filters, health_rules, mends
 
 SHOWN = 20  # places with findings
@@ -26,6 +26,7 @@ def _found(root: Root, run: Run) -> None:
     with frame.section("Findings"):
         places = findings.by_place(service.workspace().reader.findings(FindingFilter(root=root.id, run=run.path)))
         if not places:
+            answers.place("no-finding")
             st.markdown(":green[:material/check_circle:] None.")
         groups = findings.alike(places)
         for alike in groups[:SHOWN]:

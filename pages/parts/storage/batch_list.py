@@ -12,7 +12,7 @@ from core.base.records import Run
 from core.services import quarantine
 from core.services.quarantine import ConflictError, JournalFile, JournalKind, Place, Returned, Stage, as_run_text
 from core.services.survey import PlacedBatch
-from pages.parts.frame import acting, frame, links, service
+from pages.parts.frame import acting, answers, frame, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import lines, md, shorten, shown
 from pages.parts.tables import tables
@@ -40,7 +40,9 @@ def draw(batches: Sequence[PlacedBatch], now: datetime, *, first: str = "") -> N
     pages = -(-len(lying) // _SHOWN)
     page = st.pagination(pages, key="batch_page", bind="query-params") if pages > 1 else 1
     for one in lying[(page - 1) * _SHOWN : page * _SHOWN]:
+        answers.place(f"batch-{one.batch.id}")
         _card(one, now)
+    answers.place("former-batches")
     if former:
         box = st.expander(
             f"{fmt.count(len(former), 'former batch', 'former batches')}", on_change="rerun", key="former"
@@ -85,21 +87,21 @@ def _card(one: PlacedBatch, now: datetime) -> None:
                 links.run_link(one.root, one.run, icon=":material/folder:")
                 st.caption(md(_told(one, now)))
             with st.container(horizontal=True, width="content", gap="small"):
-                st.button(
+                answers.button(
                     "Undo",
+                    undo,
+                    place,
                     key=f"undo-{batch.id}",
                     icon=":material/undo:",
                     disabled=not batch.undoable,
-                    on_click=undo,
-                    args=(place,),
                 )
-                st.button(
+                answers.button(
                     "Purge…",
+                    acting.ask,
+                    partial(_purge_dialog, one),
                     key=f"purge-{batch.id}",
                     icon=":material/delete_forever:",
                     disabled=not batch.purgeable,
-                    on_click=acting.ask,
-                    args=(partial(_purge_dialog, one),),
                 )
         if batch.note:
             st.text(lines(batch.note))

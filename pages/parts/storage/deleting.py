@@ -9,7 +9,7 @@ import streamlit as st
 from core.services import quarantine
 from core.services.quarantine import Deleted
 from core.services.retention import Policy, RunPlan, freed
-from pages.parts.frame import acting, links, service
+from pages.parts.frame import acting, answers, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shorten, shown
 from waypoint_resume.names import to_text
@@ -34,12 +34,12 @@ def offer(parts: Sequence[RunPlan], policy: Policy | None) -> None:
 def buttons() -> None:
     """A button for each run whose disk is full."""
     for number, one in enumerate(st.session_state.get(_OFFERED, [])):
-        st.button(
+        answers.button(
             f"Delete at once, of {md(shorten(shown(links.run_name(one.planned.run))))}…",
+            acting.ask,
+            partial(_dialog, one),
             icon=":material/delete_forever:",
             key=f"delete_now-{number}",
-            on_click=acting.ask,
-            args=(partial(_dialog, one),),
         )
 
 

@@ -12,7 +12,7 @@ from core.base.errors import CoreError
 from core.services import quarantine, retention
 from core.services.quarantine import Place, Quarantined
 from core.services.retention import Item, Plan, Policy, RunPlan
-from pages.parts.frame import acting, service
+from pages.parts.frame import acting, answers, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shorten, shown
 from pages.parts.storage import batch_list, deleting, policy_form
@@ -51,14 +51,14 @@ def what(items: Iterable[Item]) -> str:
 
 def button(plan: Plan, policy: Policy | None) -> None:
     """The button "Move to quarantine…"."""
-    st.button(
+    answers.button(
         "Move to quarantine…",
+        acting.ask,
+        partial(_dialog, plan, policy),
         type="primary",
         icon=":material/inventory_2:",
         key="quarantine",
         disabled=not any(run.items for run in plan.runs),
-        on_click=acting.ask,
-        args=(partial(_dialog, plan, policy),),
     )
 
 
