@@ -11,7 +11,6 @@ from core.services.runs import RunFilter
 from pages.parts.frame import acting, frame, links, service, url_state
 from pages.parts.frame.text import md, shown
 from pages.parts.metrics import compare_chart, compare_table
-from pages.parts.resume import resume
 from waypoint_resume.names import from_text, to_text
 
 _CHOICES = 200
@@ -80,7 +79,6 @@ if pair is not None:
     compare_two(*pair)
 runs, missing = asked()
 now = frame.head(f"Compare {len(runs)} runs" if runs else "Compare", icon=":material/compare_arrows:")
-acting.begin(links.COMPARE)
 for value in missing:
     st.warning(f"No run {md(to_text(value))} was found at the last look.", icon=":material/search_off:")
 choose(runs)
@@ -96,5 +94,4 @@ else:
     compare_table.differences(compared)
     compare_chart.parameters(compared)
     compare_table.loads(compared)
-resume.dialog_if_asked()
 acting.dialog()

@@ -11,8 +11,8 @@ from core.base.records import Run
 from core.services import metrics
 from core.services.comparing import Fact, RunComparison, compare_runs
 from core.services.metrics import BestOfSeries, Direction
+from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import html, md, shorten, shown
 from pages.parts.metrics import choosing
 from pages.parts.metrics.curves import COLORS, Axis, Mark, MarkKind, figure
@@ -84,6 +84,7 @@ def ranking(compared: RunComparison, now: datetime) -> None:
     guessed = ", which is a guess" if compared.metric.is_guess else ""
     with frame.section("Best first", note=f"{which} {md(tag)} at a checkpoint that can be restored{guessed}."):
         for number, run, best in _ranked(compared):
+            answers.place(f"best-{number}")
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _dot(number)
                 links.run_link(run.root, run.path)

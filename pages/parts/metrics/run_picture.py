@@ -9,8 +9,8 @@ from core.base.records import Checkpoint, Root, Run
 from core.services import metrics
 from core.services.metrics import BestOfSeries, Curve, Metrics, ValueAt, Way, XKind
 from pages.parts import charts
+from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md
 from pages.parts.metrics import choosing
 from pages.parts.metrics.curves import COLORS, Axis, Mark, MarkKind, figure
@@ -170,6 +170,7 @@ def _clicked(points: Sequence[object], members: Sequence[Checkpoint]) -> Checkpo
 
 def _selected(item: Checkpoint, value: ValueAt | None, best: Sequence[BestOfSeries], now: datetime) -> None:
     """The checkpoint whose mark was clicked, in one line with what can be done."""
+    answers.place("picked")
     with (
         st.container(border=True),
         st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),
