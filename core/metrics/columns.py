@@ -11,6 +11,7 @@ import numpy as np
 from core.metrics.limits import MOST_NAME, MOST_TAGS
 from core.metrics.problems import Problems
 from core.metrics.records import Numbers, ProblemKind, Series, XKind
+from core.metrics.x_names import told_times
 
 _EXACT = 1 << 53  # a float64 holds every whole number up to here
 
@@ -62,7 +63,7 @@ class SeriesBuilder:
                 tag=tag,
                 x_kind=kind,
                 x=numbers(found.x),
-                wall_time=np.array(found.wall, np.float64),
+                wall_time=told_times(np.array(found.wall, np.float64)),
                 values=np.array(found.values, np.float64),
             )
             for (tag, kind), found in self._by_tag.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.metrics.columns import SeriesBuilder
@@ -26,6 +26,7 @@ READER = "csv/1"
 _ENDINGS = (".csv", ".tsv")
 _CONFIG = "config/"  # Ray repeats the parameters in each row
 _MOST_COLUMNS = 4_000
+_MOST_HELD = 8  # lines of one row
 _LOOKED_AT = 1 << 16  # bytes in which the header's end is looked for
 
 
@@ -51,23 +52,20 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
     if start.is_anew and _is_of_others(store.read(path, _LOOKED_AT)):
         return Reading(is_foreign=True)
     found = read_lines(store, path, start.offset, start.size, problems)
-    rows = list(_rows(found.lines, problems, _delimiter(start.state.get("delimiter"), found.lines)))
+    rows, open_at = _rows(found.lines, problems, _delimiter(start.state.get("delimiter"), found.lines))
     table = _known_table(start.state)
     if table is None:
-        if not rows:
+        table = _header(rows) if rows else None
+        if table is None:  # nor is it known yet which column counts
             return Reading(problems=problems.all())
-        table = _header(rows)
-        if table is None:
-            return Reading(is_foreign=True)
-        if len(rows) == 1 or (len(rows) == 2 and rows[1].line.is_last and len(rows[1].cells) < len(table.names)):
-            return Reading(problems=problems.all())  # which column counts is not known yet
         rows = rows[1:]
-    builder, end, ends_in_line = SeriesBuilder(problems), found.end, False
+    builder, ends_in_line = SeriesBuilder(problems), False
+    end = found.end if open_at is None else open_at
     for row in rows:
         if _add(builder, table, row):
             if row.line.is_last:
                 end, ends_in_line = row.line.offset + len(row.line.content), True
-        elif (renewed := _header([row])) is not None:
+        elif (renewed := _renewed(row)) is not None:
             table = renewed
         else:
             _say_odd(row, table, problems)
@@ -84,8 +82,9 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
 def _is_of_others(beginning: bytes) -> bool:
     """Whether the header is whole and names no step and no epoch."""
     header, end, _ = beginning.lstrip().partition(b"\n")
-    names = next(_rows([Line(0, header)], Problems(""), _delimiter(None, [Line(0, header)])), None)
-    return bool(end) and names is not None and not counters_in(names.cells)
+    line = Line(0, header)
+    names = _row(line, Problems(""), _delimiter(None, [line])) if end and header.count(b'"') % 2 == 0 else None
+    return names is not None and not counters_in(names.cells)
 
 
 class _Row(NamedTuple):
@@ -94,25 +93,46 @@ class _Row(NamedTuple):
     delimiter: str
 
 
-def _rows(lines: Sequence[Line], problems: Problems, delimiter: str) -> Iterator[_Row]:
+class _Rows(NamedTuple):
+    """Rows, and where one begins whose quote is still open at the end."""
+
+    rows: list[_Row]
+    open_at: int | None
+
+
+def _rows(lines: Sequence[Line], problems: Problems, delimiter: str) -> _Rows:
     """Each row; one whose quotes are open goes on in the next line."""
-    held: Line | None = None
+    rows: list[_Row] = []
+    held: list[Line] = []
     for line in lines:
-        whole = line if held is None else Line(held.offset, held.content + b"\n" + line.content, line.is_last)
-        if whole.content.count(b'"') % 2 and len(whole.content) < csv.field_size_limit() and not line.is_last:
-            held = whole
+        held.append(line)
+        content = line.content if len(held) == 1 else b"\n".join(one.content for one in held)
+        if content.count(b'"') % 2:
+            if len(held) == _MOST_HELD:
+                problems.add(ProblemKind.CORRUPT, "a quote is never closed", held[0].offset)
+                held = []
             continue
-        held = None
-        text = whole.content.decode("utf-8-sig" if whole.offset == 0 else "utf-8", "backslashreplace").rstrip("\r")
-        try:
-            cells = next(csv.reader([text], delimiter=delimiter), [])
-        except csv.Error as error:
-            problems.add(ProblemKind.CORRUPT, str(error), whole.offset)
-            continue
-        if len(cells) > _MOST_COLUMNS:
-            problems.add(ProblemKind.TOO_LARGE, f"a row of {len(cells):,} columns", whole.offset)
-            continue
-        yield _Row(whole, cells, delimiter)
+        row = _row(Line(held[0].offset, content, line.is_last), problems, delimiter)
+        held = []
+        if row is not None:
+            rows.append(row)
+    if held:
+        problems.add(ProblemKind.TRUNCATED, "a quote is not closed", held[0].offset)
+    return _Rows(rows, held[0].offset if held else None)
+
+
+def _row(line: Line, problems: Problems, delimiter: str) -> _Row | None:
+    """The cells of a line."""
+    text = line.content.decode("utf-8-sig" if line.offset == 0 else "utf-8", "backslashreplace").rstrip("\r")
+    try:
+        cells = next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        problems.add(ProblemKind.CORRUPT, str(error), line.offset)
+        return None
+    if len(cells) > _MOST_COLUMNS:
+        problems.add(ProblemKind.TOO_LARGE, f"a row of {len(cells):,} columns", line.offset)
+        return None
+    return _Row(line, cells, delimiter)
 
 
 def _delimiter(known: object, lines: Sequence[Line]) -> str:
@@ -125,26 +145,33 @@ def _delimiter(known: object, lines: Sequence[Line]) -> str:
 
 def _known_table(state: Mapping[str, Any]) -> _Table | None:
     names, x, delimiter = (state.get(key) for key in ("names", "x", "delimiter"))
-    if isinstance(names, list) and isinstance(x, str) and isinstance(delimiter, str):
-        return _table([str(name) for name in names], delimiter, lambda name: name == x)
+    if isinstance(names, list) and isinstance(delimiter, str):
+        columns = [str(name) for name in names]
+        return next((_table(columns, name, kind, delimiter) for name, kind in counters_in(columns) if name == x), None)
     return None
+
+
+def _renewed(row: _Row) -> _Table | None:
+    """The table that begins with a row amid others, where it is a header."""
+    return next((_table(row.cells, name, kind, row.delimiter) for name, kind in counters_in(row.cells)), None)
 
 
 def _header(rows: Sequence[_Row]) -> _Table | None:
-    """The table whose header is the first of some rows; its first values tell which of its counters counts."""
+    """The table whose header is the first of some rows: the first values of a counter tell that it counts. None while
+    there are none.
+    """
     names = rows[0].cells
-    values = next((row.cells for row in rows[1:] if len(row.cells) == len(names)), None)
-    known = None if values is None else dict(zip(names, values, strict=True))
-    return _table(names, rows[0].delimiter, lambda name: known is None or _number(known[name]) is not None)
-
-
-def _table(names: Sequence[str], delimiter: str, may_count: Callable[[str], bool]) -> _Table | None:
-    for name, kind in counters_in(names):
-        if may_count(name):
-            clock = clock_in(names)
-            at = None if clock is None else names.index(clock)
-            return _Table(tuple(names), names.index(name), kind, at, delimiter)
+    candidates = counters_in(names)
+    for row in rows[1:]:
+        for name, kind in candidates if len(row.cells) == len(names) else ():
+            if _number(row.cells[names.index(name)]) is not None:
+                return _table(names, name, kind, rows[0].delimiter)
     return None
+
+
+def _table(names: Sequence[str], x: str, kind: XKind, delimiter: str) -> _Table:
+    clock = clock_in(names)
+    return _Table(tuple(names), names.index(x), kind, None if clock is None else names.index(clock), delimiter)
 
 
 def _add(builder: SeriesBuilder, table: _Table, row: _Row) -> bool:

@@ -7,7 +7,6 @@ https://jsonlines.org/. A line that is no JSON hides no other.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from core.base.errors import CorruptError, FormatError, TruncatedError
 from core.formats.json_text import parse
@@ -39,11 +38,13 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
     """The lines since a position, or the document."""
     problems = Problems(path)
     start = start_at(store, path, position, READER)
-    if start.is_anew and _is_of_others(store.read(path, _LOOKED_AT_BYTES)):
-        return Reading(is_foreign=True)
+    if start.is_anew:
+        beginning = store.read(path, _LOOKED_AT_BYTES)
+        if _is_of_others(beginning):
+            return Reading(is_foreign=True)
+        if not path.lower().endswith(_LINES) and not _is_of_lines(beginning):
+            return read_document(store, path)
     found = read_lines(store, path, start.offset, start.size, problems)
-    if start.is_anew and not path.lower().endswith(_LINES) and not _is_of_lines(found.lines):
-        return read_document(store, path)
     builder, end, ends_in_line, told, first = SeriesBuilder(problems), found.end, False, 0, Problems(path)
     for line in found.lines:
         is_whole = _add(builder, line, problems if told else first)
@@ -73,13 +74,13 @@ def _is_of_others(beginning: bytes) -> bool:
     return len(lines) >= _LOOKED_AT and not told
 
 
-def _is_of_lines(lines: Sequence[Line]) -> bool:
-    """Whether the first line is an object by itself, and not the only one of a document without line ends."""
+def _is_of_lines(beginning: bytes) -> bool:
+    """Whether the first line is an object by itself."""
+    line, end, _ = beginning.lstrip().partition(b"\n")
     try:
-        found = parse(lines[0].content, _SECTION) if lines else None
+        return bool(end) and isinstance(parse(line, _SECTION), dict)
     except FormatError:
         return False
-    return isinstance(found, dict) and (len(lines) > 1 or not lines[0].is_last)
 
 
 def _add(builder: SeriesBuilder, line: Line, problems: Problems) -> bool | None:

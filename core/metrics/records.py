@@ -1,7 +1,8 @@
 """What a reader of metrics gives: series of points, parameters, problems, and the place where it goes on.
 
-A wall time is in seconds since 1970, NaN where a file tells none. A value may be NaN or infinite: that is what the job
-wrote. Columns are NumPy arrays, because one event file may hold a million points.
+A wall time is in seconds since 1970, NaN where a file tells none or what is none (outside the years 1 to 9999). A value
+may be NaN or infinite: that is what the job wrote. Columns are NumPy arrays, because one event file may hold a million
+points.
 """
 
 from __future__ import annotations

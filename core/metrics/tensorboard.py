@@ -19,6 +19,7 @@ from core.metrics.problems import Problems
 from core.metrics.record_frames import HEAD, Frames, broken, content_error, cut_off, frames_in
 from core.metrics.records import ParamValue, Position, ProblemKind, Reading, Restart, Series, Text, XKind
 from core.metrics.spec import MetricSource, Place
+from core.metrics.x_names import told_times
 from core.stores.store import Store
 
 READER = "tensorboard/1"
@@ -165,7 +166,7 @@ def _merged(parts: list[ScalarColumn]) -> ScalarColumn:
 def _series(column: ScalarColumn) -> Series:
     tag = _name(column.tag)
     kind = XKind.EPOCH if tag.startswith(_EPOCH) else XKind.STEP
-    return Series(tag=tag, x_kind=kind, x=column.steps, wall_time=column.wall_times, values=column.values)
+    return Series(tag=tag, x_kind=kind, x=column.steps, wall_time=told_times(column.wall_times), values=column.values)
 
 
 def _name(tag: bytes) -> str:

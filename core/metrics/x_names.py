@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from core.metrics.records import XKind
+import numpy as np
+
+from core.metrics.records import Floats, XKind
 
 # The first that is there counts. A log that counts both goes by steps, and its epoch is a value like others.
 _COUNTERS = {
@@ -16,6 +18,7 @@ _COUNTERS = {
 _CLOCKS = ("wall_time", "wall time", "walltime", "timestamp", "_timestamp", "time")
 _SECONDS = (1e8, 1e10)  # from 1973 to 2286
 _MILLISECONDS = (1e11, 1e13)
+_YEAR_1, _YEAR_10000 = -62_135_596_800.0, 253_402_300_800.0
 
 
 def counters_in(names: Collection[str]) -> list[tuple[str, XKind]]:
@@ -28,6 +31,12 @@ def clock_in(names: Collection[str]) -> str | None:
     """The name that may tell the time."""
     by_word = {name.strip().lower(): name for name in names}
     return next((by_word[word] for word in _CLOCKS if word in by_word), None)
+
+
+def told_times(seconds: Floats) -> Floats:
+    """Seconds since 1970, NaN for what lies outside the years 1 to 9999 and is no time."""
+    with np.errstate(invalid="ignore"):
+        return np.where((seconds > _YEAR_1) & (seconds < _YEAR_10000), seconds, np.nan)
 
 
 def as_wall_time(value: float | None) -> float:

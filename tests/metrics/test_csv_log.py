@@ -28,7 +28,7 @@ def by_csv(text: str, x: str) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for row in csv.DictReader(text.splitlines()):
         for name, cell in row.items():
-            if name != x and cell:
+            if name != x and cell not in ("", "NA"):  # as Keras writes what an epoch did not measure
                 found.setdefault(name, []).append((float(row[x]), float(cell)))
     return found
 
@@ -40,6 +40,26 @@ def test_every_value_equals_what_csv_reads(tmp_path: Path, text: str, x: str, ki
     assert repr(points(reading)) == repr(by_csv(text, x)).replace(".0, ", ", ")  # steps are whole, and NaN is no NaN
     assert {one.x_kind for one in reading.series} == {kind}
     assert reading.problems == ()
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[2] / "sample_runs").rglob("*.csv")), ids=lambda file: file.parent.name
+)
+def test_the_samples_tables_equal_what_csv_reads(file: Path) -> None:
+    found = points(read(file.parent, file.name))
+    assert found == by_csv(file.read_text(encoding="utf-8"), "epoch")
+    assert len(found) >= 2
+
+
+def test_a_cell_may_have_several_lines_which_may_come_later(tmp_path: Path) -> None:
+    file, text = tmp_path / "training.csv", 'epoch,note,loss\n0,"a\nb",0.5\n1,"",0.25\n'
+    for cut in range(len("epoch,note,loss\n0,"), len(text) + 1):
+        file.write_text(text[:cut])
+        first = read(tmp_path)
+        file.write_text(text)
+        second = read(tmp_path, position=first.position)
+        parts = [second] if second.is_anew else [first, second]
+        assert [point for part in parts for point in points(part).get("loss", [])] == [(0, 0.5), (1, 0.25)], cut
 
 
 @pytest.mark.parametrize("text", [KERAS, LIGHTNING], ids=["keras", "lightning"])

@@ -157,6 +157,13 @@ def test_types_that_are_rarely_written_and_tensors_that_are_no_number() -> None:
     ]
 
 
+def test_a_time_that_is_none_is_not_told() -> None:
+    (series,) = read(
+        b"".join(frame(event(0, simple("loss", 1.0), wall_time=time)) for time in (1e300, 1.7e9, -1e12))
+    ).series
+    assert repr(series.wall_time.tolist()) == "[nan, 1700000000.0, nan]"
+
+
 def test_a_record_that_is_no_event_hides_no_other() -> None:
     content = VERSION + frame(b"\x0b\x0b") + frame(field(5, b"\x0a\x7f")) + frame(event(2, simple("loss", 2.0)))
     reading = read(content)
