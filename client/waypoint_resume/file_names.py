@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Union
 
 from waypoint_resume.moments import Moment, moments_in
+from waypoint_resume.name_counts import GROUPED, behind, by_underscores, digits
 from waypoint_resume.name_parts import FileName, Number, Role
-from waypoint_resume.name_words import GENERIC, PLURALS, SUFFIXES, Meaning, meaning_of, metric_name
+from waypoint_resume.name_words import GENERIC, Meaning, meaning_of, metric_name
 
 _LARGEST = 1_000_000_000  # from here on a number is a time or a hash
 _LONGEST = 18  # digits
@@ -29,14 +30,12 @@ _OPAQUE = re.compile(
     r"|(?<![\dA-Za-z])(?=[0-9bef]*[acd])(?=[a-f\d]{6,}(?![\dA-Za-z]))[a-f]*\d+[a-f]+\d+[a-f]+[a-f\d]*"
 )
 # What begins with a zero has no fraction: the 10 of `weights0115.10-0.31` is a number of its own.
-_NUMBER = re.compile(r"(?:0\d+|\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?![A-Za-z\d]))?)")
+_NUMBER = re.compile(rf"(?:{GROUPED}|0\d+|\d+(?:\.\d+)?(?:[eE][-+]?\d{{1,3}}(?![A-Za-z\d]))?)")
 _THEN_VALUE = re.compile(r"[-_]\d+\.\d+$")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_WORD_BEHIND = re.compile(r"[-_ ](?P<word>[A-Za-z]+)(?![-_=: ]*\d)")
 _OF_TOTAL = re.compile(r"[-_ ]of[-_ ]\d+(?!\d)", re.IGNORECASE)
 _F1 = re.compile(r"(?<![A-Za-z])([fF])1(?=[-_=: ])")  # a metric whose name ends in a digit
 _TWO_NUMBERS = re.compile(r"\d{4}[-_]\d{1,3}")
-_SCALES = {"k": 1_000, "K": 1_000, "M": 1_000_000}
 _SAVES = (Role.EPOCH, Role.STEP, Role.SAVE)
 _OF_SAVES = frozenset(
     {"checkpoint", "checkpoints", "ckpt", "chkpt", "snapshot", "snap", "save"}
@@ -138,23 +137,24 @@ class _Reader:
 
     def _number(self, chunk: str, left: str, match: re.Match[str]) -> int:
         """Take one number; `left` is what stands between the one before and it. Returns where the next part begins."""
-        text, end = match[0], match.end()
         before = _LETTERS.findall(left)
         meaning = meaning_of(before)
         is_attached = left[-1:].isalpha()
+        grouped = by_underscores(chunk, match.start()) if meaning is Meaning.STEP else None
+        text, end = digits((grouped or match)[0]), (grouped or match).end()
         if not text.isdigit():
             return self._fraction(chunk, left, match, meaning, is_attached=is_attached)
         suffix = (_LETTERS.match(chunk, end) or [""])[0]
-        if meaning in (None, Meaning.SIZE) and suffix in SUFFIXES:
-            meaning, end = SUFFIXES[suffix], end + len(suffix)
-        elif meaning in (None, Meaning.SIZE) and (plural := _plural_behind(chunk, end)) is not None:
-            meaning = plural
-        elif suffix in _SCALES and not (is_attached and meaning in (None, Meaning.SIZE)):
-            end += len(suffix)
-        elif meaning in (None, Meaning.SIZE) and suffix:
+        factor, told, after = behind(chunk, end)
+        is_open = meaning in (None, Meaning.SIZE)
+        if is_open and told is not None and (factor == 1 or not is_attached):
+            meaning, end = told, after
+        elif factor != 1 and not (is_attached and is_open):
+            end = after
+        elif is_open and suffix:
             self.parts.append(chunk[match.start() : end + len(suffix)])
             return end + len(suffix)
-        value = int(text) * _SCALES.get(chunk[match.end() : end], 1) if len(text) <= _LONGEST else _LARGEST
+        value = int(text) * (factor if end == after else 1) if len(text) <= _LONGEST else _LARGEST
         total = _OF_TOTAL.match(chunk, end)
         is_shard = total is not None and meaning is None and _SHARD.fullmatch(text) is not None
         role = _role(meaning, before, is_attached=is_attached)
@@ -180,17 +180,23 @@ class _Reader:
         """A number with a fraction counts nothing: a measured value, or a setting or version, which stays as it is."""
         text, end = _signed(left, match[0]), match.end()
         follows = self._counted >= 0 and self._counted + len(left) == match.start() and set(left) <= set("-_")
-        scale = _SCALES.get((_LETTERS.match(chunk, end) or [""])[0])
+        factor, told, after = behind(chunk, end)
+        is_open = meaning in (None, Meaning.SIZE)
         if is_attached and meaning in (None, Meaning.SIZE) and _THEN_VALUE.match(chunk, end):
             whole, _, rest = match[0].partition(".")  # `vgg16.05-0.31`: Keras' pattern behind a name that ends in 16
             self.parts.append(f"{whole}.")
             self._keep(Role.COUNT, int(rest), rest)
             self._counted = end
-        elif meaning in (Meaning.STEP, Meaning.SAVE) and scale is not None:
-            self._keep(Role(meaning.value), round(float(text) * scale), chunk[match.start() : end + 1])
-            return end + 1
-        elif meaning in (Meaning.STEP, Meaning.EPOCH) and (whole_number := _whole(text)) is not None:
-            self._keep(Role(meaning.value), whole_number, match[0])
+        elif factor != 1 and (meaning in (Meaning.STEP, Meaning.SAVE) or (is_open and not is_attached)):
+            counts = meaning if meaning in (Meaning.STEP, Meaning.SAVE) else told
+            role = Role.COUNT if counts is None else Role(counts.value)
+            self._keep(role, round(float(text) * factor), chunk[match.start() : after])
+            return after
+        elif (meaning if not is_open else told) in (Meaning.STEP, Meaning.EPOCH) and (
+            whole_number := _whole(text)
+        ) is not None:
+            counts = told if is_open else meaning
+            self._keep(Role.STEP if counts is Meaning.STEP else Role.EPOCH, whole_number, match[0])
             self._counted = end
         elif meaning in (Meaning.PART, Meaning.SETTING, Meaning.SIZE) or (is_attached and meaning is None):
             self.parts.append(match[0])
@@ -225,13 +231,6 @@ def _role(meaning: Meaning | None, before: list[str], *, is_attached: bool) -> R
     if meaning is not None:
         return None
     return Role.COUNT if not is_attached or (before and before[-1].lower() in GENERIC) else None
-
-
-def _plural_behind(chunk: str, end: int) -> Meaning | None:
-    """What a word behind a number says, as in `10_epochs`; the one in `10_epoch_3` belongs to the next number."""
-    match = _WORD_BEHIND.match(chunk, end)
-    word = "" if match is None else match["word"].lower()
-    return SUFFIXES[word] if word in PLURALS else None
 
 
 def _signed(left: str, text: str) -> str:

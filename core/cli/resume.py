@@ -106,7 +106,7 @@ def _only_choice(workspace: Workspace, run: Run) -> Checkpoint:
             f"{to_text(p.checkpoint.path)}: {' '.join(p.reasons)}" for c in choices for p in c.passed_over
         )
         raise NotRestorableError(
-            f"Nothing in {to_text(run.path)} can be restored: {passed or 'it has no checkpoints'}."
+            f"Nothing in {to_text(run.path)} can be restored: {passed.rstrip('.') or 'it has no checkpoints'}."
         )
     if len(picked) > 1:
         names = ", ".join(to_text(item.path) for item in picked)

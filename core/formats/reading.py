@@ -23,6 +23,7 @@ _ZIP_MAGIC = b"PK\x03\x04"
 # Kinds of core.base.facts.ReadProblem that are damage, and those after which a file may well be whole.
 DAMAGE = frozenset({"truncated", "corrupt", "empty", "lfs-pointer"})
 NOT_JUDGED = frozenset({"too-large", "unsupported", "unexpected", "hung", "linked", "permission"})
+_MOST_FOLDERS = 256  # of a checkpoint, that are looked into for one that is closed
 # Files of checkpoints in parts without which they are restored all the same (docs/formats.md).
 _UNNEEDED = frozenset(
     {"fingerprint.pb", "keras_metadata.pb", "metadata.json", "commit_success.txt", "_CHECKPOINT_METADATA"}
@@ -58,7 +59,8 @@ def read_unit(
     except FormatError as error:
         if not is_named and spec_of(unit.format).is_foreign(unit, error):
             return None
-        reading = _failed(unit, error.kind, str(error))
+        denied = _closed_folder(store, unit) if error.kind in DAMAGE else None
+        reading = _failed(unit, error.kind, str(error)) if denied is None else _failed(unit, "permission", *denied)
     except FileNotFoundError:
         raise
     except PermissionError as error:
@@ -70,6 +72,24 @@ def read_unit(
         reading = _failed(unit, "unexpected", f"{type(error).__name__}: {error}")
     facts = with_name(unit.name or unit.folder, _with_path(store, unit, reading.facts))
     return reading if facts is reading.facts else reading._replace(facts=facts)
+
+
+def _closed_folder(store: Store, unit: Unit) -> tuple[str, str] | None:
+    """Why a folder inside of a checkpoint cannot be looked into, and the folder: what is there seems to be missing."""
+    if spec_of(unit.format).as_folder is None:
+        return None
+    waiting = [unit.folder]
+    for _ in range(_MOST_FOLDERS):
+        if not waiting:
+            return None
+        folder = waiting.pop()
+        try:
+            waiting += [join(folder, name) for name in store.members(folder).subfolders]
+        except PermissionError as error:
+            return told_permission(error), folder
+        except OSError:
+            continue
+    return None
 
 
 def _with_path(store: Store, unit: Unit, facts: Facts) -> Facts:

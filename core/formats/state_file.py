@@ -6,6 +6,7 @@ Source: tensorflow/python/checkpoint/checkpoint_management.py (get_checkpoint_st
 import posixpath
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from google.protobuf import text_format
 
@@ -13,12 +14,14 @@ from core.base.files import FileStat
 from core.base.records import StateFile
 from core.formats import lfs
 from core.formats.wire.checkpoint_state_pb2 import CheckpointState
+from core.stores.local import NOT_YOURS, told_permission
 from core.stores.store import Store
 from waypoint_resume.state_files import may_be_state_file
 
 NAME = "checkpoint"
-MAX_SIZE = 1024 * 1024  # about 10,000 checkpoints; a larger one takes seconds to parse
+MAX_SIZE = 8 << 20  # bytes: about 80,000 checkpoints, which take a second to parse
 NOT_ONE = "It is no state file of TensorFlow"  # msgpack, a pickle, an archive, JSON, a text: other tools use the name
+_HEAD = 4_096  # bytes of a larger one that are looked at
 OTHER_MOST = 64 * 1024  # bytes of a state file of another name (`latest_filename=` of TensorFlow 1)
 _OTHERS = 16  # files of a folder that are looked into for one
 _HINTS = ("checkpoint", "ckpt", "latest", "best")
@@ -33,12 +36,22 @@ def read(store: Store, folder: str, file: FileStat) -> StateFile:
     """A folder's state file. Never raises for its content: `error` and `unreadable` say what TensorFlow would do."""
     path = posixpath.join(folder, file.name)
     if file.size > MAX_SIZE:
-        return StateFile(path=path, unreadable=NOT_ONE + f", with {file.size:,} bytes", mtime_ns=file.mtime_ns)
+        return StateFile(path=path, unreadable=_too_large(store, path, file.size), mtime_ns=file.mtime_ns)
     try:
         data = store.read(path, file.size + 1)
+    except PermissionError as error:
+        return StateFile(path=path, unreadable=told_permission(error), mtime_ns=file.mtime_ns)
     except OSError as error:
         return StateFile(path=path, unreadable=error.strerror or str(error), mtime_ns=file.mtime_ns)
     return parse(path, data, file.mtime_ns)
+
+
+def _too_large(store: Store, path: str, size: int) -> str:
+    """Why a file of that size is not read: another tool's, or a state file that lists more than anybody keeps."""
+    with suppress(OSError):
+        if _NAMES_LATEST.match(store.read(path, _HEAD)):
+            return f"It has {size:,} bytes, more than the {MAX_SIZE:,} that are read"
+    return f"{NOT_ONE}, with {size:,} bytes"
 
 
 def parse(path: str, data: bytes, mtime_ns: int = 0) -> StateFile:
@@ -81,11 +94,18 @@ def _why_not(text: str) -> str:
     """Why TensorFlow cannot read a text as a state file."""
     if "model_checkpoint_path" not in text:
         return NOT_ONE
+    if text.startswith("\ufeff"):
+        return "It begins with a byte order mark, for which TensorFlow ignores all of it"
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if line.strip() and _LINE.match(line) is None:
             return f"Line {number} is cut, or no line of a state file"
     return "It is cut, or not written as TensorFlow writes it"
+
+
+def is_denied(state: StateFile) -> bool:
+    """Whether the right to read it is missing."""
+    return (state.unreadable or "").startswith(NOT_YOURS)
 
 
 def is_foreign(state: StateFile) -> bool:

@@ -4,7 +4,8 @@ import posixpath
 from collections.abc import Collection, Iterable
 
 from core.base.records import Finding, Severity, StateFile
-from core.formats.state_file import base_of, is_foreign, is_misspelled
+from core.formats.state_file import base_of, is_denied, is_foreign, is_misspelled
+from core.health.files import NO_PERMISSION
 from core.health.rule import Family, Rule
 from core.health.run_facts import RunFacts
 from core.runs.state_files import lies_here_too, meant, target
@@ -58,7 +59,9 @@ def judge_state(state: StateFile, root_path: str, existing: Collection[str]) -> 
     """Findings about one state file; none while it is being rewritten."""
     if state.writing or (is_foreign(state) and not _has_bundles(state, existing)):
         return
-    if state.unreadable is not None or state.error is not None:
+    if is_denied(state):
+        yield NO_PERMISSION.finding(state.path, f"{posixpath.basename(state.path)}: {state.unreadable}.")
+    elif state.unreadable is not None or state.error is not None:
         yield UNREADABLE_STATE.finding(state.path, f"{state.unreadable or state.error}.")
     if state.latest is None:
         return

@@ -64,6 +64,8 @@ def outlooks(
     }
     if not checkpoint.restorable:
         cannot = dict.fromkeys(Mode, f"It cannot be restored: {reasons(checkpoint)}.")
+    elif (unnamed := _unnameable(checkpoint)) is not None:
+        cannot = dict.fromkeys(Mode, unnamed)
     elif weights_only and (refused := restoring.refused_by_client(checkpoint)) is not None:
         cannot = dict.fromkeys(Mode, f"Nothing takes its weights alone: {refused}.")
     else:
@@ -85,6 +87,16 @@ def outlooks(
             cannot[Mode.FORK] = "The run is its root: there is no place beside it."
     looks = [Outlook(mode=mode, possible=mode not in cannot, consequence=cannot.get(mode, does[mode])) for mode in Mode]
     return looks[0], looks[1], looks[2]
+
+
+def _unnameable(checkpoint: Checkpoint) -> str | None:
+    """Why no path can name a checkpoint to a job; None where one does. TensorFlow saves as `.`, into `..index`."""
+    index = f"{posixpath.basename(checkpoint.path)}.index"
+    if index not in {"..index", "...index"} or index not in {file.name for file in checkpoint.files}:
+        return None
+    return (
+        f"No path names it to a job, for its name is dots alone: rename {index} to ckpt.index, and its data likewise."
+    )
 
 
 def proposed(looks: Sequence[Outlook], asides: Sequence[Aside], run: Run, *, weights_only: bool = False) -> Mode:

@@ -63,7 +63,8 @@ def checkpoint_named(workspace: Workspace, run: Run, text: str) -> Checkpoint:
 
 
 def restorable_named(workspace: Workspace, text: str) -> tuple[Checkpoint, ...]:
-    """The checkpoint of that name, else the restorable ones of the run of that name.
+    """The checkpoint of that name, else the restorable ones of the run of that name, or, of a run of what is listed
+    only, all that is whole. NotRestorableError where it has neither.
 
     NotFoundError where there is neither, AmbiguousError where roots share the run's name.
     """
@@ -83,7 +84,9 @@ def restorable_named(workspace: Workspace, text: str) -> tuple[Checkpoint, ...]:
         run = workspace.find_run(text)
     except NotFoundError as error:
         raise NotFoundError(f"There is no checkpoint of that name either. {error}") from error
-    members = tuple(item for item in workspace.members(run.root, run.path) if item.restorable)
+    held = workspace.members(run.root, run.path)
+    listed = (item for item in held if not spec_of(item.format).is_resumable and not item.findings)
+    members = tuple(item for item in held if item.restorable) or tuple(listed)
     if not members:
         raise NotRestorableError(f"Nothing in {to_text(run.path)} can be restored, so there is nothing to verify.")
     return members

@@ -128,17 +128,20 @@ class LocalStore:
         return disk_now_ns(self.root)
 
 
+NOT_YOURS = "you may not read it"
+
+
 def told_permission(error: PermissionError) -> str:
     """Whose right is missing: "you may not read it: it belongs to ada (mode 0600)"."""
     try:
         found = os.stat(os.fsdecode(error.filename))
     except (OSError, TypeError, ValueError):
-        return "you may not read it"
+        return NOT_YOURS
     try:
         owner = pwd.getpwuid(found.st_uid).pw_name
     except KeyError:
         owner = f"user {found.st_uid}"
-    return f"you may not read it: its owner is {owner} (mode {modes.S_IMODE(found.st_mode):04o})"
+    return f"{NOT_YOURS}: its owner is {owner} (mode {modes.S_IMODE(found.st_mode):04o})"
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:

@@ -221,6 +221,20 @@ def test_too_large_a_file_is_not_read(tmp_path: Path) -> None:
     size = state_file.MAX_SIZE + 1
     state = state_file.read(LocalStore(str(tmp_path)), "", FileStat("checkpoint", size, 7))
     assert state.unreadable == f"It is no state file of TensorFlow, with {size:,} bytes"
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "ckpt-1"\n')
+    state = state_file.read(LocalStore(str(tmp_path)), "", FileStat("checkpoint", size, 7))
+    assert state.unreadable == f"It has {size:,} bytes, more than the {state_file.MAX_SIZE:,} that are read"
+    assert not state_file.is_foreign(state)
+
+
+def test_a_byte_order_mark_and_much_history_are_what_they_are_to_tensorflow(tmp_path: Path, tf: ModuleType) -> None:
+    files = ("run/ckpt-1.index", "run/ckpt-1.data-00000-of-00001")
+    latest = b'model_checkpoint_path: "ckpt-1"\n'
+    for content in (b"\xef\xbb\xbf" + latest, latest + b'all_model_checkpoint_paths: "ckpt-1"\n' * 40_000):
+        folder = fill(tmp_path, "run", files, content)
+        assert ours(folder, tmp_path, files) == theirs(tf, folder, tmp_path)
+    state = state_file.parse("checkpoint", b"\xef\xbb\xbf" + latest)
+    assert state.unreadable == "It begins with a byte order mark, for which TensorFlow ignores all of it"
 
 
 def test_a_pointer_is_said_by_name() -> None:
