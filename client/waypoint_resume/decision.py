@@ -105,8 +105,8 @@ def undecided(run_dir: str | os.PathLike[str]) -> Decision:
     with os_errors_as_resume_errors(real):
         if not real.is_dir():
             make_folder(real)
-    run = run_of(real)
-    decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id(), named=named)
+        run = run_of(real)
+        decision = Decision(run=run, home=writable_home(run, decision_homes(run)), job=job_id(), named=named)
     if (decision.home / HIDDEN).is_symlink():
         raise ResumeError(f"{decision.home / HIDDEN} is a link: no decisions are kept behind it. Nothing was loaded.")
     return decision

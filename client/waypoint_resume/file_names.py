@@ -190,7 +190,7 @@ class _Reader:
         elif factor != 1 and (meaning in (Meaning.STEP, Meaning.SAVE) or (is_open and not is_attached)):
             counts = meaning if meaning in (Meaning.STEP, Meaning.SAVE) else told
             role = Role.COUNT if counts is None else Role(counts.value)
-            self._keep(role, round(float(text) * factor), chunk[match.start() : after])
+            self._keep(role, min(round(float(text) * factor), _LARGEST - 1), chunk[match.start() : after])
             return after
         elif (meaning if not is_open else told) in (Meaning.STEP, Meaning.EPOCH) and (
             whole_number := _whole(text)

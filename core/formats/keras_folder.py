@@ -63,8 +63,7 @@ def read(store: Store, unit: Unit, _cache: BundleCache) -> Reading:
     config = store.read(join(unit.folder, CONFIG), MAX_PARSED) if size <= MAX_PARSED else None
     if config is not None and config.startswith(codecs.BOM_UTF8):
         raise CorruptError("it begins with a byte order mark, which load_model refuses", section=CONFIG, offset=0)
-    is_there = METADATA in unit.files
-    version = keras_zip.version_in(store.read(join(unit.folder, METADATA), MAX_METADATA)) if is_there else None
+    version = keras_zip.version_in(_metadata(store, unit.folder, unit.files))
     place = Place(path=join(unit.folder, WEIGHTS))
     outside = keras_zip.described(config, 0, version, place, in_utf8=True)
     parsed = keras_zip.parsed(config, in_utf8=True)
@@ -93,9 +92,9 @@ def _is_of_keras(store: Store, folder: str) -> bool:
     """
     try:
         names = {file.name for file in store.members(folder).files}
-        metadata = store.read(join(folder, METADATA), MAX_METADATA) if METADATA in names else b""
     except OSError:
         return False
+    metadata = _metadata(store, folder, names)
     if keras_zip.version_in(metadata) is not None:
         return True
     if lfs.is_pointer(metadata) or (METADATA not in names and packed_name(METADATA, names) is not None):
@@ -104,6 +103,13 @@ def _is_of_keras(store: Store, folder: str) -> bool:
         keras_zip.described(store.read(join(folder, CONFIG), MAX_PARSED), 0, None, None, in_utf8=True)
         return WEIGHTS in names
     return False
+
+
+def _metadata(store: Store, folder: str, names: Collection[str]) -> bytes:
+    """What metadata.json holds; nothing where it is not there or may not be read, for no restore needs it."""
+    with suppress(OSError):
+        return store.read(join(folder, METADATA), MAX_METADATA) if METADATA in names else b""
+    return b""
 
 
 SHAPE = FolderShape(is_one=_is_one, absorbed=_absorbed, confirm=_is_of_keras)

@@ -22,7 +22,10 @@ def fits(store: Store, folder: str, index: str, names: Collection[str]) -> bool 
     if FINGERPRINT not in names or index not in names:
         return None
     place = f"{folder}/" if folder else ""
-    wanted = _hash_of_index(store.read(f"{place}{FINGERPRINT}", _MAX_FINGERPRINT))
+    try:
+        wanted = _hash_of_index(store.read(f"{place}{FINGERPRINT}", _MAX_FINGERPRINT))
+    except OSError:  # nothing but this reads it
+        return None
     content = store.read(f"{place}{index}", _MAX_INDEX + 1)
     return None if wanted is None or len(content) > _MAX_INDEX else fingerprint64(content) == wanted
 

@@ -8,8 +8,9 @@ import json
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, Select, select
 
 from core.base.records import Root
 from core.catalog.passed_over import counts_from_json, outward_links
@@ -96,10 +97,24 @@ def _held(connection: Connection, root: Root, path: str) -> str | None:
         endings.update(dict(counts_from_json(row[1])))
     if not count:
         return _unlisted(connection, root, path)
+    if (closed := _closed(connection, root, path)) is not None:
+        return f"The folder is there, and {to_text(closed)} could not be looked into: the last look says why."
     found = [counted(kinds.most_common(_SHOWN))] if kinds else []
     found += [_files(endings)] if endings else []
     inside = f" in it and {count - 1:,} {'folder' if count == 2 else 'folders'} below it" if count > 1 else ""
     return f"The folder is there, and holds no checkpoint{inside}: {', '.join(found) or 'it has no files'}."
+
+
+def _closed(connection: Connection, root: Root, path: str) -> str | None:
+    """A folder at or below one that its parent holds, and that was not looked into; None where there is none."""
+    rows = connection.execute(_within(select(folders.c.path, folders.c.subfolders), root, path)).all()
+    known = {row[0] for row in rows}
+    for above, inside in rows:
+        for name in json.loads(inside):
+            place = f"{above}/{name}" if above else name
+            if place not in known and name not in SKIPPED:
+                return place
+    return None
 
 
 def _unlisted(connection: Connection, root: Root, path: str) -> str | None:
@@ -118,11 +133,15 @@ def _files(endings: Counter[str]) -> str:
 
 
 def _below(connection: Connection, root: Root, path: str) -> Iterable[Row[str, str]]:
-    query = select(folders.c.kinds, folders.c.endings).where(folders.c.root == root.id)
-    if path:
-        here = to_text(path)
-        query = query.where((folders.c.path == here) | folders.c.path.startswith(f"{here}/", autoescape=True))
-    return connection.execute(query)
+    return connection.execute(_within(select(folders.c.kinds, folders.c.endings), root, path))
+
+
+def _within(query: Select[Any], root: Root, path: str) -> Select[Any]:
+    """Of a query of folders, those at and below a path."""
+    query, here = query.where(folders.c.root == root.id), to_text(path)
+    if not path:
+        return query
+    return query.where((folders.c.path == here) | folders.c.path.startswith(f"{here}/", autoescape=True))
 
 
 def _unknown(engine: Engine, places: Sequence[tuple[Root, str]]) -> str:

@@ -60,7 +60,7 @@ def ours(folder: Path, root: Path, files: tuple[str, ...]) -> Answer:
     store = LocalStore(str(root))
     inside = folder.relative_to(root).as_posix()
     inside = "" if inside == "." else inside
-    state = state_file.read(store, inside, FileStat("checkpoint", 1 << 16, 7))
+    state = state_file.read(store, inside, FileStat("checkpoint", 1 << 20, 7))
     answer = tensorflow_answer(state, str(root), existing(files))
     return Answer(error=answer.error.partition(":")[0]) if answer.error is not None else answer
 
@@ -230,7 +230,7 @@ def test_too_large_a_file_is_not_read(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_much_history_are_what_they_are_to_tensorflow(tmp_path: Path, tf: ModuleType) -> None:
     files = ("run/ckpt-1.index", "run/ckpt-1.data-00000-of-00001")
     latest = b'model_checkpoint_path: "ckpt-1"\n'
-    for content in (b"\xef\xbb\xbf" + latest, latest + b'all_model_checkpoint_paths: "ckpt-1"\n' * 40_000):
+    for content in (b"\xef\xbb\xbf" + latest, latest + b'all_model_checkpoint_paths: "ckpt-1"\n' * 20_000):
         folder = fill(tmp_path, "run", files, content)
         assert ours(folder, tmp_path, files) == theirs(tf, folder, tmp_path)
     state = state_file.parse("checkpoint", b"\xef\xbb\xbf" + latest)
