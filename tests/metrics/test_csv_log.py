@@ -43,12 +43,12 @@ def test_every_value_equals_what_csv_reads(tmp_path: Path, text: str, x: str, ki
 
 
 @pytest.mark.parametrize(
-    "file", sorted((Path(__file__).parents[2] / "sample_runs").rglob("*.csv")), ids=lambda file: file.parent.name
+    "file", sorted((Path(__file__).parents[2] / "sample_runs").rglob("training.csv")), ids=lambda file: file.parent.name
 )
-def test_the_samples_tables_equal_what_csv_reads(file: Path) -> None:
+def test_tables_that_keras_wrote_equal_what_csv_reads(file: Path) -> None:
     found = points(read(file.parent, file.name))
     assert found == by_csv(file.read_text(encoding="utf-8"), "epoch")
-    assert len(found) >= 2
+    assert len(found["loss"]) >= 2
 
 
 def test_a_cell_may_have_several_lines_which_may_come_later(tmp_path: Path) -> None:
