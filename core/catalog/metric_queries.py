@@ -2,14 +2,12 @@
 
 from sqlalchemy import Engine, select
 
-from core.base.direction import Direction
 from core.catalog.metric_files import problems_from
 from core.catalog.rows import run_id
 from core.catalog.run_tables import metric_files
-from core.catalog.tables import runs
 from core.metrics.of_run import SourceFile
 from core.metrics.records import MetricProblem
-from waypoint_resume.names import from_text, to_text
+from waypoint_resume.names import from_text
 
 
 def source_files(engine: Engine, root: str, run: str) -> tuple[SourceFile, ...]:
@@ -27,13 +25,3 @@ def run_problems(engine: Engine, root: str, run: str) -> tuple[MetricProblem, ..
     with engine.connect() as connection:
         rows = connection.execute(query.order_by(metric_files.c.path)).all()
     return tuple(one for path, text in rows for one in problems_from(text, path))
-
-
-def best_said(engine: Engine, root: str, run: str) -> tuple[str, Direction | None] | None:
-    """The metric that somebody named for a run, and which values are better where they said that, too."""
-    query = select(runs.c.best_metric, runs.c.best_mode).where(runs.c.root == root, runs.c.path == to_text(run))
-    with engine.connect() as connection:
-        found = connection.execute(query).first()
-    if found is None or not found[0]:
-        return None
-    return found[0], Direction(found[1]) if found[1] in tuple(Direction) else None

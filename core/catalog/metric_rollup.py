@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, RowMapping, select, update
 
+from core.catalog.best_metrics import set_modes
 from core.catalog.metric_series import told_points
 from core.catalog.rows import run_id
 from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, store_metrics, store_params
@@ -14,12 +15,13 @@ from core.metrics.curves import standing
 from core.metrics.direction import guess
 from core.metrics.kept_bytes import from_bytes, to_bytes
 from core.metrics.parameters import parameter_text
+from core.metrics.project_metrics import ProjectMetrics
 from core.metrics.records import Point, XKind
 from core.metrics.registry import PREFERENCE
 from core.metrics.summary import MOST_KEPT, thinned_together
 
 
-def derive_run(connection: Connection, root: str, run: str) -> None:
+def derive_run(connection: Connection, root: str, run: str, projects: ProjectMetrics) -> None:
     """Make a run's rows of metrics and parameters anew from what its files tell."""
     number = run_id(root, run)
     columns = (metric_files.c.path, metric_files.c.source, metric_files.c.params)
@@ -36,6 +38,7 @@ def derive_run(connection: Connection, root: str, run: str) -> None:
         if len(told) > 1 and sum(one.kept for one in told) > MOST_KEPT:
             _thin(connection, number, name)
     store_metrics(connection, root, run, [_in_short(name, told) for name, told in named.items()])
+    set_modes(connection, [number], projects)
 
 
 class _FileTold(NamedTuple):

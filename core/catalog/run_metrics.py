@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 from core.base.names import printable
 from core.catalog.chunks import chunks
 from core.catalog.rows import bounded, run_id
-from core.catalog.run_tables import run_metrics, run_params
+from core.catalog.run_tables import run_levels, run_metrics, run_params
 from core.search.folding import fold
 
 
@@ -84,6 +84,16 @@ def load_params(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[R
         for row in connection.execute(query).mappings():
             one = RunParam(row["name"], row["text"], row["number"], row["source"])
             found[row["run_id"]] = (*found.get(row["run_id"], ()), one)
+    return found
+
+
+def load_levels(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The levels of the paths of some runs, given by `run_id`: value by name."""
+    found: dict[int, dict[str, str]] = {}
+    for part in chunks(ids):
+        query = select(run_levels.c.run_id, run_levels.c.name, run_levels.c.value)
+        for number, name, value in connection.execute(query.where(run_levels.c.run_id.in_(part))):
+            found.setdefault(number, {})[name] = value
     return found
 
 

@@ -13,6 +13,7 @@ from core.cli.batches import purge_command, undo_command
 from core.cli.health import health_command
 from core.cli.kept import kept_command
 from core.cli.mend import mend_command
+from core.cli.metrics import MetricName, compare_command, metrics_command, runs_command, show_best
 from core.cli.options import AsJson, Cached, Roots, RunName
 from core.cli.pause import pause_command
 from core.cli.quarantine import pin_command, quarantine_command
@@ -62,6 +63,9 @@ def main() -> None:
     app()
 
 
+app.command("runs")(runs_command)
+app.command("metrics")(metrics_command)
+app.command("compare")(compare_command)
 app.command("health")(health_command)
 app.command("verify")(verify_command)
 app.command("mend")(mend_command)
@@ -148,10 +152,20 @@ def _print_checkpoints(items: tuple[Checkpoint, ...], trials: Mapping[tuple[str,
 
 
 @app.command("latest")
-def latest_command(run: RunName, roots: Roots = None, as_json: AsJson = False, cached: Cached = False) -> None:
+def latest_command(
+    run: RunName,
+    best: Annotated[bool, typer.Option("--best", help="The best one by a metric instead.")] = False,
+    metric: MetricName = None,
+    roots: Roots = None,
+    as_json: AsJson = False,
+    cached: Cached = False,
+) -> None:
     """The checkpoint to resume from, for each series of a run, and why newer ones were passed over."""
-    with looked_at(roots, "latest", cached=cached) as (workspace, code):
+    best = best or metric is not None
+    with looked_at(roots, "latest", cached=cached, all_metrics=best) as (workspace, code):
         found = workspace.find_run(run)
+        if best:
+            raise typer.Exit(show_best(workspace, found, metric, as_json=as_json) or code)
         if found.is_deleted:
             say(f"{RULES['deleted-run'].meaning} {RULES['deleted-run'].action}")
         choices = series_choices(workspace, found.root, found.path)

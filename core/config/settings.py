@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         "plan holds leftovers only. Only in the file.",
         json_schema_extra={"shown": "none"},
     )
+    metric: Annotated[dict[str, Any], NoDecode, PlainValidator(values.table)] = Field(
+        default_factory=dict,
+        description="The metric by which runs are best, and whether its `min` or `max` is; `[metric.project.NAME]` has "
+        "one for a project ([metrics.md](metrics.md)). Only in the file.",
+        json_schema_extra={"shown": "none: it is guessed"},
+    )
     purge_after_days: Days = Field(
         default=0.0,
         description="Days after which what lies in quarantine, or a rewind set aside, is deleted for good; 0: never.",

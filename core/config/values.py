@@ -121,6 +121,13 @@ def tables(value: object) -> tuple[dict[str, Any], ...]:
     return tuple(value)
 
 
+def table(value: object) -> dict[str, Any]:
+    """A table of waypoint.toml; what stands in it is looked at where it is used."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a table of waypoint.toml, headed [metric]")  # noqa: TRY004 - as all values here
+    return value
+
+
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

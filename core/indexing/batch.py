@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from core.catalog import sweeps, writes
+from core.catalog.best_metrics import set_modes
 from core.catalog.known_folders import KnownFolder, store_folders
+from core.catalog.rows import run_id
 from core.indexing.rollup import RunRecord
+from core.metrics.project_metrics import ProjectMetrics
 from core.sweeps.records import Trial
 
 _NEW_OBJECTS = 50_000  # between two looks of the garbage collector
@@ -31,10 +34,11 @@ def calm_collector() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Batch:
-    """Folders and runs of one root; `known` are the folders that the catalog has."""
+    """Folders and runs of one root; `known` are the folders that the catalog has, `projects` tell the best metrics."""
 
     root: str
     known: Collection[str]
+    projects: ProjectMetrics
     folders: list[KnownFolder] = field(default_factory=list)
     old_rows: list[dict[str, Any]] = field(default_factory=list)
     records: list[RunRecord] = field(default_factory=list)
@@ -53,3 +57,5 @@ class Batch:
             members = (item for record in self.records for item in record.checkpoints)
             writes.store_checkpoints(connection, self.old_rows, members)
             writes.store_runs(connection, self.root, [(record.row, record.findings) for record in self.records])
+            ids = [run_id(self.root, str(record.row["path"])) for record in self.records]
+            set_modes(connection, ids, self.projects)

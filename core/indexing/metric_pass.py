@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
+from core.catalog.best_metrics import ids_of_root, set_modes
 from core.catalog.known_folders import KnownFolder
 from core.catalog.metric_files import (
     DueFile,
@@ -22,7 +23,7 @@ from core.catalog.metric_files import (
 from core.catalog.metric_rollup import derive_run
 from core.catalog.metric_series import known_summaries, store_reading
 from core.indexing.metric_reading import MetricTask, read_metric_file
-from core.indexing.stamp import Stamp
+from core.indexing.options import Options
 from core.stores.store import Store
 
 _CHUNK = 400  # files that are asked for at once
@@ -34,7 +35,7 @@ def note_metric_files(
     folders: Mapping[str, KnownFolder],
     seen: Mapping[str, Sequence[SeenFile]],
     gone: Collection[str],
-    stamp: Stamp,
+    options: Options,
 ) -> None:
     """Note what the walk saw of the files that tell metrics: `seen` by folder, `gone` are folders that went away. What
     is known of runs that lost files is made anew.
@@ -42,22 +43,23 @@ def note_metric_files(
     runs = {path: folders[path].run for path in seen}
     lost = note_files(connection, root, runs, seen) | forget_in(connection, root, gone)
     for run in lost:
-        derive_run(connection, root, run)
-    if told_by(connection, root) != stamp.metrics:
-        store_told_by(connection, root, stamp.metrics, stamp.metric_readers)
+        derive_run(connection, root, run, options.projects)
+    if told_by(connection, root) != options.metrics_told_by:
+        store_told_by(connection, root, options.metrics_told_by, options.stamp.metric_readers)
+        set_modes(connection, ids_of_root(connection, root), options.projects)
 
 
 def read_metric_files(
     engine: Engine,
     store: Store,
     root: str,
-    readers: Mapping[str, str],
+    options: Options,
     *,
     seconds: float | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
     """Read the files of a root that are due, for so many seconds (None: all of them) and at least those of one run.
-    Returns how many were read and how many are left. `readers` are the versions of the sources' readers.
+    Returns how many were read and how many are left.
     """
     until = math.inf if seconds is None else time.monotonic() + seconds
     count = 0
@@ -66,7 +68,7 @@ def read_metric_files(
         for file in due:
             by_run.setdefault(file.run, []).append(file)
         for run, files in by_run.items():
-            _read_run(engine, store, root, run, files, readers)
+            _read_run(engine, store, root, run, files, options)
             count += len(files)
             step()
             if time.monotonic() >= until:
@@ -74,16 +76,16 @@ def read_metric_files(
     return count, 0
 
 
-def _read_run(
-    engine: Engine, store: Store, root: str, run: str, files: list[DueFile], readers: Mapping[str, str]
-) -> None:
+def _read_run(engine: Engine, store: Store, root: str, run: str, files: list[DueFile], options: Options) -> None:
     """Read files of one run, and write what they gave with what follows for the run."""
     readings = []
     for file in files:
         known = known_summaries(engine, root, run, file.path) if file.position is not None else {}
-        task = MetricTask(file.path, file.source, file.position, known, readers.get(file.source, ""))
+        task = MetricTask(
+            file.path, file.source, file.position, known, options.stamp.metric_readers.get(file.source, "")
+        )
         readings.append((file, read_metric_file(store, task)))
     with engine.begin() as connection:
         for file, reading in readings:
             store_reading(connection, root, file, reading)
-        derive_run(connection, root, run)
+        derive_run(connection, root, run, options.projects)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from core.base.ages import Ages
 from core.base.errors import CoreError
 from core.base.files import Problem
 from core.indexing.stamp import Stamp, current_stamp
+from core.metrics.project_metrics import ProjectMetrics
+from waypoint_resume.names import short_id
 
 SECOND_NS = 1_000_000_000
 REREAD_SECONDS = 5.0
@@ -18,11 +21,12 @@ class CancelledError(CoreError):
     """The pass was asked to stop; what was written so far stays."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Settings of a pass; times in seconds. `deep`: stat every file, also where no folder changed. `decisions_dir`:
     where people's decisions about read-only runs lie. `stamp`: which code judges. For so long (`reread_seconds`) a pass
-    reads again what older readers read, at least one checkpoint; None: all of it.
+    reads again what older readers read, at least one checkpoint; None: all of it. `projects`: which metrics tell the
+    best.
     """
 
     run_pattern: tuple[str, ...]
@@ -32,6 +36,12 @@ class Options:
     decisions_dir: Path | None = None
     stamp: Stamp = field(default_factory=current_stamp)
     reread_seconds: float | None = REREAD_SECONDS
+    projects: ProjectMetrics = field(default_factory=ProjectMetrics)
+
+    @cached_property
+    def metrics_told_by(self) -> str:
+        """The version of what tells which files hold metrics, and of which of their values are better."""
+        return short_id(self.stamp.metrics, self.projects.text)
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from core.indexing.metric_pass import read_metric_files
 from core.indexing.options import METRICS_SECONDS, REREAD_SECONDS, Options, Progress
 from core.indexing.refresh import refresh_root
 from core.indexing.stamp import current_stamp
+from core.metrics.project_metrics import parse_project_metrics
 from core.stores.local import LocalStore
 from waypoint_resume.names import short_id, to_text
 
@@ -56,15 +57,7 @@ def refresh_all(
     its own in the report; what was known of it stays.
     """
     started = time.monotonic()
-    options = Options(
-        run_pattern=settings.run_pattern,
-        write_grace=settings.write_grace,
-        ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after, write_grace=settings.write_grace),
-        deep=deep,
-        decisions_dir=settings.decisions_dir,
-        stamp=current_stamp(),
-        reread_seconds=reread_seconds,
-    )
+    options = _options(settings, deep=deep, reread_seconds=reread_seconds)
     total, changed = IndexReport(), False
     with _catalog_errors(settings), _alone(engine, settings, purpose):
         reopen_if_replaced(engine)
@@ -85,7 +78,7 @@ def refresh_all(
                 problems=(*total.problems, *problems),
             )
         if metrics_seconds != 0:
-            read, waiting = _read_metrics(engine, settings, metrics_seconds)
+            read, waiting = _read_metrics(engine, settings, options, metrics_seconds)
             total, changed = replace(total, metric_files=read, metric_files_waiting=waiting), changed or read > 0
     return replace(total, seconds=time.monotonic() - started), changed
 
@@ -99,17 +92,34 @@ def refresh_metrics(
     if not count_due(engine, [root_id(path) for path in settings.roots]):
         return 0, 0
     with _catalog_errors(settings), _alone(engine, settings, purpose):
-        return _read_metrics(engine, settings, seconds, step)
+        return _read_metrics(engine, settings, _options(settings), seconds, step)
+
+
+def _options(settings: Settings, *, deep: bool = True, reread_seconds: float | None = REREAD_SECONDS) -> Options:
+    return Options(
+        run_pattern=settings.run_pattern,
+        write_grace=settings.write_grace,
+        ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after, write_grace=settings.write_grace),
+        deep=deep,
+        decisions_dir=settings.decisions_dir,
+        stamp=current_stamp(),
+        reread_seconds=reread_seconds,
+        projects=parse_project_metrics(settings.metric),
+    )
 
 
 def _read_metrics(
-    engine: Engine, settings: Settings, seconds: float | None, step: Callable[[], None] = lambda: None
+    engine: Engine,
+    settings: Settings,
+    options: Options,
+    seconds: float | None,
+    step: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
-    readers, read, waiting = current_stamp().metric_readers, 0, 0
+    read = waiting = 0
     until = None if seconds is None else time.monotonic() + seconds
     for path in settings.roots:
         left = None if until is None else max(0.0, until - time.monotonic())
-        found = read_metric_files(engine, LocalStore(path), root_id(path), readers, seconds=left, step=step)
+        found = read_metric_files(engine, LocalStore(path), root_id(path), options, seconds=left, step=step)
         read, waiting = read + found[0], waiting + found[1]
     return read, waiting
 

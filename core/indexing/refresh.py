@@ -50,7 +50,7 @@ def refresh_root(engine: Engine, store: Store, root: str, root_path: str, option
     """One pass. OSError when the root itself cannot be listed; anything below it becomes a problem of the progress."""
     with engine.connect() as connection:
         known = load_folders(connection, root)
-        tells_all = bool(known) and told_by(connection, root) != options.stamp.metrics
+        tells_all = bool(known) and told_by(connection, root) != options.metrics_told_by
     progress.expected = len(known) or None
     now_ns = store.now_ns()
     context = PassContext.load(engine, root, root_path, options, now_ns)
@@ -105,14 +105,14 @@ class _Pass:
             delete_folders(connection, self.root, self.changes.gone)
             sweeps.forget_trials(connection, self.root, self.changes.gone)
             writes.forget_runs(connection, self.root, left)
-            note_metric_files(connection, self.root, folders, seen, self.changes.gone, self.options.stamp)
-        batch = Batch(self.root, self.known.keys())
+            note_metric_files(connection, self.root, folders, seen, self.changes.gone, self.options)
+        batch = Batch(self.root, self.known.keys(), self.options.projects)
         for run, results in self.readers.read_all(self.store, self._items(by_run)):
             self._add(batch, run, by_run[run], results)
             self.progress.step()
             if batch.size >= _BATCH:
                 batch.write(self.engine)
-                batch = Batch(self.root, self.known.keys())
+                batch = Batch(self.root, self.known.keys(), self.options.projects)
         batch.write(self.engine)
 
     def _metric_files(self, moved: Iterable[str], left: Collection[str]) -> dict[str, tuple[SeenFile, ...]]:

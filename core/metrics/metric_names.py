@@ -28,7 +28,7 @@ def metric_name(run: str, path: str, tag: str) -> str:
     *folders, file = inside.split("/")
     stem = file.partition(".")[0].lower()
     parts = [one for one in folders if not _only_holds(one)]
-    if stem in _PARTS_OF_DATA and stem not in parts and stem != _WHOLE_LOG:
+    if stem in _PARTS_OF_DATA and stem not in parts and stem not in (_WHOLE_LOG, tag.lower()):
         parts.append(stem)
     if tag.startswith(_EPOCH_TAG) and ".tfevents." in file:
         plain = tag.removeprefix(_EPOCH_TAG)
@@ -36,7 +36,8 @@ def metric_name(run: str, path: str, tag: str) -> str:
             is_validation = parts.pop() == _VALIDATION
             plain = f"val_{plain}" if is_validation else plain
         tag = plain
-    return "/".join([*parts, tag])
+    before = "/".join(parts)
+    return tag if not before or tag.startswith(f"{before}/") else f"{before}/{tag}"
 
 
 def _only_holds(folder: str) -> bool:

@@ -5,16 +5,17 @@ it (`core.metrics.metric_names`). Steps, epochs and wall times (seconds since 19
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from core.base.direction import Direction
-from core.base.records import Checkpoint
+from core.base.records import Checkpoint, Run
+from core.catalog.best_metrics import said_metrics
 from core.catalog.metric_files import count_due
-from core.catalog.metric_queries import best_said, run_problems, source_files
+from core.catalog.metric_queries import run_problems, source_files
 from core.catalog.metric_series import load_tracks
 from core.catalog.rows import run_id
-from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, load_metrics, load_params
-from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, value_at
+from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, load_levels, load_metrics, load_params
+from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, shortest, value_at
 from core.metrics.best import BestMetric, ToldBy, best_of
 from core.metrics.curves import Branch, Curve, curve_of
 from core.metrics.direction import guess, main_metric
@@ -47,6 +48,8 @@ __all__ = [
     "curves",
     "curves_of_runs",
     "metrics",
+    "metrics_of_runs",
+    "shortest",
     "source_label",
     "values_at_checkpoints",
 ]
@@ -54,13 +57,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """A run's metrics and parameters, each by name; the metric that tells the best (None: nobody knows); what of its
-    logs could not be read; `is_waiting`: the catalog has not read all of them yet.
+    """A run's metrics and parameters, each by name; the metric that tells the best (None: nobody knows); the levels of
+    its path (project, user …); what of its logs could not be read; `is_waiting`: not all of them were read yet.
     """
 
     metrics: tuple[RunMetric, ...] = ()
     params: tuple[RunParam, ...] = ()
     best: BestMetric | None = None
+    levels: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[MetricProblem, ...] = ()
     is_waiting: bool = False
 
@@ -82,17 +86,39 @@ class BestOfSeries:
 
 def metrics(workspace: Workspace, root_id: str, run: str) -> Metrics:
     """What is known of a run's metrics and parameters."""
-    number = run_id(root_id, run)
+    (found,) = _of_runs(workspace, [run_id(root_id, run)])
+    problems = run_problems(workspace.engine, root_id, run)
+    return replace(found, problems=problems, is_waiting=count_due(workspace.engine, [root_id], run) > 0)
+
+
+def metrics_of_runs(workspace: Workspace, runs: Sequence[Run]) -> list[Metrics]:
+    """The same of several runs, in their order, without problems and what is waiting: for lists."""
+    return _of_runs(workspace, [run_id(run.root, run.path) for run in runs])
+
+
+def _of_runs(workspace: Workspace, ids: Sequence[int]) -> list[Metrics]:
     with workspace.engine.connect() as connection:
-        found = load_metrics(connection, [number]).get(number, ())
-        params = load_params(connection, [number]).get(number, ())
-    return Metrics(
-        metrics=found,
-        params=params,
-        best=best_metric(workspace, root_id, run, [one.tag for one in found]),
-        problems=run_problems(workspace.engine, root_id, run),
-        is_waiting=count_due(workspace.engine, [root_id], run) > 0,
-    )
+        found, params, levels = (
+            load_metrics(connection, ids),
+            load_params(connection, ids),
+            load_levels(connection, ids),
+        )
+        said = said_metrics(connection, ids, workspace.projects)
+    return [
+        Metrics(
+            metrics=found.get(number, ()),
+            params=params.get(number, ()),
+            best=said.get(number) or _guessed([one.tag for one in found.get(number, ())]),
+            levels=levels.get(number, {}),
+        )
+        for number in ids
+    ]
+
+
+def _guessed(tags: Collection[str]) -> BestMetric | None:
+    tag = main_metric(tags)
+    mode = None if tag is None else guess(tag)
+    return None if tag is None or mode is None else BestMetric(tag=tag, mode=mode, told_by=ToldBy.GUESS)
 
 
 def curve(workspace: Workspace, root_id: str, run: str, tag: str, *, full: bool = False) -> Curve | None:
@@ -142,14 +168,12 @@ def best_metric(
     """The metric by which the best of a run with these metrics is told: the one that is `wanted`, as somebody said for
     the run, as the settings say for its project, or guessed. None where nobody knows.
     """
-    said = best_said(workspace.engine, root_id, run)
-    if wanted is not None:
-        said, tags = said if said is not None and said[0] == wanted else None, [wanted]
-    if said is not None and (mode := said[1] or guess(said[0])) is not None:
-        return BestMetric(tag=said[0], mode=mode, told_by=ToldBy.RUN)
-    tag = main_metric(tags)
-    mode = None if tag is None else guess(tag)
-    return None if tag is None or mode is None else BestMetric(tag=tag, mode=mode, told_by=ToldBy.GUESS)
+    number = run_id(root_id, run)
+    with workspace.engine.connect() as connection:
+        said = said_metrics(connection, [number], workspace.projects).get(number)
+    if said is not None and wanted in (None, said.tag):
+        return said
+    return _guessed(tags if wanted is None else [wanted])
 
 
 def values_at_checkpoints(

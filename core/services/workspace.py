@@ -19,6 +19,7 @@ from core.catalog.sweeps import SweepReader
 from core.config.settings import Settings, load
 from core.indexing.options import METRICS_SECONDS, REREAD_SECONDS, Progress
 from core.indexing.passes import problem_texts, refresh_all, root_id, upgrade_text
+from core.metrics.project_metrics import parse_project_metrics
 from core.retention.tables import parse_retention
 from core.runfolder.run_folder import Liveness, RunFolder
 from core.services.missing_runs import why_no_run
@@ -43,11 +44,12 @@ class Workspace:
         self.settings = settings
         self.actor = settings.actor
         self.retention = parse_retention(settings.retention)
+        self.projects = parse_project_metrics(settings.metric)
         self._use(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
-        """Open the home's catalog. CatalogError where it cannot be used, SettingsError for wrong retention tables."""
+        """Open the home's catalog. CatalogError where it cannot be used, SettingsError for wrong tables."""
         return cls(settings, open_catalog(settings.home))
 
     def acting_as(self, actor: str) -> "Workspace":

@@ -42,6 +42,7 @@ def test_defaults(folder: Path) -> None:
         "stale_after": 1209600,
         "refresh": 30,
         "retention": (),
+        "metric": {},
         "purge_after_days": 0,
         "actor": "ada",
     }
