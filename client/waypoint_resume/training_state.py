@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypoint_resume.callback_memory import put_back_memory, read_memory
+from waypoint_resume.held_variables import put_back_held, read_held
 from waypoint_resume.jobs import cluster_task
 from waypoint_resume.loose_variables import put_back_loose, read_loose
 from waypoint_resume.objects import is_split, sync_variables, value_of
@@ -64,6 +65,7 @@ def read_state(
     callbacks, unkept = read_memory(trained.callbacks or ())
     generators, undrawn = read_random(trained.models)
     variables, large = read_loose(trained.models)
+    held, wider = ({}, []) if trained.callbacks is None else read_held(trained.models, trained.callbacks)
     recurrent, longer = read_recurrent(trained.models)
     rewritten, larger = ({}, []) if in_tf_form else read_rewritten(trained.models)
     metrics = metric_variables(trained.models) if batch else []
@@ -79,9 +81,16 @@ def read_state(
         "variables": variables,
         "rewritten": rewritten,
         "recurrent": recurrent,
+        "held": held,
         "data": data,
         "frameworks": versions(),
-        "not_kept": unkept + undrawn + large + longer + larger + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
+        "not_kept": unkept
+        + undrawn
+        + large
+        + longer
+        + wider
+        + larger
+        + ([OF_SEVERAL_WORKERS] if is_of_workers else []),
     }
 
 
@@ -97,6 +106,7 @@ def put_back_state(
     unkept: list[str] = []
     if trained.callbacks is not None:
         back.callbacks, unkept = put_back_memory(trained.callbacks, _records(state.get("callbacks")))
+        unkept += put_back_held(trained.models, trained.callbacks, state.get("held"))
     undrawn: list[str] = []
     if with_random:
         back.random, undrawn = put_back_random(trained.models, _mapping(state.get("random")))

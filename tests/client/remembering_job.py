@@ -78,6 +78,20 @@ class Unkept(keras.callbacks.Callback):  # type: ignore[misc]
         self.last: Any = collections.deque(maxlen=3)
 
 
+def annealed() -> tuple[Any, Any]:
+    """A loss with a weight of its own, and what lowers it at each epoch's end."""
+    weight = keras.Variable(1.0) if hasattr(keras, "Variable") else keras.backend.variable(1.0)
+
+    class Annealing(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
+            weight.assign(weight * 0.8)
+
+    def weighted(y: Any, found: Any) -> Any:  # noqa: ANN401
+        return weight * (y - found) ** 2
+
+    return weighted, Annealing()
+
+
 class Ending(keras.callbacks.Callback):  # type: ignore[misc]
     """Notes the loss of each batch, and ends the training after so many."""
 
@@ -112,12 +126,13 @@ def trained(run: Path, left: int, *, shrinks: float = 0.9) -> dict[str, Any]:
     else:
         inner = [layers.LSTM(3, stateful=True, batch_input_shape=(BATCH, 3, 2))]
     model = keras.Sequential([*inner, layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.1), "mse")
+    loss, annealing = annealed()
+    model.compile(keras.optimizers.Adam(0.1), loss)
     warmup, counting = Warmup(0.1, shrinks), Counting(f"{run}/e-{{epoch}}.keras")
     within = keras.callbacks.ModelCheckpoint(f"{run}/b.weights.h5", save_freq=3, save_weights_only=True)
     watch = Waypoint(run)
     place["left"] = left
-    callbacks = [warmup, counting, within, Unkept(), Ending(), watch]
+    callbacks = [warmup, annealing, counting, within, Unkept(), Ending(), watch]
     try:
         model.fit(X, Y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=callbacks)
     except InterruptedTrainingError:
