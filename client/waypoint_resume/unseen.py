@@ -38,6 +38,12 @@ _NAMED_AS_CHECKPOINT = re.compile(
     r".*\.(?:data-\d{5,}-of-\d{5,}|keras|weights\.h5)|.*(?:model|weights).*\.(?:h5|hdf5)|.*(?:ckpt|checkpoint).*",
     re.DOTALL | re.IGNORECASE,
 )
+# Archives that may hold checkpoints, by their names; data sets come in archives too.
+_ARCHIVE = re.compile(
+    r"(?!.*\.pth?\.tar$).*(?:ckpt|checkpoint|model|weights|saves?(?![a-z])|backup|snapshot|runs?(?![a-z])).*"
+    r"\.(?:tgz|tbz2?|txz|tzst|tar(?:\.(?:gz|bz2|xz|zst))?|zip|7z|rar)",
+    re.DOTALL | re.IGNORECASE,
+)
 _NO_CHECKPOINTS = frozenset(
     "logs tb tensorboard summaries plugins train validation val eval test .guild artifacts".split()  # noqa: SIM905
 )
@@ -150,7 +156,9 @@ def remains_in(tree: RunTree, known: Iterable[str]) -> Iterator[str]:
             is_told = not kind or path in told or any(path.startswith(f"{item}/") for item in told)
             if not is_told and (not starts or _starts_with_one_of(here / name, starts)):
                 foreign.setdefault(kind, []).append(path)
-            if _is_packed_riddle(here / name, files) and path not in told:
+            if _ARCHIVE.fullmatch(name) and path not in told and not _PACKED.fullmatch(name):
+                yield f"{path} is passed over: it is an archive, and what it holds is not looked at"
+            elif _is_packed_riddle(here / name, files) and path not in told:
                 yield f"{path} is passed over: it is compressed, and what it holds cannot be told here"
         if STATE_FILE in files and (gone := _named_and_gone(here)) is not None:
             yield f"{(place / STATE_FILE).as_posix()} names {gone}, which is not there"

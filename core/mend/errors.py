@@ -15,7 +15,8 @@ class LiveRunError(CoreError):
         self.run = run
         super().__init__(
             f"{to_text(run)} is live. A live job's CheckpointManager never reads the state file again: at its next "
-            "save it writes its own list back. Wait until the job has ended, or confirm with the run's name: "
+            "save it writes its own list back, and deletes by that; what is said of the next save holds for a job "
+            "that starts then. Wait until the job has ended, or confirm with the run's name: "
             f"{to_text(run)}"
         )
 

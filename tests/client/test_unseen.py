@@ -180,6 +180,10 @@ SAID: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda run: (run / "checkpoint").write_text('model_checkpoint_path: "ckpt-5"\n'),
         "checkpoint names .*/ckpt-5, which is not there",
     ),
+    "an archive of checkpoints": (
+        lambda run: (run / "checkpoints.tgz").write_bytes(gzip.compress(b"x")),
+        r"checkpoints\.tgz is passed over: it is an archive",
+    ),
     "what cannot be unpacked here": (lambda run: (run / "m.h5.zst").write_bytes(b"x"), r"m\.h5\.zst is passed over"),
 }
 
@@ -203,6 +207,7 @@ def test_a_project_with_data_logs_and_weights_beside_the_run_begins_without_a_wo
     pack(run / "data/test.hdf5")
     np.savez(run / "data/x.npz", x=np.zeros(99))
     (run / "data/words.index").write_bytes(b"x" * 200)
+    (run / "data/images.tar.gz").write_bytes(gzip.compress(b"x"))
     (run / "data/text.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
     (run / "data/records.msgpack").write_bytes(b"\x93\x01\x02\x03")
     (run / "model_temp").mkdir()
