@@ -22,8 +22,8 @@ _BECAME = {
 }
 _LIVE = (
     "This run is live. A live job never reads the state file again: at its next save it writes its own list over this "
-    "one, and deletes by its own; what is said of the next save holds for a job that starts then. Better wait until the "
-    "job has ended."
+    "one, and deletes by its own; what is said of the next save holds for a job that starts then. Better wait until "
+    "the job has ended."
 )
 
 
