@@ -11,6 +11,9 @@ from core.formats.registry import SPECS
 from core.formats.spec import FormatSpec
 from core.health.rule import Family
 from core.health.rules import RULES
+from core.metrics import limits as most
+from core.metrics.registry import SOURCES
+from core.metrics.summary import MOST_KEPT
 from core.retention.keys import Key
 from core.retention.rules import KEYS
 
@@ -84,12 +87,35 @@ def settings() -> Iterator[str]:
         yield f"| `{row.variable}` | `{row.key}` | {row.default} | {row.meaning} |"
 
 
+def metrics() -> Iterator[str]:
+    """The sources of metrics and parameters."""
+    yield "| source | files | read of them | read on |"
+    yield "| --- | --- | --- | --- |"
+    for source in SOURCES:
+        yield f"| {source.label} | {source.files} | {source.tells} | {'yes' if source.grows else 'whole'} |"
+
+
+def limits_of_metrics() -> Iterator[str]:
+    """How much of them is kept."""
+    yield "| limit | |"
+    yield "| --- | --- |"
+    yield f"| settings | {most.MOST_WHOLE_BYTES >> 20} MiB |"
+    yield f"| a JSON document of metrics | {most.MOST_DOCUMENT_BYTES >> 20} MiB |"
+    yield f"| a file that grows | {most.MOST_BYTES_A_CALL >> 20} MiB at a time |"
+    yield f"| a line | {most.MOST_LINE >> 20} MiB |"
+    yield f"| tags, parameters of a file | {most.MOST_TAGS:,} each, names of {most.MOST_NAME} letters |"
+    yield f"| a text, or a parameter's value | {most.MOST_TEXT:,} letters |"
+    yield f"| points of a tag that the catalog keeps | {MOST_KEPT} |"
+
+
 PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "formats": ("docs/formats.md", formats),
     "limits of formats": ("docs/formats.md", limits),
     "listed formats": ("client/waypoint_resume/unseen.py", listed),
     "rules of health": ("docs/health.md", rules),
     "keys of retention": ("docs/storage.md", retention),
+    "sources of metrics": ("docs/metrics.md", metrics),
+    "limits of metrics": ("docs/metrics.md", limits_of_metrics),
     "settings": ("docs/settings.md", settings),
 }
 

@@ -208,4 +208,15 @@ def _say_odd(row: _Row, table: _Table, problems: Problems) -> None:
     problems.add(kind, f"a row of {len(row.cells):,} cells under a header of {len(table.names):,}", row.line.offset)
 
 
-SOURCE = MetricSource(name="csv", label="CSV log", recognises=recognises, read=read, grows=True)
+SOURCE = MetricSource(
+    name="csv",
+    label="CSV log",
+    files=(
+        "`*.csv`, `*.tsv` with a column that counts steps or epochs: Keras' CSVLogger, Ray Tune's "
+        "`progress.csv`, Lightning's `metrics.csv`, DVCLive's plots"
+    ),
+    tells="every number by its row's step, or epoch; the time, where a column tells it",
+    recognises=recognises,
+    read=read,
+    grows=True,
+)

@@ -51,4 +51,11 @@ def read(store: Store, path: str, _position: Position | None) -> Reading:
     return Reading(parameters=found, problems=problems.all())
 
 
-SOURCE = MetricSource(name="flags", label="absl flags", recognises=recognises, read=read)
+SOURCE = MetricSource(
+    name="flags",
+    label="absl flags",
+    files="`flags.txt`, `flagfile`, `*.flags`",
+    tells="a line `--name=value` each; files that one names are not followed",
+    recognises=recognises,
+    read=read,
+)

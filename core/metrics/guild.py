@@ -24,4 +24,11 @@ def read(store: Store, path: str, _position: Position | None) -> Reading:
     return read_settings(store, path, parse)
 
 
-SOURCE = MetricSource(name="guild", label="Guild AI", recognises=recognises, read=read)
+SOURCE = MetricSource(
+    name="guild",
+    label="Guild AI",
+    files="`.guild/attrs/flags`",
+    tells="flags; what was measured stands in event files",
+    recognises=recognises,
+    read=read,
+)

@@ -24,4 +24,11 @@ def read(store: Store, path: str, _position: Position | None) -> Reading:
     return read_settings(store, path, parse)
 
 
-SOURCE = MetricSource(name="hydra", label="Hydra", recognises=recognises, read=read)
+SOURCE = MetricSource(
+    name="hydra",
+    label="Hydra",
+    files="`.hydra/config.yaml`",
+    tells="the configuration, flattened",
+    recognises=recognises,
+    read=read,
+)

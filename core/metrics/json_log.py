@@ -99,4 +99,15 @@ def _as_corrupt(error: FormatError) -> FormatError:
     return CorruptError(error.message, section=error.section, offset=error.offset)
 
 
-SOURCE = MetricSource(name="json-log", label="JSON log", recognises=recognises, read=read, grows=True)
+SOURCE = MetricSource(
+    name="json-log",
+    label="JSON log",
+    files=(
+        "`*.jsonl`, `*.ndjson`; `*.json` with a word such as result, metrics, log, history in its name: Ray "
+        "Tune's `result.json`, DVCLive's `metrics.json`, a Keras History, `trainer_state.json`"
+    ),
+    tells="numbers by the step or epoch beside them, inner ones as `a/b`",
+    recognises=recognises,
+    read=read,
+    grows=True,
+)

@@ -23,4 +23,14 @@ def read(store: Store, path: str, _position: Position | None) -> Reading:
     return read_settings(store, path, parse, lambda found: None if found.keys() >= _KERAS_MODEL else found)
 
 
-SOURCE = MetricSource(name="json-settings", label="JSON settings", recognises=recognises, read=read)
+SOURCE = MetricSource(
+    name="json-settings",
+    label="JSON settings",
+    files=(
+        "`params.json`, `config.json`, `args.json`, `hparams.json` and the like, unless it is a Keras model's"
+        " architecture"
+    ),
+    tells="settings, flattened",
+    recognises=recognises,
+    read=read,
+)

@@ -97,4 +97,12 @@ def _point(line: Line) -> tuple[float, float, int] | None:
         return None
 
 
-SOURCE = MetricSource(name="mlflow", label="MLflow", recognises=recognises, read=read, grows=True)
+SOURCE = MetricSource(
+    name="mlflow",
+    label="MLflow",
+    files="`metrics/…` and `params/…` beside `meta.yaml`, also of runs that are marked as deleted",
+    tells="every value with its step and time; parameters",
+    recognises=recognises,
+    read=read,
+    grows=True,
+)

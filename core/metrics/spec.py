@@ -39,7 +39,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSource:
-    """A tool whose files are read: `name` is stable, `label` is for people.
+    """A tool whose files are read: `name` is stable, `label` is for people, as are `files` (which) and `tells` (what is
+    read of them) in docs/metrics.md.
 
     `read(store, path, position)` gives what stands in the file since `position`, or all of it for None. What is wrong
     with the bytes is in the reading; OSError where the file cannot be read. `grows`: the file is appended to.
@@ -47,6 +48,8 @@ class MetricSource:
 
     name: str
     label: str
+    files: str
+    tells: str
     recognises: Callable[[Place], bool]
     read: Callable[[Store, str, Position | None], Reading]
     grows: bool = False

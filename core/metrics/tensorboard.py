@@ -19,6 +19,7 @@ from core.metrics.problems import Problems
 from core.metrics.record_frames import HEAD, Frames, broken, content_error, cut_off, frames_in
 from core.metrics.records import ParamValue, Position, ProblemKind, Reading, Restart, Series, Text, XKind
 from core.metrics.spec import MetricSource, Place
+from core.metrics.text_table import table_parameters
 from core.metrics.x_names import told_times
 from core.stores.store import Store
 
@@ -124,6 +125,7 @@ class _File:
     def _take_plugins(self, event: Event, offset: int) -> None:
         for tag, text in event.texts[: MOST_TEXTS - len(self.texts)]:
             told = bounded(text.decode("utf-8", "backslashreplace"))
+            self.parameters.update(table_parameters(_name(tag), text))
             self.texts.append(Text(_name(tag), event.step, event.wall_time, told))
         for tag, content in event.hparams:
             if tag == START_TAG:
@@ -173,4 +175,15 @@ def _name(tag: bytes) -> str:
     return bounded(tag[:MOST_NAME].decode("utf-8", "backslashreplace"))
 
 
-SOURCE = MetricSource(name="tensorboard", label="TensorBoard", recognises=recognises, read=read, grows=True)
+SOURCE = MetricSource(
+    name="tensorboard",
+    label="TensorBoard",
+    files="`*.tfevents.*`",
+    tells=(
+        "scalars of TensorFlow 1 and 2, PyTorch and others; texts; where training began again; "
+        "hyperparameters of the hparams plugin, and of a text that is named so and is a table"
+    ),
+    recognises=recognises,
+    read=read,
+    grows=True,
+)

@@ -41,4 +41,11 @@ def _values(found: dict[str, object]) -> object:
     }
 
 
-SOURCE = MetricSource(name="wandb", label="Weights & Biases", recognises=recognises, read=read)
+SOURCE = MetricSource(
+    name="wandb",
+    label="Weights & Biases",
+    files="`files/config.yaml`, `wandb-summary.json`",
+    tells="the configuration; the last value of each metric. The log itself is binary, and is not read",
+    recognises=recognises,
+    read=read,
+)

@@ -20,4 +20,11 @@ def read(store: Store, path: str, _position: Position | None) -> Reading:
     return read_settings(store, path, parse)
 
 
-SOURCE = MetricSource(name="yaml-settings", label="YAML settings", recognises=recognises, read=read)
+SOURCE = MetricSource(
+    name="yaml-settings",
+    label="YAML settings",
+    files="`hparams.yaml`, `params.yaml`, `config.yaml` and the like",
+    tells="settings, flattened",
+    recognises=recognises,
+    read=read,
+)

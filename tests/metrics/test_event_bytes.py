@@ -157,6 +157,23 @@ def test_types_that_are_rarely_written_and_tensors_that_are_no_number() -> None:
     ]
 
 
+TABLE = b"|param|value|\n|-|-|\n|lr|2.5e-4|\n|env_id|CartPole-v1|\n|cuda|True|"
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "expected"),
+    [
+        ("hyperparameters/text_summary", TABLE, {"lr": 2.5e-4, "env_id": "CartPole-v1", "cuda": True}),
+        ("run/hparams", TABLE, {"lr": 2.5e-4, "env_id": "CartPole-v1", "cuda": True}),
+        ("notes", TABLE, {}),
+        ("hyperparameters", b"we tried\n|-|-|", {}),
+    ],
+)
+def test_a_table_of_hyperparameters_is_one(tag: str, text: bytes, expected: dict[str, object]) -> None:
+    content = b"\x08\x07" + field(2, b"") + field(8, text)
+    assert read(frame(event(0, tensor(tag, content, "text")))).parameters == expected
+
+
 def test_a_time_that_is_none_is_not_told() -> None:
     (series,) = read(
         b"".join(frame(event(0, simple("loss", 1.0), wall_time=time)) for time in (1e300, 1.7e9, -1e12))
