@@ -11,6 +11,7 @@ from typing import Any
 from core.base.errors import PlaceError
 from core.base.records import Checkpoint
 from core.resume import propose as proposing
+from core.resume.cautions import Caution
 from core.resume.copies import require_name
 from core.resume.errors import ConfirmError, ModeError, RunNameError
 from core.resume.fork import fork
@@ -27,6 +28,7 @@ from waypoint_resume.names import from_text, join
 from waypoint_resume.places import can_write
 
 __all__ = [
+    "Caution",
     "ConfirmError",
     "Heartbeat",
     "Mode",

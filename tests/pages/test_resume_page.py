@@ -557,3 +557,15 @@ def test_weights_alone_are_told_on_the_card(runs: Path, monkeypatch: pytest.Monk
     show(app, "resume.py")
     assert "fork, weights alone" in said(app)
     assert "left out" in said(app)
+
+
+def test_a_save_that_came_while_the_dialog_was_open_is_offered(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = dialog(open_on(monkeypatch, runs), runs, 5)
+    assert not [button for button in app.button if button.key == "take_newer"]
+    save(runs / "five", 6)
+    service.current().look_now()
+    app.run()
+    assert "A newer save can be restored now: ckpt-6, step 6." in said(app).replace("**", "")
+    app.button(key="take_newer").click().run()
+    assert "ckpt-6 of run five" in said(app).replace("**", "")
+    assert not [button for button in app.button if button.key == "take_newer"]

@@ -140,11 +140,11 @@ def passed_over(roots: tuple[Root, ...]) -> None:
                     st.code(shown_lines("\n".join(lines)), language=None, height=300)
 
 
-def fact(label: str, value: str, source: str | None = None) -> None:
-    """A small block: what it is, its value, and where that comes from."""
+def fact(label: str, value: str, source: str | None = None, *, tip: str | None = None) -> None:
+    """A small block: what it is, its value, and where that comes from, below it or (`tip`) on hover."""
     with st.container(width="content", gap=None):
         st.caption(label)
-        st.markdown(f"**{md(value)}**")
+        st.markdown(f"**{md(value)}**", help=None if tip is None else md(tip))
         if source is not None:
             st.caption(md(source))
 

@@ -9,17 +9,16 @@ import streamlit as st
 from core.base.errors import CoreError
 from core.base.records import Checkpoint, Severity
 from core.services.checkpoints import spec_of
-from core.services.manifests import Manifest, ManifestState
+from core.services.manifests import Manifest
 from core.services.resume import Mode, Proposal, Scalar, propose, resume_from
-from pages.parts.checkpoint import facts
-from pages.parts.frame import acting, answers, frame, links, reads, service
+from pages.parts.frame import acting, answers, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, md_lines, shown
-from pages.parts.health import findings
-from pages.parts.resume import job_code, manifests, ways_on
+from pages.parts.resume import job_code, manifests, newer_save, proposed, ways_on
 from waypoint_resume.names import from_text, to_text
 
 _NOTE_LENGTH = 2_000
+_HEIGHT = 480  # pixels of what is asked; the rest of the dialog stays in view of a screen 900 high
 
 
 @dataclass(slots=True)
@@ -30,6 +29,7 @@ class _Asked:
 
     checkpoint: Checkpoint
     first: Proposal
+    chosen: str | None  # of the same series, what one would resume from when the dialog was opened
     proposals: dict[tuple[Mode | None, bool], Proposal] = field(default_factory=dict)
     written: tuple[Manifest, str] | None = None
 
@@ -78,7 +78,11 @@ def _open(checkpoint: Checkpoint) -> None:
     except (CoreError, OSError) as error:
         answers.put(f"Nothing can be proposed. {_reason(error)}", is_problem=True)
         return
-    acting.ask(partial(_dialog, _Asked(checkpoint, proposal, {(proposal.mode, False): proposal})))
+    acting.ask(
+        partial(
+            _dialog, _Asked(checkpoint, proposal, newer_save.chosen(checkpoint), {(proposal.mode, False): proposal})
+        )
+    )
 
 
 @st.dialog("Resume from this checkpoint", width="medium", icon=":material/play_circle:", on_dismiss=acting.close)
@@ -86,80 +90,56 @@ def _dialog(asked: _Asked) -> None:
     if asked.written is not None:
         _show_written(asked)
         return
-    target = st.container()
+    proposed.show_name(asked.checkpoint)
+    newer_save.offer(asked.checkpoint, asked.chosen, _open)
+    with st.container(height=_HEIGHT, border=False):  # so that what is below it is in view
+        target = st.container()
+        proposal, way = _ask_way(asked)
+        accepted = _ask_warnings(asked, proposal)
+        with st.container():  # without one, a box of fixed height presses it flat
+            note = st.text_area(
+                "Note", max_chars=_NOTE_LENGTH, height=80, key="resume_note", placeholder="Why this one? Kept in it."
+            )
+        ways_on.show_asides(asked.checkpoint, proposal)
+        if proposal.mode is not Mode.FORK:
+            proposed.show_replaced(asked.checkpoint)
+        proposed.show_checks(proposal)
+        overrides, problem = ways_on.overrides()
+    with target:
+        proposed.show_facts(asked.checkpoint, proposal)
+    left = len(proposal.warnings) - len(accepted)
+    proposed.show_usual(proposal)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = "Make the fork" if proposal.mode is Mode.FORK else "Write the manifest"
+        is_ready = not (left or problem or way.problem)
+        if st.button(label, type="primary", disabled=not is_ready, key="resume_confirm", icon=":material/check:"):
+            _write(asked, proposal, way, overrides=overrides, note=note or "", accepted=accepted)
+        if left:
+            more = fmt.count(left, "more warning" if len(accepted) > len(proposed.usual(proposal)) else "warning")
+            st.caption(f"Accept {more} to go on.", width="content")
+        if way.problem:
+            st.caption(f":material/error: {md(way.problem)}", width="content")
+
+
+def _ask_way(asked: _Asked) -> tuple[Proposal, ways_on.Way]:
+    """What is taken and how training goes on; what that needs besides."""
     is_alone = ways_on.weights_alone(asked.checkpoint, key=f"weights-{asked.key}")
     first = asked.proposal(None, weights_only=is_alone)
     mode = ways_on.choose(asked.checkpoint, first, key=f"mode-{asked.key}-{is_alone}")
     proposal = asked.proposal(mode, weights_only=is_alone)
-    with target:
-        _show_target(asked.checkpoint, proposal)
-    way = ways_on.ask(asked.checkpoint, proposal)
-    if proposal.mode is not Mode.FORK:
-        _show_replaced(asked.checkpoint)
-    _show_checks(proposal)
-    overrides, problem = ways_on.overrides()
-    accepted = _ask_warnings(asked, proposal)
-    note = st.text_area(
-        "Note", max_chars=_NOTE_LENGTH, height=80, key="resume_note", placeholder="Why this one? Kept in the manifest."
-    )
-    left = len(proposal.warnings) - len(accepted)
-    if left:
-        st.caption(f"Accept {fmt.count(left, 'more warning') if accepted else fmt.count(left, 'warning')} to go on.")
-    if way.problem:
-        st.caption(f":material/error: {md(way.problem)}")
-    label = "Make the fork" if proposal.mode is Mode.FORK else "Write the manifest"
-    is_ready = not (left or problem or way.problem)
-    if st.button(label, type="primary", disabled=not is_ready, key="resume_confirm", icon=":material/check:"):
-        _write(asked, proposal, way, overrides=overrides, note=note or "", accepted=accepted)
-
-
-def _show_target(checkpoint: Checkpoint, proposal: Proposal) -> None:
-    restore, now = proposal.restore, service.workspace().now()
-    st.markdown(
-        f"**{md(links.local(checkpoint.path, checkpoint.run))}** of run **{md(links.run_name(checkpoint.run))}**"
-    )
-    with st.container(horizontal=True, gap="medium"):
-        step, epoch = checkpoint.facts.step, checkpoint.facts.epoch
-        frame.fact("Step", fmt.sourced(step), facts.source(step) or "not known")
-        frame.fact("Epoch", fmt.sourced(epoch), facts.source(epoch) or "not known")
-        frame.fact("Saved", fmt.ago(checkpoint.saved_at, now), fmt.exact(checkpoint.saved_at))
-        frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
-        frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents])
-        frame.fact("Optimizer", restore.optimizer.value if restore.optimizer else "depends on the job")
-        frame.fact("Restored by", "waypoint_resume" if restore.weights_only else restore.api.value)
-
-
-def _show_replaced(checkpoint: Checkpoint) -> None:
-    entry = reads.unfinished(checkpoint.root, checkpoint.run)
-    if entry is not None:
-        manifest, words = entry.manifest, "which is kept as superseded"
-        if entry.state is ManifestState.CLAIMED:
-            words += "; its job, which has not finished it, takes the new one when it is started again"
-        st.info(
-            f"This replaces the {entry.state.value} manifest of {md(manifest.created_by)} for "
-            f"{md(manifest.checkpoint.path)}, {words}.",
-            icon=":material/swap_horiz:",
-        )
-
-
-def _show_checks(proposal: Proposal) -> None:
-    passed, total = sum(check.ok for check in proposal.checks), len(proposal.checks)
-    result = "all passed" if passed == total else f"{passed} passed, {total - passed} not known or not met"
-    with st.expander(f"{fmt.count(total, 'check')}: {result}", icon=":material/checklist:"):
-        for check in proposal.checks:
-            icon = ":green[:material/check_circle:]" if check.ok else ":orange[:material/help:]"
-            st.markdown(f"{icon} **{md(check.name)}**: {md(findings.meanings(check.detail))}")
+    return proposal, ways_on.ask(asked.checkpoint, proposal)
 
 
 def _ask_warnings(asked: _Asked, proposal: Proposal) -> list[str]:
-    """One box for each warning; returns the ids of the accepted ones. What is ticked stays so in another mode."""
-    if not proposal.warnings:
-        return []
-    st.markdown("**Warnings.** Tick each to accept it; the manifest keeps which were accepted.")
-    return [
-        caution.id
-        for caution in proposal.warnings
-        if st.checkbox(md(caution.text), key=f"accept-{asked.key}-{caution.id}")
+    """One box for each warning that is special to this checkpoint; returns the ids of the accepted ones, the usual ones
+    among them. What is ticked stays so in another mode.
+    """
+    accepted = [caution.id for caution in proposed.usual(proposal)]
+    special = [caution for caution in proposal.warnings if caution.id not in proposed.USUAL]
+    if special:
+        st.markdown("**Warnings.** Tick each to accept it; the manifest keeps which were accepted.")
+    return accepted + [
+        caution.id for caution in special if st.checkbox(md(caution.text), key=f"accept-{asked.key}-{caution.id}")
     ]
 
 

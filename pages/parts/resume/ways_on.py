@@ -86,13 +86,6 @@ def ask(checkpoint: Checkpoint, proposal: Proposal) -> Way:
         return Way(fork_name=name, problem=why_no_fork(service.workspace(), checkpoint, name))
     if proposal.mode is not Mode.REWIND:
         return Way()
-    with st.expander(f"Set aside: {_counted(proposal)}", icon=":material/inventory_2:"):
-        for aside in proposal.asides[:_LISTED]:
-            local = links.local(aside.checkpoint.path, checkpoint.run)
-            st.text(shown(f"{local}, {fmt.size(aside.checkpoint.bytes)}: {aside.reason}"))
-        if len(proposal.asides) > _LISTED:
-            st.caption(f"and {len(proposal.asides) - _LISTED:,} more")
-        st.caption("And what the job saves until then. The Storage page brings it back.")
     if not proposal.is_live:
         return Way()
     run = to_text(checkpoint.run)
@@ -103,6 +96,19 @@ def ask(checkpoint: Checkpoint, proposal: Proposal) -> Way:
     )
     typed = (st.text_input(f"Type the run's name to go on: {md(run)}", key="rewind_confirm") or "").strip()
     return Way(confirm=typed, problem=None if typed == run else "Type the run's name to go on.")
+
+
+def show_asides(checkpoint: Checkpoint, proposal: Proposal) -> None:
+    """What a rewind sets aside, folded."""
+    if proposal.mode is not Mode.REWIND:
+        return
+    with st.expander(f"Set aside: {_counted(proposal)}", icon=":material/inventory_2:"):
+        for aside in proposal.asides[:_LISTED]:
+            local = links.local(aside.checkpoint.path, checkpoint.run)
+            st.text(shown(f"{local}, {fmt.size(aside.checkpoint.bytes)}: {aside.reason}"))
+        if len(proposal.asides) > _LISTED:
+            st.caption(f"and {len(proposal.asides) - _LISTED:,} more")
+        st.caption("And what the job saves until then. The Storage page brings it back.")
 
 
 def _consequence(look: Outlook) -> str:
