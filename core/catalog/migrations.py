@@ -80,6 +80,13 @@ def _with_metrics(connection: Connection) -> None:
     tables.metadata.create_all(connection, tables=new)
 
 
+def _listed(connection: Connection) -> None:
+    """Version 14: an index that answers lists and searches of runs, and one that finds a run by id in some roots."""
+    connection.exec_driver_sql("DROP INDEX IF EXISTS runs_by_id")
+    for index in tables.runs.indexes:
+        index.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _make_anew,
@@ -94,6 +101,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _ordered,
     _searched,
     _with_metrics,
+    _listed,
 )
 
 

@@ -1,7 +1,7 @@
 """Reading the catalog: filtered, sorted, paged lists and single records. Nothing here writes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,20 @@ from sqlalchemy import Column, ColumnElement, Float, Integer, RowMapping, Text, 
 from core.base.errors import NotFoundError
 from core.base.records import Checkpoint, Leftover, Root, Run, StateFile
 from core.catalog.answers import Overview, Page
+from core.catalog.chunks import chunks
 from core.catalog.filters import CheckpointFilter, RunFilter, checkpoint_conditions, run_conditions
 from core.catalog.finding_queries import LIST_LIMIT, FindingReader
 from core.catalog.rows import from_us, leftovers_from_json, states_from_json, to_us
+from core.catalog.run_order import (
+    ValueSort,
+    first_ids_by_value,
+    is_by_index,
+    keys_by_column,
+    keys_by_value,
+    value_sorts,
+)
 from core.catalog.tables import checkpoints, folders, roots, runs
+from core.search.meaning import Which
 from waypoint_resume.names import from_text, to_text
 
 _WITHOUT_ORDER = ("id", "tags")  # a digest, and a list as JSON
@@ -77,18 +87,45 @@ class Reader(FindingReader):
         where: RunFilter,
         now: datetime,
         *,
-        sort: str = "last_saved",
+        sort: str | ValueSort = "last_saved",
         descending: bool = True,
         limit: int | None = LIST_LIMIT,
         offset: int = 0,
     ) -> Page[Run]:
-        """A page of runs; `sort` ∈ RUN_SORTS. Runs without a value come last either way."""
+        """A page of runs; `sort` ∈ RUN_SORTS, or a `ValueSort`. Runs without a value come last either way."""
         conditions = [self._mine(runs), *run_conditions(where, to_us(now))]
-        column = RUN_SORTS.get(sort, runs.c.last_saved_us)
-        query = select(runs).where(*conditions).order_by(*_ordered(column, descending), runs.c.path, runs.c.root)
         total, size = self._totals(select(func.count(), func.coalesce(func.sum(runs.c.bytes), 0)).where(*conditions))
-        items = tuple(_run_from_row(row, now) for row in self._rows(query.limit(limit).offset(offset)))
+        if isinstance(sort, str):
+            keys = keys_by_column(RUN_SORTS.get(sort, runs.c.last_saved_us), descending, conditions)
+        else:
+            keys = keys_by_value(sort, descending, conditions)
+            if limit is not None and is_by_index(total, offset + limit, self._count):
+                ids = self._rows(first_ids_by_value(sort, descending, conditions).limit(limit).offset(offset))
+                if len(ids) == limit:
+                    return Page(items=self._runs_of([row["run_id"] for row in ids], now), total=total, total_bytes=size)
+        if limit is None:
+            items = tuple(_run_from_row(row, now) for row in self._rows(keys.with_only_columns(*runs.c).offset(offset)))
+        else:
+            items = self._runs_of([row["id"] for row in self._rows(keys.limit(limit).offset(offset))], now)
         return Page(items=items, total=total, total_bytes=size)
+
+    def _count(self) -> int:
+        return int(self._rows(select(func.count().label("runs")).where(self._mine(runs)))[0]["runs"])
+
+    def _runs_of(self, ids: Sequence[int], now: datetime) -> tuple[Run, ...]:
+        """Runs by their ids, in that order."""
+        query = select(runs).where(self._mine(runs))
+        rows = [row for part in chunks(ids) for row in self._rows(query.where(runs.c.id.in_(part)))]
+        by_id = {row["id"]: row for row in rows}
+        return tuple(_run_from_row(by_id[one], now) for one in ids if one in by_id)
+
+    def value_sort(self, name: str, which: Which) -> ValueSort | None:
+        """An order by a metric, else a parameter, else a level of that name; None where no run has one."""
+        for sort in value_sorts(name, which):
+            query = select(sort.table.c.run_id).where(sort.names == name, sort.values.is_not(None)).limit(1)
+            if self._rows(query):
+                return sort
+        return None
 
     def run(self, root: str, path: str, now: datetime) -> Run:
         """One run with its state files. NotFoundError when the catalog has none."""

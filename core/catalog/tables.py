@@ -129,7 +129,13 @@ runs = Table(
     Column("best_metric", Text),
     Column("best_mode", String(3)),
     Index("runs_by_last_saved", "last_saved_us"),
-    Index("runs_by_id", "id"),
+    Index("runs_by_id", "id", "root"),
+    # All that lists and searches of runs look at in most of them, in the order of most lists.
+    Index(
+        "runs_for_lists",
+        *("root", "last_saved_us", "path", "id", "bytes", "newest_step", "checkpoints", "live_until_us"),
+        *("stale_from_us", "errors", "warnings", "search"),
+    ),
 )
 
 findings = Table(
