@@ -81,7 +81,9 @@ def found_in(tree: Tree, *, has_architecture: bool = False) -> Found:
         raise tree.broken
     roles = h5_roles.of_legacy_file(tree) if is_legacy else h5_roles.of_weights_file(tree)
     facts = _facts(roles.variables, roles.step, has_architecture=has_architecture or "model_config" in tree.marks)
-    return Found(form, facts._replace(writer=_writer(tree)), roles.variables)
+    optimizer = _optimizer(tree)
+    told = writer(tree.attributes.get("keras_version"), optimizer_name(optimizer))
+    return Found(form, with_accumulation(facts._replace(writer=told), accumulation(optimizer)), roles.variables)
 
 
 def read_sharded(store: Store, json_path: str, shard_names: Collection[str]) -> tuple[Facts, tuple[Variable, ...]]:
@@ -153,6 +155,25 @@ def optimizer_name(config: object) -> str | None:
     return f"{name}({wrapped})" if wrapped else name
 
 
+def accumulation(optimizer: object) -> int:
+    """How many batches make a step, from an optimizer's config; a wrapper's inner one tells."""
+    config = optimizer.get("config") if isinstance(optimizer, dict) else None
+    if not isinstance(config, dict):
+        return 1
+    found = config.get("gradient_accumulation_steps")
+    if type(found) is int and found > 1:
+        return found
+    return accumulation(config.get(h5_roles.INNER))
+
+
+def with_accumulation(facts: Facts, batches: int) -> Facts:
+    """The step as Keras' `optimizer.iterations` counts it, where so many batches make one: stored are the batches."""
+    if facts.step is None or batches == 1:
+        return facts
+    source = f"{facts.step.source}; {facts.step.value:,} batches, of which {batches} make a step"
+    return facts._replace(step=Sourced(value=facts.step.value // batches, source=source))
+
+
 def writer(version: str | None, optimizer: str | None) -> str | None:
     """Who wrote a file, for people: 'Keras 3.15.1, optimizer Adam'."""
     parts = [f"Keras {version}"] if version else []
@@ -161,17 +182,16 @@ def writer(version: str | None, optimizer: str | None) -> str | None:
     return ", ".join(parts)[:200] or None
 
 
-def _writer(tree: Tree) -> str | None:
-    optimizer = None
+def _optimizer(tree: Tree) -> object:
+    """The config of the optimizer that a legacy file's training_config names."""
     config = tree.attributes.get("training_config")
-    if config:
-        try:
-            found = parse(config.encode("utf-8", "replace"), "training_config")
-        except FormatError:
-            found = None  # it says the optimizer's name, and nothing that a restore needs
-        if isinstance(found, dict):
-            optimizer = optimizer_name(found.get("optimizer_config"))
-    return writer(tree.attributes.get("keras_version"), optimizer)
+    if not config:
+        return None
+    try:
+        found = parse(config.encode("utf-8", "replace"), "training_config")
+    except FormatError:
+        return None  # it tells of the optimizer, and nothing that a restore needs
+    return found.get("optimizer_config") if isinstance(found, dict) else None
 
 
 def _facts(

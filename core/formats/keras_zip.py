@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from core.base.errors import CorruptError, FormatError, TooLargeError, UnsupportedError
-from core.base.facts import Facts, Sourced, Variable
-from core.formats import h5_roles, h5_tree, hdf5, vocabularies
+from core.base.facts import Facts, Variable
+from core.formats import h5_tree, hdf5, vocabularies
 from core.formats.h5_tree import Place
 from core.formats.json_text import parse
 from core.formats.zip_members import Archive
@@ -78,11 +78,7 @@ def joined(outside: Outside, tree: h5_tree.Tree) -> Result:
     except UnsupportedError as error:
         raise CorruptError(error.message, section=WEIGHTS) from error
     facts = facts._replace(writer=outside.writer or facts.writer)
-    if facts.step is None or outside.accumulation == 1:
-        return facts, variables
-    # Stored is how many batches were seen; Keras' `optimizer.iterations` are the steps that came of them.
-    source = f"{facts.step.source}; {facts.step.value:,} batches, of which {outside.accumulation} make a step"
-    return facts._replace(step=Sourced(facts.step.value // outside.accumulation, source)), variables
+    return hdf5.with_accumulation(facts, outside.accumulation), variables
 
 
 def _outside(store: Store, path: str) -> Outside:
@@ -132,7 +128,7 @@ def described(
         weights,
         has_architecture=True,
         writer=hdf5.writer(version, hdf5.optimizer_name(optimizer)),
-        accumulation=_accumulation(optimizer),
+        accumulation=hdf5.accumulation(optimizer),
     )
 
 
@@ -160,17 +156,6 @@ def _version(archive: Archive) -> str | None:
         if archive.member(METADATA) is not None:
             return version_in(archive.read(METADATA, MAX_METADATA))
     return None
-
-
-def _accumulation(optimizer: object) -> int:
-    """How many batches make a step, from an optimizer's config; a wrapper's inner one tells."""
-    config = optimizer.get("config") if isinstance(optimizer, dict) else None
-    if not isinstance(config, dict):
-        return 1
-    found = config.get("gradient_accumulation_steps")
-    if type(found) is int and found > 1:
-        return found
-    return _accumulation(config.get(h5_roles.INNER))
 
 
 def _config(archive: Archive) -> bytes | None:

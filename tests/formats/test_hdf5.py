@@ -1,6 +1,8 @@
 """Keras' HDF5 files, with h5py and Keras themselves as oracles; broken and hostile ones."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -377,3 +379,20 @@ def test_corpus_of_determined() -> None:
     assert alone.contents is Contents.UNKNOWN
     assert alone.contents_reason == "it holds an optimizer's state alone; the weights are elsewhere"
     assert alone.step == Sourced(value=1, source="optimizer-0/optimizer_weights/SGD/iter:0")
+
+
+def test_under_gradient_accumulation_the_step_is_the_one_that_keras_counts(tmp_path: Path) -> None:
+    """Keras stores how many batches were seen, and its `iterations` are those divided."""
+    shutil.copy(keras_files.folder() / "adam.h5", tmp_path)
+    plain = keras_files.checkpoints(tmp_path)["adam.h5"].facts.step
+    with h5py.File(tmp_path / "adam.h5", "r+") as file:
+        config = json.loads(file.attrs["training_config"])
+        config["optimizer_config"]["config"]["gradient_accumulation_steps"] = 4
+        file.attrs["training_config"] = json.dumps(config)
+    counted = keras_files.checkpoints(tmp_path)["adam.h5"].facts.step
+    assert plain is not None
+    assert counted is not None
+    assert (counted.value, counted.source.partition("; ")[2]) == (
+        plain.value // 4,
+        f"{plain.value:,} batches, of which 4 make a step",
+    )
