@@ -23,8 +23,11 @@ def runs(
     *,
     sort: Sort,
     trials: Mapping[tuple[str, str], TrialResult],
-) -> None:
-    """The table of runs; `trials` tells how those did that are trials of sweeps, if any is."""
+    chosen: Sequence[Column[Run]] = (),
+) -> list[Run]:
+    """The table of runs, with the columns that were `chosen` before its own; returns the runs that are selected.
+    `trials` tells how those did that are trials of sweeps, if any is.
+    """
     trial = Column[Run](
         head="trial",
         cell=lambda run: shown(trials[run.root, run.path].text) if (run.root, run.path) in trials else fmt.NONE,
@@ -39,6 +42,7 @@ def runs(
             help=fmt.STATUS,
         ),
         *((trial,) if trials else ()),
+        *chosen,
         Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
         Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),
         Column[Run](head="checkpoints", cell=lambda run: fmt.number(run.checkpoints), sort="checkpoints", right=True),
@@ -48,9 +52,9 @@ def runs(
         ),
         Column[Run](head="last saved at (UTC)", cell=lambda run: fmt.exact(run.last_saved, zone=False)),
     )
-    assert {column.sort for column in columns if column.sort} <= set(RUN_SORTS)
+    assert {column.sort for column in columns if column.sort and column not in chosen} <= set(RUN_SORTS)
     opens = (links.RUN, lambda run: links.run_query(run.root, run.path))
-    show(columns, records, key="runs", alt="Runs, one a row", opens=opens, sort=sort)
+    return show(columns, records, key="runs", alt="Runs, one a row", opens=opens, sort=sort, selects=True)
 
 
 def checkpoints(

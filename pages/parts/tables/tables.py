@@ -35,8 +35,8 @@ class Column(Generic[T]):
     """One column: its head, a record's cell, and the name to sort by where it can be sorted.
 
     `name` marks what a record is called: its column is as wide as the names.
-    `right` aligns numbers and sizes; `colors` gives each word of a cell (a list) a badge of that colour; `help` is
-    shown over the head.
+    `right` aligns numbers and sizes; `colors` gives each word of a cell (a list) a badge of that colour; `is_line`
+    draws a cell (a list of numbers) as a small curve; `help` is shown over the head.
     """
 
     head: str
@@ -46,6 +46,7 @@ class Column(Generic[T]):
     right: bool = False
     width: Width = None
     colors: Callable[[str], str] | None = None
+    is_line: bool = False
     help: str | None = None
 
 
@@ -77,8 +78,11 @@ def show(
     alt: str,
     opens: tuple[str, Callable[[T], dict[str, str]]] | None = None,
     sort: Sort | None = None,
-) -> None:
-    """Draw a table. `opens` is the page that a row leads to and the query it takes; `sort` makes heads clickable."""
+    selects: bool = False,
+) -> list[T]:
+    """Draw a table. `opens` is the page that a row leads to and the query it takes; `sort` makes heads clickable. With
+    `selects` rows can be chosen, and those that are chosen are returned.
+    """
     frame = pd.DataFrame({column.head: [column.cell(record) for record in records] for column in columns})
     name = f"{key}-{short_id(*(value for _, value in url_state.present()), repr(sort))}"
     config = {column.head: _config(column, frame, sort) for column in columns}
@@ -86,7 +90,8 @@ def show(
     names = list(frame[named.head])
     if opens is not None:
         config[named.head] = _button(named, frame, sort, key=f"{name}-open")
-    modes: list[Any] = (["single-cell"] if opens else []) + (["single-column"] if sort else [])
+    asked = (("single-cell", opens), ("single-column", sort), ("multi-row", selects))
+    modes: list[Any] = [mode for mode, is_asked in asked if is_asked]
     options: dict[str, Any] = {"on_select": "rerun", "selection_mode": modes} if modes else {}
     options["height"] = "content" if len(records) <= _WHOLE else _HEAD + int(_ROW * _CUT)
     event: Any = st.dataframe(
@@ -100,6 +105,7 @@ def show(
         if event.selection.cells and 0 <= (row := event.selection.cells[0][0]) < len(queries):
             label = f"Open {md(shorten(names[row]))}"
             st.page_link(opens[0], label=label, icon=":material/arrow_forward:", query_params=queries[row])
+    return [records[row] for row in event.selection.rows if row < len(records)] if selects else []
 
 
 def pages(total: int, *, key: str = "page") -> int:
@@ -130,6 +136,8 @@ def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None) -> Any:
         return st.column_config.MultiselectColumn(
             label, width=column.width, help=column.help, options=words, color=colors
         )
+    if column.is_line:
+        return st.column_config.LineChartColumn(label, width=column.width, help=column.help)
     width = _width(cells) if column.name else column.width
     alignment: Literal["left", "right"] = "right" if column.right else "left"
     return st.column_config.TextColumn(label, width=width, help=column.help, alignment=alignment)

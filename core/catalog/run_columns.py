@@ -1,0 +1,126 @@
+"""Columns of a list of runs beyond their own: metrics and parameters, what can be chosen, and groups of runs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, FromClause, Select, and_, case, func, select
+
+from core.catalog.filters import RunFilter, run_conditions
+from core.catalog.rows import to_us
+from core.catalog.run_tables import run_levels, run_metrics, run_params
+from core.catalog.search_conditions import run_states
+from core.catalog.tables import runs
+
+MOST = 300  # names that a choice of columns offers
+_GROUPS = 200
+BEST, LAST, PARAM = "best:", "last:", "param:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnChoice:
+    """A metric or parameter that runs have: its name, how many have it, how many values are told apart."""
+
+    name: str
+    runs: int
+    values: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGroup:
+    """Runs that share a value: how many, how many of them live, have errors or warnings, their bytes, and the best
+    value of a metric (None: unknown).
+    """
+
+    value: str
+    runs: int
+    live: int
+    errors: int
+    warnings: int
+    bytes: int
+    best: float | None
+
+
+def metric_choices(engine: Engine, roots: list[str]) -> tuple[ColumnChoice, ...]:
+    """The metrics of the runs of some roots, the most frequent first."""
+    return _choices(engine, roots, run_metrics, run_metrics.c.tag, run_metrics.c.last)
+
+
+def param_choices(engine: Engine, roots: list[str]) -> tuple[ColumnChoice, ...]:
+    """Their parameters."""
+    return _choices(engine, roots, run_params, run_params.c.name, run_params.c.text)
+
+
+def level_names(engine: Engine, roots: list[str]) -> tuple[str, ...]:
+    """The levels of their paths, the coarsest first: project before user before run."""
+    count = func.count(func.distinct(run_levels.c.folded))
+    query = select(run_levels.c.name).join(runs, runs.c.id == run_levels.c.run_id).where(runs.c.root.in_(roots))
+    with engine.connect() as connection:
+        return tuple(connection.execute(query.group_by(run_levels.c.name).order_by(count)).scalars())
+
+
+def sort_by(sort: str) -> tuple[FromClause, ColumnElement[Any]] | None:
+    """What `runs` is joined with for a sort by a metric or parameter (`best:val_loss`, `param:lr`), and the column;
+    None for any other sort.
+    """
+    for prefix, column in ((BEST, run_metrics.c.best), (LAST, run_metrics.c.last)):
+        if sort.startswith(prefix):
+            of_tag = and_(run_metrics.c.run_id == runs.c.id, run_metrics.c.tag == sort.removeprefix(prefix))
+            return runs.outerjoin(run_metrics, of_tag), column
+    if sort.startswith(PARAM):
+        of_name = and_(run_params.c.run_id == runs.c.id, run_params.c.name == sort.removeprefix(PARAM))
+        return runs.outerjoin(run_params, of_name), func.coalesce(run_params.c.number, run_params.c.text)
+    return None
+
+
+def groups(
+    engine: Engine, roots: list[str], where: RunFilter, now: datetime, *, by: str, metric: str | None
+) -> tuple[RunGroup, ...]:
+    """The runs that fit a filter by a level of their paths, or by a parameter (`param:NAME`), the most bytes first."""
+    table, value = _grouped(by)
+    joined = runs.join(table, table.c.run_id == runs.c.id)
+    best: ColumnElement[Any] = func.min(None)
+    if metric is not None:
+        joined = joined.outerjoin(run_metrics, and_(run_metrics.c.run_id == runs.c.id, run_metrics.c.tag == metric))
+        is_max = func.max(run_metrics.c.mode) == "max"
+        best = case((is_max, func.max(run_metrics.c.best)), else_=func.min(run_metrics.c.best))
+    now_us = to_us(now)
+    query: Select[Any] = (
+        select(
+            value.label("value"),
+            func.count().label("runs"),
+            func.count().filter(run_states(now_us)["live"]).label("live"),
+            func.count().filter(runs.c.errors > 0).label("errors"),
+            func.count().filter(and_(runs.c.errors == 0, runs.c.warnings > 0)).label("warnings"),
+            func.coalesce(func.sum(runs.c.bytes), 0).label("bytes"),
+            best.label("best"),
+        )
+        .select_from(joined)
+        .where(runs.c.root.in_(roots), table.c.name == by.removeprefix(PARAM), *run_conditions(where, now_us))
+        .group_by(value)
+        .order_by(func.sum(runs.c.bytes).desc(), value)
+        .limit(_GROUPS)
+    )
+    with engine.connect() as connection:
+        return tuple(RunGroup(**row) for row in connection.execute(query).mappings())
+
+
+def _grouped(by: str) -> tuple[FromClause, ColumnElement[Any]]:
+    return (run_params, run_params.c.text) if by.startswith(PARAM) else (run_levels, run_levels.c.value)
+
+
+def _choices(
+    engine: Engine, roots: list[str], table: FromClause, name: ColumnElement[Any], value: ColumnElement[Any]
+) -> tuple[ColumnChoice, ...]:
+    count = func.count().label("runs")
+    query = (
+        select(name.label("name"), count, func.count(func.distinct(value)).label("values"))
+        .select_from(table)
+        .join(runs, runs.c.id == table.c.run_id)
+        .where(runs.c.root.in_(roots))
+        .group_by(name)
+        .order_by(count.desc(), name)
+        .limit(MOST)
+    )
+    with engine.connect() as connection:
+        return tuple(ColumnChoice(**row) for row in connection.execute(query).mappings())

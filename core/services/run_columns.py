@@ -1,0 +1,109 @@
+"""What a list of runs shows beside what they are: chosen metrics and parameters, small curves; and groups."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from core.base.records import Run
+from core.catalog import run_columns as catalog
+from core.catalog.filters import RunFilter
+from core.catalog.metric_series import load_tracks
+from core.catalog.rows import run_id
+from core.catalog.run_columns import BEST, LAST, PARAM, ColumnChoice, RunGroup
+from core.catalog.run_metrics import RunMetric, RunParam, load_metrics, load_params
+from core.metrics.curves import curve_of
+from core.metrics.direction import main_metric
+from core.metrics.registry import PREFERENCE
+from core.services.workspace import Workspace
+
+__all__ = ["BEST", "LAST", "PARAM", "Choices", "ColumnChoice", "RunCells", "RunGroup", "cells", "choices", "groups"]
+
+_SPARK_POINTS = 40
+_FEW = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What columns can be chosen: metrics and parameters, the most frequent first, and the levels of paths. `at_first`:
+    the names that are shown until somebody chooses.
+    """
+
+    metrics: tuple[ColumnChoice, ...]
+    params: tuple[ColumnChoice, ...]
+    levels: tuple[str, ...]
+    main: str | None
+
+    @property
+    def at_first(self) -> tuple[str, ...]:
+        """The metric that tells the best, and the parameters that most runs have with values of their own."""
+        varied = [one.name for one in self.params if one.values > 1 and 2 * one.runs >= self.params[0].runs]
+        return (*((self.main,) if self.main else ()), *varied[:_FEW])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCells:
+    """The values of chosen columns of one run; `curves` are the last attempt's values of a metric, few of them."""
+
+    metrics: Mapping[str, RunMetric]
+    params: Mapping[str, RunParam]
+    curves: Mapping[str, tuple[float, ...]]
+
+
+def choices(workspace: Workspace) -> Choices:
+    """What columns can be chosen for the runs of all roots."""
+    roots = [root.id for root in workspace.reader.roots()]
+    metrics = catalog.metric_choices(workspace.engine, roots)
+    most = metrics[0].runs if metrics else 0
+    return Choices(
+        metrics=metrics,
+        params=catalog.param_choices(workspace.engine, roots),
+        levels=catalog.level_names(workspace.engine, roots),
+        main=main_metric([one.name for one in metrics if 4 * one.runs >= most]),
+    )
+
+
+def cells(workspace: Workspace, runs: Sequence[Run], names: Collection[str]) -> dict[tuple[str, str], RunCells]:
+    """The values of chosen metrics and parameters of some runs, by root and path."""
+    if not names:
+        return {}
+    ids = {run_id(run.root, run.path): run for run in runs}
+    with workspace.engine.connect() as connection:
+        metrics = load_metrics(connection, list(ids))
+        params = load_params(connection, list(ids))
+    curves = _curves(workspace, runs, names)
+    return {
+        (run.root, run.path): RunCells(
+            metrics={one.tag: one for one in metrics.get(number, ()) if one.tag in names},
+            params={one.name: one for one in params.get(number, ()) if one.name in names},
+            curves=curves.get((run.root, run.path), {}),
+        )
+        for number, run in ids.items()
+    }
+
+
+def groups(
+    workspace: Workspace, where: RunFilter, now: datetime, *, by: str, metric: str | None = None
+) -> tuple[RunGroup, ...]:
+    """The runs that fit a filter, by a level of their paths or a parameter (`param:NAME`)."""
+    roots = [root.id for root in workspace.reader.roots()]
+    return catalog.groups(workspace.engine, roots, where, now, by=by, metric=metric)
+
+
+def _curves(
+    workspace: Workspace, runs: Sequence[Run], names: Collection[str]
+) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
+    found: dict[tuple[str, str], dict[str, tuple[float, ...]]] = {}
+    by_root: dict[str, list[str]] = {}
+    for run in runs:
+        by_root.setdefault(run.root, []).append(run.path)
+    for root, paths in by_root.items():
+        for path, tracks in load_tracks(workspace.engine, root, paths, list(names)).items():
+            for name, told in tracks.items():
+                curve = curve_of(name, told, PREFERENCE)
+                if curve is not None:
+                    values = curve.branches[-1].values
+                    few = values[np.isfinite(values)][:: max(1, len(values) // _SPARK_POINTS)]
+                    found.setdefault((root, path), {})[name] = tuple(few.tolist())
+    return found
