@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from core.services import run_columns
 from core.services.runs import RUN_SORTS, RunFilter
 from core.services.sweeps import trial_results
+from pages.parts.frame import acting, frame, links, service, url_state
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, service, url_state
-from pages.parts.runs import sweep_lists
+from pages.parts.runs import sweep_lists, workbench
 from pages.parts.tables import lists, tables
 
 STATUS = ("live", "idle", "stale")
@@ -22,6 +23,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     status = st.pills("Status", STATUS, selection_mode="multi", key="status", **tables.FILTER)
     health = st.pills("Health", HEALTH, selection_mode="multi", key="health", **tables.FILTER)
 where = RunFilter(text=text or "", status=tuple(status), health=tuple(health))
+choices = run_columns.choices(service.workspace())
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    names, by = workbench.columns_box(choices), workbench.group_box(choices)
 sort = tables.Sort.asked(RUN_SORTS, tables.Sort(by="last_saved"))
 total = reader.runs(where, now, limit=1)
 offset = tables.pages(total.total)
@@ -30,17 +34,21 @@ url_state.remember(links.RUNS)
 if not offset:
     sweep_lists.sweeps(text or "")
 
+if by is not None:
+    workbench.groups(where, text or "", by, choices, now)
 if page.items:
     st.caption(
         f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
         "Click a name to open the run, a column's head to sort by it."
     )
-    lists.runs(
+    selected = lists.runs(
         page.items,
         now,
         sort=sort,
         trials=trial_results(service.workspace(), [(run.root, run.path) for run in page.items]),
+        chosen=workbench.chosen_columns(names, choices, run_columns.cells(service.workspace(), page.items, names)),
     )
+    workbench.actions(selected)
 elif where == RunFilter():
     frame.empty(
         ":material/folder_open:",
@@ -48,3 +56,4 @@ elif where == RunFilter():
     )
 else:
     frame.empty(":material/filter_alt_off:", "No run fits these filters. Clear the search box or choose fewer.")
+acting.dialog()

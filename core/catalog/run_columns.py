@@ -14,7 +14,7 @@ from core.catalog.tables import runs
 
 MOST = 300  # names that a choice of columns offers
 _GROUPS = 200
-BEST, LAST, PARAM = "best:", "last:", "param:"
+PARAM = "param:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +57,6 @@ def level_names(engine: Engine, roots: list[str]) -> tuple[str, ...]:
     query = select(run_levels.c.name).join(runs, runs.c.id == run_levels.c.run_id).where(runs.c.root.in_(roots))
     with engine.connect() as connection:
         return tuple(connection.execute(query.group_by(run_levels.c.name).order_by(count)).scalars())
-
-
-def sort_by(sort: str) -> tuple[FromClause, ColumnElement[Any]] | None:
-    """What `runs` is joined with for a sort by a metric or parameter (`best:val_loss`, `param:lr`), and the column;
-    None for any other sort.
-    """
-    for prefix, column in ((BEST, run_metrics.c.best), (LAST, run_metrics.c.last)):
-        if sort.startswith(prefix):
-            of_tag = and_(run_metrics.c.run_id == runs.c.id, run_metrics.c.tag == sort.removeprefix(prefix))
-            return runs.outerjoin(run_metrics, of_tag), column
-    if sort.startswith(PARAM):
-        of_name = and_(run_params.c.run_id == runs.c.id, run_params.c.name == sort.removeprefix(PARAM))
-        return runs.outerjoin(run_params, of_name), func.coalesce(run_params.c.number, run_params.c.text)
-    return None
 
 
 def groups(

@@ -11,14 +11,14 @@ from core.catalog import run_columns as catalog
 from core.catalog.filters import RunFilter
 from core.catalog.metric_series import load_tracks
 from core.catalog.rows import run_id
-from core.catalog.run_columns import BEST, LAST, PARAM, ColumnChoice, RunGroup
+from core.catalog.run_columns import PARAM, ColumnChoice, RunGroup
 from core.catalog.run_metrics import RunMetric, RunParam, load_metrics, load_params
 from core.metrics.curves import curve_of
 from core.metrics.direction import main_metric
 from core.metrics.registry import PREFERENCE
 from core.services.workspace import Workspace
 
-__all__ = ["BEST", "LAST", "PARAM", "Choices", "ColumnChoice", "RunCells", "RunGroup", "cells", "choices", "groups"]
+__all__ = ["PARAM", "Choices", "ColumnChoice", "RunCells", "RunGroup", "cells", "choices", "groups"]
 
 _SPARK_POINTS = 40
 _FEW = 2

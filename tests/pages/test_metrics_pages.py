@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.search.grammar import parse
 from pages.parts.metrics.curves import Axis, Curve, Mark, MarkKind, figure, smoothed
-from tests.support.pages import columns, open_on, show, texts
+from pages.parts.runs import workbench
+from tests.support.pages import columns, open_on, plain, show, texts
 from waypoint_resume.names import short_id
 
 CHURN = Path(__file__).parents[2] / "sample_runs" / "churn-mlp"
@@ -54,7 +56,7 @@ def test_a_run_shows_its_metric_with_each_checkpoint_on_the_curve(app: AppTest, 
         assert [*drawn[f"{tag}, attempt 1"]["y"], *drawn[tag]["y"]] == pytest.approx(logged(CHURN, tag))
     marks = [value for kind in ("restorable", "best") for value in drawn[kind]["y"]]
     assert marks
-    assert set(marks) <= set(values)
+    assert {f"{mark:.6g}" for mark in marks} <= {f"{value:.6g}" for value in values}
     assert min(drawn["best"]["y"]) == min(marks)
     assert "which is a guess" in texts(app)
 
@@ -84,6 +86,55 @@ def test_runs_are_compared_with_the_best_first_and_what_differs(
     assert "depth" in columns(app)[""]
     app.toggle(key="loads").set_value(True).run()
     assert "the same names, shapes and dtypes" in texts(app)
+
+
+def test_runs_show_chosen_metrics_and_parameters(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(open_on(monkeypatch, two_runs), "runs.py")
+    table = columns(app)
+    best = dict(zip(table["run"], table["best val_loss"], strict=True))
+    assert best["one"] == f"{min(logged(two_runs / 'one', 'val_loss')):.4g}"
+    assert best["two"] == f"{min(logged(two_runs / 'two', 'val_loss')):.4g}"
+    assert dict(zip(table["run"], table["rate"], strict=True)) == {"one": "0.1", "two": "0.01"}
+    assert "depth" not in table
+    app.multiselect(key="columns").set_value(["depth"]).run()
+    table = columns(app)
+    assert table["depth"] == ["3", "3"]
+    assert "best val_loss" not in table
+
+
+def test_runs_are_grouped_by_a_parameter(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(open_on(monkeypatch, two_runs), "runs.py", group="rate")
+    groups = columns(app)
+    assert sorted(groups["rate"]) == ["0.01", "0.1"]
+    assert groups["runs"] == ["1", "1"]
+    best = dict(zip(groups["rate"], groups["best val_loss"], strict=True))
+    assert best["0.1"] == f"{min(logged(two_runs / 'one', 'val_loss')):.4g}"
+
+
+def test_selected_runs_are_compared_and_tagged_and_that_is_taken_back(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = show(open_on(monkeypatch, two_runs), "runs.py")
+    key = app.dataframe[0].key
+    assert key is not None
+    app.session_state[key] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
+    app.run()
+    assert "2 runs selected" in texts(app)
+    app.text_input(key="new_tag").set_value("baseline").run()
+    app.button(key="add_tag").click().run()
+    assert "2 runs tagged baseline." in plain(texts(app))
+    said = [json.loads((two_runs / name / ".waypoint" / "tags.json").read_text()) for name in ("one", "two")]
+    assert [item["tags"] for item in said] == [["baseline"], ["baseline"]]
+    next(one for one in app.button if one.label == "Undo").click().run()
+    said = [json.loads((two_runs / name / ".waypoint" / "tags.json").read_text()) for name in ("one", "two")]
+    assert [item["tags"] for item in said] == [[], []]
+
+
+@pytest.mark.parametrize("value", ["adam", "0.001", "two words", 'a"b', "-x", "a:b", ""])
+def test_a_value_is_quoted_as_a_search_takes_it(value: str) -> None:
+    (term,) = parse(f"name={workbench.quoted(value)}")
+    assert term.value is not None
+    assert term.value.text == value
 
 
 def test_a_comparison_of_what_is_not_there_says_so(app: AppTest, samples: Path) -> None:

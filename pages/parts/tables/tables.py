@@ -36,7 +36,8 @@ class Column(Generic[T]):
 
     `name` marks what a record is called: its column is as wide as the names.
     `right` aligns numbers and sizes; `colors` gives each word of a cell (a list) a badge of that colour; `is_line`
-    draws a cell (a list of numbers) as a small curve; `help` is shown over the head.
+    draws a cell (a list of numbers) as a small curve, `is_bar` one (a share from 0 to 1) as a bar; `help` is shown over
+    the head.
     """
 
     head: str
@@ -47,6 +48,7 @@ class Column(Generic[T]):
     width: Width = None
     colors: Callable[[str], str] | None = None
     is_line: bool = False
+    is_bar: bool = False
     help: str | None = None
 
 
@@ -138,6 +140,8 @@ def _config(column: Column[Any], frame: pd.DataFrame, sort: Sort | None) -> Any:
         )
     if column.is_line:
         return st.column_config.LineChartColumn(label, width=column.width, help=column.help)
+    if column.is_bar:
+        return st.column_config.ProgressColumn(label, width=column.width, help=column.help, format=" ", color="blue")
     width = _width(cells) if column.name else column.width
     alignment: Literal["left", "right"] = "right" if column.right else "left"
     return st.column_config.TextColumn(label, width=width, help=column.help, alignment=alignment)
