@@ -26,10 +26,11 @@ where = RunFilter(text=text or "", status=tuple(status), health=tuple(health))
 choices = run_columns.choices(service.workspace())
 with st.container(horizontal=True, vertical_alignment="bottom"):
     names, by = workbench.columns_box(choices), workbench.group_box(choices)
-sort = tables.Sort.asked(RUN_SORTS, tables.Sort(by="last_saved"))
+sort = tables.Sort.asked([*RUN_SORTS, *workbench.sorts(choices)], tables.Sort(by="last_saved"))
 total = reader.runs(where, now, limit=1)
 offset = tables.pages(total.total)
-page = reader.runs(where, now, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset)
+order = run_columns.order_of(service.workspace(), sort.by)
+page = reader.runs(where, now, sort=order, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset)
 url_state.remember(links.RUNS)
 if not offset:
     sweep_lists.sweeps(text or "")

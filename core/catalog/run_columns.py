@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, FromClause, Select, and_, case, func, select
+from sqlalchemy import Column, ColumnElement, Engine, FromClause, Select, and_, case, func, select
 
 from core.catalog.filters import RunFilter, run_conditions
 from core.catalog.rows import to_us
@@ -19,11 +19,14 @@ PARAM = "param:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnChoice:
-    """A metric or parameter that runs have: its name, how many have it, how many values are told apart."""
+    """A metric or parameter that runs have: its name, how many have it, how many values are told apart, and in how many
+    the value is a number.
+    """
 
     name: str
     runs: int
     values: int
+    numbers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,12 @@ class RunGroup:
 
 def metric_choices(engine: Engine, roots: list[str]) -> tuple[ColumnChoice, ...]:
     """The metrics of the runs of some roots, the most frequent first."""
-    return _choices(engine, roots, run_metrics, run_metrics.c.tag, run_metrics.c.last)
+    return _choices(engine, roots, run_metrics.c.tag, run_metrics.c.last, run_metrics.c.last)
 
 
 def param_choices(engine: Engine, roots: list[str]) -> tuple[ColumnChoice, ...]:
     """Their parameters."""
-    return _choices(engine, roots, run_params, run_params.c.name, run_params.c.text)
+    return _choices(engine, roots, run_params.c.name, run_params.c.text, run_params.c.number)
 
 
 def level_names(engine: Engine, roots: list[str]) -> tuple[str, ...]:
@@ -96,13 +99,12 @@ def _grouped(by: str) -> tuple[FromClause, ColumnElement[Any]]:
 
 
 def _choices(
-    engine: Engine, roots: list[str], table: FromClause, name: ColumnElement[Any], value: ColumnElement[Any]
+    engine: Engine, roots: list[str], name: Column[str], value: Column[Any], number: Column[float]
 ) -> tuple[ColumnChoice, ...]:
-    count = func.count().label("runs")
+    count, distinct = func.count(), func.count(func.distinct(value))
     query = (
-        select(name.label("name"), count, func.count(func.distinct(value)).label("values"))
-        .select_from(table)
-        .join(runs, runs.c.id == table.c.run_id)
+        select(name.label("name"), count.label("runs"), distinct.label("values"), func.count(number).label("numbers"))
+        .select_from(name.table.join(runs, runs.c.id == name.table.c.run_id))
         .where(runs.c.root.in_(roots))
         .group_by(name)
         .order_by(count.desc(), name)

@@ -13,12 +13,28 @@ from core.catalog.metric_series import load_tracks
 from core.catalog.rows import run_id
 from core.catalog.run_columns import PARAM, ColumnChoice, RunGroup
 from core.catalog.run_metrics import RunMetric, RunParam, load_metrics, load_params
+from core.catalog.run_order import ValueSort, value_sorts
 from core.metrics.curves import curve_of
 from core.metrics.direction import main_metric
 from core.metrics.registry import PREFERENCE
+from core.search.meaning import Which
 from core.services.workspace import Workspace
 
-__all__ = ["PARAM", "Choices", "ColumnChoice", "RunCells", "RunGroup", "cells", "choices", "groups"]
+__all__ = [
+    "BEST",
+    "LAST",
+    "PARAM",
+    "Choices",
+    "ColumnChoice",
+    "RunCells",
+    "RunGroup",
+    "cells",
+    "choices",
+    "groups",
+    "order_of",
+]
+
+BEST, LAST = "best:", "last:"
 
 _SPARK_POINTS = 40
 _FEW = 2
@@ -53,7 +69,7 @@ class RunCells:
 
 def choices(workspace: Workspace) -> Choices:
     """What columns can be chosen for the runs of all roots."""
-    roots = [root.id for root in workspace.reader.roots()]
+    roots = _roots(workspace)
     metrics = catalog.metric_choices(workspace.engine, roots)
     most = metrics[0].runs if metrics else 0
     return Choices(
@@ -83,12 +99,30 @@ def cells(workspace: Workspace, runs: Sequence[Run], names: Collection[str]) -> 
     }
 
 
+def order_of(workspace: Workspace, sort: str) -> str | ValueSort:
+    """What a list of runs is sorted by: `best:TAG` and `last:TAG` for a metric's value, `param:NAME`; others as they
+    are.
+    """
+    for kind, which in ((BEST, Which.BEST), (LAST, Which.LAST)):
+        if sort.startswith(kind):
+            return workspace.reader.value_sort(sort.removeprefix(kind), which) or sort
+    if sort.startswith(PARAM):
+        _, number, text, _ = value_sorts(sort.removeprefix(PARAM), Which.LAST)
+        known = {one.name: one for one in catalog.param_choices(workspace.engine, _roots(workspace))}
+        choice = known.get(number.name)
+        return number if choice is not None and choice.numbers else text
+    return sort
+
+
 def groups(
     workspace: Workspace, where: RunFilter, now: datetime, *, by: str, metric: str | None = None
 ) -> tuple[RunGroup, ...]:
     """The runs that fit a filter, by a level of their paths or a parameter (`param:NAME`)."""
-    roots = [root.id for root in workspace.reader.roots()]
-    return catalog.groups(workspace.engine, roots, where, now, by=by, metric=metric)
+    return catalog.groups(workspace.engine, _roots(workspace), where, now, by=by, metric=metric)
+
+
+def _roots(workspace: Workspace) -> list[str]:
+    return [root.id for root in workspace.reader.roots()]
 
 
 def _curves(

@@ -102,6 +102,23 @@ def test_runs_show_chosen_metrics_and_parameters(two_runs: Path, monkeypatch: py
     assert "best val_loss" not in table
 
 
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [
+        ("best:val_loss", "one"),
+        ("-best:val_loss", "two"),
+        ("-last:loss", "two"),
+        ("param:rate", "two"),
+        ("-param:rate", "one"),
+    ],
+)
+def test_runs_are_sorted_by_metrics_and_parameters(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch, sort: str, first: str
+) -> None:
+    app = show(open_on(monkeypatch, two_runs), "runs.py", sort=sort)
+    assert columns(app)["run"][0] == first
+
+
 def test_runs_are_grouped_by_a_parameter(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(open_on(monkeypatch, two_runs), "runs.py", group="rate")
     groups = columns(app)

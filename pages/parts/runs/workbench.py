@@ -10,7 +10,7 @@ import streamlit as st
 from core.base.records import Run
 from core.services import run_columns, tags
 from core.services.metrics import RunMetric
-from core.services.run_columns import PARAM, Choices, RunCells, RunGroup
+from core.services.run_columns import BEST, LAST, PARAM, Choices, RunCells, RunGroup
 from core.services.runs import RunFilter
 from pages.parts.frame import acting, answers, links, service, url_state
 from pages.parts.frame import format as fmt
@@ -49,6 +49,12 @@ def group_box(choices: Choices) -> str | None:
     if chosen in (None, _NO_GROUPS):
         return None
     return chosen if chosen in choices.levels else f"{PARAM}{chosen}"
+
+
+def sorts(choices: Choices) -> list[str]:
+    """By what runs can be sorted beside what they are: the metrics and parameters that some of them have."""
+    metrics = [f"{kind}{one.name}" for one in choices.metrics for kind in (BEST, LAST)]
+    return metrics + [f"{PARAM}{one.name}" for one in choices.params]
 
 
 def groups(where: RunFilter, text: str, by: str, choices: Choices, now: datetime) -> None:
@@ -163,8 +169,8 @@ def _of_metric(name: str, cells: Mapping[tuple[str, str], RunCells]) -> list[Col
     told = shown(name)
     return [
         Column[Run](head=told, cell=curve, is_line=True, width=110, help="The last attempt, in small."),
-        Column[Run](head=f"best {told}", cell=best, right=True),
-        Column[Run](head=f"last {told}", cell=last, right=True),
+        Column[Run](head=f"best {told}", cell=best, sort=f"{BEST}{name}", right=True),
+        Column[Run](head=f"last {told}", cell=last, sort=f"{LAST}{name}", right=True),
     ]
 
 
@@ -174,4 +180,4 @@ def _of_param(name: str, cells: Mapping[tuple[str, str], RunCells]) -> Column[Ru
         param = None if found is None else found.params.get(name)
         return fmt.NONE if param is None else shorten(shown(param.text))
 
-    return Column[Run](head=shown(name), cell=text, right=True)
+    return Column[Run](head=shown(name), cell=text, sort=f"{PARAM}{name}", right=True)
