@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from core.metrics.columns import SeriesBuilder
 from core.metrics.lines import Line, read_lines
-from core.metrics.positions import position_at, start_at
+from core.metrics.positions import start_at
 from core.metrics.problems import Problems
 from core.metrics.records import Position, ProblemKind, Reading, XKind
 from core.metrics.spec import MetricSource, Place
@@ -51,7 +51,7 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
     start = start_at(store, path, position, READER)
     if start.is_anew and _is_of_others(store.read(path, _LOOKED_AT)):
         return Reading(is_foreign=True)
-    found = read_lines(store, path, start.offset, start.size, problems)
+    found = read_lines(store, path, start, problems)
     rows, open_at = _rows(found.lines, problems, _delimiter(start.state.get("delimiter"), found.lines))
     table = _known_table(start.state)
     if table is None:
@@ -73,7 +73,7 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
     return Reading(
         series=builder.series(),
         problems=problems.all(),
-        position=position_at(store, path, end, READER, state, ends_in_line=ends_in_line),
+        position=found.position(end, READER, state, ends_in_line=ends_in_line),
         is_anew=start.is_anew,
         has_more=found.has_more,
     )

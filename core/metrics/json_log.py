@@ -14,7 +14,7 @@ from core.metrics.columns import SeriesBuilder
 from core.metrics.json_document import read_document
 from core.metrics.json_points import add_object
 from core.metrics.lines import Line, read_lines
-from core.metrics.positions import position_at, start_at
+from core.metrics.positions import start_at
 from core.metrics.problems import Problems
 from core.metrics.records import Position, Reading
 from core.metrics.spec import MetricSource, Place
@@ -44,7 +44,7 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
             return Reading(is_foreign=True)
         if not path.lower().endswith(_LINES) and not _is_of_lines(beginning):
             return read_document(store, path)
-    found = read_lines(store, path, start.offset, start.size, problems)
+    found = read_lines(store, path, start, problems)
     builder, end, ends_in_line, told, first = SeriesBuilder(problems), found.end, False, 0, Problems(path)
     for line in found.lines:
         is_whole = _add(builder, line, problems if told else first)
@@ -56,7 +56,7 @@ def read(store: Store, path: str, position: Position | None) -> Reading:
     return Reading(
         series=builder.series(),
         problems=first.all() + problems.all(),
-        position=position_at(store, path, end, READER, {}, ends_in_line=ends_in_line),
+        position=found.position(end, READER, {}, ends_in_line=ends_in_line),
         is_anew=start.is_anew,
         has_more=found.has_more,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from core.metrics.limits import MOST_BYTES_A_CALL, MOST_LINE
+from core.metrics.positions import Start, last_bytes, position_at
 from core.metrics.problems import Problems
-from core.metrics.records import ProblemKind
+from core.metrics.records import Position, ProblemKind
 from core.stores.store import Store
 
 
@@ -19,15 +21,23 @@ class Line(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines; where the last whole one ends; whether more follow that this call did not read."""
+    """Lines; where the last whole one ends; whether more follow that this call did not read; and what was read."""
 
     lines: list[Line]
     end: int
     has_more: bool
+    start: Start
+    content: bytes
+
+    def position(self, end: int, reader: str, state: Mapping[str, Any], *, ends_in_line: bool = False) -> Position:
+        """The position behind what was read up to `end`."""
+        tail = last_bytes(self.start.tail, self.content, end - self.start.offset)
+        return position_at(self.start, end, tail, reader, state, ends_in_line=ends_in_line)
 
 
-def read_lines(store: Store, path: str, offset: int, size: int, problems: Problems) -> Lines:
-    """The lines from `offset` to `size`, at most some megabytes of them. Longer ones than MOST_LINE are left out."""
+def read_lines(store: Store, path: str, start: Start, problems: Problems) -> Lines:
+    """The lines from the start on, at most some megabytes of them. Longer ones than MOST_LINE are left out."""
+    offset, size = start.offset, start.size
     (content,) = store.read_ranges(path, [(offset, min(MOST_BYTES_A_CALL, size - offset))])
     has_more = offset + len(content) < size and len(content) == MOST_BYTES_A_CALL
     parts = content.split(b"\n")
@@ -41,7 +51,7 @@ def read_lines(store: Store, path: str, offset: int, size: int, problems: Proble
         at += len(part) + 1
     if has_more and not parts:  # one line fills it all
         problems.add(ProblemKind.TOO_LARGE, f"a line of more than {len(rest):,} bytes", at)
-        return Lines([], at + len(rest), has_more=True)
+        return Lines([], at + len(rest), has_more=True, start=start, content=content)
     if rest.strip() and not has_more:
         found.append(Line(at, rest, is_last=True))
-    return Lines(found, at, has_more)
+    return Lines(found, at, has_more, start, content)

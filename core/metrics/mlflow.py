@@ -13,7 +13,7 @@ from core.metrics.columns import SeriesBuilder
 from core.metrics.limits import MOST_TEXT
 from core.metrics.lines import Line, read_lines
 from core.metrics.parameters import bounded, parsed
-from core.metrics.positions import position_at, start_at
+from core.metrics.positions import start_at
 from core.metrics.problems import Problems
 from core.metrics.records import Position, ProblemKind, Reading, XKind
 from core.metrics.spec import MetricSource, Place
@@ -66,7 +66,7 @@ def _parameter(store: Store, path: str, name: str) -> Reading:
 
 def _metric(store: Store, path: str, name: str, position: Position | None) -> Reading:
     problems, start = Problems(path), start_at(store, path, position, READER)
-    found = read_lines(store, path, start.offset, start.size, problems)
+    found = read_lines(store, path, start, problems)
     builder, end, ends_in_line = SeriesBuilder(problems), found.end, False
     for line in found.lines:
         point = _point(line)
@@ -81,7 +81,7 @@ def _metric(store: Store, path: str, name: str, position: Position | None) -> Re
     return Reading(
         series=builder.series(),
         problems=problems.all(),
-        position=position_at(store, path, end, READER, {}, ends_in_line=ends_in_line),
+        position=found.position(end, READER, {}, ends_in_line=ends_in_line),
         is_anew=start.is_anew,
         has_more=found.has_more,
     )

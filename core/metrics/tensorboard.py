@@ -14,7 +14,7 @@ from core.metrics.event_message import Event
 from core.metrics.hparams_plugin import START_TAG, hyperparameters
 from core.metrics.limits import MOST_BYTES_A_CALL, MOST_NAME, MOST_TAGS, MOST_TEXTS
 from core.metrics.parameters import bounded
-from core.metrics.positions import position_at, start_at
+from core.metrics.positions import TAIL, Start, last_bytes, position_at, start_at
 from core.metrics.problems import Problems
 from core.metrics.record_frames import HEAD, Frames, broken, content_error, cut_off, frames_in
 from core.metrics.records import ParamValue, Position, ProblemKind, Reading, Restart, Series, Text, XKind
@@ -38,26 +38,27 @@ def recognises(place: Place) -> bool:
 def read(store: Store, path: str, position: Position | None) -> Reading:
     """What was logged since a position."""
     start = start_at(store, path, position, READER)
-    found = _File(store, path, start.offset, min(start.size, start.offset + MOST_BYTES_A_CALL))
-    found.read(start.size)
+    found = _File(store, path, start)
+    found.read()
     return Reading(
         series=found.series(),
         parameters=found.parameters,
         texts=tuple(found.texts),
         restarts=tuple(sorted(found.restarts, key=lambda one: one.offset)),
         problems=found.problems.all(),
-        position=position_at(store, path, found.at, READER, {}),
+        position=position_at(start, found.at, found.tail, READER, {}),
         is_anew=start.is_anew,
         has_more=found.has_more,
     )
 
 
 class _File:
-    """What one call finds in a file between two offsets."""
+    """What one call finds in a file: `at` is how far it came, `tail` what it read last before that."""
 
-    def __init__(self, store: Store, path: str, start: int, stop: int) -> None:
-        self._store, self._path, self._stop = store, path, stop
-        self.at = start
+    def __init__(self, store: Store, path: str, start: Start) -> None:
+        self._store, self._path, self._size = store, path, start.size
+        self._stop = min(start.size, start.offset + MOST_BYTES_A_CALL)
+        self.at, self.tail = start.offset, start.tail
         self.has_more = False
         self.problems = Problems(path)
         self.parameters: dict[str, ParamValue] = {}
@@ -68,9 +69,9 @@ class _File:
         self._is_full = False
         self._records = 0
 
-    def read(self, size: int) -> None:
-        """Read up to the stop, or to what cannot be read; the file has `size` bytes."""
-        need = _PIECE
+    def read(self) -> None:
+        """Read up to the limit of a call, or to what cannot be read."""
+        need, size = _PIECE, self._size
         while self.at < size:
             if self.at >= self._stop:
                 self.has_more = True
@@ -79,6 +80,7 @@ class _File:
             frames = frames_in(data, self.at)
             self._decode(data, frames)
             self.at += frames.end
+            self.tail = last_bytes(self.tail, data, frames.end)
             if frames.fault is not None:
                 self.problems.add_error(frames.fault)
                 return
@@ -92,6 +94,7 @@ class _File:
                 error = TooLargeError(f"it has {frames.cut:,} bytes", section="record", offset=self.at)
                 self.problems.add_error(error)
                 self.at += frames.cut
+                (self.tail,) = self._store.read_ranges(self._path, [(max(0, self.at - TAIL), min(TAIL, self.at))])
             else:
                 need = frames.cut
 

@@ -1,6 +1,7 @@
 """Event files that are cut, bent, longer than a piece, written on or anew: what stands before a fault is kept."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,10 @@ def test_a_record_that_is_too_long_is_passed_over(monkeypatch: pytest.MonkeyPatc
     reading = read(content)
     assert [(one.tag, one.x.tolist()) for one in reading.series] == [("loss", [2])]
     assert [(one.kind, one.offset) for one in reading.problems] == [(ProblemKind.TOO_LARGE, len(VERSION))]
+    for cut in (len(VERSION), len(content) - 30, len(content)):  # before it, behind it, and behind all
+        again = read(content + frame(event(3, simple("loss", 3.0))), read(content[:cut]).position)
+        assert not again.is_anew
+        assert again.series[0].x.tolist()[-1] == 3
 
 
 def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
@@ -134,6 +139,25 @@ def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
     assert again.series[0].tag == "other"
     file.write_bytes(VERSION)
     assert tensorboard.read(store, file.name, again.position).is_anew
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_anew() -> None:
+    class Replaced(MemoryStore):
+        """Another job's file takes its place once this one was read."""
+
+        def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+            found = super().read_ranges(path, ranges)
+            if len(ranges) == 1:
+                self.files = {path: other}
+            return found
+
+    other = VERSION + b"".join(frame(event(step, simple("loss", 9.0))) for step in range(20))
+    store = Replaced({"e": WHOLE})
+    first = tensorboard.read(store, "e", None)
+    assert first.series[0].values.tolist() == [1.5, -2.0]
+    second = tensorboard.read(store, "e", first.position)
+    assert second.is_anew
+    assert second.series[0].x.tolist() == list(range(20))
 
 
 def test_a_position_is_json_and_of_another_version_is_void() -> None:
