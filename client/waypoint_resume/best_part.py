@@ -26,7 +26,7 @@ class BestValue(WatchPart):
             if not getattr(callback, "save_best_only", False) or is_known(getattr(callback, "best", None)):
                 continue
             best = watch.start.best
-            if best is not None and is_meant(best["name"], str(callback.monitor)):
+            if best is not None and is_meant(best["name"], str(callback.monitor)) and is_alike(best["mode"], callback):
                 callback.best = best["value"]
                 LOG.info("%s: the best so far is %s, by the manifest.", callback.monitor, best["value"])
                 continue
@@ -52,6 +52,12 @@ def is_known(best: Any) -> bool:  # noqa: ANN401 - None, a number, or NumPy's
 def is_meant(name: str, monitor: str) -> bool:
     """Whether a metric's name is what a callback monitors."""
     return name.replace("/", "_").lower() == monitor.replace("/", "_").lower()
+
+
+def is_alike(mode: str, callback: Any) -> bool:  # noqa: ANN401
+    """Whether a callback takes the same values for better, as far as it tells."""
+    word = getattr(getattr(callback, "monitor_op", None), "__name__", "")
+    return word not in ("less", "greater") or (mode == "min") == (word == "less")
 
 
 PARTS.append(BestValue)

@@ -128,8 +128,9 @@ class Checkpoint(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run's roll-up. `newest_step` is the largest step of its newest checkpoints; `status` ∈ live, idle, stale;
-    `is_deleted`: MLflow marks it as deleted. `tags`, `note`, `owner`, `is_favourite` are what people said of it, `id`
-    is the number by which the catalog names it. The defaults are those of a run of which only the place is known.
+    `is_deleted`: MLflow marks it as deleted. `tags`, `note`, `owner`, `is_favourite` and `best_metric` (name, min or
+    max) are what people said of it, `id` is the number by which the catalog names it. The defaults are those of a run
+    of which only the place is known.
     """
 
     root: str
@@ -152,6 +153,7 @@ class Run:
     note: str = ""
     owner: str = ""
     is_favourite: bool = False
+    best_metric: tuple[str, str] | None = None
     id: int = 0
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Way(StrEnum):
         """What is said of it."""
         return _MEANINGS[self]
 
+    @property
+    def is_of_it(self) -> bool:
+        """Whether the value is of the very checkpoint, and not of an earlier time."""
+        return self is not Way.LAST_BEFORE
+
 
 _MEANINGS = {
     Way.RECORDED: "recorded with the checkpoint by its job",
@@ -49,7 +55,7 @@ _MEANINGS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueAt:
     """A metric's value at a checkpoint, the way it was found, and where it stands: its step or epoch as it was logged,
-    and when (seconds since 1970); None where that is not told.
+    and when (seconds since 1970), and in which branch of its curve; None where that is not told.
     """
 
     tag: str
@@ -58,6 +64,7 @@ class ValueAt:
     x_kind: XKind | None = None
     x: float | None = None
     wall_time: float | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +130,46 @@ def _on_curve(curve: Curve, saved: SavedAt) -> ValueAt | None:
         wanted = None if saved.epochs_done is None else saved.epochs_done - 1 + first
         way = Way.SAME_EPOCH
     branches = _before_it(curve, saved)
-    point = None if wanted is None else _at(branches, saved, wanted)
-    if point is None:
+    found = None if wanted is None else _at(branches, saved, wanted)
+    if found is None:
         way = Way.LAST_BEFORE
-        point = _last_before(curve, branches, saved, wanted)
-    if point is None or math.isnan(point.x):
+        found = _last_before(curve, branches, saved, wanted)
+    if found is None or math.isnan(found.point.x):
         return None
-    told = point.wall_time if math.isfinite(point.wall_time) else None
-    value = shortest(point.value)
-    return ValueAt(tag=curve.tag, value=value, way=way, x_kind=curve.x_kind, x=point.x, wall_time=told)
+    x, wall_time, value = found.point
+    return ValueAt(
+        tag=curve.tag,
+        value=shortest(value),
+        way=way,
+        x_kind=curve.x_kind,
+        x=x,
+        wall_time=wall_time if math.isfinite(wall_time) else None,
+        attempt=found.attempt,
+    )
+
+
+class _Found(NamedTuple):
+    """A point and the branch that it stands in."""
+
+    point: Point
+    attempt: int
+
+    @classmethod
+    def of(cls, branch: Branch, at: int) -> _Found:
+        """A point of a branch."""
+        point = Point(branch.x[at].item(), float(branch.wall_time[at]), float(branch.values[at]))
+        return cls(point, branch.attempt)
+
+
+def values_until(curve: Curve, at: ValueAt) -> list[float]:
+    """The values of a curve up to a point of it: of its branch, and of earlier ones what lies before that begins."""
+    end, found = math.inf if at.x is None else at.x, list[float]()
+    for branch in sorted(curve.branches, key=lambda one: -one.attempt):
+        if at.attempt is not None and branch.attempt > at.attempt:
+            continue
+        found += branch.values[branch.x <= end].tolist()
+        end = min(end, float(branch.x[0]) - 1)
+    return found
 
 
 def shortest(value: float) -> float:
@@ -163,7 +201,7 @@ def _times(branch: Branch) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return told if len(told) else np.array([-math.inf])
 
 
-def _at(branches: Sequence[Branch], saved: SavedAt, wanted: float) -> Point | None:
+def _at(branches: Sequence[Branch], saved: SavedAt, wanted: float) -> _Found | None:
     """The last point at an x, of the attempt that may have saved the checkpoint."""
     holding = [branch for branch in branches if bool((branch.x == wanted).any())]
     if not holding:
@@ -171,11 +209,10 @@ def _at(branches: Sequence[Branch], saved: SavedAt, wanted: float) -> Point | No
     own = next((one for one in holding if one.attempt == saved.attempt and saved.attempts > 1), None)
     is_timed = saved.time is not None and all(np.isfinite(one.wall_time).any() for one in holding)
     branch = holding[-1] if is_timed or own is None else own
-    at = int(np.flatnonzero(branch.x == wanted)[-1])
-    return Point(branch.x[at].item(), float(branch.wall_time[at]), float(branch.values[at]))
+    return _Found.of(branch, int(np.flatnonzero(branch.x == wanted)[-1]))
 
 
-def _last_before(curve: Curve, branches: Sequence[Branch], saved: SavedAt, wanted: float | None) -> Point | None:
+def _last_before(curve: Curve, branches: Sequence[Branch], saved: SavedAt, wanted: float | None) -> _Found | None:
     """The last point before a checkpoint was saved: by wall times, else by its step or epoch."""
     timed = [branch for branch in curve.branches if np.isfinite(branch.wall_time).any()]
     if saved.time is not None and timed:
@@ -186,21 +223,18 @@ def _last_before(curve: Curve, branches: Sequence[Branch], saved: SavedAt, wante
     before = np.flatnonzero(branch.x <= wanted)
     if not len(before):
         return None
-    at = int(before[-1])
-    return Point(branch.x[at].item(), float(branch.wall_time[at]), float(branch.values[at]))
+    return _Found.of(branch, int(before[-1]))
 
 
-def _by_time(branches: Sequence[Branch], time: float) -> Point | None:
+def _by_time(branches: Sequence[Branch], time: float) -> _Found | None:
     """None where the file's time is none of the training: of a copy, that of its copying."""
     times = np.concatenate([branch.wall_time for branch in branches])
-    x = np.concatenate([branch.x for branch in branches])
-    values = np.concatenate([branch.values for branch in branches])
-    before = np.flatnonzero(np.nan_to_num(times, nan=math.inf) <= time)
-    if not len(before):
-        return None
     told = np.sort(times[np.isfinite(times)])
     gap = float(np.median(np.diff(told))) if len(told) > 1 else 0.0
     if time > float(told[-1]) + max(_LEAST_SLACK_S, _GAPS * gap):
         return None
-    at = int(before[-1])
-    return Point(x[at].item(), float(times[at]), float(values[at]))
+    for branch in reversed(branches):
+        before = np.flatnonzero(np.nan_to_num(branch.wall_time, nan=math.inf) <= time)
+        if len(before):
+            return _Found.of(branch, int(before[-1]))
+    return None

@@ -34,13 +34,16 @@ class BestMetric:
 
 
 def best_of(values: Mapping[str, ValueAt], mode: Direction, order: Iterable[str]) -> str | None:
-    """The key with the best finite value, of equal ones the last in `order`; None where there is none."""
+    """The key with the best finite value; None where there is none. Of equal ones that whose value is its own, and not
+    of an earlier time, and the last in `order`.
+    """
     sign = 1 if mode is Direction.MIN else -1
-    chosen: tuple[float, str] | None = None
+    chosen: tuple[tuple[float, bool], str] | None = None
     for key in order:
         value = values.get(key)
         if value is None or not math.isfinite(value.value):
             continue
-        if chosen is None or sign * value.value <= chosen[0]:
-            chosen = (sign * value.value, key)
+        rank = (sign * value.value, not value.way.is_of_it)
+        if chosen is None or rank <= chosen[0]:
+            chosen = (rank, key)
     return None if chosen is None else chosen[1]

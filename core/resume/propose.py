@@ -8,7 +8,7 @@ from core.base.facts import Sourced
 from core.base.records import Checkpoint, Run, Severity
 from core.resume import restoring
 from core.resume.cautions import Caution, cautions, newer, reasons
-from core.resume.manifest import Check, Mode, OptimizerOutcome, Restore
+from core.resume.manifest import BestMetric, Check, Mode, OptimizerOutcome, Restore
 from core.resume.modes import Aside, Outlook, fork_name, outlooks, proposed, set_aside
 from waypoint_resume.clock import moment_text
 from waypoint_resume.names import to_text
@@ -53,11 +53,13 @@ def propose(  # noqa: PLR0913 - what is known of the surroundings, each with a n
     is_writable: bool = True,
     has_state: bool = False,
     weights_only: bool = False,
+    best: BestMetric | None = None,
 ) -> Proposal:
     """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series. Without a
     mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have;
     `is_writable` tells whether the run's folder can be written here, `has_state` whether the job's side kept something
-    beside the checkpoint. `weights_only`: the weights alone are handed over, for a training that begins anew.
+    beside the checkpoint. `weights_only`: the weights alone are handed over, for a training that begins anew. `best`
+    is the best value of a metric up to this checkpoint.
 
     Also for a checkpoint that cannot be restored, and a mode that is not possible: nothing writes those.
     """
@@ -65,7 +67,7 @@ def propose(  # noqa: PLR0913 - what is known of the surroundings, each with a n
     asides = set_aside(checkpoint, members, weights_only=weights_only)
     going = frozenset(aside.checkpoint.path for aside in asides)
     mode = mode or proposed(looks, asides, run, weights_only=weights_only)
-    restore = _restore(checkpoint, weights_only=weights_only)
+    restore = _restore(checkpoint, None if weights_only else best, weights_only=weights_only)
     return Proposal(
         root=checkpoint.root,
         path=checkpoint.path,
@@ -85,7 +87,7 @@ def propose(  # noqa: PLR0913 - what is known of the surroundings, each with a n
     )
 
 
-def _restore(checkpoint: Checkpoint, *, weights_only: bool) -> Restore:
+def _restore(checkpoint: Checkpoint, best: BestMetric | None, *, weights_only: bool) -> Restore:
     """How it is restored; with weights alone steps count from 0, and epochs from the initial_epoch of the job's own."""
     return Restore(
         api=restoring.api(checkpoint),
@@ -93,7 +95,7 @@ def _restore(checkpoint: Checkpoint, *, weights_only: bool) -> Restore:
         initial_epoch=None if weights_only else restoring.initial_epoch(checkpoint),
         optimizer=OptimizerOutcome.LEFT_OUT if weights_only else restoring.optimizer(checkpoint),
         items=restoring.items(checkpoint),
-        best_metric=None,  # a name tells a value, but never whether less is better
+        best_metric=best,
         weights_only=weights_only or None,
     )
 

@@ -1,9 +1,10 @@
 """The plan: what would go and what stays, each with its reasons. An immutable value; nothing is moved here. Pure.
 
-Protection is no policy and cannot be switched off: the latest restorable of a series, its sole member, what is pinned,
-what a manifest hands over to a job that has not finished, and all of a live run but its leftovers. Checkpoints, whole
-or damaged, go by a policy only; leftovers go when they are older than the grace. A policy about whole trials of a sweep
-is the one that takes a latest restorable: of trials that are not among the best (`RunPlan.emptied`).
+Protection is no policy and cannot be switched off: the latest restorable of a series, its best by a metric that
+somebody named for the run or its project, its sole member, what is pinned, what a manifest hands over to a job that has
+not finished, and all of a live run but its leftovers. Checkpoints, whole or damaged, go by a policy only; leftovers go
+when they are older than the grace. A policy about whole trials of a sweep is the one that takes a latest restorable: of
+trials that are not among the best (`RunPlan.emptied`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +71,9 @@ class _Planning:
         latest = max((place for place, item in enumerate(series) if item.restorable), default=-1)
         kept = self._kept(series)
         for place, item in enumerate(series):
-            why = [*(() if emptied else _placed(series, place, latest)), *self.held(item)]
+            why = [*self.held(item)]
+            if not emptied:
+                why = [*_placed(series, place, latest), *_told(self.state.best, item.path), *why]
             is_resumable = spec_of(item.format).is_resumable
             if not is_resumable:
                 why.append("listed, not resumable here: no policy takes it")
@@ -154,6 +157,7 @@ class _Planning:
                 step=None if item.facts.step is None else item.facts.step.value,
                 time=None if no_times else item.saved_at,
                 metric=item.metric,
+                values=self.state.values.get(item.path, {}),
                 restorable=item.restorable,
                 pinned=self.state.pins.why(self._text(item.path), item.format) is not None,
                 trial=self.state.trial,

@@ -41,7 +41,9 @@ class RunState:
     names them as its latest; `links` is of `Links.into_run`; `accepted` gives the notes of those who said that a
     thing is so on purpose. `trial` is the trial of a sweep that the run is. `may_have_ended`: it counts as live for its
     times alone, nobody holds its lease, and its disk has no room for another save, so that what would go is told, and
-    waits for somebody's word.
+    waits for somebody's word. `values` are those of metrics that jobs logged, by checkpoint (relative to the root) and
+    the metric's name in small letters; `best` tells of the best checkpoint of a series by a metric that somebody named
+    why it is that.
     """
 
     root: str
@@ -58,6 +60,8 @@ class RunState:
     accepted: Mapping[str, str] = field(default_factory=dict)
     trial: TrialPlace | None = None
     may_have_ended: bool = False
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    best: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ https://github.com/google/orbax/blob/main/checkpoint/orbax/checkpoint/checkpoint
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
@@ -18,15 +18,23 @@ from core.sweeps.places import TrialPlace
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One checkpoint of a series as rules see it. `time` is None where save times are not to be believed; `metric` is
-    the name and the value in the file's name; `trial` the sweep's trial that the series is of.
+    the name and the value in the file's name, `values` are those of metrics that its job logged, by name in small
+    letters; `trial` is the sweep's trial that the series is of.
     """
 
     step: int | None = None
     time: datetime | None = None
     metric: tuple[str, float] | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
     restorable: bool = True
     pinned: bool = False
     trial: TrialPlace | None = None
+
+    def value_of(self, metric: str) -> float | None:
+        """The value of a metric: as it was logged, else as the file's name has it."""
+        if metric in self.values:
+            return self.values[metric]
+        return self.metric[1] if self.metric is not None and self.metric[0] == metric else None
 
 
 Kept = Mapping[int, str]
@@ -69,11 +77,11 @@ class KeepBest:
         known: list[tuple[float, int]] = []
         kept: dict[int, str] = {}
         for place in _whole(series):
-            metric = series[place].metric
-            if metric is None or metric[0] != self.metric:
-                kept[place] = f"its name tells no {self.metric}"
+            value = series[place].value_of(self.metric)
+            if value is None:
+                kept[place] = f"neither its job's logs nor its name tell its {self.metric}"
             else:
-                known.append((metric[1] if self.mode is MetricMode.MIN else -metric[1], -place))
+                known.append((value if self.mode is MetricMode.MIN else -value, -place))
         best = [-place for _, place in sorted(known)[: self.count]]
         word = "lowest" if self.mode is MetricMode.MIN else "highest"
         reason = f"one of the {self.count:,} with the {word} {self.metric}"
@@ -165,6 +173,11 @@ class Policy:
     def judges_trials(self) -> bool:
         """Whether some rule asks for the places of trials in their sweeps."""
         return any(rule.judges_trials for rule in self.rules)
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that rules ask for."""
+        return frozenset(rule.metric for rule in self.rules if isinstance(rule, KeepBest))
 
     def kept(self, series: Series, now: datetime) -> dict[int, tuple[str, ...]]:
         """The places of those that stay, with every rule's reason. Without rules all stay."""

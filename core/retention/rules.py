@@ -54,11 +54,11 @@ _BEST = Key(
 _METRIC = Key(
     "metric",
     Kind.TEXT,
-    "its name as it stands in file names, such as `val_loss`; `metric` for a number without a name, as in "
-    "`cp-0004-0.285.keras`",
-    option="The metric in the files' names.",
+    "its name as the job logged it ([metrics.md](metrics.md)) or as it stands in file names, such as `val_loss`; "
+    "`metric` for a number without a name, as in `cp-0004-0.285.keras`",
+    option="The metric that was logged, or that stands in the files' names.",
     label="by the metric",
-    tip="As it stands in the files' names.",
+    tip="As it was logged, or as it stands in the files' names.",
     placeholder="val_loss",
 )
 _MODE = Key(

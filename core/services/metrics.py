@@ -4,6 +4,7 @@ A metric is named as the job called it; where files of one run bear the same tag
 it (`core.metrics.metric_names`). Steps, epochs and wall times (seconds since 1970) are those that were logged.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,21 +12,19 @@ from core.base.direction import Direction
 from core.base.records import Checkpoint, Run
 from core.catalog.best_metrics import said_metrics
 from core.catalog.metric_files import count_due
-from core.catalog.metric_queries import run_problems, source_files
-from core.catalog.metric_series import load_tracks
+from core.catalog.metric_queries import run_problems
 from core.catalog.rows import run_id
 from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, load_levels, load_metrics, load_params
-from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, shortest, value_at
+from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, shortest, value_at, values_until
 from core.metrics.best import BestMetric, ToldBy, best_of
-from core.metrics.curves import Branch, Curve, curve_of
+from core.metrics.curves import Branch, Curve
 from core.metrics.direction import guess, main_metric
-from core.metrics.of_run import read_run
 from core.metrics.records import MetricProblem, XKind
-from core.metrics.registry import PREFERENCE, source_named
+from core.metrics.registry import source_named
 from core.runs.series import in_series
 from core.runs.series_order import times_are_useful
+from core.services.curves import curve, curves, curves_of_runs
 from core.services.workspace import Workspace
-from core.stores.local import LocalStore
 
 __all__ = [
     "BestMetric",
@@ -44,6 +43,7 @@ __all__ = [
     "XKind",
     "best_checkpoints",
     "best_metric",
+    "best_until",
     "curve",
     "curves",
     "curves_of_runs",
@@ -51,7 +51,9 @@ __all__ = [
     "metrics_of_runs",
     "shortest",
     "source_label",
+    "values_asked",
     "values_at_checkpoints",
+    "why_best",
 ]
 
 
@@ -121,47 +123,6 @@ def _guessed(tags: Collection[str]) -> BestMetric | None:
     return None if tag is None or mode is None else BestMetric(tag=tag, mode=mode, told_by=ToldBy.GUESS)
 
 
-def curve(workspace: Workspace, root_id: str, run: str, tag: str, *, full: bool = False) -> Curve | None:
-    """The points of a metric of a run, at most some hundred; `full`: all of them, from the files. None where the run
-    has no such metric.
-    """
-    return curves(workspace, root_id, run, [tag], full=full).get(tag)
-
-
-def curves(
-    workspace: Workspace, root_id: str, run: str, tags: Collection[str] | None = None, *, full: bool = False
-) -> dict[str, Curve]:
-    """The curves of some metrics of a run, of all without `tags`, by name; see `curve`."""
-    return curves_of_runs(workspace, [(root_id, run)], tags, full=full)[root_id, run]
-
-
-def curves_of_runs(
-    workspace: Workspace, runs: Sequence[tuple[str, str]], tags: Collection[str] | None = None, *, full: bool = False
-) -> dict[tuple[str, str], dict[str, Curve]]:
-    """The curves of several runs, given by root and path; see `curves`."""
-    names = None if tags is None else list(tags)
-    found: dict[tuple[str, str], dict[str, Curve]] = {}
-    for root_id in dict.fromkeys(root for root, _ in runs):
-        here = [run for root, run in runs if root == root_id]
-        for run, tracks in load_tracks(workspace.engine, root_id, here, names).items():
-            told = {tag: curve_of(tag, parts, PREFERENCE) for tag, parts in tracks.items()}
-            found[root_id, run] = {tag: one for tag, one in told.items() if one is not None}
-            if full:
-                found[root_id, run] |= _in_full(workspace, root_id, run, found[root_id, run])
-    return found
-
-
-def _in_full(workspace: Workspace, root_id: str, run: str, known: Mapping[str, Curve]) -> dict[str, Curve]:
-    """All points of those curves of which the catalog keeps a part."""
-    thinned = [one for one in known.values() if one.is_thinned]
-    if not thinned:
-        return {}
-    wanted = {path for one in thinned for path in one.files}
-    files = [file for file in source_files(workspace.engine, root_id, run) if file.path in wanted]
-    logs = read_run(LocalStore(workspace.root(root_id).path), run, files)
-    return {one.tag: whole for one in thinned if (whole := logs.curve(one.tag)) is not None}
-
-
 def best_metric(
     workspace: Workspace, root_id: str, run: str, tags: Collection[str], wanted: str | None = None
 ) -> BestMetric | None:
@@ -216,6 +177,44 @@ def best_checkpoints(
                 BestOfSeries(series=chosen.series, metric=metric, checkpoint=chosen, value=here[best], values=here)
             )
     return tuple(found)
+
+
+def best_until(workspace: Workspace, checkpoint: Checkpoint) -> tuple[BestMetric, float] | None:
+    """The metric that tells the best of a checkpoint's run, and its best value up to that checkpoint, of the attempts
+    that led to it; None where nothing tells them.
+    """
+    root_id, run = checkpoint.root, checkpoint.run
+    metric = best_metric(workspace, root_id, run, [one.tag for one in metrics(workspace, root_id, run).metrics])
+    if metric is None:
+        return None
+    at = values_at_checkpoints(workspace, root_id, run, [metric.tag])[checkpoint.path].get(metric.tag)
+    found = None if at is None or at.x is None else curve(workspace, root_id, run, metric.tag, full=True)
+    if at is None or at.x is None or found is None:
+        return None if at is None else (metric, at.value)
+    values = [value for value in values_until(found, at) if math.isfinite(value)]
+    pick = min if metric.mode is Direction.MIN else max
+    return (metric, shortest(pick(values))) if values else None
+
+
+def values_asked(workspace: Workspace, root_id: str, run: str, names: Collection[str]) -> dict[str, dict[str, float]]:
+    """The values of metrics that are named in small letters at a run's checkpoints, by path and such a name. A value of
+    an earlier time than the checkpoint's is none of it.
+    """
+    with workspace.engine.connect() as connection:
+        known = load_metrics(connection, [run_id(root_id, run)]).get(run_id(root_id, run), ())
+    tags = [one.tag for one in known if one.tag.lower() in names]
+    found = values_at_checkpoints(workspace, root_id, run, tags) if tags else {}
+    return {
+        path: {tag.lower(): one.value for tag, one in values.items() if one.way.is_of_it and math.isfinite(one.value)}
+        for path, values in found.items()
+    }
+
+
+def why_best(workspace: Workspace, root_id: str, run: str, metric: BestMetric) -> dict[str, str]:
+    """Of the best checkpoint of each series by a metric why it is that, by path."""
+    word = "lowest" if metric.mode is Direction.MIN else "highest"
+    found = best_checkpoints(workspace, root_id, run, metric)
+    return {one.checkpoint.path: f"the best: the {word} {metric.tag}, {shortest(one.value.value):.6g}" for one in found}
 
 
 def source_label(name: str) -> str:

@@ -140,8 +140,9 @@ def delete(
 
 def _replan(workspace: Workspace, run: Run, planned: RunPlan, policy: Policy | None) -> Replan:
     by = governing(workspace, planned, policy)
+    links, trials = links_now(workspace, run), trials_asked(workspace, [by])
     return Replan(
-        state=run_state(workspace, run, links_now(workspace, run), trials=trials_asked(workspace, [by])),
+        state=run_state(workspace, run, links, trials=trials, metrics=by.metrics),
         policy=by,
         grace=workspace.settings.write_grace,
     )

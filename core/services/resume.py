@@ -15,13 +15,14 @@ from core.resume.cautions import Caution
 from core.resume.copies import require_name
 from core.resume.errors import ConfirmError, ModeError, RunNameError
 from core.resume.fork import fork
-from core.resume.manifest import Manifest, Mode, Scalar
+from core.resume.manifest import BestMetric, Manifest, MetricMode, Mode, Scalar
 from core.resume.modes import Outlook
 from core.resume.overrides import parse_overrides
 from core.resume.propose import Proposal
 from core.resume.receipts import has_state_beside
 from core.resume.restoring import is_backup, refused_by_client
 from core.resume.write import write_manifest
+from core.services.metrics import best_until
 from core.services.workspace import Workspace
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import from_text, join
@@ -62,7 +63,19 @@ def propose(
             run = replace(run, status="live", changed_at=None)  # however long ago it saved; None is just now
         has_state = has_state_beside(workspace.run_folder(checkpoint.root, checkpoint.run), checkpoint)
     known = {"is_writable": can_write(folder), "has_state": has_state, "weights_only": weights_only}
-    return proposing.propose(checkpoint, members, run, workspace.now(), mode, taken=taken, **known)
+    best = best_so_far(workspace, checkpoint)
+    return proposing.propose(checkpoint, members, run, workspace.now(), mode, taken=taken, best=best, **known)
+
+
+def best_so_far(workspace: Workspace, checkpoint: Checkpoint) -> BestMetric | None:
+    """The best value of the run's best metric up to a checkpoint, for a ModelCheckpoint that goes on; None where
+    nothing tells it.
+    """
+    found = best_until(workspace, checkpoint)
+    if found is None:
+        return None
+    metric, value = found
+    return BestMetric(name=metric.tag, value=value, mode=MetricMode(metric.mode.value))
 
 
 def resume_from(  # noqa: PLR0913 - all that is handed over has a name

@@ -3,7 +3,7 @@
 Nothing is moved here; `core.services.quarantine` carries a plan out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from core.acts.acting import ConfirmError, has_space_for
@@ -20,6 +20,7 @@ from core.retention.rules import LEFTOVERS, POLICY_KEYS, RULES
 from core.retention.tables import parse_policy, policy_for
 from core.runfolder.pins import read_pins
 from core.runs.state_files import needed_prefixes
+from core.services.metrics import values_asked, why_best
 from core.services.sweeps import TrialPlaces
 from core.services.workspace import Workspace
 
@@ -74,7 +75,8 @@ def plan(
 
     policies = [policy] if policy is not None else [one.policy for one in workspace.retention]
     asked = trials_asked(workspace, policies, trials)
-    states = (run_state(workspace, run, known, named[run.root], asked) for run in runs)
+    metrics = frozenset[str]().union(*(one.metrics for one in policies))
+    states = (run_state(workspace, run, known, named[run.root], asked, metrics) for run in runs)
     planned = (plan_run(one, governing(workspace, one, policy), workspace.settings.write_grace) for one in states)
     return Plan(made_at=workspace.now(), runs=tuple(planned))
 
@@ -92,13 +94,18 @@ def run_state(
     links: Links | None = None,
     elsewhere: Elsewhere | None = None,
     trials: TrialPlaces | None = None,
+    metrics: Collection[str] = (),
 ) -> RunState:
-    """A run as the catalog and the decisions on disk have it now; its place in its sweep, if `trials` are given."""
+    """A run as the catalog and the decisions on disk have it now; its place in its sweep, if `trials` are given, and
+    the values of some metrics (in small letters) at its checkpoints.
+    """
     run_folder = workspace.run_folder(run.root, run.path)
     now_ns = run_folder.now_ns()
     checkpoints = workspace.members(run.root, run.path)
     is_leased_now = run_folder.has_job(now_ns)
-    is_recent = workspace.reader.run(run.root, run.path, workspace.now()).status == "live"
+    now = workspace.reader.run(run.root, run.path, workspace.now())
+    is_recent = now.status == "live"
+    named = workspace.named_metric(now)  # a guess protects nothing
     largest = max((item.bytes for item in checkpoints), default=0)
     return RunState(
         root=run.root,
@@ -115,6 +122,8 @@ def run_state(
         links=(links or known_links(workspace)).into_run(run_folder.root_path, run.path),
         accepted=workspace.reader.accepted(run.root, run.path),
         trial=None if trials is None else trials.of(run),
+        values=values_asked(workspace, run.root, run.path, metrics) if metrics else {},
+        best={} if named is None else why_best(workspace, run.root, run.path, named),
     )
 
 

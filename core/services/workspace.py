@@ -9,17 +9,21 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from core.base.ages import SECOND_US, Ages, turning_points
+from core.base.direction import Direction
 from core.base.errors import AmbiguousError, NotFoundError
 from core.base.records import Checkpoint, IndexReport, Root, Run
+from core.catalog.best_metrics import said_metrics
 from core.catalog.engine import FILE_NAME, open_catalog
 from core.catalog.filters import RunFilter
 from core.catalog.in_memory import copy_into_memory, is_in_memory
 from core.catalog.queries import Reader
+from core.catalog.rows import run_id
 from core.catalog.sweeps import SweepReader
 from core.config.settings import Settings, load
 from core.indexing.options import METRICS_SECONDS, REREAD_SECONDS, Progress
 from core.indexing.passes import problem_texts, refresh_all, root_id, upgrade_text
-from core.metrics.project_metrics import parse_project_metrics
+from core.metrics.best import BestMetric, ToldBy
+from core.metrics.project_metrics import ProjectMetrics, parse_project_metrics
 from core.retention.tables import parse_retention
 from core.runfolder.run_folder import Liveness, RunFolder
 from core.services.missing_runs import why_no_run
@@ -170,6 +174,17 @@ class Workspace:
     def run_folder(self, root_id: str, run: str) -> RunFolder:
         """Where a run lies that is read (`acted_on`: is acted on). PlaceError where a link leads out of it."""
         return RunFolder.of(self.root(root_id), run, self.settings.decisions_dir)
+
+    def named_metric(self, run: Run) -> BestMetric | None:
+        """The metric by which the best is told, as somebody named it for a run or the settings for its project; None
+        where it is guessed.
+        """
+        if run.best_metric is not None:
+            return BestMetric(tag=run.best_metric[0], mode=Direction(run.best_metric[1]), told_by=ToldBy.RUN)
+        if self.projects == ProjectMetrics():
+            return None
+        with self.engine.connect() as connection:
+            return said_metrics(connection, [run_id(run.root, run.path)], self.projects).get(run_id(run.root, run.path))
 
     def acted_on(self, run: Run) -> RunFolder:
         """Where a run lies that is acted on, with that by which it is told to be live."""

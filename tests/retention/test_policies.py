@@ -84,7 +84,7 @@ def test_the_best(count: int, mode: str, losses: tuple[float | None, ...], kept:
 def test_another_metric_than_the_one_that_was_asked_for_is_unknown() -> None:
     points = series(10, 20, losses=(0.1, 0.2))
     rule = KeepBest(1, "val_accuracy", MetricMode.MAX)
-    assert rule.keep(points, NOW) == dict.fromkeys((0, 1), "its name tells no val_accuracy")
+    assert rule.keep(points, NOW) == dict.fromkeys((0, 1), "neither its job's logs nor its name tell its val_accuracy")
 
 
 def test_a_damaged_one_is_never_the_best() -> None:

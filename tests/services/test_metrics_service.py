@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.services import comparing, metrics
+from core.services import comparing, metrics, resume
 from core.services.metrics import ToldBy, Way
 from core.services.workspace import Workspace
 from tests.conftest import Opener
@@ -74,3 +74,19 @@ def test_two_checkpoints_side_by_side_name_what_a_load_would_miss(opened: Worksp
     assert found.same > 0
     assert found.facts[0].differs
     assert {fact.name for fact in found.facts if fact.differs} >= {"step", "epoch", "saved at"}
+
+
+def test_what_is_handed_over_names_the_best_so_far(opened: Workspace) -> None:
+    run = opened.find_run("a")
+    told = {}
+    for epoch in (1, 2, 4):
+        proposal = resume.propose(opened, opened.reader.checkpoint(run.root, f"a/epoch-{epoch:02}"))
+        assert proposal.restore.best_metric is not None
+        told[epoch] = proposal.restore.best_metric.model_dump()
+    assert told == {
+        1: {"name": "val_loss", "value": 1.0, "mode": "min"},
+        2: {"name": "val_loss", "value": 0.5, "mode": "min"},
+        4: {"name": "val_loss", "value": 0.3, "mode": "min"},
+    }
+    first = opened.reader.checkpoint(run.root, "a/epoch-01")
+    assert resume.propose(opened, first, weights_only=True).restore.best_metric is None
