@@ -38,7 +38,7 @@ def ask(now: datetime) -> CheckpointFilter:
             **tables.FILTER,
         )
         age = st.selectbox("Age", AGES, index=None, placeholder="any", key="age", **tables.FILTER)
-        size = st.selectbox("Size", SIZES, index=None, placeholder="any", key="size", **tables.FILTER)
+        size = st.selectbox("File size", SIZES, index=None, placeholder="any", key="size", **tables.FILTER)
     with st.container(horizontal=True):
         contents = choose("Contents", {item.value: word for item, word in fmt.CONTENTS.items()}, "contents")
         formats = choose("Format", {item.value: word for item, word in fmt.FORMATS.items()}, "format")
@@ -80,7 +80,7 @@ url_state.remember(links.CHECKPOINTS)
 
 if page.items:
     st.caption(
-        f"{fmt.count(page.total, 'checkpoint')}, {fmt.size(page.total_bytes)} in all. "
+        f"{fmt.count(page.total, 'checkpoint')}, {fmt.size(page.total_bytes)} file size. "
         "Click a name to open it, a column's head to sort by it."
     )
     lists.checkpoints(page.items, now, key="checkpoints", sort=sort)

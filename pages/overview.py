@@ -5,6 +5,7 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.base.sizes import ON_DISK
 from core.services.checkpoints import CheckpointFilter
 from core.services.health import FindingFilter
 from core.services.runs import Overview
@@ -28,13 +29,13 @@ def cards(numbers: Overview) -> None:
     live, checkpoints, disk, findings = st.columns(4)
     card(live, "Live runs", f"{numbers.live:,}", f"of {fmt.count(numbers.runs, 'run')}{stale}")
     card(checkpoints, "Checkpoints", f"{numbers.checkpoints:,}", f"{numbers.restorable:,} restorable")
-    card(disk, "On disk", *storage_cards.in_short(numbers))
+    card(disk, "On disk", *storage_cards.in_short(numbers), tip=ON_DISK)
     card(findings, "Findings", worst, " and ".join(rest) or ("nothing else" if worst != "None" else "in any run"))
 
 
-def card(place: DeltaGenerator, label: str, value: str, below: str) -> None:
+def card(place: DeltaGenerator, label: str, value: str, below: str, *, tip: str | None = None) -> None:
     """One number with what it is a part of."""
-    place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
+    place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch", help=tip)
 
 
 def ways_on(waiting: int) -> None:

@@ -9,7 +9,7 @@ from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from core.services.health import RULES
 from core.services.runs import series_choices
 from pages.parts.checkpoint import pinning
-from pages.parts.frame import acting, answers, frame, links, reads, service
+from pages.parts.frame import acting, answers, disk, frame, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
 from pages.parts.metrics import compare_with, run_picture
@@ -28,7 +28,8 @@ def about(root: Root, run: Run, now: datetime) -> None:
         frame.badge(run.status, tip=f"Last change: {fmt.ago(run.changed_at, now)}." if run.changed_at else None)
         for word in fmt.findings(run.errors, run.warnings):
             frame.badge(word)
-        held = f"{fmt.count(run.checkpoints, 'checkpoint')}, {run.restorable:,} restorable, {fmt.size(run.bytes)}"
+        held = f"{fmt.count(run.checkpoints, 'checkpoint')}, {run.restorable:,} restorable, "
+        held += f"file size {fmt.size(run.bytes)}, on disk {disk.on_disk(run.root, run.path)}"
         last = (
             ""
             if run.last_saved is None

@@ -39,7 +39,7 @@ if by is not None:
     workbench.groups(where, text or "", by, choices, now)
 if page.items:
     st.caption(
-        f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)}. "
+        f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)} file size of checkpoints. "
         "Click a name to open the run, a column's head to sort by it."
     )
     selected = lists.runs(

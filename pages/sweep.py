@@ -22,7 +22,7 @@ def about(sweep: Sweep, trials: tuple[Trial, ...], runs: dict[str, Run]) -> None
             frame.fact("Objective", objective.name or "not known", sweep_lists.objective_told(sweep))
             frame.fact("Trials", fmt.number(sweep.trials), f"{sweep.ranked:,} ranked")
             held = fmt.count(sum(run.checkpoints for run in runs.values()), "checkpoint")
-            frame.fact("Size", fmt.size(sum(run.bytes for run in runs.values())), held)
+            frame.fact("File size", fmt.size(sum(run.bytes for run in runs.values())), held)
             frame.fact("Tuner", sweep_lists.KINDS[sweep.kind])
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if best is not None and best.path in runs:

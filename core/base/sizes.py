@@ -1,4 +1,11 @@
-"""Bytes as people read them."""
+"""Bytes as people read them, and the two numbers of bytes that there are.
+
+A place has a number *on disk* and a *file size*; whoever shows bytes of files says which of the two. They differ where
+files are sparse, compressed or smaller than a block.
+"""
+
+ON_DISK = "On disk: the blocks that files take, as `du` counts them; a file with several names counts once."
+FILE_SIZE = "File size: how long files are, as `ls -l` shows it; a sparse file is longer than its blocks."
 
 
 def size_text(number: int) -> str:

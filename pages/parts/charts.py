@@ -49,7 +49,7 @@ def saves(members: Sequence[Checkpoint], now: datetime, *, key: str) -> None:
     for (health, contents), indices in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0])):
         figure.add_trace(
             kind(
-                x=[newest[index].saved_at for index in indices],
+                x=[fmt.local(newest[index].saved_at) for index in indices],
                 y=[ups[index] for index in indices],
                 mode="markers",
                 name=f"{fmt.HEALTH[health]}, {fmt.CONTENTS[contents]}",
@@ -70,7 +70,7 @@ def saves(members: Sequence[Checkpoint], now: datetime, *, key: str) -> None:
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemsizing": "constant"},
-        xaxis={"title": "saved (UTC)"},
+        xaxis={"title": f"saved ({fmt.zone_name()})"},
         yaxis={"title": "step" if by_step else "number of the save", "tickformat": ",d", "rangemode": "tozero"},
         clickmode="event+select",
     )

@@ -2,9 +2,12 @@
 
 import shutil
 import string
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.base.facts import Role, Variable
@@ -15,6 +18,7 @@ from core.services.health import FindingFilter
 from core.services.manifests import run_manifests
 from core.services.resume import propose, resume_from
 from pages.parts.checkpoint.snippets import restore_code
+from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, service
 from pages.parts.frame.pages import PAGES, PageRow
 from pages.parts.frame.text import lines, md, md_lines, shown
@@ -53,7 +57,7 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     numbers = {item.label: (item.value, item.delta) for item in app.metric}
     assert numbers["Live runs"][1].startswith("of 17 runs")
     assert numbers["Checkpoints"] == ("90", "84 restorable")  # all but 2 that are damaged, and those of BRACKETED
-    assert numbers["On disk"][0].endswith("MiB")
+    assert numbers["On disk"][0] == "–"  # nobody added the disk up yet
     infos = service.workspace().reader.findings(FindingFilter(severities=("info",)), limit=None)
     assert len(infos) >= 5
     assert numbers["Findings"] == ("8 errors", f"4 warnings and {len(infos)} infos")
@@ -61,6 +65,39 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     assert "ckpt-6.data-00001-of-00003" in texts(app)
     assert len(app.dataframe[0].value) == 6
+
+
+def test_one_thing_has_one_number_of_bytes_on_every_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = home / "runs"
+    for name in ("a", "b"):
+        for step in (1, 2):
+            save(runs / name, step)
+    with (runs / "a" / "weights.h5").open("wb") as file:
+        file.truncate(3 << 20)  # sparse: its size is not what it takes
+    app = show(open_on(monkeypatch, runs), "overview.py")
+    on_disk = {item.label: item.value for item in app.metric}["On disk"]
+    show(app, "storage.py", by="run")
+    assert on_disk == {item.label: item.value for item in app.metric}["On disk"]
+    by_run = next(table.value for table in app.dataframe if "file size" in table.value.columns)
+    of_a = dict(zip(by_run["run"], by_run["on disk"], strict=True))["a"]
+    listed = columns(show(app, "runs.py", sort="path"))
+    assert listed["on disk"][listed["run"].index("a")] == of_a
+    said = texts(show(app, "run.py", root=short_id(str(runs)), run="a"))
+    assert f"file size {listed['file size'][listed['run'].index('a')]}, on disk {of_a}" in said
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("Asia/Tokyo", "2026-01-31 18:30:00 JST"),
+        (None, "2026-01-31 09:30:00 UTC"),
+        ("../../etc/passwd", "2026-01-31 09:30:00 UTC"),
+        ("America", "2026-01-31 09:30:00 UTC"),
+    ],
+)
+def test_times_are_those_of_the_viewers_zone(zone: str | None, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(st, "context", SimpleNamespace(timezone=zone))
+    assert fmt.exact(datetime(2026, 1, 31, 9, 30, tzinfo=UTC)) == told
 
 
 def test_an_overview_without_runs_says_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +125,7 @@ def test_runs_are_a_table_with_units(app: AppTest) -> None:
     row = cells["run"].index("unet-segmentation")
     assert cells["newest step"][row] == "150"
     assert cells["checkpoints"][row] == "6"
-    assert cells["size"][row].endswith(" KiB")
+    assert cells["file size"][row].endswith(" KiB")
     assert cells["health"][row] == ["2 errors"]
     assert cells["last saved"][row].endswith(" ago")
     whole = [name for name in cells["run"] if not name.startswith("…")]

@@ -121,7 +121,7 @@ def test_each_table_has_its_lines(
 ) -> None:
     write(five, {"events.out.tfevents.1": b"1" * 10})
     app = show(open_on(monkeypatch, runs), "storage.py", by=by)
-    found = {str(row[by]) for row in rows(app, "apparent")}
+    found = {str(row[by]) for row in rows(app, "file size")}
     assert found == {name.replace("ROOT", shorten(str(runs))) for name in expected}
     assert [item.key for item in app.get("download_button")] == [f"waypoint-{by}.csv"]
 
@@ -131,9 +131,9 @@ def test_a_table_is_sorted_by_the_url(runs: Path, monkeypatch: pytest.MonkeyPatc
         for step in range(steps):
             save(runs / name, step)
     app = open_on(monkeypatch, runs)
-    assert [row["run"] for row in rows(show(app, "storage.py", by="run"), "apparent")] == ["b", "c", "a"]
-    assert [row["run"] for row in rows(show(app, "storage.py", by="run", sort="name"), "apparent")] == ["a", "b", "c"]
-    assert [row["run"] for row in rows(show(app, "storage.py", by="run", sort="files"), "apparent")] == ["a", "c", "b"]
+    assert [row["run"] for row in rows(show(app, "storage.py", by="run"), "file size")] == ["b", "c", "a"]
+    assert [row["run"] for row in rows(show(app, "storage.py", by="run", sort="name"), "file size")] == ["a", "b", "c"]
+    assert [row["run"] for row in rows(show(app, "storage.py", by="run", sort="files"), "file size")] == ["a", "c", "b"]
 
 
 def test_growth_is_told_by_run(five: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def main(checkpoint: Checkpoint, now: datetime) -> None:
         frame.fact("Contents", fmt.CONTENTS[checkpoint.facts.contents], fmt.FORMATS[checkpoint.format])
         saved_from = f"{fmt.exact(checkpoint.saved_at)}, {fmt.SAVED_AT[checkpoint.saved_at_source]}"
         frame.fact("Saved", fmt.ago(checkpoint.saved_at, now), saved_from)
-        frame.fact("Size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
+        frame.fact("File size", fmt.size(checkpoint.bytes), fmt.count(len(checkpoint.files), "file"))
 
 
 def source(number: Sourced | None) -> str | None:

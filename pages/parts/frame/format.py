@@ -1,6 +1,9 @@
 """Numbers, sizes, times and enums as people read them: binary units, thousands separators, relative ages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import streamlit as st
 
 from core.base.facts import Contents, Role, Sourced
 from core.base.records import Health, SavedAtSource
@@ -104,10 +107,32 @@ def span(seconds: float) -> str:
 
 
 def exact(moment: datetime | None, *, zone: bool = True) -> str:
-    """A moment in UTC to the second: `2026-01-31 09:30:00 UTC`."""
+    """A moment in the viewer's zone to the second: `2026-01-31 10:30:00 CET`."""
     if moment is None:
         return NONE
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC" if zone else "%Y-%m-%d %H:%M:%S")
+    return local(moment).strftime("%Y-%m-%d %H:%M:%S %Z" if zone else "%Y-%m-%d %H:%M:%S")
+
+
+def utc(moment: datetime) -> str:
+    """A moment in UTC to the second, for files that are read elsewhere: `2026-01-31 09:30:00 UTC`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def local(moment: datetime) -> datetime:
+    """A moment in the viewer's zone."""
+    return moment.astimezone(_zone())
+
+
+def zone_name() -> str:
+    """The viewer's zone: `Europe/Berlin`; `UTC` where the browser tells none that is known."""
+    return str(_zone())
+
+
+def _zone() -> tzinfo:
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (LookupError, ValueError, OSError):  # the browser may say anything
+        return UTC
 
 
 def shape(dimensions: tuple[int, ...] | None) -> str:

@@ -184,7 +184,7 @@ def _selected(item: Checkpoint, value: ValueAt | None, best: Sequence[BestOfSeri
                 frame.fact(value.tag, f"{value.value:.6g}", value.way.meaning if value.way is not Way.NAME else None)
             frame.fact("Step", fmt.sourced(item.facts.step))
             frame.fact("Saved", fmt.ago(item.saved_at, now))
-            frame.fact("Size", fmt.size(item.bytes))
+            frame.fact("File size", fmt.size(item.bytes))
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             links.checkpoint_link(item, label="Open", icon=":material/open_in_full:")
             resume.button(item, key="resume-picture")

@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core.base.records import Run
+from core.base.sizes import FILE_SIZE
 from core.services.sweeps import (
     SOURCES,
     Direction,
@@ -49,7 +50,12 @@ def sweeps(text: str) -> None:
             Column[Sweep](head="trials", cell=lambda one: fmt.number(one.trials), right=True),
             Column[Sweep](head="best trial", cell=_best_name),
             Column[Sweep](head="best score", cell=_best_score),
-            Column[Sweep](head="size", cell=lambda one: fmt.size(sizes.get((one.root, one.path), 0)), right=True),
+            Column[Sweep](
+                head="file size",
+                cell=lambda one: fmt.size(sizes.get((one.root, one.path), 0)),
+                right=True,
+                help=FILE_SIZE,
+            ),
         )
         offset = pages(len(found), key="sweep_page")
         opens = (links.SWEEP, lambda one: links.sweep_query(one.root, one.path))
@@ -79,7 +85,7 @@ def trials(sweep: Sweep, found: Sequence[Trial], runs: Mapping[str, Run], *, key
     """The trials of a sweep in the given order; those that have no run lead nowhere."""
     varied, _ = params_of(found)
     has_runs = any(trial.path in runs for trial in found)
-    size = Column[Trial](head="size", cell=lambda one: fmt.size(runs[one.path].bytes), right=True)
+    size = Column[Trial](head="file size", cell=lambda one: fmt.size(runs[one.path].bytes), right=True, help=FILE_SIZE)
     columns = (
         Column[Trial](head="trial", cell=lambda one: shorten(shown(one.path.rpartition("/")[2])), name=True),
         Column[Trial](head="rank", cell=lambda one: fmt.number(one.rank), right=True, width=60),
@@ -102,7 +108,7 @@ def params_of(found: Sequence[Trial]) -> tuple[dict[str, str], dict[str, str]]:
         for name, value in trial.params:
             values.setdefault(name, Counter())[value] += 1
     equal = {name: next(iter(seen)) for name, seen in values.items() if len(seen) == 1 and seen.total() == len(found)}
-    own = {"trial", "rank", "score", "status", "size", "note"}
+    own = {"trial", "rank", "score", "status", "file size", "note"}
     varied = {
         name: f"{shown(name)} (parameter)" if shown(name) in own else shown(name)
         for name in values

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.base.errors import CoreError
 from core.base.records import Run
+from core.base.sizes import FILE_SIZE, ON_DISK
 from core.services import quarantine
 from core.services.quarantine import ConflictError, JournalFile, JournalKind, Place, Returned, Stage, as_run_text
 from core.services.survey import PlacedBatch
@@ -132,8 +133,8 @@ def _files(one: PlacedBatch) -> None:
         return
     columns = (
         Column[JournalFile](head="file", cell=lambda file: shorten(shown(file.path)), name=True),
-        Column[JournalFile](head="size", cell=lambda file: fmt.size(file.size), right=True),
-        Column[JournalFile](head="on disk", cell=lambda file: fmt.size(file.allocated), right=True),
+        Column[JournalFile](head="file size", cell=lambda file: fmt.size(file.size), right=True, help=FILE_SIZE),
+        Column[JournalFile](head="on disk", cell=lambda file: fmt.size(file.allocated), right=True, help=ON_DISK),
     )
     _first(columns, files, key=f"batch-files-{one.batch.id}", alt="Files of the batch, one a row")
 
@@ -152,7 +153,7 @@ def _former(former: Sequence[PlacedBatch], now: datetime) -> None:
             head="ended by", cell=lambda one: shown(one.batch.ended.by) if one.batch.ended else fmt.NONE
         ),
         Column[PlacedBatch](head="items", cell=lambda one: fmt.number(len(one.batch.items)), right=True),
-        Column[PlacedBatch](head="size", cell=lambda one: fmt.size(one.batch.bytes), right=True),
+        Column[PlacedBatch](head="file size", cell=lambda one: fmt.size(one.batch.bytes), right=True, help=FILE_SIZE),
         Column[PlacedBatch](head="freed", cell=lambda one: fmt.size(one.batch.freed_bytes), right=True),
         Column[PlacedBatch](head="note", cell=lambda one: shown(one.batch.note)),
     )

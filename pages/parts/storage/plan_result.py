@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from core.base.sizes import FILE_SIZE
 from core.documents.plans import plan_document
 from core.services.retention import ItemKind, Plan
 from pages.parts.frame import format as fmt
@@ -61,7 +62,7 @@ def _table(rows: list[Row]) -> None:
         Column[Row](head="path", cell=lambda row: shorten(shown(row.path)), name=True),
         Column[Row](head="run", cell=lambda row: shorten(shown(row.run))),
         Column[Row](head="kind", cell=lambda row: row.kind),
-        Column[Row](head="size", cell=lambda row: fmt.size(row.bytes), right=True),
+        Column[Row](head="file size", cell=lambda row: fmt.size(row.bytes), right=True, help=FILE_SIZE),
         Column[Row](head="why", cell=lambda row: shown(row.reasons), width="large"),
     )
     offset = tables.pages(len(rows), key="plan_page")

@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Root, Run
+from core.base.sizes import FILE_SIZE, ON_DISK
 from core.services.disk_space import Growths, Usage
 from core.services.runs import Overview
 from core.services.survey import Survey
@@ -16,6 +17,12 @@ from pages.parts.tables import lists
 from waypoint_resume.names import to_text
 
 _SHOWN = 20  # problems
+HELP = {
+    "On disk": ON_DISK,
+    "Could go": ON_DISK,
+    "In quarantine": FILE_SIZE,
+    "Growth": ON_DISK,
+}
 
 
 def draw(survey: Survey, now: datetime) -> None:
@@ -28,16 +35,18 @@ def draw(survey: Survey, now: datetime) -> None:
         ("Growth", *_growth(survey.growths, now)),
     )
     for place, (label, value, below) in zip(st.columns(4), cards, strict=True):
-        place.metric(label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch")
+        place.metric(
+            label, value, below, border=True, delta_color="off", delta_arrow="off", height="stretch", help=HELP[label]
+        )
 
 
 def in_short(numbers: Overview) -> tuple[str, str]:
-    """What lies on disk and what could go; until the files were added up, what the catalog tells of runs."""
+    """What lies on disk and what could go; a dash until the files were added up."""
     survey = service.current().survey
     usage, going = survey.audited, survey.could_go
-    below = f"{fmt.size(numbers.leftover_bytes)} in leftovers"
+    below = f"leftovers have {fmt.size(numbers.leftover_bytes)} file size"
     return (
-        fmt.size(numbers.bytes if usage is None else usage.usage.allocated_bytes),
+        fmt.NONE if usage is None else fmt.size(usage.usage.allocated_bytes),
         below if going is None else f"{fmt.size(going.total.freed)} could go",
     )
 
@@ -59,7 +68,7 @@ def leftovers(root: Root, run: Run, now: datetime) -> None:
         return
     files = [file for item in items for file in item.files]
     total = fmt.size(sum(file.size for file in files))
-    with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total}."):
+    with frame.section("Leftovers", note=f"{fmt.count(len(files), 'file')} of no checkpoint, {total} file size."):
         lists.files(files, now, key="leftovers")
 
 
@@ -91,7 +100,9 @@ def _lines(found: Sequence[str]) -> None:
 def _on_disk(usage: Usage | None) -> tuple[str, str]:
     if usage is None:
         return fmt.NONE, "not known yet"
-    return fmt.size(usage.allocated_bytes), f"{fmt.size(usage.apparent_bytes)} in {fmt.count(usage.files, 'file')}"
+    return fmt.size(
+        usage.allocated_bytes
+    ), f"file size {fmt.size(usage.apparent_bytes)}, {fmt.count(usage.files, 'file')}"
 
 
 def _could_go(survey: Survey) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 
+from core.base.sizes import FILE_SIZE, ON_DISK
 from core.services.disk_space import Age, Amount, Growth, Kind
 from core.services.survey import Survey
 from pages.parts.frame import format as fmt
@@ -33,8 +34,6 @@ _KINDS = {
 _SORTS = ("name", "allocated", "apparent", "files")
 _HEADS = ("name", "root", "allocated_bytes", "apparent_bytes", "files")
 _GROWTH_HEADS = ("name", "root", "since", "until", "allocated_bytes", "apparent_bytes")
-_ALLOCATED = "Blocks on disk, as `du` counts them."
-_APPARENT = "The length of the files: a sparse file is longer than its blocks."
 
 
 class Row(NamedTuple):
@@ -102,10 +101,8 @@ def _columns(head: str, *, is_growth: bool, with_root: bool) -> tuple[Column[Row
     return (
         Column[Row](head=head, cell=lambda row: shorten(shown(row.name)), sort="name", name=True),
         *((Column[Row](head="in", cell=lambda row: shown(row.root)),) if with_root else ()),
-        Column[Row](
-            head="on disk", cell=lambda row: size(row.allocated), sort="allocated", right=True, help=_ALLOCATED
-        ),
-        Column[Row](head="apparent", cell=lambda row: size(row.apparent), sort="apparent", right=True, help=_APPARENT),
+        Column[Row](head="on disk", cell=lambda row: size(row.allocated), sort="allocated", right=True, help=ON_DISK),
+        Column[Row](head="file size", cell=lambda row: size(row.apparent), sort="apparent", right=True, help=FILE_SIZE),
         last,
     )
 
@@ -115,7 +112,7 @@ def _lines(rows: Iterable[Row]) -> Iterable[tuple[object, ...]]:
         if row.growth is None:
             yield row.name, row.root, row.allocated, row.apparent, row.files
         else:
-            since, until = fmt.exact(row.growth.since), fmt.exact(row.growth.until)
+            since, until = fmt.utc(row.growth.since), fmt.utc(row.growth.until)
             yield row.name, row.root, since, until, row.allocated, row.apparent
 
 

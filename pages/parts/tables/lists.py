@@ -6,11 +6,12 @@ from datetime import datetime
 from core.base.facts import Format, Variable
 from core.base.files import FileStat
 from core.base.records import Checkpoint, Run
+from core.base.sizes import FILE_SIZE, ON_DISK
 from core.services.checkpoints import CHECKPOINT_SORTS
 from core.services.runs import RUN_SORTS
 from core.services.sweeps import TrialResult
+from pages.parts.frame import disk, links
 from pages.parts.frame import format as fmt
-from pages.parts.frame import links
 from pages.parts.frame.text import shorten, shown
 from pages.parts.tables.tables import Column, Sort, show
 
@@ -46,11 +47,23 @@ def runs(
         Column[Run](head="newest step", cell=lambda run: fmt.number(run.newest_step), sort="newest_step", right=True),
         Column[Run](head="last saved", cell=lambda run: fmt.ago(run.last_saved, now), sort="last_saved"),
         Column[Run](head="checkpoints", cell=lambda run: fmt.number(run.checkpoints), sort="checkpoints", right=True),
-        Column[Run](head="size", cell=lambda run: fmt.size(run.bytes), sort="bytes", right=True),
+        Column[Run](
+            head="on disk",
+            cell=lambda run: disk.on_disk(run.root, run.path),
+            right=True,
+            help=ON_DISK + " All its files.",
+        ),
+        Column[Run](
+            head="file size",
+            cell=lambda run: fmt.size(run.bytes),
+            sort="bytes",
+            right=True,
+            help=FILE_SIZE + " Of its checkpoints.",
+        ),
         Column[Run](
             head="health", cell=lambda run: fmt.findings(run.errors, run.warnings), sort="errors", colors=fmt.color
         ),
-        Column[Run](head="last saved at (UTC)", cell=lambda run: fmt.exact(run.last_saved, zone=False)),
+        Column[Run](head="last saved at", cell=lambda run: fmt.exact(run.last_saved, zone=False), help=fmt.zone_name()),
     )
     assert {column.sort for column in columns if column.sort and column not in chosen} <= set(RUN_SORTS)
     opens = (links.RUN, lambda run: links.run_query(run.root, run.path))
@@ -75,7 +88,9 @@ def checkpoints(
         head="health", cell=lambda item: [fmt.HEALTH[item.health]], sort="health", colors=fmt.color, width=90
     )
     pin = Column[Checkpoint](head="pinned", cell=lambda item: "yes" if (item.path, item.format) in pinned else fmt.NONE)
-    exact = Column[Checkpoint](head="saved at (UTC)", cell=lambda item: fmt.exact(item.saved_at, zone=False))
+    exact = Column[Checkpoint](
+        head="saved at", cell=lambda item: fmt.exact(item.saved_at, zone=False), help=fmt.zone_name()
+    )
     columns = (
         Column[Checkpoint](
             head="checkpoint",
@@ -88,7 +103,9 @@ def checkpoints(
         Column[Checkpoint](head="step", cell=lambda item: fmt.sourced(item.facts.step), sort="step", right=True),
         *((epoch,) if any(item.facts.epoch for item in records) else ()),
         Column[Checkpoint](head="saved", cell=lambda item: fmt.ago(item.saved_at, now), sort="saved_at"),
-        Column[Checkpoint](head="size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True),
+        Column[Checkpoint](
+            head="file size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True, help=FILE_SIZE
+        ),
         Column[Checkpoint](head="restorable", cell=lambda item: "yes" if item.restorable else "no"),
         Column[Checkpoint](head="contents", cell=lambda item: fmt.CONTENTS[item.facts.contents]),
         Column[Checkpoint](head="format", cell=lambda item: fmt.FORMATS[item.format]),
@@ -135,8 +152,10 @@ def files(records: Sequence[FileStat], now: datetime, *, key: str = "files") -> 
 
     columns = (
         Column[FileStat](head="file", cell=lambda item: shown(item.name), name=True),
-        Column[FileStat](head="size", cell=lambda item: fmt.size(item.size), right=True),
+        Column[FileStat](head="file size", cell=lambda item: fmt.size(item.size), right=True, help=FILE_SIZE),
         Column[FileStat](head="modified", cell=lambda item: fmt.ago(changed(item), now)),
-        Column[FileStat](head="modified at (UTC)", cell=lambda item: fmt.exact(changed(item), zone=False)),
+        Column[FileStat](
+            head="modified at", cell=lambda item: fmt.exact(changed(item), zone=False), help=fmt.zone_name()
+        ),
     )
     show(columns, records, key=key, alt="Files, one a row")
