@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -145,6 +146,29 @@ def test_selected_runs_are_compared_and_tagged_and_that_is_taken_back(
     next(one for one in app.button if one.label == "Undo").click().run()
     said = [json.loads((two_runs / name / ".waypoint" / "tags.json").read_text()) for name in ("one", "two")]
     assert [item["tags"] for item in said] == [[], []]
+
+
+def test_a_view_is_kept_opened_removed_and_brought_back(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(open_on(monkeypatch, two_runs), "runs.py", sort="-best:val_loss", group="rate")
+    app.text_input(key="view_name").set_value("worst first").run()
+    app.button(key="save_view").click().run()
+    assert "Kept the view worst first." in plain(texts(app))
+    again = show(open_on(monkeypatch, two_runs), "runs.py")
+    (kept,) = [link for link in again.get("page_link") if link.proto.label == "worst first"]
+    assert parse_qs(kept.proto.query_string) == {"sort": ["-best:val_loss"], "group": ["rate"]}
+    again.button(key="drop-view-0").click().run()
+    assert [link for link in again.get("page_link") if link.proto.label == "worst first"] == []
+    again.button(key="answer_undo").click().run()
+    assert [link.proto.label for link in again.get("page_link")].count("worst first") == 1
+
+
+def test_views_that_cannot_be_understood_are_said_and_stay(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = two_runs.parent / "home" / "views.json"
+    app = open_on(monkeypatch, two_runs)
+    place.write_text('{"version": 1, "views": 3}')
+    show(app, "runs.py")
+    assert "views.json cannot be understood" in plain(texts(app))
+    assert place.read_text() == '{"version": 1, "views": 3}'
 
 
 @pytest.mark.parametrize("value", ["adam", "0.001", "two words", 'a"b', "-x", "a:b", ""])

@@ -78,7 +78,7 @@ def groups(where: RunFilter, text: str, by: str, choices: Choices, now: datetime
         Column[RunGroup](head="size", cell=lambda one: fmt.size(one.bytes), right=True),
         Column[RunGroup](head="share", cell=lambda one: one.bytes / most if most else 0.0, is_bar=True, width="small"),
         *((best,) if best is not None else ()),
-        Column[RunGroup](head="health", cell=lambda one: fmt.findings(one.errors, one.warnings), colors=fmt.color),
+        Column[RunGroup](head="health", cell=_health, colors=lambda word: "red" if "error" in word else "orange"),
     )
     is_level = by in choices.levels
 
@@ -120,6 +120,11 @@ def actions(selected: Sequence[Run]) -> None:
         with st.popover("Tag…", icon=":material/sell:"):
             word = st.text_input("Tag", key="new_tag", placeholder="baseline", help="Tags are found by `tag:baseline`.")
             answers.button("Add to all", partial(_tag, list(selected), word), key="add_tag", disabled=not word.strip())
+
+
+def _health(group: RunGroup) -> list[str]:
+    told = ((group.errors, "with errors"), (group.warnings, "with warnings"))
+    return [f"{count:,} {words}" for count, words in told if count]
 
 
 def _tag(selected: Sequence[Run], word: str) -> None:
