@@ -14,7 +14,7 @@ from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
 from pages.parts.metrics import compare_with, run_picture
 from pages.parts.resume import pausing
-from pages.parts.runs import choice_card, run_health, sweep_lists
+from pages.parts.runs import choice_card, run_health, sweep_lists, tagging
 from pages.parts.storage import storage_cards
 from pages.parts.tables import lists, tables
 
@@ -73,20 +73,21 @@ def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
 root, run = reads.asked_run()
 links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
+choices = series_choices(service.workspace(), root.id, run.path)
+members = [member for choice in choices for member in choice.members]
 about(root, run, now)
+tagging.draw(run, members)
 sweep_lists.trial_of(run)
 pausing.told(root.id, run.path, now)
 pending(run, now)
-choices = series_choices(service.workspace(), root.id, run.path)
 for choice in choices:
     choice_card.draw(choice, now, only=len(choices) == 1)
 choice_card.killed_saves(root, run, choices)
 if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:
-    members = [member for choice in choices for member in choice.members]
     run_picture.draw(root, run, members, now)
     checkpoint_list(root, run, now)
-run_health.draw(root, run, [member for choice in choices for member in choice.members], now)
+run_health.draw(root, run, members, now)
 storage_cards.leftovers(root, run, now)
 acting.dialog()

@@ -12,6 +12,7 @@ from waypoint_resume.names import to_text
 
 T = TypeVar("T")
 _DIALOG, _PAGE = "dialog", "acting_on"
+_UNCHANGED = "Nothing was changed"
 
 
 def begin(page: str) -> None:
@@ -45,7 +46,7 @@ def act(action: Callable[[], object], done: str, *, undo: Callable[[], None] | N
     if problem is None:
         tell(done, undo=undo)
     else:
-        answers.put(f"Nothing was changed. {problem}", is_problem=True)
+        answers.put(problem if problem.startswith(_UNCHANGED) else f"{_UNCHANGED}. {problem}", is_problem=True)
 
 
 def from_dialog(

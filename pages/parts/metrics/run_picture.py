@@ -152,7 +152,7 @@ def _notes(known: Metrics, drawn: Sequence[Curve], axis: Axis) -> None:
     if known.best is not None and known.best.is_guess:
         st.caption(
             f":material/star: The best is told by the {'lowest' if known.best.mode.value == 'min' else 'highest'} "
-            f"{md(known.best.tag)}, which is a guess."
+            f"{md(known.best.tag)}, which is a guess: under the title you can say otherwise."
         )
     for problem in known.problems[:3]:
         place = "" if problem.offset is None else f", byte {problem.offset:,}"
