@@ -9,6 +9,7 @@ from core.base.records import Health
 from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service, url_state
+from pages.parts.metrics import main_metric
 from pages.parts.tables import lists, tables
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -83,7 +84,8 @@ if page.items:
         f"{fmt.count(page.total, 'checkpoint')}, {fmt.size(page.total_bytes)} file size. "
         "Click a name to open it, a column's head to sort by it."
     )
-    lists.checkpoints(page.items, now, key="checkpoints", sort=sort)
+    values = main_metric.columns(page.items, main_metric.of_listed(page.items))
+    lists.checkpoints(page.items, now, key="checkpoints", sort=sort, metric=values)
 elif where == CheckpointFilter():
     frame.empty(
         ":material/save:",

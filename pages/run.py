@@ -5,18 +5,16 @@ from datetime import datetime
 import streamlit as st
 
 from core.base.records import Root, Run
-from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
+from core.services import metrics
 from core.services.health import RULES
 from core.services.runs import series_choices
-from pages.parts.checkpoint import pinning
 from pages.parts.frame import acting, answers, disk, frame, links, reads, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md, shown
 from pages.parts.metrics import compare_with, run_picture
 from pages.parts.resume import pausing
-from pages.parts.runs import choice_card, run_health, sweep_lists, tagging
+from pages.parts.runs import checkpoint_list, choice_card, run_health, sweep_lists, tagging
 from pages.parts.storage import storage_cards
-from pages.parts.tables import lists, tables
 
 
 def about(root: Root, run: Run, now: datetime) -> None:
@@ -57,19 +55,6 @@ def pending(run: Run, now: datetime) -> None:
         st.page_link(links.RESUME, label="See all manifests", icon=":material/list:")
 
 
-def checkpoint_list(root: Root, run: Run, now: datetime) -> None:
-    """Every checkpoint of the run, sorted and paged by the catalog."""
-    with frame.section("Checkpoints", note="Click a name to open it, a column's head to sort by it."):
-        where = CheckpointFilter(root=root.id, run=run.path)
-        sort = tables.Sort.asked(CHECKPOINT_SORTS, tables.Sort(by="saved_at"))
-        offset = tables.pages(run.checkpoints)
-        page = service.workspace().reader.checkpoints(
-            where, sort=sort.by, descending=sort.descending, limit=tables.PAGE_ROWS, offset=offset
-        )
-        pinned = pinning.pinned(page.items)
-        lists.checkpoints(page.items, now, key="run-checkpoints", sort=sort, with_run=False, pinned=pinned)
-
-
 root, run = reads.asked_run()
 links.back()
 now = frame.head(links.run_name(run.path), icon=":material/folder:")
@@ -80,14 +65,16 @@ tagging.draw(run, members)
 sweep_lists.trial_of(run)
 pausing.told(root.id, run.path, now)
 pending(run, now)
+known = metrics.at_checkpoints(service.workspace(), root.id, run.path)
+best = {one.series: one for one in known.best} if known is not None else {}
 for choice in choices:
-    choice_card.draw(choice, now, only=len(choices) == 1)
+    choice_card.draw(choice, now, only=len(choices) == 1, best=best.get(choice.id))
 choice_card.killed_saves(root, run, choices)
 if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:
     run_picture.draw(root, run, members, now)
-    checkpoint_list(root, run, now)
+    checkpoint_list.draw(root, run, known, now)
 run_health.draw(root, run, members, now)
 storage_cards.leftovers(root, run, now)
 acting.dialog()

@@ -27,6 +27,7 @@ from core.services.curves import curve, curves, curves_of_runs
 from core.services.workspace import Workspace
 
 __all__ = [
+    "AtCheckpoints",
     "BestMetric",
     "BestOfSeries",
     "Branch",
@@ -41,6 +42,7 @@ __all__ = [
     "ValueAt",
     "Way",
     "XKind",
+    "at_checkpoints",
     "best_checkpoints",
     "best_metric",
     "best_until",
@@ -84,6 +86,17 @@ class BestOfSeries:
     checkpoint: Checkpoint
     value: ValueAt
     values: Mapping[str, ValueAt]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtCheckpoints:
+    """The metric that tells the best of a run, its values at the run's checkpoints by path, and the best of each
+    series, where one is restorable and its value is known.
+    """
+
+    metric: BestMetric
+    values: Mapping[str, ValueAt]
+    best: tuple[BestOfSeries, ...]
 
 
 def metrics(workspace: Workspace, root_id: str, run: str) -> Metrics:
@@ -159,24 +172,35 @@ def best_checkpoints(
     """The best restorable checkpoint of each series of a run by a metric (without one: `best_metric`). A series of
     which no value is known is left out; of equal values the newest counts.
     """
+    found = at_checkpoints(workspace, root_id, run, metric)
+    return () if found is None else found.best
+
+
+def at_checkpoints(
+    workspace: Workspace, root_id: str, run: str, metric: BestMetric | None = None
+) -> AtCheckpoints | None:
+    """The values of a metric (without one: of `best_metric`) at a run's checkpoints, and the best of each series. None
+    where nobody knows which metric tells it.
+    """
     if metric is None:
         members = workspace.members(root_id, run)
         named = {item.metric[0] for item in members if item.metric is not None}
         known = [one.tag for one in metrics(workspace, root_id, run).metrics]
         metric = best_metric(workspace, root_id, run, [*known, *named])
     if metric is None:
-        return ()
-    values = values_at_checkpoints(workspace, root_id, run, [metric.tag])
-    found = []
+        return None
+    told = values_at_checkpoints(workspace, root_id, run, [metric.tag])
+    values = {path: found[metric.tag] for path, found in told.items() if metric.tag in found}
+    best = []
     for series in in_series(workspace.members(root_id, run)):
-        here = {item.path: values[item.path][metric.tag] for item in series if metric.tag in values[item.path]}
-        best = best_of(here, metric.mode, [item.path for item in series if item.restorable])
-        if best is not None:
-            chosen = next(item for item in series if item.path == best)
-            found.append(
-                BestOfSeries(series=chosen.series, metric=metric, checkpoint=chosen, value=here[best], values=here)
+        here = {item.path: values[item.path] for item in series if item.path in values}
+        path = best_of(here, metric.mode, [item.path for item in series if item.restorable])
+        if path is not None:
+            chosen = next(item for item in series if item.path == path)
+            best.append(
+                BestOfSeries(series=chosen.series, metric=metric, checkpoint=chosen, value=here[path], values=here)
             )
-    return tuple(found)
+    return AtCheckpoints(metric=metric, values=values, best=tuple(best))
 
 
 def best_until(workspace: Workspace, checkpoint: Checkpoint) -> tuple[BestMetric, float] | None:

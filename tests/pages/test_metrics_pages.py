@@ -212,3 +212,73 @@ def test_marks_stand_before_lines_so_that_a_click_meets_them() -> None:
     assert list(drawn.data[0].customdata) == [7]
     assert drawn.data[0].hovertext == ("a&lt;b",)
     assert [trace.mode for trace in drawn.data] == ["markers", "lines", "lines"]
+
+
+def test_what_is_said_of_a_run_is_edited_in_its_line_and_undone(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, root = open_on(monkeypatch, two_runs), short_id(str(two_runs))
+    said = two_runs / "one" / ".waypoint" / "tags.json"
+    show(app, "run.py", root=root, run="one")
+    _typed(app, "Add a tag", "baseline wide").run()
+    _typed(app, "Owner", "alice").run()
+    app.button(key="favourite").click().run()
+    assert {"tags": ["baseline", "wide"], "owner": "alice", "favourite": True}.items() <= json.loads(
+        said.read_text()
+    ).items()
+    app.button(key="tag-1").click().run()
+    assert json.loads(said.read_text())["tags"] == ["baseline"]
+    app.button(key="answer_undo").click().run()
+    assert json.loads(said.read_text())["tags"] == ["baseline", "wide"]
+    assert [button.label for button in app.button if str(button.key).startswith("tag-")] == ["baseline", "wide"]
+    _typed(app, "Add a tag", "-no").run()
+    assert plain(texts(app)).count("Nothing was changed") == 1
+    assert json.loads(said.read_text())["tags"] == ["baseline", "wide"]
+
+
+def test_the_best_metric_is_chosen_on_the_page_and_the_best_checkpoint_follows(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, root = open_on(monkeypatch, two_runs), short_id(str(two_runs))
+    show(app, "run.py", root=root, run="one")
+    assert "which is a guess" in texts(app)
+    newest = columns(app)
+    assert {cell for cell in newest["val_loss"] if cell.startswith("★")} == {f"★ {min(_numbers(newest)):.6g}"}
+    assert "Best:" not in texts(app)  # the best is the latest restorable
+    _widget(app, "segmented_control", "Better is the").set_value("highest").run()
+    app.button(key="best-keep").click().run()
+    assert "which is a guess" not in texts(app)
+    chosen = columns(app)
+    assert {cell for cell in chosen["val_loss"] if cell.startswith("★")} == {f"★ {max(_numbers(chosen)):.6g}"}
+    lines = [plain(item.value) for item in app.markdown if "Best:" in item.value]
+    assert lines
+    assert all(f"the highest val_loss, {max(_numbers(chosen)):.6g}" in line for line in lines)
+    app.button(key="answer_undo").click().run()
+    assert "which is a guess" in texts(app)
+
+
+def test_checkpoints_of_all_runs_show_the_value_of_their_metric_and_their_whole_path(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_on(monkeypatch, two_runs)
+    show(app, "checkpoints.py")
+    table = columns(app)
+    of = {
+        run: {value for value, name in zip(_numbers(table), table["run"], strict=True) if name == run}
+        for run in ("one", "two")
+    }
+    for run, values in of.items():
+        assert values <= {float(f"{value:.6g}") for value in logged(two_runs / run, "val_loss")}
+    assert of["two"].isdisjoint(of["one"])
+
+
+def _numbers(table: dict[str, list[Any]]) -> list[float]:
+    return [float(cell.removeprefix("★ ")) for cell in table["val_loss"]]
+
+
+def _typed(app: AppTest, label: str, text: str) -> Any:  # noqa: ANN401 - the widget
+    return _widget(app, "text_input", label).set_value(text)
+
+
+def _widget(app: AppTest, kind: str, label: str) -> Any:  # noqa: ANN401
+    return next(item for item in app.get(kind) if item.label == label)

@@ -8,17 +8,19 @@ import streamlit as st
 from core.base.records import Checkpoint, Root, Run
 from core.services import runs
 from core.services.checkpoints import spec_of
+from core.services.metrics import BestOfSeries
 from core.services.runs import SeriesChoice
 from pages.parts.checkpoint import facts
 from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame.text import md, shown
 from pages.parts.health import findings
+from pages.parts.metrics import main_metric
 from pages.parts.resume import resume
 
 _LISTED = 5
 
 
-def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
+def draw(choice: SeriesChoice, now: datetime, *, only: bool, best: BestOfSeries | None = None) -> None:
     """The card; `only` leaves out the series' name where the run has no other."""
     answers.place(f"series-{choice.id}")
     with st.container(border=True):
@@ -27,7 +29,10 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool) -> None:
         if choice.chosen is None:
             _nothing(choice)
         else:
-            _recommended(choice.chosen, choice, now)
+            is_best = best is not None and best.checkpoint.path == choice.chosen.path
+            _recommended(choice.chosen, choice, now, best if is_best else None)
+            if best is not None and not is_best:
+                main_metric.line(best, choice.chosen, key=f"best-{choice.id}")
         if spec_of(choice.latest.format).is_resumable:
             _passed_over(choice)
         if choice.order_note:
@@ -42,13 +47,15 @@ def killed_saves(root: Root, run: Run, choices: Sequence[SeriesChoice]) -> None:
         st.info(md(told), icon=":material/restart_alt:")
 
 
-def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime) -> None:
+def _recommended(checkpoint: Checkpoint, choice: SeriesChoice, now: datetime, best: BestOfSeries | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.subheader(
                 f"Resume from {md(links.local(checkpoint.path, checkpoint.run))}", anchor=False, width="content"
             )
             frame.health_badge(checkpoint.health)
+            if best is not None:
+                main_metric.badge(best)
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             links.checkpoint_link(checkpoint, label="Open", icon=":material/open_in_full:")
             resume.button(checkpoint, key=f"resume-{choice.id}")

@@ -1,7 +1,6 @@
 """What people say of a run, in one line that is edited where it stands: favourite, tags, owner, note, best metric."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 

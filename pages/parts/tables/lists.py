@@ -13,7 +13,7 @@ from core.services.sweeps import TrialResult
 from pages.parts.frame import disk, links
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import shorten, shown
-from pages.parts.tables.tables import Column, Sort, show
+from pages.parts.tables.tables import LETTER, Column, Sort, show
 
 TF_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -78,11 +78,14 @@ def checkpoints(
     sort: Sort | None = None,
     with_run: bool = True,
     pinned: Collection[tuple[str, Format]] = (),
+    metric: Sequence[Column[Checkpoint]] = (),
 ) -> None:
     """The table of checkpoints; `with_run` adds the run's column and leaves the exact time to the checkpoint's page.
-    Those of `pinned` (path relative to the root, format) are marked.
+    Those of `pinned` (path relative to the root, format) are marked; `metric` are the columns of a metric's value.
     """
-    place = Column[Checkpoint](head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width=140)
+    runs = [shown(links.run_name(item.run)) for item in records]
+    width = round(max(map(len, runs), default=0) * LETTER) + 20  # a run's path is never cut
+    place = Column[Checkpoint](head="run", cell=lambda item: shown(links.run_name(item.run)), sort="run", width=width)
     epoch = Column[Checkpoint](head="epoch", cell=lambda item: fmt.sourced(item.facts.epoch), sort="epoch", right=True)
     health = Column[Checkpoint](
         head="health", cell=lambda item: [fmt.HEALTH[item.health]], sort="health", colors=fmt.color, width=90
@@ -102,6 +105,7 @@ def checkpoints(
         health,
         Column[Checkpoint](head="step", cell=lambda item: fmt.sourced(item.facts.step), sort="step", right=True),
         *((epoch,) if any(item.facts.epoch for item in records) else ()),
+        *metric,
         Column[Checkpoint](head="saved", cell=lambda item: fmt.ago(item.saved_at, now), sort="saved_at"),
         Column[Checkpoint](
             head="file size", cell=lambda item: fmt.size(item.bytes), sort="bytes", right=True, help=FILE_SIZE

@@ -25,7 +25,7 @@ _TEXT = "\u2060"  # unseen
 _ROW, _HEAD = 35, 38  # pixels
 # A longer table scrolls by itself, and its height cuts a row in two, so that one sees that more follow.
 _WHOLE, _CUT = 50, 20.5  # rows
-_LETTER, _NARROWEST, _WIDEST = 6.8, 120, 430  # pixels: a letter of a cell, the width of a column of names
+LETTER, _NARROWEST, _WIDEST = 6.8, 120, 430  # pixels: a letter of a cell, the width of a column of names
 Width = Literal["small", "medium", "large"] | int | None
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ def _label(column: Column[Any], sort: Sort | None) -> str:
 
 def _width(names: pd.Series) -> int:
     longest = max((len(name) for name in names), default=0)
-    return round(min(max(longest * _LETTER + 20, _NARROWEST), _WIDEST))
+    return round(min(max(longest * LETTER + 20, _NARROWEST), _WIDEST))
 
 
 def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
