@@ -254,7 +254,7 @@ def test_findings_that_repeat_are_accepted_with_one_note_and_taken_back(
     show(app, page, **({"root": root_id(str(runs)), "run": "a"} if page == "run.py" else {"severity": "warning"}))
     first = next(button for button in app.button if button.label == "Accept all…")
     first.click().run()
-    app.text_area[0].set_value("kept for the shards").run()
+    app.text_area[-1].set_value("kept for the shards").run()  # the dialog's is drawn last
     app.button(key="accept_confirm").click().run()
     assert "Accepted: orphan-shard of 13 things, a/ckpts/ckpt-1 … a/ckpts/ckpt-13." in plain(texts(app))
     kept = json.loads((runs / "a/.waypoint/accepted.json").read_text())["accepted"]

@@ -13,6 +13,7 @@ from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shown
 from pages.parts.resume import resume
 from pages.parts.tables.tables import Column
+from waypoint_resume.names import short_id
 
 STAR = "★"
 
@@ -37,15 +38,15 @@ def of_listed(records: Iterable[Checkpoint]) -> Known:
     """What is known of checkpoints of several runs; remembered until the disk shows something new."""
     values, best = dict[tuple[str, str], ValueAt](), set[tuple[str, str]]()
     for root, run in dict.fromkeys((item.root, item.run) for item in records):
-        known = _of_run(root, run, service.current().version)
+        known = _of_run(short_id(root, run), service.current().version, root, run)
         values.update(known.values)
         best |= known.best
     return Known(values=values, best=frozenset(best))
 
 
 @st.cache_resource(max_entries=1_000, show_spinner=False)
-def _of_run(root: str, run: str, version: object) -> Known:  # noqa: ARG001 - the cache compares it
-    return Known.of(root, metrics.at_checkpoints(service.workspace(), root, run))
+def _of_run(key: str, version: object, _root: str, _run: str) -> Known:  # noqa: ARG001 - the cache compares them
+    return Known.of(_root, metrics.at_checkpoints(service.workspace(), _root, _run))
 
 
 def columns(records: Sequence[Checkpoint], known: Known) -> tuple[Column[Checkpoint], ...]:
