@@ -281,4 +281,4 @@ def _typed(app: AppTest, label: str, text: str) -> Any:  # noqa: ANN401 - the wi
 
 
 def _widget(app: AppTest, kind: str, label: str) -> Any:  # noqa: ANN401
-    return next(item for item in app.get(kind) if item.label == label)
+    return next(item for item in app.get(kind) if getattr(item, "label", None) == label)
