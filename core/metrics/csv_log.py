@@ -18,7 +18,7 @@ from core.metrics.positions import start_at
 from core.metrics.problems import Problems
 from core.metrics.records import Position, ProblemKind, Reading, XKind
 from core.metrics.spec import MetricSource, Place
-from core.metrics.x_names import as_wall_time, clock_in, counters_in
+from core.metrics.x_names import COUNTERS, as_wall_time, clock_in, counters_in
 from core.runs.trial_names import RAY_OWN_RESULTS
 from core.stores.store import Store
 
@@ -31,12 +31,13 @@ _LOOKED_AT = 1 << 16  # bytes in which the header's end is looked for
 
 
 class _Table(NamedTuple):
-    """The header: names, which of them is x, which the time, and how a row is split."""
+    """The header: names, which of them is x, which the time, which are metrics, and how a row is split."""
 
     names: tuple[str, ...]
     x: int
     x_kind: XKind
     clock: int | None
+    metrics: tuple[tuple[int, str], ...]
     delimiter: str
 
 
@@ -105,10 +106,15 @@ def _rows(lines: Sequence[Line], problems: Problems, delimiter: str) -> _Rows:
     rows: list[_Row] = []
     held: list[Line] = []
     for line in lines:
+        if not held and b'"' not in line.content:
+            row = _row(line, problems, delimiter)
+            if row is not None:
+                rows.append(row)
+            continue
         held.append(line)
         content = line.content if len(held) == 1 else b"\n".join(one.content for one in held)
         if content.count(b'"') % 2:
-            if len(held) == _MOST_HELD:
+            if len(held) == _MOST_HELD or len(content) > _LOOKED_AT:
                 problems.add(ProblemKind.CORRUPT, "a quote is never closed", held[0].offset)
                 held = []
             continue
@@ -125,7 +131,7 @@ def _row(line: Line, problems: Problems, delimiter: str) -> _Row | None:
     """The cells of a line."""
     text = line.content.decode("utf-8-sig" if line.offset == 0 else "utf-8", "backslashreplace").rstrip("\r")
     try:
-        cells = next(csv.reader([text], delimiter=delimiter), [])
+        cells = next(csv.reader([text], delimiter=delimiter), []) if '"' in text else text.split(delimiter)
     except csv.Error as error:
         problems.add(ProblemKind.CORRUPT, str(error), line.offset)
         return None
@@ -153,6 +159,8 @@ def _known_table(state: Mapping[str, Any]) -> _Table | None:
 
 def _renewed(row: _Row) -> _Table | None:
     """The table that begins with a row amid others, where it is a header."""
+    if COUNTERS.isdisjoint([cell.strip().lower() for cell in row.cells]):
+        return None
     return next((_table(row.cells, name, kind, row.delimiter) for name, kind in counters_in(row.cells)), None)
 
 
@@ -171,7 +179,14 @@ def _header(rows: Sequence[_Row]) -> _Table | None:
 
 def _table(names: Sequence[str], x: str, kind: XKind, delimiter: str) -> _Table:
     clock = clock_in(names)
-    return _Table(tuple(names), names.index(x), kind, None if clock is None else names.index(clock), delimiter)
+    left_out = RAY_OWN_RESULTS | {x, clock}
+    metrics = tuple(
+        (number, name.strip())
+        for number, name in enumerate(names)
+        if name not in left_out and not name.startswith(_CONFIG)
+    )
+    at = None if clock is None else names.index(clock)
+    return _Table(tuple(names), names.index(x), kind, at, metrics, delimiter)
 
 
 def _add(builder: SeriesBuilder, table: _Table, row: _Row) -> bool:
@@ -182,12 +197,10 @@ def _add(builder: SeriesBuilder, table: _Table, row: _Row) -> bool:
     if x is None or not math.isfinite(x):
         return False
     wall = math.nan if table.clock is None else as_wall_time(_number(row.cells[table.clock]))
-    for number, (name, cell) in enumerate(zip(table.names, row.cells, strict=True)):
-        if number in (table.x, table.clock) or name in RAY_OWN_RESULTS or name.startswith(_CONFIG):
-            continue
-        value = _number(cell)
+    for number, name in table.metrics:
+        value = _number(row.cells[number])
         if value is not None:
-            builder.add(name.strip(), table.x_kind, x, value, wall)
+            builder.add(name, table.x_kind, x, value, wall)
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from core.metrics.limits import MOST_BYTES_A_CALL, MOST_LINE
+from core.metrics.limits import MOST_LINE, MOST_TEXT_BYTES_A_CALL
 from core.metrics.positions import Start, last_bytes, position_at
 from core.metrics.problems import Problems
 from core.metrics.records import Position, ProblemKind
@@ -38,8 +38,8 @@ class Lines(NamedTuple):
 def read_lines(store: Store, path: str, start: Start, problems: Problems) -> Lines:
     """The lines from the start on, at most some megabytes of them. Longer ones than MOST_LINE are left out."""
     offset, size = start.offset, start.size
-    (content,) = store.read_ranges(path, [(offset, min(MOST_BYTES_A_CALL, size - offset))])
-    has_more = offset + len(content) < size and len(content) == MOST_BYTES_A_CALL
+    (content,) = store.read_ranges(path, [(offset, min(MOST_TEXT_BYTES_A_CALL, size - offset))])
+    has_more = offset + len(content) < size and len(content) == MOST_TEXT_BYTES_A_CALL
     parts = content.split(b"\n")
     rest = parts.pop()
     found, at = [], offset

@@ -15,6 +15,7 @@ _COUNTERS = {
     "iterations iter time/total_timesteps total_timesteps timesteps_total num_timesteps num_updates",
     XKind.EPOCH: "epoch epochs epoch_number epoch_num",
 }
+COUNTERS = frozenset(word for words in _COUNTERS.values() for word in words.split())
 _CLOCKS = ("wall_time", "wall time", "walltime", "timestamp", "_timestamp", "time")
 _SECONDS = (1e8, 1e10)  # from 1973 to 2286
 _MILLISECONDS = (1e11, 1e13)

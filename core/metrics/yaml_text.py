@@ -20,6 +20,7 @@ _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_SLOW_BYTES = 64 << 10  # where libyaml is not there: Python takes seconds for a megabyte
 _MOST_VALUES = 50_000
 _DEEPEST = 60
+_LONGEST_NUMBER = 100  # characters; a longer one is text
 _PLAIN = yaml.SafeLoader("")
 _MERGE = "<<"
 _STRING = "tag:yaml.org,2002:str"
@@ -123,7 +124,8 @@ class _Builder:
 
 def _scalar(event: yaml.ScalarEvent) -> _Value:
     """A scalar's value by its form; whatever tag it bears, nothing but a plain value is made of it."""
-    if not event.implicit[0] and event.tag not in _SIMPLE:
+    is_text = not event.implicit[0] and event.tag not in _SIMPLE
+    if is_text or len(event.value) > _LONGEST_NUMBER:
         return event.value
     tag = event.tag if event.tag in _SIMPLE else _PLAIN.resolve(yaml.ScalarNode, event.value, (True, False))
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.metrics import csv_log
+from core.metrics import csv_log, lines
 from core.metrics.records import ProblemKind, Reading, XKind
 from core.stores.local import LocalStore
 
@@ -107,6 +107,18 @@ def test_a_bad_row_hides_no_other_and_says_where_it_stands(tmp_path: Path) -> No
         (29, ProblemKind.CORRUPT),
         (42, ProblemKind.TRUNCATED),
     ]
+
+
+def test_a_long_table_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MOST_TEXT_BYTES_A_CALL", 100)
+    (tmp_path / "training.csv").write_text("epoch,loss\n" + "".join(f"{number},0.5\n" for number in range(60)))
+    reading = read(tmp_path)
+    found = points(reading)["loss"]
+    while reading.has_more:
+        reading = read(tmp_path, position=reading.position)
+        assert not reading.is_anew
+        found += points(reading)["loss"]
+    assert found == [(number, 0.5) for number in range(60)]
 
 
 def test_a_table_of_data_is_no_log(tmp_path: Path) -> None:

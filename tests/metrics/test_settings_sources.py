@@ -163,6 +163,15 @@ z: *b
     assert parse(content, "x") == expected
 
 
+def test_numbers_without_end_are_text() -> None:
+    times, digits = "1" + ":11" * 3_000, "1" * 9_000
+    assert read("config.yaml", f"a: {times}\nb: {digits}\nc: 0x{digits}").parameters == {
+        "a": times[:4095] + "…",
+        "b": digits[:4095] + "…",
+        "c": f"0x{digits}"[:4095] + "…",
+    }
+
+
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
