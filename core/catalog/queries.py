@@ -100,7 +100,10 @@ class Reader(FindingReader):
         else:
             keys = keys_by_value(sort, descending, conditions)
             if limit is not None and is_by_index(total, offset + limit, self._count):
-                ids = self._rows(first_ids_by_value(sort, descending, conditions).limit(limit).offset(offset))
+                # Each run is to be found by its id, not by its root, of which SQLite thinks that it has few runs.
+                mine = func.coalesce(runs.c.root, "").in_(self._roots)
+                query = first_ids_by_value(sort, descending, [mine, *conditions[1:]])
+                ids = self._rows(query.limit(limit).offset(offset))
                 if len(ids) == limit:
                     return Page(items=self._runs_of([row["run_id"] for row in ids], now), total=total, total_bytes=size)
         if limit is None:
@@ -126,6 +129,16 @@ class Reader(FindingReader):
             if self._rows(query):
                 return sort
         return None
+
+    def has_value(self, name: str) -> bool:
+        """Whether any run has a metric, parameter or level of that name."""
+        tables = {sort.table: sort for sort in value_sorts(name, Which.LAST)}.values()
+        return any(self._rows(select(sort.table.c.run_id).where(sort.names == name).limit(1)) for sort in tables)
+
+    def value_names(self) -> tuple[str, ...]:
+        """The names of all metrics, parameters and levels."""
+        tables = {sort.table: sort for sort in value_sorts("", Which.LAST)}.values()
+        return tuple(row["name"] for sort in tables for row in self._rows(select(sort.names.label("name")).distinct()))
 
     def run(self, root: str, path: str, now: datetime) -> Run:
         """One run with its state files. NotFoundError when the catalog has none."""

@@ -1,6 +1,7 @@
 """The commands."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,11 +15,12 @@ from core.cli.health import health_command
 from core.cli.kept import kept_command
 from core.cli.mend import mend_command
 from core.cli.metrics import MetricName, compare_command, metrics_command, runs_command, show_best
-from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.options import AsJson, Cached, Roots, RunName, Where
 from core.cli.pause import pause_command
 from core.cli.quarantine import pin_command, quarantine_command
 from core.cli.resume import resume_command
 from core.cli.resume_env import resume_env_command
+from core.cli.runs import runs_command, say_unknown
 from core.cli.session import (
     NOTHING_RESTORABLE,
     leaving,
@@ -42,6 +44,7 @@ from core.services import passed_over
 from core.services.checkpoints import CheckpointFilter
 from core.services.health import RULES
 from core.services.runs import SeriesChoice, killed_saves, series_choices
+from core.services.searching import search_checkpoints
 from core.services.sweeps import TrialResult, trial_results
 from core.services.workspace import upgrade_text
 from waypoint_resume.names import to_text
@@ -66,6 +69,7 @@ def main() -> None:
 app.command("runs")(runs_command)
 app.command("metrics")(metrics_command)
 app.command("compare")(compare_command)
+app.command("runs")(runs_command)
 app.command("health")(health_command)
 app.command("verify")(verify_command)
 app.command("mend")(mend_command)
@@ -108,6 +112,7 @@ def index_command(roots: Roots = None, as_json: AsJson = False) -> None:
 @app.command("ls")
 def ls_command(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only this run's.")] = None,
+    where: Where = "",
     roots: Roots = None,
     as_json: AsJson = False,
     cached: Cached = False,
@@ -115,11 +120,13 @@ def ls_command(
     """List checkpoints, the newest first."""
     with looked_at(roots, "ls", cached=cached) as (workspace, code):
         say_passed_over(workspace)
-        where = CheckpointFilter()
+        search = search_checkpoints(where, workspace.now())
+        wanted = CheckpointFilter(search=search)
         if run is not None:
             found = workspace.find_run(run)
-            where = CheckpointFilter(root=found.root, run=found.path)
-        items = workspace.reader.checkpoints(where, limit=None).items
+            wanted = replace(wanted, root=found.root, run=found.path)
+        items = workspace.reader.checkpoints(wanted, limit=None).items
+        say_unknown(workspace, search, items)
         paths = {root.id: root.path for root in workspace.reader.roots()}
         trials = trial_results(workspace, {(item.root, item.run) for item in items})
         if as_json:

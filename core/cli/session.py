@@ -26,6 +26,7 @@ from core.base.errors import (
 from core.base.records import IndexReport
 from core.services import passed_over
 from core.services.resume import ConfirmError, ModeError
+from core.services.searching import SearchError
 from core.services.workspace import METRICS_SECONDS, REREAD_SECONDS, Progress, Workspace, load, problem_texts
 from waypoint_resume.names import to_text
 
@@ -51,6 +52,8 @@ def leaving() -> Iterator[None]:
     """Errors become a sentence on stderr and the exit code that docs/cli.md tells."""
     try:
         yield
+    except SearchError as error:
+        _leave(error, WRONG_USE, f"{error}\n{error.pointed()}")
     except (SettingsError, NotFoundError, AmbiguousError, ModeError, ConfirmError) as error:
         _leave(error, WRONG_USE)
     except NotRestorableError as error:

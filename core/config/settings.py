@@ -93,6 +93,12 @@ class Settings(BaseSettings):
         "one for a project ([metrics.md](metrics.md)). Only in the file.",
         json_schema_extra={"shown": "none: it is guessed"},
     )
+    layout: Annotated[str | None, PlainValidator(values.layout)] = Field(
+        default=None,
+        description="How the parts of runs' paths are called, such as `{project}/{user}/{date}/{run}` (`*` for a part "
+        "without a name): they become columns, groups and names in [searches](search.md).",
+        json_schema_extra={"shown": "guessed, where it is plain"},
+    )
     purge_after_days: Days = Field(
         default=0.0,
         description="Days after which what lies in quarantine, or a rewind set aside, is deleted for good; 0: never.",

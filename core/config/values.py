@@ -10,6 +10,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from core.base.layout import parse_layout
+
 ACTOR_LIMIT = 100
 SHOWN_LIMIT = 80
 # A path separator, but not the colon of s3:// or gs://.
@@ -81,6 +83,15 @@ def actor(value: object) -> str:
     if not name or len(name) > ACTOR_LIMIT or not name.isprintable():
         raise ValueError(f"must be a name of 1 to {ACTOR_LIMIT} printable characters")
     return name
+
+
+def layout(value: object) -> str | None:
+    """How the parts of runs' paths are called; None for a guess."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("must be text such as {project}/{user}/{date}/{run}")  # noqa: TRY004 - as in `_items`
+    return str(parse_layout(value.strip().strip("/")))
 
 
 def default_home() -> Path:

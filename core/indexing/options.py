@@ -24,9 +24,9 @@ class CancelledError(CoreError):
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Settings of a pass; times in seconds. `deep`: stat every file, also where no folder changed. `decisions_dir`:
-    where people's decisions about read-only runs lie. `stamp`: which code judges. For so long (`reread_seconds`) a pass
-    reads again what older readers read, at least one checkpoint; None: all of it. `projects`: which metrics tell the
-    best.
+    where people's decisions about read-only runs lie. `layout`: how the parts of paths are called; None: guessed.
+    `stamp`: which code judges. For so long (`reread_seconds`) a pass reads again what older readers read, at least one
+    checkpoint; None: all of it. `projects`: which metrics tell the best.
     """
 
     run_pattern: tuple[str, ...]
@@ -34,6 +34,7 @@ class Options:
     ages: Ages
     deep: bool = True
     decisions_dir: Path | None = None
+    layout: str | None = None
     stamp: Stamp = field(default_factory=current_stamp)
     reread_seconds: float | None = REREAD_SECONDS
     projects: ProjectMetrics = field(default_factory=ProjectMetrics)

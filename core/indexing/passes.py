@@ -102,6 +102,7 @@ def _options(settings: Settings, *, deep: bool = True, reread_seconds: float | N
         ages=Ages(live_window=settings.live_window, stale_after=settings.stale_after, write_grace=settings.write_grace),
         deep=deep,
         decisions_dir=settings.decisions_dir,
+        layout=settings.layout,
         stamp=current_stamp(),
         reread_seconds=reread_seconds,
         projects=parse_project_metrics(settings.metric),

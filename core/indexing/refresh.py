@@ -29,6 +29,7 @@ from core.indexing.folder_records import FolderResult, FolderTask
 from core.indexing.known import by_folder, is_all_foreign, settled, unread
 from core.indexing.metric_finder import MetricFinder
 from core.indexing.metric_pass import note_metric_files
+from core.indexing.name_levels import name_levels
 from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.pass_context import PassContext
 from core.indexing.ranking import rank_sweeps
@@ -59,6 +60,7 @@ def refresh_root(engine: Engine, store: Store, root: str, root_path: str, option
         changes = find_changes(store, known, options, now_ns, progress, readers.expect, tells_all=tells_all)
         _Pass(engine, store, root, root_path, options, now_ns, known, context, changes, progress, readers).write()
         progress.changed |= rank_sweeps(engine, store, root, changes.folders.keys())
+    progress.changed |= name_levels(engine, root, options.layout, has_changed=progress.changed)
     progress.waiting = sum(not options.stamp.is_read(folder.read_by) for folder in changes.folders.values())
     progress.problems.extend(problem for folder in changes.folders.values() for problem in folder.problems)
 

@@ -12,6 +12,7 @@ _MOST_SECONDS = 10**10  # 300 years: longer spans reach back to before there wer
 _DATE = re.compile(
     r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?Z?)?)?)?", re.IGNORECASE | re.ASCII
 )
+_DAY = re.compile(r"((?:19|20)\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)", re.ASCII)
 NUMBER_UNITS, SPAN_UNITS = "k, M, G, KiB, MiB, GiB", "s, m, h, d, w"
 
 
@@ -58,6 +59,15 @@ def moments(text: str) -> Moments | None:
         start = datetime(*[*parts, 1, 1][: max(len(parts), 3)], tzinfo=UTC)  # type: ignore[arg-type,misc]
         return Moments(start, _after(start, len(parts)))
     except (ValueError, OverflowError):
+        return None
+
+
+def day_in(name: str) -> str | None:
+    """The ISO date that a name is or begins with: `2026-11-01`, `20261101-1200`, `2026_11_01_b`; None for none."""
+    found = _DAY.match(name)
+    try:
+        return None if found is None else datetime(*map(int, found.groups()), tzinfo=UTC).date().isoformat()  # type: ignore[arg-type,misc]
+    except ValueError:
         return None
 
 

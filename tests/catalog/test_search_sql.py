@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from core.base.records import Finding, Root
 from core.catalog import writes
 from core.catalog.filters import CheckpointFilter, RunFilter, checkpoint_conditions, run_conditions
+from core.catalog.levels import level_row
 from core.catalog.migrations import migrate
 from core.catalog.queries import Reader
 from core.catalog.rows import run_id, to_us
@@ -62,22 +63,10 @@ def stored(engine: Engine, known: Sequence[Known]) -> Reader:
             store_params(
                 connection, "r00t", run.path, [RunParam(name, *value, "x") for name, value in run.params.items()]
             )
-            levels = [level_row(run.path, name, value) for name, value in run.levels.items()]
+            levels = [level_row(run_id("r00t", run.path), name, value) for name, value in run.levels.items()]
             if levels:
                 connection.execute(insert(run_levels), levels)
     return Reader(engine, ["r00t"])
-
-
-def level_row(path: str, name: str, value: str) -> dict[str, object]:
-    day = moments(value)
-    return {
-        "run_id": run_id("r00t", path),
-        "name": name,
-        "value": value,
-        "folded": fold(value),
-        "number": number(value),
-        "day": None if day is None or "-" not in value else day.start.date().isoformat(),
-    }
 
 
 def metric(tag: str, values: tuple[float | None, ...]) -> RunMetric:
@@ -185,10 +174,10 @@ def named(name: str, which: str, how: Operator, value: str, run: Known) -> bool:
 
 
 def is_day(have: str, how: Operator, value: str) -> bool:
-    day = moments(have)
-    if day is None or "-" not in have:
+    digits = have.replace("-", "")
+    if len(digits) != 8:
         return False
-    here = day.start.date().isoformat()
+    here = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
     if (age := span(value)) is not None and how not in (Operator.IS, Operator.HAS):
         then = (NOW - age).date().isoformat()
         return {"<": here > then, "<=": here >= then, ">": here < then, ">=": here <= then}[how]
