@@ -16,6 +16,7 @@ from core.metrics.registry import SOURCES
 from core.metrics.summary import MOST_KEPT
 from core.retention.keys import Key
 from core.retention.rules import KEYS
+from core.search.fields import CHECKPOINT_FIELDS, RUN_FIELDS
 
 HERE = Path(__file__).parents[1]
 
@@ -87,6 +88,16 @@ def settings() -> Iterator[str]:
         yield f"| `{row.variable}` | `{row.key}` | {row.default} | {row.meaning} |"
 
 
+def names() -> Iterator[str]:
+    """The names of searches."""
+    yield "| of | name | values | tells |"
+    yield "| --- | --- | --- | --- |"
+    for of, fields in (("runs", RUN_FIELDS), ("checkpoints", CHECKPOINT_FIELDS)):
+        for field in fields.values():
+            values = ", ".join(f"`{one}`" for one in field.choices) or field.kind.value
+            yield f"| {of} | `{field.name}` | {values} | {field.meaning} |"
+
+
 def metrics() -> Iterator[str]:
     """The sources of metrics and parameters."""
     yield "| source | files | read of them | read on |"
@@ -117,6 +128,7 @@ PARTS: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
     "keys of retention": ("docs/storage.md", retention),
     "sources of metrics": ("docs/metrics.md", metrics),
     "limits of metrics": ("docs/metrics.md", limits_of_metrics),
+    "names of searches": ("docs/search.md", names),
     "settings": ("docs/settings.md", settings),
 }
 

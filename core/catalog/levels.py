@@ -1,11 +1,11 @@
 """Levels of runs' paths in the catalog, and the layout of each root that named them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
-from core.catalog.chunks import chunks
+from core.base.layout import parse_layout
 from core.catalog.rows import run_id
 from core.catalog.run_tables import layouts, run_levels
 from core.catalog.tables import runs
@@ -20,14 +20,10 @@ class RootLayout(NamedTuple):
     layout: str
     is_guess: bool
 
-
-def load_levels(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """The levels of some runs, given by `run_id`: name → value."""
-    found: dict[int, dict[str, str]] = {}
-    for part in chunks(ids):
-        for row in connection.execute(select(run_levels).where(run_levels.c.run_id.in_(part))).mappings():
-            found.setdefault(row["run_id"], {})[row["name"]] = row["value"]
-    return found
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names above the run's own."""
+        return tuple(name for name in parse_layout(self.layout).above if name is not None)
 
 
 def load_layouts(connection: Connection, roots: Iterable[str]) -> dict[str, RootLayout]:

@@ -26,7 +26,6 @@ _RUN_COLUMNS: Mapping[str, Column[Any]] = {
 }
 _CHECKPOINT_COLUMNS: Mapping[str, Column[Any]] = {
     "latest": checkpoints.c.is_latest,
-    "optimizer": checkpoints.c.has_optimizer,
     "saved": checkpoints.c.saved_at_us,
     "size": checkpoints.c.bytes,
 }

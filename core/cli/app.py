@@ -20,7 +20,7 @@ from core.cli.pause import pause_command
 from core.cli.quarantine import pin_command, quarantine_command
 from core.cli.resume import resume_command
 from core.cli.resume_env import resume_env_command
-from core.cli.runs import runs_command, say_unknown
+from core.cli.searching import say_unknown
 from core.cli.session import (
     NOTHING_RESTORABLE,
     leaving,
@@ -66,7 +66,6 @@ def main() -> None:
     app()
 
 
-app.command("runs")(runs_command)
 app.command("metrics")(metrics_command)
 app.command("compare")(compare_command)
 app.command("runs")(runs_command)

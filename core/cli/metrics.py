@@ -9,13 +9,15 @@ from rich.text import Text
 
 from core.base.records import Run
 from core.base.sizes import size_text
-from core.cli.options import AsJson, Cached, Roots, RunName
+from core.cli.options import AsJson, Cached, Roots, RunName, Where
+from core.cli.searching import say_guessed_layouts, say_unknown
 from core.cli.session import NOTHING_RESTORABLE, looked_at, print_json, say, stdout
 from core.documents.metrics import best_document, comparison_document, metrics_document, run_document
 from core.services import comparing, metrics
 from core.services.comparing import Fact, RunComparison
 from core.services.metrics import BestOfSeries, MetricPoint, Metrics, RunMetric
-from core.services.runs import RUN_SORTS, RunFilter
+from core.services.runs import RunFilter
+from core.services.searching import run_sort, search_runs
 from core.services.workspace import Workspace
 from waypoint_resume.names import to_text
 
@@ -23,17 +25,21 @@ MetricName = Annotated[str | None, typer.Option("--metric", metavar="NAME", help
 
 
 def runs_command(
-    sort: Annotated[str, typer.Option(metavar="FIELD", help=f"By which: {', '.join(RUN_SORTS)}.")] = "last_saved",
+    where: Where = "",
+    sort: Annotated[
+        str,
+        typer.Option(metavar="FIELD", help="saved, size, path, a metric, a parameter …; -FIELD: greatest first."),
+    ] = "-saved",
     roots: Roots = None,
     as_json: AsJson = False,
     cached: Cached = False,
 ) -> None:
     """List runs with their best values, parameters and tags."""
-    if sort not in RUN_SORTS:
-        raise typer.BadParameter(f"must be one of {', '.join(RUN_SORTS)}", param_hint="--sort")
     with looked_at(roots, "runs", cached=cached, all_metrics=True) as (workspace, code):
-        is_descending = sort != "path"
-        found = workspace.reader.runs(RunFilter(), workspace.now(), sort=sort, descending=is_descending, limit=None)
+        now = workspace.now()
+        search, (by, is_descending) = search_runs(where, now), run_sort(workspace, sort)
+        found = workspace.reader.runs(RunFilter(search=search), now, sort=by, descending=is_descending, limit=None)
+        say_unknown(workspace, search, found.items)
         told = metrics.metrics_of_runs(workspace, found.items)
         if as_json:
             paths = {root.id: root.path for root in workspace.reader.roots()}
@@ -44,6 +50,7 @@ def runs_command(
                 ]
             )
         else:
+            say_guessed_layouts(workspace)
             table = Table("run", "status", "checkpoints", "size", "best", "tags", box=None, pad_edge=False)
             for run, one in zip(found.items, told, strict=True):
                 table.add_row(

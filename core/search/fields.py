@@ -65,7 +65,7 @@ CHECKPOINT_FIELDS = _table(
     Field(name="health", kind=Kind.CHOICE, choices=tuple(Health), meaning="its worst finding"),
     Field(name="restorable", kind=Kind.FLAG, meaning="whether it can be restored"),
     Field(name="latest", kind=Kind.FLAG, meaning="whether it is the latest of its series"),
-    Field(name="optimizer", kind=Kind.FLAG, meaning="whether the optimizer's state is in it"),
+    Field(name="has_optimizer", kind=Kind.FLAG, meaning="whether the optimizer's state is in it"),
     Field(name="saved", kind=Kind.MOMENT, meaning="when it was saved"),
     Field(name="size", kind=Kind.SIZE, meaning="bytes of its files"),
     Field(name="step", kind=Kind.NUMBER, meaning="its step"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from core.base.errors import NotFoundError
+from core.catalog.levels import RootLayout, load_layouts
 from core.catalog.queries import RUN_SORTS
 from core.catalog.run_order import ValueSort
 from core.search.errors import SearchError
@@ -18,8 +19,10 @@ __all__ = [
     "RUN_FIELDS",
     "Field",
     "Kind",
+    "RootLayout",
     "Search",
     "SearchError",
+    "layouts",
     "run_sort",
     "search_checkpoints",
     "search_runs",
@@ -80,3 +83,9 @@ def unknown_names(workspace: Workspace, search: Search) -> tuple[str, ...]:
 def _nearest(name: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(name, [*dict.fromkeys(known)], n=1)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def layouts(workspace: Workspace) -> dict[str, RootLayout]:
+    """How the levels of each root's paths are named, by the root's id."""
+    with workspace.engine.connect() as connection:
+        return load_layouts(connection, [root.id for root in workspace.reader.roots()])

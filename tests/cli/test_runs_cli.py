@@ -24,9 +24,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain_environment: Non
     answer("index")
     workspace = Workspace.open(load())
     with workspace.engine.begin() as connection:
+        low = MetricPoint(0.15, 5, 1.0)
         for path, loss, rate in ((FIRST, 0.5, 0.1), (THIRD, 0.25, 0.01)):
             point = MetricPoint(loss, 7, 1.0)
-            low = point._replace(value=loss - 0.1, step=5)
             metric = RunMetric(
                 tag="val_loss",
                 x_kind="step",
@@ -56,25 +56,31 @@ def test_runs_are_found_and_sorted(root: Path) -> None:
     assert found("--sort", "-lr") == [FIRST, THIRD, SECOND]
     assert found("--where", "CAFE") == [THIRD]
     assert found("--where", "val_loss<0.3") == [THIRD]
-    assert found("--where", "tag:base fur user:ada") == [FIRST]
-    assert found("--where", "-lr=0.1 date>2026-10-31 user=bob", "--sort", "user") == [SECOND, THIRD]
+    assert found("--where", "tag:base fur owner:ada") == [FIRST]
+    assert found("--where", "-lr=0.1 date>2026-10-31 project=ads", "--sort", "date") == [SECOND, THIRD]
 
 
 def test_a_run_is_told_with_all_that_is_known_of_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAYPOINT_LAYOUT", "{project}/{user}/{date}/{run}")
     answer("tag", THIRD, "+base")
     (one,) = answer("runs", "--cached", "--where", "tag=base")
-    assert {
-        name: one[name] for name in ("root", "run", "checkpoints", "levels", "metrics", "params", "tags", "favourite")
-    } == {
+    assert {name: one[name] for name in ("root", "run", "checkpoints", "levels", "metrics", "params", "tags")} == {
         "root": str(root),
         "run": THIRD,
         "checkpoints": 1,
         "levels": {"project": "ads", "user": "bob", "date": "2026-11-02", "run": "café"},
-        "metrics": {"val_loss": {"last": 0.25, "best": 0.15, "best_at": {"step": 5.0}, "mode": "min", "source": "csv"}},
+        "metrics": {
+            "val_loss": {
+                "last": 0.25,
+                "best": 0.15,
+                "best_at": {"step": 5.0},
+                "mode": "min",
+                "count": 2,
+                "source": "csv",
+            }
+        },
         "params": {"lr": 0.01},
         "tags": ["base"],
-        "favourite": False,
     }
 
 

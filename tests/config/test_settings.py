@@ -43,6 +43,7 @@ def test_defaults(folder: Path) -> None:
         "refresh": 30,
         "retention": (),
         "metric": {},
+        "layout": None,
         "purge_after_days": 0,
         "actor": "ada",
     }

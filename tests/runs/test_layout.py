@@ -60,12 +60,7 @@ def test_names_of_searches_are_no_levels() -> None:
     assert RESERVED | {RUN} == RUN_FIELDS.keys()
 
 
-DATED = [
-    f"{project}/{user}/2026-11-0{day}/r{n}"
-    for n, project in enumerate(("ads", "nlp"))
-    for user in "ab"
-    for day in (1, 2)
-]
+DATED = [f"{project}/{user}/2026-11-0{day}/r" for project in ("ads", "nlp") for user in "ab" for day in (1, 2)]
 
 
 @pytest.mark.parametrize(
