@@ -9,6 +9,7 @@ from waypoint_resume.fit_frame import is_running_here
 from waypoint_resume.followed_saves import follow_saves
 from waypoint_resume.former_saves import FormerSaves
 from waypoint_resume.keeping import TrainingKeeper
+from waypoint_resume.kept_logs import LOGS, told_logs
 from waypoint_resume.kept_state import mapping_in
 from waypoint_resume.metrics_building import build_metrics
 from waypoint_resume.own_callbacks import note_beginning
@@ -38,6 +39,7 @@ class StateKeeping(WatchPart):
         self._formers: FormerSaves | None = None
         self._by_hand: SavesByHand | None = None  # when the fit() is over
         self._is_running: Callable[[], bool] = lambda: False
+        self._logs: Any = None  # of the batch or epoch that has just ended
         self._trained_to: tuple[tuple[int, int], dict[str, Any]] | None = None  # epoch and batch, and the state there
 
     def after_restore(self, watch: TrainingWatch) -> None:
@@ -84,7 +86,8 @@ class StateKeeping(WatchPart):
 
     def batch_end(self, watch: TrainingWatch, batch: int, logs: Any) -> None:  # noqa: ANN401
         """Keep the state if something was saved."""
-        del batch, logs
+        del batch
+        self._logs = logs
         if self._training is not None:
             self._training.settle()
             if self._training.may_have_saved():
@@ -98,7 +101,8 @@ class StateKeeping(WatchPart):
 
     def epoch_end(self, watch: TrainingWatch, epoch: int, logs: Any) -> None:  # noqa: ANN401
         """Keep the state if something was saved."""
-        del epoch, logs
+        del epoch
+        self._logs = logs
         if self._training is not None:
             self._training.look(self._read(watch))
             self._at_epoch, _ = read_random(self._trained.models)
@@ -143,6 +147,7 @@ class StateKeeping(WatchPart):
             data = watch.data_record()
             state = read_state(self._trained, epoch=watch.epoch, batch=watch.batch, data=data)
             state["fit"] = watch.order.mark.record()
+            state[LOGS] = told_logs(self._logs)
             return {**state, "random_at_epoch": self._at_epoch} if watch.batch else state
 
         return read

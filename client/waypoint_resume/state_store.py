@@ -144,6 +144,10 @@ class StateStore:
         found = (record.get("identity") for record in records)
         return {str(item.get("digest")) for item in found if isinstance(item, dict)}
 
+    def record_in(self, name: str) -> dict[str, Any] | None:
+        """What a file of this name in the folder holds, as JSON. OSError, ValueError, ResumeError for a broken one."""
+        return self._record(self.folder / name)
+
     def _record(self, path: Path) -> dict[str, Any] | None:
         data = read_file(path, LONGEST)
         if data is None:

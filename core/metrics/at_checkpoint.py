@@ -8,7 +8,7 @@ again, those that a later attempt wrote say nothing of what an earlier one saved
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -83,7 +83,7 @@ class SavedAt:
     named: tuple[str, float] | None = None
 
     @classmethod
-    def of(cls, item: Checkpoint, *, attempts: int, has_times: bool, recorded: dict[str, float]) -> SavedAt:
+    def of(cls, item: Checkpoint, *, attempts: int, has_times: bool, recorded: Mapping[str, float]) -> SavedAt:
         """That of a checkpoint of a series with so many attempts."""
         facts = item.facts
         return cls(

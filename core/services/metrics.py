@@ -4,11 +4,13 @@ A metric is named as the job called it; where files of one run bear the same tag
 it (`core.metrics.metric_names`). Steps, epochs and wall times (seconds since 1970) are those that were logged.
 """
 
+import contextlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.base.direction import Direction
+from core.base.errors import PlaceError
 from core.base.records import Checkpoint, Run
 from core.catalog.best_metrics import said_metrics
 from core.catalog.metric_files import count_due
@@ -21,6 +23,7 @@ from core.metrics.curves import Branch, Curve
 from core.metrics.direction import guess, main_metric
 from core.metrics.records import MetricProblem, XKind
 from core.metrics.registry import source_named
+from core.resume.recorded_logs import recorded_logs
 from core.runs.series import in_series
 from core.runs.series_order import times_are_useful
 from core.services.curves import curve, curves, curves_of_runs
@@ -158,9 +161,14 @@ def values_at_checkpoints(
     members = workspace.members(root_id, run)
     named = {item.metric[0] for item in members if item.metric is not None}
     wanted = [*found, *sorted(named - found.keys())] if tags is None else list(tags)
+    recorded: dict[str, Mapping[str, float]] = {}
+    with contextlib.suppress(PlaceError, OSError):
+        recorded = recorded_logs(workspace.run_folder(root_id, run), members)
+    if tags is None:
+        wanted += sorted({name for logs in recorded.values() for name in logs}.difference(wanted))
     values: dict[str, dict[str, ValueAt]] = {}
     for series in in_series(members):
-        for item, saved in zip(series, _saved(series), strict=True):
+        for item, saved in zip(series, _saved(series, recorded), strict=True):
             told = {tag: value_at(tag, saved, found.get(tag)) for tag in wanted}
             values[item.path] = {tag: value for tag, value in told.items() if value is not None}
     return values
@@ -249,6 +257,9 @@ def source_label(name: str) -> str:
         return name
 
 
-def _saved(series: Sequence[Checkpoint]) -> list[SavedAt]:
+def _saved(series: Sequence[Checkpoint], recorded: Mapping[str, Mapping[str, float]]) -> list[SavedAt]:
     attempts, has_times = max(item.attempt for item in series), times_are_useful(series)
-    return [SavedAt.of(item, attempts=attempts, has_times=has_times, recorded={}) for item in series]
+    return [
+        SavedAt.of(item, attempts=attempts, has_times=has_times, recorded=recorded.get(item.path, {}))
+        for item in series
+    ]
