@@ -10,7 +10,7 @@ from core.services.comparing import MOST_RUNS
 from core.services.runs import RunFilter
 from pages.parts.frame import acting, frame, links, service, url_state
 from pages.parts.frame.text import md, shown
-from pages.parts.metrics import compare_chart, compare_table
+from pages.parts.metrics import compare_chart, compare_table, ranking
 from waypoint_resume.names import from_text, to_text
 
 _CHOICES = 200
@@ -90,7 +90,7 @@ if len(runs) < 2:
     )
 else:
     compared = compare_chart.curves(runs, now)
-    compare_chart.ranking(compared, now)
+    ranking.draw(compared, now)
     compare_table.differences(compared)
     compare_chart.parameters(compared)
     compare_table.loads(compared)

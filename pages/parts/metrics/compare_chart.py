@@ -1,6 +1,5 @@
 """Runs over one another: their curves of one metric, who is best, and parameters against the metric."""
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,22 +9,17 @@ import streamlit as st
 from core.base.records import Run
 from core.services import metrics
 from core.services.comparing import Fact, RunComparison, compare_runs
-from core.services.metrics import BestOfSeries, Direction
-from pages.parts.frame import answers, frame, links, service
+from core.services.metrics import BestOfSeries
 from pages.parts.frame import format as fmt
+from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import html, md, shorten, shown
 from pages.parts.metrics import choosing
-from pages.parts.metrics.curves import COLORS, Axis, Mark, MarkKind, figure
+from pages.parts.metrics.curves import Axis, Mark, MarkKind, color, figure
+from pages.parts.metrics.ranking import best_of_run, ranked
 from pages.parts.metrics.run_picture import lines_of
-from pages.parts.resume import resume
 
 _CONFIG = {"displayModeBar": False}
 _MOST_PARAMETERS = 8
-
-
-def color(number: int) -> str:
-    """The colour of the run at a place of the comparison."""
-    return COLORS[number % len(COLORS)]
 
 
 def names(runs: Sequence[Run]) -> list[str]:
@@ -60,7 +54,7 @@ def curves(runs: Sequence[Run], now: datetime) -> RunComparison:
     for number, (one, best) in enumerate(zip(found, compared.best, strict=True)):
         if one is not None:
             lines += lines_of(one, color(number), axis, name=called[number])
-        marks += [_star(number, called[number], item, axis, now) for item in _best_of(best, compared)]
+        marks += [_star(number, called[number], item, axis, now) for item in best_of_run(best, compared)]
     there_marks = [mark for mark in marks if mark is not None]
     chart = figure(
         lines, there_marks, axis=axis, smoothing=smoothing, is_log=is_log, revision=f"{tag} {axis} {is_log}", height=420
@@ -75,33 +69,9 @@ def curves(runs: Sequence[Run], now: datetime) -> RunComparison:
     return compared
 
 
-def ranking(compared: RunComparison, now: datetime) -> None:
-    """The best checkpoint of each run, the best run first, with the button that hands it over."""
-    if compared.metric is None:
-        return
-    tag, mode = compared.metric.tag, compared.metric.mode
-    which = "Lowest" if mode is Direction.MIN else "Highest"
-    guessed = ", which is a guess" if compared.metric.is_guess else ""
-    with frame.section("Best first", note=f"{which} {md(tag)} at a checkpoint that can be restored{guessed}."):
-        for number, run, best in _ranked(compared):
-            answers.place(f"best-{number}")
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                _dot(number)
-                links.run_link(run.root, run.path)
-                if best is None:
-                    st.caption(f"no restorable checkpoint with a known {md(tag)}", width="content")
-                    continue
-                st.markdown(f"**{best.value.value:.6g}**", width="content", help=md(best.value.way.meaning))
-                links.checkpoint_link(best.checkpoint)
-                st.caption(f"step {fmt.sourced(best.checkpoint.facts.step)}", width="content")
-                st.caption(f"saved {fmt.ago(best.checkpoint.saved_at, now)}", width="content")
-                frame.health_badge(best.checkpoint.health)
-                resume.button(best.checkpoint, key=f"resume-{number}")
-
-
 def parameters(compared: RunComparison) -> None:
     """Numeric parameters that differ against the metric: lines through all of them, and points of one."""
-    scores = [None if best is None else best.value.value for best in map(_first, _bests(compared))]
+    scores = [one.score for one in sorted(ranked(compared), key=lambda one: one.number)]
     rows = [row for row in compared.params if row.differs and sum(one is not None for one in row.numbers) > 1]
     if compared.metric is None or not rows or sum(one is not None for one in scores) < 2:
         return
@@ -117,30 +87,6 @@ def parameters(compared: RunComparison) -> None:
             chosen = st.selectbox("Parameter", words, key="parameter", bind="query-params")
             row = rows[words.index(chosen) if chosen in words else 0]
             st.plotly_chart(_scatter(row, scores, compared), key="scatter", config=_CONFIG, alt=f"{tag} by {row.name}")
-
-
-def _dot(number: int) -> None:
-    st.html(f'<span style="color:{color(number)};font-size:1.4rem;line-height:1">●</span>', width="content")
-
-
-def _bests(compared: RunComparison) -> list[Sequence[BestOfSeries]]:
-    return [_best_of(best, compared) for best in compared.best]
-
-
-def _best_of(best: Sequence[BestOfSeries], compared: RunComparison) -> Sequence[BestOfSeries]:
-    """The best of a run's series, as one item or none."""
-    sign = -1 if compared.metric is not None and compared.metric.mode is Direction.MAX else 1
-    return sorted(best, key=lambda one: sign * one.value.value)[:1]
-
-
-def _first(best: Sequence[BestOfSeries]) -> BestOfSeries | None:
-    return best[0] if best else None
-
-
-def _ranked(compared: RunComparison) -> list[tuple[int, Run, BestOfSeries | None]]:
-    sign = -1 if compared.metric is not None and compared.metric.mode is Direction.MAX else 1
-    found = [(number, run, _first(_bests(compared)[number])) for number, run in enumerate(compared.runs)]
-    return sorted(found, key=lambda one: math.inf if one[2] is None else sign * one[2].value.value)
 
 
 def _star(number: int, name: str, best: BestOfSeries, axis: Axis, now: datetime) -> Mark | None:

@@ -14,6 +14,7 @@ from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shorten, shown
 from pages.parts.metrics.compare_chart import names
+from pages.parts.metrics.ranking import latest_restorable
 from pages.parts.tables.export import csv_button
 
 _ROW, _HEAD, _MOST_ROWS = 35, 38, 20
@@ -54,7 +55,7 @@ def loads(compared: RunComparison) -> None:
     ):
         if not st.toggle("Read their files and tell", key="loads", bind="query-params"):
             return
-        latest = [_latest(run.root, run.path) for run in compared.runs]
+        latest = [latest_restorable(run) for run in compared.runs]
         there = [(name, item) for name, item in zip(names(compared.runs), latest, strict=True) if item is not None]
         for name, item in zip(names(compared.runs), latest, strict=True):
             if item is None:
@@ -129,11 +130,6 @@ def _variables(found: Sequence[Variable]) -> None:
 
 def _kind(variable: Variable) -> str:
     return f"{fmt.shape(variable.shape)} {variable.dtype}"
-
-
-def _latest(root: str, run: str) -> Checkpoint | None:
-    members = [item for item in service.workspace().members(root, run) if item.is_latest_restorable]
-    return max(members, key=lambda item: item.saved_at, default=None)
 
 
 def _last_values(compared: RunComparison) -> list[Fact]:

@@ -19,6 +19,11 @@ DASHES = ("solid", "dot", "dash", "dashdot")
 _SVG_LIMIT = 5_000
 
 
+def color(number: int) -> str:
+    """The colour of the thing at a place of a chart."""
+    return COLORS[number % len(COLORS)]
+
+
 class Axis(StrEnum):
     """What lies across."""
 

@@ -13,7 +13,7 @@ from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md
 from pages.parts.metrics import choosing
-from pages.parts.metrics.curves import COLORS, Axis, Mark, MarkKind, figure
+from pages.parts.metrics.curves import Axis, Mark, MarkKind, color, figure
 from pages.parts.metrics.curves import Curve as Line
 from pages.parts.resume import resume
 
@@ -46,7 +46,7 @@ def draw(root: Root, run: Run, members: Sequence[Checkpoint], now: datetime) -> 
         told = {path: found[main] for path, found in values.items() if main in found}
         marks = marks_of(members, told, stars, axis, now)
         chart = figure(
-            [line for number, one in enumerate(drawn) for line in lines_of(one, COLORS[number % len(COLORS)], axis)],
+            [line for number, one in enumerate(drawn) for line in lines_of(one, color(number), axis)],
             marks,
             axis=axis,
             smoothing=smoothing,

@@ -172,10 +172,11 @@ def _of_metric(name: str, cells: Mapping[tuple[str, str], RunCells]) -> list[Col
         return number(None if found is None else found.last.value)
 
     told = shown(name)
+    is_loss = any(found.metrics[name].mode == "min" for found in cells.values() if name in found.metrics)
     return [
         Column[Run](head=told, cell=curve, is_line=True, width=110, help="The last attempt, in small."),
-        Column[Run](head=f"best {told}", cell=best, sort=f"{BEST}{name}", right=True),
-        Column[Run](head=f"last {told}", cell=last, sort=f"{LAST}{name}", right=True),
+        Column[Run](head=f"best {told}", cell=best, sort=f"{BEST}{name}", least_first=is_loss, right=True),
+        Column[Run](head=f"last {told}", cell=last, sort=f"{LAST}{name}", least_first=is_loss, right=True),
     ]
 
 

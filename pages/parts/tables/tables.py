@@ -34,7 +34,8 @@ T = TypeVar("T")
 class Column(Generic[T]):
     """One column: its head, a record's cell, and the name to sort by where it can be sorted.
 
-    `name` marks what a record is called: its column is as wide as the names.
+    `name` marks what a record is called: its column is as wide as the names. `least_first`: a first click on the head
+    begins with the least.
     `right` aligns numbers and sizes; `colors` gives each word of a cell (a list) a badge of that colour; `is_line`
     draws a cell (a list of numbers) as a small curve, `is_bar` one (a share from 0 to 1) as a bar; `help` is shown over
     the head.
@@ -43,6 +44,7 @@ class Column(Generic[T]):
     head: str
     cell: Callable[[T], object]
     sort: str | None = None
+    least_first: bool = False
     name: bool = False
     right: bool = False
     width: Width = None
@@ -66,9 +68,9 @@ class Sort:
         by = value.removeprefix("-")
         return cls(by=by, descending=value.startswith("-")) if by in allowed else default
 
-    def clicked(self, by: str) -> str:
+    def clicked(self, by: str, *, least_first: bool = False) -> str:
         """The URL's value after a click on a column: numbers greatest first, names from A on; then the other way."""
-        descending = not self.descending if self.by == by else by not in _FROM_A
+        descending = not self.descending if self.by == by else by not in _FROM_A and not least_first
         return f"{'-' if descending else ''}{by}"
 
 
@@ -169,9 +171,9 @@ def _width(names: pd.Series) -> int:
 
 
 def _sort_by(columns: Sequence[Column[Any]], head: str, sort: Sort) -> None:
-    by = next((column.sort for column in columns if column.head == head), None)
-    if by is not None:
-        st.query_params["sort"] = sort.clicked(by)
+    column = next(column for column in columns if column.head == head)
+    if column.sort is not None:
+        st.query_params["sort"] = sort.clicked(column.sort, least_first=column.least_first)
         first_page()
         st.rerun()
 
