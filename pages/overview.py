@@ -9,10 +9,10 @@ from core.base.sizes import ON_DISK
 from core.services.checkpoints import CheckpointFilter
 from core.services.health import FindingFilter
 from core.services.runs import Overview
+from pages.parts.frame import acting, frame, links, reads, service, url_state
 from pages.parts.frame import format as fmt
-from pages.parts.frame import frame, links, reads, service, url_state
 from pages.parts.frame.text import md
-from pages.parts.health.findings import by_folder, folder_line
+from pages.parts.health import attention
 from pages.parts.storage import storage_cards
 from pages.parts.tables import lists
 
@@ -47,23 +47,21 @@ def ways_on(waiting: int) -> None:
             st.page_link(links.RESUME, label=label, icon=":material/play_circle:")
 
 
-def attention(numbers: Overview) -> None:
-    """The worst findings, each a link."""
+def needs_somebody(numbers: Overview) -> None:
+    """The worst findings, one row for each run and kind."""
     groups = service.workspace().reader.finding_groups(FindingFilter(severities=("error", "warning")), limit=MOST)
-    places, are_all = by_folder(groups), len(groups) < MOST
+    rows, are_all = attention.rows(groups), len(groups) < MOST
     found = " and ".join(fmt.findings(numbers.errors, numbers.warnings))
-    note = f"{found} in {fmt.count(len(places), 'folder')}, one a line."
-    with frame.section("Needs attention", note=note if places and are_all else None), st.container(border=True):
-        if not places:
+    note = f"{found} in {fmt.count(attention.runs_of(rows), 'run')}, one row for each run and kind."
+    with frame.section("Needs attention", note=note if rows and are_all else None), st.container(border=True):
+        if not rows:
             st.markdown(":green[:material/check_circle:] Nothing: no errors and no warnings in any run.")
-        for place in places[:ATTENTION]:
-            folder_line(place)
-        if len(places) > ATTENTION:
-            more = fmt.count(len(places) - ATTENTION, "more folder") if are_all else "more folders"
-            st.caption(f"and {more}")
-        if places:
+        for row in rows[:ATTENTION]:
+            attention.draw(row)
+        if rows:
+            more = f" ({len(rows) - ATTENTION:,} more here)" if len(rows) > ATTENTION and are_all else ""
             query = [("severity", "error"), ("severity", "warning")]
-            label = "See all on Health, by what is wrong"
+            label = f"See all on Health, by what is wrong{more}"
             st.page_link(links.HEALTH, label=label, icon=":material/health_and_safety:", query_params=query)
 
 
@@ -94,6 +92,7 @@ if numbers.runs == 0:
 else:
     cards(numbers)
     ways_on(reads.pending_count(tuple(root.id for root in reader.roots())))
-    attention(numbers)
+    needs_somebody(numbers)
     last_saves(now)
     frame.passed_over(reader.roots())
+acting.dialog()

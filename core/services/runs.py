@@ -4,7 +4,7 @@ from core.catalog.answers import Overview
 from core.catalog.filters import RunFilter
 from core.catalog.queries import RUN_SORTS
 from core.indexing.existing_prefixes import existing_prefixes
-from core.runs.choice import SeriesChoice, choose, killed_saves, reasons
+from core.runs.choice import PassedOver, SeriesChoice, choose, killed_saves, reasons
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
@@ -12,6 +12,7 @@ from core.stores.local import LocalStore
 __all__ = [
     "RUN_SORTS",
     "Overview",
+    "PassedOver",
     "RunFilter",
     "SeriesChoice",
     "killed_saves",

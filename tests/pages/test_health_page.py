@@ -280,12 +280,12 @@ def test_all_that_were_accepted_are_findings_again_in_one_click(runs: Path, monk
     assert json.loads((runs / "a/.waypoint/accepted.json").read_text())["accepted"] == []
 
 
-def test_the_overview_has_one_line_for_a_folder(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_overview_has_one_row_for_a_run_and_kind(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     orphans(runs / "a", 13)
     (runs / "elsewhere").symlink_to(runs.parent)
     app = show(open_on(monkeypatch, runs), "overview.py")
     said = plain(texts(app))
-    assert "13 warnings in 1 folder, one a line." in said
+    assert "13 warnings in 1 run, one row for each run and kind." in said
     assert "13 × orphan shard: ckpt-1 … ckpt-13." in said
     assert f"1 link leads out of the root {runs} (add its target as a root): elsewhere → {runs.parent}." in said
 

@@ -61,10 +61,21 @@ def test_the_overview_counts_and_lists_what_needs_attention(app: AppTest) -> Non
     infos = service.workspace().reader.findings(FindingFilter(severities=("info",)), limit=None)
     assert len(infos) >= 5
     assert numbers["Findings"] == ("8 errors", f"4 warnings and {len(infos)} infos")
-    assert "8 errors and 4 warnings in 6 folders, one a line." in texts(app)
+    assert "8 errors and 4 warnings in 6 runs, one row for each run and kind." in texts(app)
     assert not [link for link in app.get("page_link") if "wait" in link.proto.label]
     assert "ckpt-6.data-00001-of-00003" in texts(app)
     assert len(app.dataframe[0].value) == 6
+
+
+def test_a_damaged_newest_is_one_row_with_what_is_left_and_the_way_on(app: AppTest, samples: Path) -> None:
+    show(app, "overview.py")
+    (told,) = [item.value for item in app.text if "ckpt-6.data-00001-of-00003" in item.value]
+    assert told.startswith("1 of 3 shards is missing: ckpt-6.data-00001-of-00003. The newest that can be restored is ")
+    assert "is checkpoints/ckpt-5: " in told
+    assert len([label for label in (link.proto.label for link in app.get("page_link")) if "two" in label]) == 1
+    app.button(key=f"attend-{short_id(short_id(str(samples)), 'two-tower', 'missing-shard')}").click().run()
+    assert "checkpoints/ckpt-5 of run two-tower" in plain(texts(app)).replace("**", "")
+    assert app.button(key="resume_confirm").label == "Write the manifest"
 
 
 def test_one_thing_has_one_number_of_bytes_on_every_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ import streamlit as st
 
 from core.base.names import natural_key
 from core.base.records import Finding, Severity
-from core.services.health import RULES, FindingFilter, FindingGroup, PlacedFinding, folder_of
-from pages.parts.frame import answers, frame, links, service
-from pages.parts.frame.text import md, shorten, shown
-from waypoint_resume.names import short_id, to_text
+from core.services.health import RULES, PlacedFinding, folder_of
+from pages.parts.frame import answers, frame, links
+from pages.parts.frame.text import md, shown
+from waypoint_resume.names import short_id
 
 # It follows from another finding about the same checkpoint, which is named first.
 _FOLLOWS = "newest-not-restorable"
@@ -61,46 +61,6 @@ def alike(places: Iterable[Place]) -> list[tuple[Place, ...]]:
         rules = tuple(finding.rule for finding in place.findings)
         groups.setdefault((place.root, place.run, folder_of(place.path, place.run), rules), []).append(place)
     return [tuple(sorted(items, key=lambda place: natural_key(place.path))) for items in groups.values()]
-
-
-def by_folder(groups: Iterable[FindingGroup]) -> list[tuple[FindingGroup, ...]]:
-    """Groups of findings put together by their folder, the worst first."""
-    folders: dict[tuple[str, str, str], list[FindingGroup]] = {}
-    for group in groups:
-        folders.setdefault((group.root, group.run, group.folder), []).append(group)
-    return [tuple(sorted(items, key=lambda group: group.rule == _FOLLOWS)) for items in folders.values()]
-
-
-def folder_line(groups: Sequence[FindingGroup]) -> None:
-    """A folder as one entry of a list: its severity, a link, and what was found: a single finding's reason, of those
-    that repeat how many there are.
-    """
-    single = [_single(group) for group in groups]
-    paths = {group.first for group in groups} | {group.last for group in groups}
-    known = next((item for item in single if item is not None and item.is_checkpoint), None)
-    badge, where, what = st.columns([2, 6, 9], vertical_alignment="center", gap="small")
-    with badge:
-        frame.badge(max((group.severity for group in groups), key=lambda severity: severity.rank).value)
-    with where:
-        if known is not None and len(paths) == 1:
-            query = {**links.run_query(known.root, known.run), "path": to_text(known.finding.path)}
-            st.page_link(links.CHECKPOINT, label=md(shorten(shown(known.finding.path))), query_params=query)
-        else:
-            links.run_link(groups[0].root, groups[0].run)
-    with what:
-        told = (
-            f"{group.label}." if item is None else item.finding.reason
-            for group, item in zip(groups, single, strict=True)
-        )
-        st.text(shown(" ".join(told)))
-
-
-def _single(group: FindingGroup) -> PlacedFinding | None:
-    """The finding of a group of one."""
-    if group.number > 1:
-        return None
-    where = FindingFilter(root=group.root, run=group.run, folder=group.folder, rule=group.rule)
-    return next(iter(service.workspace().reader.findings(where, limit=1)), None)
 
 
 def card(place: Place, actions: Callable[[PlacedFinding], None]) -> None:

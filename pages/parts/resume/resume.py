@@ -53,7 +53,7 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
     tip = None if checkpoint.restorable else md(why_not(checkpoint))
     answers.button(
         "Resume…",
-        _open,
+        ask,
         checkpoint,
         key=key,
         icon=":material/play_circle:",
@@ -72,7 +72,8 @@ def why_not(checkpoint: Checkpoint) -> str:
     return " ".join(["It cannot be restored.", *(found or ["Its files are not whole."])])
 
 
-def _open(checkpoint: Checkpoint) -> None:
+def ask(checkpoint: Checkpoint) -> None:
+    """Open the dialog about a checkpoint; for the callback of a button."""
     try:
         proposal = propose(service.workspace(), checkpoint)
     except (CoreError, OSError) as error:
@@ -91,7 +92,7 @@ def _dialog(asked: _Asked) -> None:
         _show_written(asked)
         return
     proposed.show_name(asked.checkpoint)
-    newer_save.offer(asked.checkpoint, asked.chosen, _open)
+    newer_save.offer(asked.checkpoint, asked.chosen, ask)
     with st.container(height=_HEIGHT, border=False):  # so that what is below it is in view
         target = st.container()
         proposal, way = _ask_way(asked)

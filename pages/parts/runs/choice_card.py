@@ -9,7 +9,7 @@ from core.base.records import Checkpoint, Root, Run
 from core.services import runs
 from core.services.checkpoints import spec_of
 from core.services.metrics import BestOfSeries
-from core.services.runs import SeriesChoice
+from core.services.runs import PassedOver, SeriesChoice
 from pages.parts.checkpoint import facts
 from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame.text import md, shown
@@ -73,15 +73,24 @@ def _nothing(choice: SeriesChoice) -> None:
 
 
 def _passed_over(choice: SeriesChoice) -> None:
+    """Why newer ones are passed over; several with the same fault are one line."""
     if not choice.passed_over:
         return
     st.markdown("**Newer, but passed over:**" if choice.chosen else "**What they lack:**")
-    for passed in choice.passed_over[:_LISTED]:
+    faults: dict[tuple[str, ...], list[PassedOver]] = {}
+    for passed in choice.passed_over:
+        faults.setdefault(tuple(reason.partition(": ")[0] for reason in passed.reasons), []).append(passed)
+    for alike in list(faults.values())[:_LISTED]:
+        newest, oldest = alike[0], alike[-1]
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            links.checkpoint_link(passed.checkpoint, icon=":material/block:")
-            st.text(shown("; ".join(map(findings.without_rule, passed.reasons))))
-    if len(choice.passed_over) > _LISTED:
-        st.caption(f"and {len(choice.passed_over) - _LISTED:,} more, all in the table below")
+            links.checkpoint_link(newest.checkpoint, icon=":material/block:")
+            told = "; ".join(map(findings.without_rule, newest.reasons))
+            if len(alike) > 1:
+                last = links.local(oldest.checkpoint.path, oldest.checkpoint.run)
+                told = f"and {len(alike) - 1:,} more, to {last}, the same: {told}"
+            st.text(shown(told), width="stretch")
+    if len(faults) > _LISTED:
+        st.caption("and others, all in the table below")
 
 
 def _tensorflow(choice: SeriesChoice) -> None:
