@@ -7,10 +7,11 @@ import streamlit as st
 from core.base.facts import Contents, Format
 from core.base.records import Health
 from core.services.checkpoints import CHECKPOINT_SORTS, CheckpointFilter
+from core.services.searching import search_checkpoints
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service, url_state
 from pages.parts.metrics import main_metric
-from pages.parts.tables import lists, tables
+from pages.parts.tables import lists, search_box, tables
 
 MIB, GIB = 1 << 20, 1 << 30
 AGES: dict[str, tuple[int | None, int | None]] = {  # days: saved at most, saved at least ago
@@ -30,14 +31,8 @@ SIZES: dict[str, tuple[int | None, int | None]] = {
 
 def ask(now: datetime) -> CheckpointFilter:
     """The filters, kept in the URL."""
+    asked = search_box.search_box(search_checkpoints, now)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input(
-            "Search",
-            key="q",
-            placeholder="part of a run's or checkpoint's path",
-            icon=":material/search:",
-            **tables.FILTER,
-        )
         age = st.selectbox("Age", AGES, index=None, placeholder="any", key="age", **tables.FILTER)
         size = st.selectbox("File size", SIZES, index=None, placeholder="any", key="size", **tables.FILTER)
     with st.container(horizontal=True):
@@ -46,8 +41,10 @@ def ask(now: datetime) -> CheckpointFilter:
         health = choose("Health", {item.value: word for item, word in fmt.HEALTH.items()}, "health")
     newest, oldest = AGES[age] if age else (None, None)
     smallest, greatest = SIZES[size] if size else (None, None)
+    if asked.error is not None:
+        st.stop()
     return CheckpointFilter(
-        text=text or "",
+        search=asked.search,
         contents=tuple(Contents(value) for value in contents),
         format=tuple(Format(value) for value in formats),
         health=tuple(Health(value) for value in health),
@@ -92,4 +89,4 @@ elif where == CheckpointFilter():
         f"No checkpoints were found yet. {frame.SET_ROOTS}",
     )
 else:
-    frame.empty(":material/filter_alt_off:", "No checkpoint fits these filters. Clear the search box or choose fewer.")
+    frame.empty(":material/filter_alt_off:", search_box.nothing_found(where.search, "checkpoint"))

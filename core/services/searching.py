@@ -33,7 +33,7 @@ __all__ = [
 EXAMPLES = (
     ("alice sweep", "both words, in the path, tags, owner or note"),
     ('"exact words" -scratch', "these words together, and without that one"),
-    ("val_loss<0.3", "the last value of a metric; `val_loss.best`, `.min`, `.max`, `.first` are others"),
+    ("val_loss<0.3", "the last value of a metric; val_loss.best, .min, .max and .first are others"),
     ("lr=0.001 optimizer:adam", "parameters: a number, and a part of a text"),
     ("user:alice project=ads", "levels of the path, as the layout names them"),
     ("tag:baseline owner:bob", "what people say of runs"),
@@ -66,7 +66,7 @@ def run_sort(workspace: Workspace, text: str) -> tuple[str | ValueSort, bool]:
     found = workspace.reader.value_sort(tag, which) or workspace.reader.value_sort(name, Which.LAST)
     if found is None:
         known = [*_COLUMNS, *RUN_SORTS, *workspace.reader.value_names()]
-        raise NotFoundError(f"No run has {name!r} to be sorted by{_nearest(name, known)}.")
+        raise NotFoundError(f"No run has {name!r} to be sorted by{_nearest(name, known)}")
     return found, is_descending
 
 
@@ -77,12 +77,12 @@ def unknown_names(workspace: Workspace, search: Search) -> tuple[str, ...]:
     if not missing:
         return ()
     known = [*RUN_FIELDS, *workspace.reader.value_names()]
-    return tuple(f"No run has a level, metric or parameter {name!r}{_nearest(name, known)}." for name in missing)
+    return tuple(f"No run has a level, metric or parameter {name!r}{_nearest(name, known)}" for name in missing)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(name, [*dict.fromkeys(known)], n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    return f"; did you mean {found[0]}?" if found else "."
 
 
 def layouts(workspace: Workspace) -> dict[str, RootLayout]:
