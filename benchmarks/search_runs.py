@@ -18,8 +18,9 @@ from core.base.records import Root
 from core.catalog import writes
 from core.catalog.engine import open_catalog
 from core.catalog.filters import RunFilter
-from core.catalog.queries import RUN_SORTS, Reader
+from core.catalog.queries import Reader
 from core.catalog.rows import run_id, to_us
+from core.catalog.run_queries import RUN_SORTS
 from core.catalog.run_tables import run_levels, run_metrics, run_params
 from core.search.folding import run_text
 from core.search.meaning import Which, understand

@@ -2,7 +2,7 @@
 
 from core.catalog.answers import Overview
 from core.catalog.filters import RunFilter
-from core.catalog.queries import RUN_SORTS
+from core.catalog.run_queries import RUN_SORTS
 from core.indexing.existing_prefixes import existing_prefixes
 from core.runs.choice import PassedOver, SeriesChoice, choose, killed_saves, reasons
 from core.runs.state_files import prefixes, wanted_prefixes

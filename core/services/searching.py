@@ -6,8 +6,8 @@ from datetime import datetime
 
 from core.base.errors import NotFoundError
 from core.catalog.levels import RootLayout, load_layouts
-from core.catalog.queries import RUN_SORTS
 from core.catalog.run_order import ValueSort
+from core.catalog.run_queries import RUN_SORTS
 from core.search.errors import SearchError
 from core.search.fields import CHECKPOINT_FIELDS, RUN_FIELDS, Field, Kind
 from core.search.meaning import Named, Search, Which, understand

@@ -22,7 +22,7 @@ from core.catalog import migrations, tables, writes
 from core.catalog.engine import FILE_NAME, file_system_of, open_catalog, reopen_if_replaced
 from core.catalog.filters import CheckpointFilter, FindingFilter, RunFilter
 from core.catalog.known_folders import KnownFolder, store_folders
-from core.catalog.queries import CHECKPOINT_SORTS, RUN_SORTS, Reader
+from core.catalog.queries import CHECKPOINT_SORTS, Reader
 from core.catalog.rows import (
     bounded,
     checkpoint_from_row,
@@ -34,6 +34,7 @@ from core.catalog.rows import (
     states_to_json,
     to_us,
 )
+from core.catalog.run_queries import RUN_SORTS
 from tests.support.findings import finding
 from tests.support.trees import START, a_member, a_run_row
 

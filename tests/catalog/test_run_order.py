@@ -59,7 +59,7 @@ def test_pages_of_both_ways_are_one_list(
     assert given == sorted(given, reverse=descending)
     assert known == [*given, *[None] * (len(known) - len(given))]
     for is_by_index in (False, True):
-        monkeypatch.setattr("core.catalog.queries.is_by_index", lambda *_, answer=is_by_index: answer)
+        monkeypatch.setattr("core.catalog.run_queries.is_by_index", lambda *_, answer=is_by_index: answer)
         assert [path for offset in range(0, 12, 3) for path in listed(3, offset)] == whole
 
 
