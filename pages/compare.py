@@ -10,7 +10,7 @@ from core.services.comparing import MOST_RUNS
 from core.services.runs import RunFilter
 from pages.parts.frame import acting, frame, links, service, url_state
 from pages.parts.frame.text import md, shown
-from pages.parts.metrics import compare_chart, compare_table, ranking
+from pages.parts.metrics import compare_chart, compare_table, distances, ranking
 from waypoint_resume.names import from_text, to_text
 
 _CHOICES = 200
@@ -70,6 +70,7 @@ def compare_two(left: Checkpoint, right: Checkpoint) -> NoReturn:
         for item in (left, right):
             links.checkpoint_link(item, label=f"{links.run_name(item.run)}: {links.local(item.path, item.run)}")
     compare_table.checkpoints(left, right)
+    distances.draw(left, right)
     st.stop()
 
 

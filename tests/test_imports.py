@@ -22,6 +22,7 @@ LAYERS = (
     ("metrics",),
     ("health", "runfolder", "sweeps"),
     ("verify",),
+    ("distance",),
     ("catalog",),
     ("indexing",),
     ("mend",),

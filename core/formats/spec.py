@@ -210,6 +210,7 @@ class FormatSpec:
     trial: Trial | None
     # What a verification does not look at, or cannot tell, by the folder and the file names.
     unread: Callable[[Store, str, Collection[str]], str | None] | None = None
+    values: str | None = None  # the same of `core.distance`, that opens its values; None: as its bundle, or not at all
     limits_memory: bool = True  # its verifier needs no more than a checkpoint may cost
 
     # None: it is listed, and no training goes on from it here.
@@ -227,6 +228,11 @@ class FormatSpec:
     def is_verified(self) -> bool:
         """Whether its bytes can be verified: by a verifier of its own, or as those of its bundle."""
         return self.verifier is not None or self.bundle is not None
+
+    @property
+    def has_values(self) -> bool:
+        """Whether its values can be held against those of another checkpoint."""
+        return self.values is not None or self.bundle is not None
 
     def moving_order(self, name: str) -> tuple[bool, str]:
         """A sort key of a checkpoint's files in the order in which they go: first those without which no reader takes

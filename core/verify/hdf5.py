@@ -40,7 +40,7 @@ def verify_file(file: str | Any, job: Job, tally: Tally, where: str = "") -> Non
             try:
                 dataset = h5d.open(root, name)
                 summed += _has_checksum(dataset)
-                why = _why_not(dataset)
+                why = why_not_read(dataset)
                 if why is None:
                     _verify(dataset, shown, job, tally)
                 else:
@@ -73,7 +73,7 @@ def verify_sharded_job(job: Job, tally: Tally) -> None:
         verify_file(f"{job.folder}/{name}", job, tally, f"{to_text(name)}: ")
 
 
-def _why_not(dataset: Any) -> str | None:  # noqa: ANN401 (h5py has no types)
+def why_not_read(dataset: Any) -> str | None:  # noqa: ANN401 (h5py has no types)
     """Why a dataset's values cannot be verified; None where they can."""
     plan = dataset.get_create_plist()
     if not is_inside(dataset):
@@ -94,7 +94,7 @@ def _verify(dataset: Any, name: str, job: Job, tally: Tally) -> None:  # noqa: A
     if not dataset.get_storage_size():  # never written: all values are the fill value
         tally.read(name)
         return
-    kind, big_endian = _kind(dataset)
+    kind, big_endian = kind_and_order(dataset)
     if _is_varying(dataset.get_type()):
         _read_varying(dataset, tally)
         tally.read(name)
@@ -117,7 +117,7 @@ def read_values(
         tally.non_finite(job, name, finite.count, finite.nans)
 
 
-def _kind(dataset: Any) -> tuple[str, bool]:  # noqa: ANN401
+def kind_and_order(dataset: Any) -> tuple[str, bool]:  # noqa: ANN401
     """The dtype's name, and whether the most significant byte stands first."""
     found = dataset.get_type()
     kind = kind_of(found)
@@ -141,11 +141,12 @@ def _windows(dataset: Any) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:  # 
         length = math.prod(extents) * size
         if len(buffer) < length:
             buffer = np.empty(length, dtype=np.uint8)
-        _read(dataset, start, extents, buffer[:length], stored)
+        read_block(dataset, start, extents, buffer[:length], stored)
         yield buffer[:length]
 
 
-def _read(dataset: Any, start: Sequence[int], extents: Sequence[int], into: Any, kind: Any) -> None:  # noqa: ANN401
+def read_block(dataset: Any, start: Sequence[int], extents: Sequence[int], into: Any, kind: Any) -> None:  # noqa: ANN401
+    """Read a block of a dataset, as values of the type `kind`, into some bytes."""
     space = dataset.get_space()
     if not extents:
         dataset.read(h5s.ALL, h5s.ALL, into, mtype=kind)

@@ -30,23 +30,41 @@ _LIMITS = {"file_io_concurrency": {"limit": 2}, "data_copy_concurrency": {"limit
 
 def verify_orbax(job: Job, tally: Tally) -> None:
     """Read every array of every item. Raises NotReadableError where TensorStore is not installed."""
+    tally.notes.append(NOTE)
+    waiting = dict.fromkeys(job.roles)
+    for name, array, why in opened_arrays(job):
+        waiting.pop(name, None)
+        if why is not None:
+            tally.mismatch(name, why)
+            continue
+        try:
+            _verify(array, name, job, tally)
+        except (ValueError, OSError) as error:
+            tally.mismatch(name, _unread(error))
+    for name in waiting:
+        tally.skip(name, "It is not stored as an array.")
+
+
+def opened_arrays(job: Job) -> Iterator[tuple[str, Any, str | None]]:
+    """The variable's name, the array and None of each array that can be opened; of another one None and why. Raises
+    NotReadableError where TensorStore is not installed.
+    """
     try:
         tensorstore = importlib.import_module("tensorstore")
     except ImportError as error:
         raise NotReadableError(MISSING) from error
-    tally.notes.append(NOTE)
     context = tensorstore.Context(_LIMITS)
-    waiting = dict.fromkeys(job.roles)
     for item, name, place in _arrays(job):
-        shown = _variable(job, item, name)
-        waiting.pop(shown, None)
         try:
-            array = _opened(tensorstore, context, place)
-            _verify(array, shown, job, tally)
-        except (ValueError, OSError) as error:  # TensorStore raises ValueError for all kinds of damage
-            tally.mismatch(shown, f"TensorStore cannot read it: {error}")
-    for name in waiting:
-        tally.skip(name, "It is not stored as an array.")
+            array, why = _opened(tensorstore, context, place), None
+        except (ValueError, OSError) as error:
+            array, why = None, _unread(error)
+        yield _variable(job, item, name), array, why
+
+
+def _unread(error: Exception) -> str:
+    """Why TensorStore reads no array: it raises ValueError for all kinds of damage."""
+    return f"TensorStore cannot read it: {error}"
 
 
 def _arrays(job: Job) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -81,24 +99,34 @@ def _opened(tensorstore: Any, context: Any, place: dict[str, Any]) -> Any:  # no
 
 
 def _verify(array: Any, name: str, job: Job, tally: Tally) -> None:  # noqa: ANN401
-    size = array.dtype.numpy_dtype.itemsize
-    shape = tuple(array.shape)
-    chunk = tuple(array.chunk_layout.read_chunk.shape or ())  # None for a scalar
-    for length, most in ((math.prod(shape) * size, MAX_ARRAY), (math.prod(chunk) * size, MAX_CHUNK)):
-        if length > most:
-            tally.skip(name, f"It unpacks to {length:,} bytes at once, more than {most:,}.")
-            return
-    tally.expect(math.prod(shape) * size)
+    if (why := too_large(array)) is not None:
+        tally.skip(name, why)
+        return
+    tally.expect(math.prod(array.shape) * array.dtype.numpy_dtype.itemsize)
     finite = Finite.of(array.dtype.name) if job.checks_values(name) else None
-    read = (array[part].read().result() for part in _parts(shape, chunk))
+    read = (array[part].read().result() for part in parts_of(array))
     values = (np.ascontiguousarray(part).reshape(-1).view(np.uint8) for part in read)
     read_values(values, name, finite, job, tally)
 
 
-def _parts(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+def too_large(array: Any) -> str | None:  # noqa: ANN401
+    """Why an array is too large to be read; None where it is not."""
+    size = array.dtype.numpy_dtype.itemsize
+    for length, most in ((math.prod(array.shape) * size, MAX_ARRAY), (math.prod(_chunk(array)) * size, MAX_CHUNK)):
+        if length > most:
+            return f"It unpacks to {length:,} bytes at once, more than {most:,}."
+    return None
+
+
+def parts_of(array: Any) -> Iterator[tuple[slice, ...]]:  # noqa: ANN401
     """One chunk after another."""
+    shape, chunk = tuple(array.shape), _chunk(array)
     grid = tuple(-(-extent // max(1, side)) for extent, side in zip(shape, chunk, strict=True))
     for start, _ in blocks(grid, 1):
         yield tuple(
             slice(at * side, min((at + 1) * side, extent)) for at, side, extent in zip(start, chunk, shape, strict=True)
         )
+
+
+def _chunk(array: Any) -> tuple[int, ...]:  # noqa: ANN401
+    return tuple(array.chunk_layout.read_chunk.shape or ())  # None for a scalar

@@ -47,13 +47,13 @@ def verify(
     would restore it reads it too.
     """
     store = LocalStore(root_path)
-    before, gone = _stats(store, checkpoint)
+    before, gone = stats_now(store, checkpoint)
     spec = spec_of(checkpoint.format)
     if not spec.is_verified:
         return _ended(Outcome.NOT_TOLD, f"{spec.not_verified}.", before)
     if gone:
         return _ended(Outcome.CHANGED, f"{gone} is gone since the last look at the disk.", before)
-    follower = _Follower(watch)
+    follower = Follower(watch)
     ended = converse(
         WORKER, request_for(root_path, checkpoint), hear=follower.hear, cancelled=cancelled, silence=SILENCE
     )
@@ -67,13 +67,13 @@ def verify(
             found = _ended(Outcome.CANCELLED, CANCELLED, before, found.seconds)
     if found.outcome is Outcome.CANCELLED:
         return found
-    after, gone = _stats(store, checkpoint)
+    after, gone = stats_now(store, checkpoint)
     if gone or identity(after) != identity(before):
         return _ended(Outcome.CHANGED, _changed(before, after, gone), before, found.seconds)
     return found
 
 
-class _Follower:
+class Follower:
     """Turns a worker's messages into progress."""
 
     def __init__(self, watch: Callable[[Progress], None]) -> None:
@@ -95,7 +95,7 @@ class _Follower:
         self._watch(Progress(bytes_done=done, bytes_total=total, seconds=seconds, seconds_left=left))
 
 
-def _stats(store: LocalStore, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
+def stats_now(store: LocalStore, checkpoint: Checkpoint) -> tuple[tuple[FileStat, ...], str]:
     """The files' facts now, and the first that is not there."""
     found: list[FileStat] = []
     for file in checkpoint.files:
@@ -119,7 +119,7 @@ def request_for(root_path: str, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower, *, is_tried: bool) -> Verification:
+def _judged(ended: Ended, files: tuple[FileStat, ...], follower: Follower, *, is_tried: bool) -> Verification:
     """What a conversation with the worker comes to."""
     seconds = follower.seconds
     if ended.how is Ending.CANCELLED:
@@ -127,7 +127,7 @@ def _judged(ended: Ended, files: tuple[FileStat, ...], follower: _Follower, *, i
     if ended.how is Ending.SILENT:
         return _ended(Outcome.FAILED, f"The reading process hung: no word for {SILENCE:g} s.", files, seconds)
     if ended.how is Ending.DIED:
-        return _ended(Outcome.FAILED, _death(ended.code), files, seconds)
+        return _ended(Outcome.FAILED, death(ended.code), files, seconds)
     try:
         if "error" in ended.answer:
             kind, detail = ended.answer["error"]
@@ -169,7 +169,8 @@ def _tensors(count: int) -> str:
     return "1 tensor" if count == 1 else f"{count:,} tensors"
 
 
-def _death(code: int) -> str:
+def death(code: int) -> str:
+    """What is said of a process that ended by itself, by its exit code."""
     if code >= 0:
         return f"The reading process ended with code {code} before it had answered."
     try:

@@ -35,31 +35,42 @@ MEMORY = 130 << 20  # bytes that a checkpoint may cost beyond what the imports t
 
 def main() -> None:
     """Answer one request."""
+    serve(answer_to)
+
+
+def serve(answer: Callable[[dict[str, Any], Callable[[bytes], object]], dict[str, Any]]) -> None:
+    """Answer the one request of this process, by `answer`, whose second argument takes its messages on the way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends this process
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not stand among the answers
     gc.disable()  # one checkpoint, then the process ends
     request = json.loads(sys.stdin.buffer.readline())
     answers.write(b'{"ready": true}\n')
-    if spec_of(Format(request["format"])).limits_memory:
-        _limit_memory()
     try:
-        answer = answer_to(request, answers.write)
+        answered = answer(request, answers.write)
     except BrokenPipeError:
         return  # nobody waits for it
-    answers.write(json.dumps({**answer, "peak": _peak()}).encode() + b"\n")
+    answers.write(json.dumps({**answered, "peak": _peak()}).encode() + b"\n")
 
 
 def answer_to(request: dict[str, Any], send: Callable[[bytes], object]) -> dict[str, Any]:
     """What reading one checkpoint comes to, "result" or "error"; progress goes to `send`."""
+    if spec_of(Format(request["format"])).limits_memory:
+        limit_memory()
+    shown = to_text(request["name"] or request["folder"])
+    return answer_with(lambda: _read(request, send), shown)
+
+
+def answer_with(read: Callable[[], dict[str, Any]], shown: str = "") -> dict[str, Any]:
+    """What `read` comes to, an error of any kind as "error": [kind, sentence], which names what was read (`shown`)."""
     try:
-        return _read(request, send)
+        return read()
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever a hostile file brings about is this file's answer)
         kind, sentence = _told(error)
-        if isinstance(error, FormatError):
-            sentence = f"{to_text(request['name'] or request['folder'])}: {sentence}"
+        if isinstance(error, FormatError) and shown:
+            sentence = f"{shown}: {sentence}"
         return {"error": [kind, f"{sentence.rstrip('.')}."]}
 
 
@@ -159,14 +170,14 @@ def named(name: str) -> Any:  # noqa: ANN401 - a function of any kind
     return getattr(importlib.import_module(module), function)
 
 
-def _limit_memory() -> None:
+def limit_memory(checkpoints: int = 1) -> None:
     """Let no checkpoint take more than MEMORY beyond what the process has now."""
     with suppress(ImportError, OSError, ValueError):  # else there is no such limit on this system
         import resource
 
         with open("/proc/self/statm", encoding="ascii") as status:
             now = int(status.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (now + checkpoints * MEMORY,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

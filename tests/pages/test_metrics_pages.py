@@ -1,12 +1,16 @@
 """The pages of what runs achieved: the picture of a run, runs side by side, two checkpoints side by side."""
 
+import base64
 import csv
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import h5py
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -270,6 +274,38 @@ def test_checkpoints_of_all_runs_show_the_value_of_their_metric_and_their_whole_
     for run, values in of.items():
         assert values <= {float(f"{value:.6g}") for value in logged(two_runs / run, "val_loss")}
     assert of["two"].isdisjoint(of["one"])
+
+
+def test_two_checkpoints_show_how_far_their_values_lie_apart(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, root = open_on(monkeypatch, two_runs), short_id(str(two_runs))
+    files = sorted((two_runs / "one" / "weights").glob("cp-000[16]*.h5"))[-2:]
+    app.query_params["checkpoints"] = [f"{root}:{file.relative_to(two_runs)}" for file in files]
+    app.switch_page("compare.py").run()
+    app.button(key="distance").click().run()
+    until = time.monotonic() + 120
+    while not app.get("plotly_chart"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+        app.run()
+    assert [item.value for item in app.exception] == []
+    values = []
+    for file in files:
+        with h5py.File(file) as opened:
+            values.append(np.asarray(opened["layers/dense/vars/0"]).astype("float64"))
+    apart = np.linalg.norm(values[0] - values[1]) / np.linalg.norm(values[0])
+    table = columns(app, -1)
+    told = dict(zip(table["variable"], table["relative"], strict=True))
+    assert told["layers/dense/vars/0"] == f"{apart:.4g}"
+    bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+    lengths = figures(bars["x"])
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(lengths) == 3
+
+
+def figures(found: Any) -> list[float]:  # noqa: ANN401 - of a chart's document: a list, or base64 of an array
+    if isinstance(found, list):
+        return [float(value) for value in found]
+    return np.frombuffer(base64.b64decode(found["bdata"]), dtype=found["dtype"]).tolist()  # type: ignore[no-any-return]
 
 
 def _numbers(table: dict[str, list[Any]]) -> list[float]:

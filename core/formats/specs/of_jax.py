@@ -29,6 +29,7 @@ ORBAX = FormatSpec(
     in_parts=True,
     is_foreign=orbax_reader.is_foreign,
     verifier="core.verify.orbax:verify_orbax",
+    values="core.distance.of_orbax:OrbaxValues",
     trial=Trial("Orbax", "orbax-checkpoint", "core.verify.trial_program:with_orbax"),
     unread=orbax.unread,
     limits_memory=False,  # its library reserves more than it uses, for its threads

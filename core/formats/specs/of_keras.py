@@ -45,6 +45,7 @@ KERAS_FOLDER = FormatSpec(
     one_file_tells=False,
     names_epochs=True,
     verifier="core.verify.keras_folder:verify_folder",
+    values="core.distance.of_hdf5:in_folder",
     trial=_MODEL,
     restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
 )
@@ -64,6 +65,7 @@ WEIGHTS_H5_SHARDED = FormatSpec(
     has_shards=True,
     names_epochs=True,
     verifier="core.verify.hdf5:verify_sharded_job",
+    values="core.distance.of_hdf5:in_shards",
     trial=_H5PY,
     restoring=_of_keras(
         restore_calls.of_weights, refused=restore_calls.sharded_by_client, caution=OPTIMIZER_NEEDS_BUILD
@@ -85,6 +87,7 @@ KERAS = FormatSpec(
     in_workers=True,
     names_epochs=True,
     verifier="core.verify.keras_zip:verify_keras",
+    values="core.distance.of_hdf5:in_zip",
     trial=_MODEL,
     restoring=_of_keras(restore_calls.of_model, exact=RestoreApi.KERAS_LOAD_MODEL),
 )
@@ -103,6 +106,7 @@ WEIGHTS_H5 = FormatSpec(
     in_workers=True,
     names_epochs=True,
     verifier="core.verify.hdf5:verify_job",
+    values="core.distance.of_hdf5:one_file",
     trial=_H5PY,
     restoring=_of_keras(restore_calls.of_weights, caution=OPTIMIZER_NEEDS_BUILD),
 )
@@ -123,6 +127,7 @@ HDF5 = FormatSpec(
     in_workers=True,
     names_epochs=True,
     verifier="core.verify.hdf5:verify_job",
+    values="core.distance.of_hdf5:one_file",
     trial=_MODEL,
     restoring=_of_keras(restore_calls.of_hdf5, caution="legacy-hdf5"),
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from core.background.auditor import Auditor
+from core.background.comparer import CompareJob, Comparer
 from core.background.full_home import indexer_of, open_anywhere, write_anywhere
 from core.background.indexer import Indexer, IndexerStatus
 from core.background.verifier import State as VerifyState
@@ -19,7 +20,17 @@ from core.services.survey import Survey
 from core.services.verifying import Verification
 from core.services.workspace import Workspace, load
 
-__all__ = ["IndexerStatus", "Service", "VerifyJob", "VerifyState", "current", "start", "stop", "workspace"]
+__all__ = [
+    "CompareJob",
+    "IndexerStatus",
+    "Service",
+    "VerifyJob",
+    "VerifyState",
+    "current",
+    "start",
+    "stop",
+    "workspace",
+]
 
 PATIENCE = 3.0  # seconds that a click waits for the disk to be looked at
 _TURN = 0.05
@@ -27,17 +38,19 @@ _TURN = 0.05
 
 @dataclass(slots=True)
 class Service:
-    """The workspace, the indexer where a server runs one, and what audits and verifies in the background."""
+    """The workspace, the indexer where a server runs one, and what audits, verifies and compares in the background."""
 
     workspace: Workspace
     indexer: Indexer | None = None
     auditor: Auditor = field(init=False)
     verifier: Verifier = field(init=False)
+    comparer: Comparer = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what works in the background; the verifier's thread starts with the first checkpoint handed in."""
+        """Make what works in the background; verifier and comparer start a thread with what is first handed in."""
         self.auditor = Auditor(self.workspace)
         self.verifier = Verifier(self._keep)
+        self.comparer = Comparer()
 
     @property
     def status(self) -> IndexerStatus | None:
@@ -123,6 +136,7 @@ def stop() -> None:
         service, _service = _service, None
     if service is not None:
         service.verifier.close()
+        service.comparer.close()
         if service.indexer is not None:
             service.indexer.stop()
         service.auditor.stop()

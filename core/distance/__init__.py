@@ -1,0 +1,1 @@
+"""How far the values of two checkpoints lie apart, variable by variable, read in a process of its own."""
