@@ -12,12 +12,13 @@ def name_levels(engine: Engine, root: str, setting: str | None, *, has_changed: 
     with engine.connect() as connection:
         known = load_layouts(connection, [root]).get(root)
         is_same = known is not None and known.is_guess == (setting is None) and setting in (None, known.layout)
-        if is_same and not has_changed:
+        is_missing = without_levels(connection, root)  # also where a pass ended before it came here
+        if is_same and not has_changed and not is_missing:
             return False
         paths = run_paths(connection, root)
         layout = guess_layout(paths) if setting is None else parse_layout(setting)
         wanted = RootLayout(str(layout), setting is None)
-        if known == wanted and not without_levels(connection, root):
+        if known == wanted and not is_missing:
             return False
     with engine.begin() as connection:
         store_levels(connection, root, wanted, {path: layout.levels(path) for path in paths})
