@@ -7,9 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, RowMapping, select, update
 
 from core.catalog.best_metrics import set_modes
+from core.catalog.chunks import chunks
 from core.catalog.metric_series import told_points
 from core.catalog.rows import run_id
-from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, store_metrics, store_params
+from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, replace_metrics, replace_params
 from core.catalog.run_tables import metric_files, metric_series
 from core.metrics.curves import standing
 from core.metrics.direction import guess
@@ -21,24 +22,34 @@ from core.metrics.registry import PREFERENCE
 from core.metrics.summary import MOST_KEPT, thinned_together
 
 
-def derive_run(connection: Connection, root: str, run: str, projects: ProjectMetrics) -> None:
-    """Make a run's rows of metrics and parameters anew from what its files tell."""
-    number = run_id(root, run)
-    columns = (metric_files.c.path, metric_files.c.source, metric_files.c.params)
-    files = connection.execute(select(*columns).where(metric_files.c.run_id == number)).mappings().all()
-    sources = {file["path"]: file["source"] for file in files}
-    store_params(connection, root, run, _params(files))
-    named: dict[str, list[_FileTold]] = {}
-    wanted = ("path", "tag", "x_kind", "name", "count", "summary", "kept_count")
-    rows = connection.execute(select(*(metric_series.c[one] for one in wanted)).where(metric_series.c.run_id == number))
-    for path, tag, kind, name, count, summary, kept in rows:
-        if path in sources:
-            named.setdefault(name, []).append(_FileTold(path, sources[path], tag, XKind(kind), count, summary, kept))
-    for name, told in named.items():
-        if len(told) > 1 and sum(one.kept for one in told) > MOST_KEPT:
-            _thin(connection, number, name)
-    store_metrics(connection, root, run, [_in_short(name, told) for name, told in named.items()])
-    set_modes(connection, [number], projects)
+def derive_runs(connection: Connection, root: str, runs: Iterable[str], projects: ProjectMetrics) -> None:
+    """Make some runs' rows of metrics and parameters anew from what their files tell."""
+    ids = [run_id(root, run) for run in runs]
+    files: dict[int, list[RowMapping]] = {number: [] for number in ids}
+    named: dict[int, dict[str, list[_FileTold]]] = {number: {} for number in ids}
+    columns = [metric_files.c[one] for one in ("run_id", "path", "source", "params")]
+    wanted = ("run_id", "path", "tag", "x_kind", "name", "count", "summary", "kept_count")
+    series = [metric_series.c[one] for one in wanted]
+    for part in chunks(ids):
+        for file in connection.execute(select(*columns).where(metric_files.c.run_id.in_(part))).mappings():
+            files[file["run_id"]].append(file)
+        sources = {(number, file["path"]): file["source"] for number in part for file in files[number]}
+        for number, path, tag, kind, name, count, summary, kept in connection.execute(
+            select(*series).where(metric_series.c.run_id.in_(part))
+        ):
+            if (source := sources.get((number, path))) is not None:
+                told = _FileTold(path, source, tag, XKind(kind), count, summary, kept)
+                named[number].setdefault(name, []).append(told)
+    for number, metrics in named.items():
+        for name, parts in metrics.items():
+            if len(parts) > 1 and sum(one.kept for one in parts) > MOST_KEPT:
+                _thin(connection, number, name)
+    replace_params(connection, {number: _params(found) for number, found in files.items()})
+    replace_metrics(
+        connection,
+        {number: [_in_short(name, parts) for name, parts in metrics.items()] for number, metrics in named.items()},
+    )
+    set_modes(connection, ids, projects)
 
 
 class _FileTold(NamedTuple):

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, insert, select, update
 
 from core.catalog.chunks import chunks
 from core.catalog.metric_files import DueFile, problems_from, problems_text
@@ -46,50 +46,79 @@ def known_summaries(engine: Engine, root: str, run: str, path: str) -> dict[TagK
     return {(row["tag"], XKind(row["x_kind"])): _summary(row) for row in rows}
 
 
-def store_reading(connection: Connection, root: str, file: DueFile, reading: FileReading) -> None:
-    """Keep what reading a file gave, where the run still has it."""
-    number, path = run_id(root, file.run), to_text(file.path)
-    here = (metric_files.c.run_id == number) & (metric_files.c.path == path)
-    known = connection.execute(select(metric_files.c.problems, metric_files.c.params).where(here)).mappings().first()
-    if known is None:
-        return
-    tags = (metric_series.c.run_id == number) & (metric_series.c.path == path)
-    if reading.is_anew:
-        connection.execute(delete(metric_series).where(tags))
-    else:
-        for tag, kind in reading.summaries:
-            of_tag = (metric_series.c.tag == tag) & (metric_series.c.x_kind == kind.value)
-            connection.execute(delete(metric_series).where(tags & of_tag))
-    rows = [
-        _row(number, path, tag, metric_name(file.run, file.path, tag), summary)
-        for (tag, _), summary in reading.summaries.items()
-    ]
+def store_readings(connection: Connection, root: str, readings: Sequence[tuple[DueFile, FileReading]]) -> None:
+    """Keep what reading some files gave, where their runs still have them."""
+    ids = {file.run: run_id(root, file.run) for file, _ in readings}
+    known = _known_files(connection, list(ids.values()))
+    void, renewed, rows, changed = [], [], [], []
+    for file, reading in readings:
+        number, path = ids[file.run], to_text(file.path)
+        before = known.get((number, path))
+        if before is None:
+            continue
+        place = {"of": number, "at": path}
+        if reading.is_anew:
+            void.append(place)
+        else:
+            renewed += [{**place, "of_tag": tag, "of_kind": kind.value} for tag, kind in reading.summaries]
+        rows += [
+            _row(number, path, tag, metric_name(file.run, file.path, tag), summary)
+            for (tag, _), summary in reading.summaries.items()
+        ]
+        changed.append({**place, **_changed(before, path, reading)})
+    here = (metric_series.c.run_id == bindparam("of")) & (metric_series.c.path == bindparam("at"))
+    of_tag = (metric_series.c.tag == bindparam("of_tag")) & (metric_series.c.x_kind == bindparam("of_kind"))
+    if void:
+        connection.execute(delete(metric_series).where(here), void)
+    if renewed:
+        connection.execute(delete(metric_series).where(here, of_tag), renewed)
     if rows:
         connection.execute(insert(metric_series), rows)
-    connection.execute(
-        update(metric_files)
-        .where(here)
-        .values(
-            was_read="" if reading.has_more else reading.identity,
-            seen=reading.identity,
-            read_by=reading.read_by,
-            is_due=reading.has_more,
-            position=None if reading.position is None else json.dumps(reading.position),
-            **_told(known, path, reading),
+    if changed:
+        place_of = (metric_files.c.run_id == bindparam("of")) & (metric_files.c.path == bindparam("at"))
+        values: dict[str, Any] = {
+            name.removeprefix("new_"): bindparam(name) for name in changed[0] if name.startswith("new_")
+        }
+        connection.execute(update(metric_files).where(place_of).values(values), changed)
+
+
+def _known_files(connection: Connection, ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, str]]:
+    """Problems and parameters of the files of some runs, by run and path."""
+    columns = (metric_files.c.run_id, metric_files.c.path, metric_files.c.problems, metric_files.c.params)
+    return {
+        (number, path): (problems, params)
+        for part in chunks(ids)
+        for number, path, problems, params in connection.execute(
+            select(*columns).where(metric_files.c.run_id.in_(part))
         )
-    )
+    }
 
 
-def _told(known: RowMapping, path: str, reading: FileReading) -> dict[str, str]:
+def _changed(before: tuple[str, str], path: str, reading: FileReading) -> dict[str, object]:
+    """The columns of a file after it was read."""
+    return {
+        "new_was_read": "" if reading.has_more else reading.identity,
+        "new_seen": reading.identity,
+        "new_read_by": reading.read_by,
+        "new_is_due": reading.has_more,
+        "new_position": None if reading.position is None else json.dumps(reading.position),
+        **_told(before, path, reading),
+    }
+
+
+def _told(known: tuple[str, str], path: str, reading: FileReading) -> dict[str, str]:
     """Problems and parameters, with those of earlier readings that still hold: the end of a file that was cut has
     grown.
     """
     problems, params = list(reading.problems), dict(reading.parameters)
     if not reading.is_anew:
-        before = problems_from(known["problems"], path)
+        before = problems_from(known[0], path)
         problems = [one for one in before if one.kind is not ProblemKind.TRUNCATED] + problems
-        params = {**(json.loads(known["params"]) if known["params"] else {}), **params}
-    return {"problems": problems_text(problems[:MOST_PROBLEMS]), "params": json.dumps(params) if params else ""}
+        params = {**(json.loads(known[1]) if known[1] else {}), **params}
+    return {
+        "new_problems": problems_text(problems[:MOST_PROBLEMS]),
+        "new_params": json.dumps(params) if params else "",
+    }
 
 
 def _row(number: int, path: str, tag: str, name: str, summary: Summary) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Writing and reading what runs achieved, and with which parameters: what is searched, sorted and listed."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,12 +58,25 @@ _POINTS = ("first", "last", "min", "max")
 
 def store_metrics(connection: Connection, root: str, run: str, metrics: Iterable[RunMetric]) -> None:
     """Replace all metrics of a run; of a tag that comes twice the first counts."""
-    _replace(connection, run_metrics, [_metric_to_row(run_id(root, run), item) for item in metrics], run_id(root, run))
+    replace_metrics(connection, {run_id(root, run): metrics})
 
 
 def store_params(connection: Connection, root: str, run: str, params: Iterable[RunParam]) -> None:
     """Replace all parameters of a run; of a name that comes twice the first counts."""
-    _replace(connection, run_params, [_param_to_row(run_id(root, run), item) for item in params], run_id(root, run))
+    replace_params(connection, {run_id(root, run): params})
+
+
+def replace_metrics(connection: Connection, found: Mapping[int, Iterable[RunMetric]]) -> None:
+    """The same for some runs, given by `run_id`."""
+    _replace(
+        connection, run_metrics, {run: [_metric_to_row(run, one) for one in items] for run, items in found.items()}
+    )
+
+
+def replace_params(connection: Connection, found: Mapping[int, Iterable[RunParam]]) -> None:
+    """The same for some runs, given by `run_id`."""
+    rows = {run: [_param_to_row(run, one) for one in items] for run, items in found.items()}
+    _replace(connection, run_params, rows)
 
 
 def load_metrics(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[RunMetric, ...]]:
@@ -97,12 +110,14 @@ def load_levels(connection: Connection, ids: Sequence[int]) -> dict[int, dict[st
     return found
 
 
-def _replace(connection: Connection, table: Table, rows: Iterable[dict[str, object]], run: int) -> None:
+def _replace(connection: Connection, table: Table, rows: Mapping[int, Iterable[dict[str, object]]]) -> None:
     key = list(table.primary_key.columns)[1].name
-    firsts: dict[object, dict[str, object]] = {}
-    for row in rows:
-        firsts.setdefault(row[key], row)
-    connection.execute(delete(table).where(table.c.run_id == run))
+    firsts: dict[tuple[int, object], dict[str, object]] = {}
+    for run, items in rows.items():
+        for row in items:
+            firsts.setdefault((run, row[key]), row)
+    for part in chunks(list(rows)):
+        connection.execute(delete(table).where(table.c.run_id.in_(part)))
     if firsts:
         connection.execute(insert(table), list(firsts.values()))
 

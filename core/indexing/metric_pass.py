@@ -4,7 +4,7 @@ is time, those first in which something changed last.
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
@@ -20,13 +20,14 @@ from core.catalog.metric_files import (
     store_told_by,
     told_by,
 )
-from core.catalog.metric_rollup import derive_run
-from core.catalog.metric_series import known_summaries, store_reading
+from core.catalog.metric_rollup import derive_runs
+from core.catalog.metric_series import FileReading, known_summaries, store_readings
 from core.indexing.metric_reading import MetricTask, read_metric_file
 from core.indexing.options import Options
 from core.stores.store import Store
 
 _CHUNK = 400  # files that are asked for at once
+_WRITTEN = 100  # and written at once
 
 
 def note_metric_files(
@@ -42,8 +43,8 @@ def note_metric_files(
     """
     runs = {path: folders[path].run for path in seen}
     lost = note_files(connection, root, runs, seen) | forget_in(connection, root, gone)
-    for run in lost:
-        derive_run(connection, root, run, options.projects)
+    if lost:
+        derive_runs(connection, root, lost, options.projects)
     if told_by(connection, root) != options.metrics_told_by:
         store_told_by(connection, root, options.metrics_told_by, options.stamp.metric_readers)
         set_modes(connection, ids_of_root(connection, root), options.projects)
@@ -67,25 +68,34 @@ def read_metric_files(
         by_run: dict[str, list[DueFile]] = {}
         for file in due:
             by_run.setdefault(file.run, []).append(file)
-        for run, files in by_run.items():
-            _read_run(engine, store, root, run, files, options)
-            count += len(files)
+        readings: list[tuple[DueFile, FileReading]] = []
+        for files in by_run.values():
+            readings += _read(engine, store, root, files, options)
+            is_over = time.monotonic() >= until
+            if len(readings) >= _WRITTEN or is_over:
+                count += _write(engine, root, readings, options)
+                readings = []
             step()
-            if time.monotonic() >= until:
+            if is_over:
                 return count, count_due(engine, [root])
+        count += _write(engine, root, readings, options)
     return count, 0
 
 
-def _read_run(engine: Engine, store: Store, root: str, run: str, files: list[DueFile], options: Options) -> None:
-    """Read files of one run, and write what they gave with what follows for the run."""
-    readings = []
+def _read(
+    engine: Engine, store: Store, root: str, files: Sequence[DueFile], options: Options
+) -> Iterator[tuple[DueFile, FileReading]]:
+    """Read files of one run."""
     for file in files:
-        known = known_summaries(engine, root, run, file.path) if file.position is not None else {}
-        task = MetricTask(
-            file.path, file.source, file.position, known, options.stamp.metric_readers.get(file.source, "")
-        )
-        readings.append((file, read_metric_file(store, task)))
-    with engine.begin() as connection:
-        for file, reading in readings:
-            store_reading(connection, root, file, reading)
-        derive_run(connection, root, run, options.projects)
+        known = known_summaries(engine, root, file.run, file.path) if file.position is not None else {}
+        reader = options.stamp.metric_readers.get(file.source, "")
+        yield file, read_metric_file(store, MetricTask(file.path, file.source, file.position, known, reader))
+
+
+def _write(engine: Engine, root: str, readings: Sequence[tuple[DueFile, FileReading]], options: Options) -> int:
+    """Write what files gave, with what follows for their runs; how many they are."""
+    if readings:
+        with engine.begin() as connection:
+            store_readings(connection, root, readings)
+            derive_runs(connection, root, {file.run for file, _ in readings}, options.projects)
+    return len(readings)
