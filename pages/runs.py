@@ -22,7 +22,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     status = st.pills("Status", STATUS, selection_mode="multi", key="status", **tables.FILTER)
     health = st.pills("Health", HEALTH, selection_mode="multi", key="health", **tables.FILTER)
 where = RunFilter(search=asked.search, status=tuple(status), health=tuple(health))
-choices = run_columns.choices(service.workspace())
+choices = workbench.choices()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     names, by = workbench.columns_box(choices), workbench.group_box(choices)
     kept_views.popover()

@@ -45,13 +45,15 @@ class RunGroup:
 
 
 def metric_choices(engine: Engine, roots: list[str]) -> tuple[ColumnChoice, ...]:
-    """The metrics of the runs of some roots, the most frequent first."""
-    return _choices(engine, roots, run_metrics.c.tag, run_metrics.c.last, run_metrics.c.last)
+    """The metrics of the runs of some roots, the most frequent first; how many values are told apart is not counted."""
+    count = func.count()
+    return _choices(engine, roots, run_metrics.c.tag, values=count, numbers=count)
 
 
 def param_choices(engine: Engine, roots: list[str]) -> tuple[ColumnChoice, ...]:
     """Their parameters."""
-    return _choices(engine, roots, run_params.c.name, run_params.c.text, run_params.c.number)
+    values, numbers = func.count(func.distinct(run_params.c.text)), func.count(run_params.c.number)
+    return _choices(engine, roots, run_params.c.name, values=values, numbers=numbers)
 
 
 def level_names(engine: Engine, roots: list[str]) -> tuple[str, ...]:
@@ -99,11 +101,11 @@ def _grouped(by: str) -> tuple[FromClause, ColumnElement[Any]]:
 
 
 def _choices(
-    engine: Engine, roots: list[str], name: Column[str], value: Column[Any], number: Column[float]
+    engine: Engine, roots: list[str], name: Column[str], *, values: ColumnElement[int], numbers: ColumnElement[int]
 ) -> tuple[ColumnChoice, ...]:
-    count, distinct = func.count(), func.count(func.distinct(value))
+    count = func.count()
     query = (
-        select(name.label("name"), count.label("runs"), distinct.label("values"), func.count(number).label("numbers"))
+        select(name.label("name"), count.label("runs"), values.label("values"), numbers.label("numbers"))
         .select_from(name.table.join(runs, runs.c.id == name.table.c.run_id))
         .where(runs.c.root.in_(roots))
         .group_by(name)

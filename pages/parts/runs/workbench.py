@@ -22,6 +22,17 @@ _NO_GROUPS = "none"
 _PLAIN = re.compile(r'[^\s"=!<>:-][^\s"=!<>:]*')  # what a search takes without quotes
 
 
+def choices() -> Choices:
+    """What columns can be chosen, as of the last look at the disk, but no older than a minute."""
+    current = service.current()
+    return _choices(tuple(root.id for root in current.workspace.reader.roots()), current.version)
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _choices(roots: tuple[str, ...], version: object) -> Choices:  # noqa: ARG001 - the cache compares them
+    return run_columns.choices(service.workspace())
+
+
 def columns_box(choices: Choices) -> list[str]:
     """The box in which metrics and parameters are chosen as columns."""
     names = list(dict.fromkeys(one.name for one in (*choices.metrics, *choices.params)))
