@@ -1,19 +1,18 @@
 """Lists of runs out of the catalog: filtered, sorted, in pages; and what of them has a name to be sorted by."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Float, Integer, RowMapping, Text, func, select
+from sqlalchemy import Column, Float, Integer, Text, func, select
 
-from core.base.records import Run, StateFile
+from core.base.records import Run
 from core.catalog.answers import Page
 from core.catalog.chunks import chunks
 from core.catalog.filters import RunFilter, run_conditions
 from core.catalog.finding_queries import LIST_LIMIT, FindingReader
-from core.catalog.rows import from_us, to_us
+from core.catalog.rows import run_from_row, to_us
 from core.catalog.run_order import (
     ValueSort,
     first_ids_by_value,
@@ -24,7 +23,6 @@ from core.catalog.run_order import (
 )
 from core.catalog.tables import runs
 from core.search.meaning import Which
-from waypoint_resume.names import from_text
 
 _WITHOUT_ORDER = ("id", "tags")  # a digest, and a list as JSON
 # By what of a run, as `Run` names it, a list of runs can be sorted: all that is text or a number in the catalog.
@@ -35,7 +33,6 @@ RUN_SORTS: Mapping[str, Column[Any]] = {
     for name in (item.name, f"{item.name.removesuffix('_at')}_us")
     if (column := runs.c.get(name)) is not None and isinstance(column.type, Text | Integer | Float)
 }
-_AS_KEPT = tuple(item.name for item in fields(Run) if item.name in runs.c and item.name not in ("path", "tags"))
 
 
 class RunReader(FindingReader):
@@ -98,19 +95,3 @@ class RunReader(FindingReader):
         """The names of all metrics, parameters and levels."""
         tables = {sort.table: sort for sort in value_sorts("", Which.LAST)}.values()
         return tuple(row["name"] for sort in tables for row in self._rows(select(sort.names.label("name")).distinct()))
-
-
-def run_from_row(row: RowMapping, now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
-    """A row of `runs`; `now` decides its status."""
-    now_us = to_us(now)
-    aged = "stale" if row["stale_from_us"] <= now_us else "idle"
-    status = "live" if row["live_until_us"] >= now_us else aged
-    return Run(
-        **{name: row[name] for name in _AS_KEPT},
-        path=from_text(row["path"]),
-        status=status,
-        last_saved=None if row["last_saved_us"] is None else from_us(row["last_saved_us"]),
-        changed_at=None if row["changed_us"] is None else from_us(row["changed_us"]),
-        states=states,
-        tags=tuple(json.loads(row["tags"])) if row["tags"] else (),
-    )
