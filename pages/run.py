@@ -28,12 +28,10 @@ def about(root: Root, run: Run, now: datetime) -> None:
             frame.badge(word)
         held = f"{fmt.count(run.checkpoints, 'checkpoint')}, {run.restorable:,} restorable, "
         held += f"file size {fmt.size(run.bytes)}, on disk {disk.on_disk(run.root, run.path)}"
-        last = (
-            ""
-            if run.last_saved is None
-            else f", last saved {fmt.ago(run.last_saved, now)} ({fmt.exact(run.last_saved)})"
-        )
-        st.text(held + last)
+        if run.last_saved is None:
+            st.text(held)
+        else:
+            st.text(f"{held}, last saved {fmt.ago(run.last_saved, now)}", help=fmt.exact(run.last_saved))
         compare_with.run_link(root.id, run.path)
         storage_cards.run_link(run)
         pausing.button(root.id, run.path, place="about")
