@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = needs_chromium
 
-ROW, HEAD, NAME = 35, 38, 30  # pixels of a table: a row, the head, from the left to a name
+ROW, HEAD, NAME = 35, 38, 55  # pixels of a table: a row, the head, from the left to a name
 
 
 @pytest.fixture(scope="module")
