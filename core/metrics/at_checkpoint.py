@@ -21,6 +21,8 @@ from core.metrics.records import Point, XKind
 
 _LEAST_SLACK_S = 3_600.0  # what is saved so long after the last point was saved at the end of its training
 _GAPS = 3
+_LEAST_DECIMALS = 2  # of a value in a name that tells attempts apart
+UNNAMED = "metric"  # what a value in a name is called that bears none
 
 
 class Way(StrEnum):
@@ -130,7 +132,7 @@ def _on_curve(curve: Curve, saved: SavedAt) -> ValueAt | None:
         wanted = None if saved.epochs_done is None else saved.epochs_done - 1 + first
         way = Way.SAME_EPOCH
     branches = _before_it(curve, saved)
-    found = None if wanted is None else _at(branches, saved, wanted)
+    found = None if wanted is None else _at(curve.tag, branches, saved, wanted)
     if found is None:
         way = Way.LAST_BEFORE
         found = _last_before(curve, branches, saved, wanted)
@@ -201,7 +203,7 @@ def _times(branch: Branch) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return told if len(told) else np.array([-math.inf])
 
 
-def _at(branches: Sequence[Branch], saved: SavedAt, wanted: float) -> _Found | None:
+def _at(tag: str, branches: Sequence[Branch], saved: SavedAt, wanted: float) -> _Found | None:
     """The last point at an x, of the attempt that may have saved the checkpoint."""
     holding = [branch for branch in branches if bool((branch.x == wanted).any())]
     if not holding:
@@ -209,7 +211,23 @@ def _at(branches: Sequence[Branch], saved: SavedAt, wanted: float) -> _Found | N
     own = next((one for one in holding if one.attempt == saved.attempt and saved.attempts > 1), None)
     is_timed = saved.time is not None and all(np.isfinite(one.wall_time).any() for one in holding)
     branch = holding[-1] if is_timed or own is None else own
+    return _as_named(tag, [_last_at(one, wanted) for one in holding], saved) or _last_at(branch, wanted)
+
+
+def _last_at(branch: Branch, wanted: float) -> _Found:
     return _Found.of(branch, int(np.flatnonzero(branch.x == wanted)[-1]))
+
+
+def _as_named(tag: str, found: Sequence[_Found], saved: SavedAt) -> _Found | None:
+    """Of the same step in several attempts the one whose value stands in the checkpoint's name, if only one does."""
+    if len(found) < 2 or saved.named is None or not (_is_named(tag, saved.named[0]) or saved.named[0] == UNNAMED):
+        return None
+    value = saved.named[1]
+    decimals = len(repr(value).partition(".")[2])
+    if "e" in repr(value) or decimals < _LEAST_DECIMALS:
+        return None
+    fitting = [one for one in found if abs(one.point.value - value) <= 0.500_001 * 10**-decimals]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _last_before(curve: Curve, branches: Sequence[Branch], saved: SavedAt, wanted: float | None) -> _Found | None:

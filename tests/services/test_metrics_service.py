@@ -3,6 +3,7 @@ by side.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from core.services.workspace import Workspace
 from tests.conftest import Opener
 from tests.support.trees import save
 
+SAMPLES = Path(__file__).parents[2] / "sample_runs"
 LOSSES = {"a": (0.9, 0.4, 0.2, 0.3), "b": (0.8, 0.7, 0.6, 0.5)}
 
 
@@ -90,3 +92,17 @@ def test_what_is_handed_over_names_the_best_so_far(opened: Workspace) -> None:
     }
     first = opened.reader.checkpoint(run.root, "a/epoch-01")
     assert resume.propose(opened, first, weights_only=True).restore.best_metric is None
+
+
+def test_the_value_in_a_name_tells_which_of_two_attempts_saved_it_where_no_time_does(
+    tmp_path: Path, workspace: Opener
+) -> None:
+    """The sample was trained twice over the same epochs, and its files were copied within a moment."""
+    shutil.copytree(SAMPLES / "churn-mlp", tmp_path / "runs" / "churn")
+    opened = workspace(tmp_path / "runs")
+    opened.refresh()
+    run = opened.find_run("churn")
+    values = metrics.values_at_checkpoints(opened, run.root, run.path, ["val_loss"])
+    named = {item.path: item.metric[1] for item in opened.members(run.root, run.path) if item.metric is not None}
+    assert len(set(named.values())) > 6  # epochs: several attempts saved the same ones
+    assert {path: round(values[path]["val_loss"].value, 3) for path in named} == named

@@ -91,18 +91,18 @@ def line(best: BestOfSeries, latest: Checkpoint | None, *, key: str) -> None:
     item, value = best.checkpoint, best.value
     other = None if latest is None else best.values.get(latest.path)
     beside = "" if other is None else f"; the latest restorable has {other.value:.6g}"
-    guess = ", a guess" if best.metric.is_guess else ""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key=key):
         st.markdown(
-            f":green[:material/star:] **Best: {md(links.local(item.path, item.run))}**, {_told(best)} "
-            f"({value.way.meaning}{guess}){beside}.",
+            f":green[:material/star:] **Best: {md(links.local(item.path, item.run))}**, {_told(best)}, "
+            f"{value.way.meaning}{beside}.",
             width="content",
         )
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             links.checkpoint_link(item, label="Open", icon=":material/open_in_full:")
-            resume.button(item, key=f"{key}-resume")
+            resume.button(item, key=f"{key}-resume", is_first=False)
 
 
 def _told(best: BestOfSeries) -> str:
     word = "lowest" if best.metric.mode is Direction.MIN else "highest"
-    return f"the {word} {md(best.metric.tag)}, {best.value.value:.6g}"
+    guess = " (a guess)" if best.metric.is_guess else ""
+    return f"the {word} {md(best.metric.tag)}{guess}, {best.value.value:.6g}"

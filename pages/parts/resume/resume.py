@@ -48,8 +48,10 @@ class _Asked:
         return str(self.first.made_at.timestamp())
 
 
-def button(checkpoint: Checkpoint, *, key: str) -> None:
-    """The button "Resume…"; for a checkpoint that cannot be restored it is disabled and says why."""
+def button(checkpoint: Checkpoint, *, key: str, is_first: bool = True) -> None:
+    """The button "Resume…"; for a checkpoint that cannot be restored it is disabled and says why. `is_first`: it stands
+    out, as the one that is recommended.
+    """
     tip = None if checkpoint.restorable else md(why_not(checkpoint))
     answers.button(
         "Resume…",
@@ -57,7 +59,7 @@ def button(checkpoint: Checkpoint, *, key: str) -> None:
         checkpoint,
         key=key,
         icon=":material/play_circle:",
-        type="primary",
+        type="primary" if is_first else "secondary",
         disabled=not checkpoint.restorable,
         help=tip,
     )
