@@ -21,6 +21,7 @@ from core.indexing.passes import refresh_all, refresh_metrics
 DEEP_EVERY_S = 600.0
 _COLLECT_EVERY_S = 60.0
 _METRICS_S = 2.0  # for which the home's lock is held at once
+_PAUSE_S = 0.3  # in which another process that waits for it gets it
 _log = logging.getLogger(__name__)
 
 
@@ -76,18 +77,18 @@ class Indexer(Background):
             self._pass(deep)
             if deep:
                 deep_at = time.monotonic()
-            self._read_metrics()
+            next_at = time.monotonic() + self._settings.refresh
+            self._read_metrics(next_at)
             if time.monotonic() - collected_at >= _COLLECT_EVERY_S:
                 gc.collect()  # the page scripts leave this to us: streamlit's own after every rerun is switched off
                 collected_at = time.monotonic()
-            self._wake.wait(self._settings.refresh)
+            self._wake.wait(max(0.0, next_at - time.monotonic()))
             self._wake.clear()
 
-    def _read_metrics(self) -> None:
+    def _read_metrics(self, until: float) -> None:
         """Read what tells metrics, bit by bit, until it is time for the next pass or somebody wants one: what is left
         then is read after that.
         """
-        until = time.monotonic() + self._settings.refresh
         while not self._stopping and not self._wake.is_set() and time.monotonic() < until:
             try:
                 engine = self._engine_for(False)
@@ -99,7 +100,7 @@ class Indexer(Background):
                 return
             if read:
                 self._status = replace(self._status, version=self._status.version + 1, metric_files_waiting=left)
-            if not left:
+            if not left or self._wake.wait(_PAUSE_S):
                 return
 
     def _stop_if_wanted(self) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from core.background.indexer import Indexer
 from core.catalog.run_tables import metric_files, metric_series, run_metrics, run_params
 from core.indexing import metric_reading, passes
 from core.indexing.stamp import current_stamp
@@ -194,3 +196,20 @@ def test_after_any_changes_the_catalog_knows_what_a_new_one_would(
         opened.refresh(deep=bool(drawn.randrange(2)), metrics_seconds=drawn.choice((0, 1e-9, None)))
     opened.refresh(metrics_seconds=None)
     assert known(opened) == known(fresh(opened, workspace, tmp_path / "other"))
+
+
+def test_the_dashboard_reads_metrics_after_the_checkpoints_are_there(tmp_path: Path, workspace: Opener) -> None:
+    save(tmp_path / "runs" / "a", 1)
+    log(tmp_path / "runs" / "a", 0, 3)
+    opened = workspace(tmp_path / "runs")
+    indexer = Indexer(lambda _full: opened.engine, opened.settings)
+    indexer.start()
+    try:
+        until = time.monotonic() + 60
+        while indexer.status.version < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert indexer.status.report is not None
+        assert (indexer.status.report.metric_files, indexer.status.metric_files_waiting) == (0, 0)
+        assert losses(opened, "a") == (3, 1 / 3)
+    finally:
+        indexer.stop()
