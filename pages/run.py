@@ -67,7 +67,7 @@ known = metrics.at_checkpoints(service.workspace(), root.id, run.path)
 best = {one.series: one for one in known.best} if known is not None else {}
 for choice in choices:
     choice_card.draw(choice, now, only=len(choices) == 1, best=best.get(choice.id))
-choice_card.killed_saves(root, run, choices)
+choice_card.beside(root, run, choices)
 if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:

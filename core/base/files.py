@@ -83,7 +83,8 @@ class Listing:
     content tells that. `folder_times` are (relative folder, mtime in ns) of this folder ('') and the absorbed ones:
     while they stay, no file came, went or was renamed. `outside` are its links, and those of absorbed folders, that
     lead out of the root, `inner_links` the names of all its other ones, sound or not; `is_deleted_run`: MLflow marks
-    the run as deleted. `listed_at` is of the monotonic clock, seconds.
+    the run as deleted. `closed` says whose right is missing where the folder may not be looked into. `listed_at` is of
+    the monotonic clock, seconds.
     """
 
     folder: str
@@ -97,6 +98,7 @@ class Listing:
     inner_links: tuple[str, ...] = ()
     is_deleted_run: bool = False
     confirmed: frozenset[Format] = frozenset()
+    closed: str | None = None
     listed_at: float = field(default=0.0, compare=False)
 
     @property

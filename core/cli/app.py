@@ -43,7 +43,7 @@ from core.documents.index import index_document
 from core.services import passed_over
 from core.services.checkpoints import CheckpointFilter
 from core.services.health import RULES
-from core.services.runs import SeriesChoice, killed_saves, series_choices
+from core.services.runs import SeriesChoice, closed_folders, killed_saves, series_choices
 from core.services.searching import search_checkpoints
 from core.services.sweeps import TrialResult, trial_results
 from core.services.workspace import upgrade_text
@@ -181,8 +181,11 @@ def latest_command(
         else:
             for choice in choices:
                 _print_choice(choice)
+        left = workspace.reader.leftovers(found.root, found.path)
+        for closed in closed_folders(left):
+            say(closed)
         if not any(choice.chosen for choice in choices):
-            told = killed_saves(choices, workspace.reader.leftovers(found.root, found.path))
+            told = killed_saves(choices, left)
             say(
                 " ".join(
                     [f"{'No checkpoint of' if told else 'Nothing in'} {to_text(found.path)} can be restored.", *told]

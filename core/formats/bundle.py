@@ -16,6 +16,7 @@ from core.formats.bundle_layout import Layout, first_of, make_layout, step_of
 from core.formats.bundle_values import Values
 from core.formats.name_based import name_roles
 from core.formats.object_graph import GraphRoles, graph_roles, parse_graph
+from core.formats.wire.trackable_object_graph_pb2 import TrackableObjectGraph
 from core.stores.local import told_permission
 from core.stores.store import Store
 from waypoint_resume.data_cache import LOOKED_INTO, is_cache_table
@@ -69,6 +70,27 @@ def read(
         name, error = values.denied
         facts = facts._replace(problem=ReadProblem(kind="permission", file=name, detail=told_permission(error)))
     return facts if values.mismatch is None else facts._replace(mismatch=values.mismatch), layout.variables
+
+
+def object_graph(
+    store: Store, folder: str, prefix: str, files: Mapping[str, FileStat], cache: BundleCache
+) -> tuple[TrackableObjectGraph, Mapping[str, BundleEntry]] | None:
+    """The object graph of a bundle whose index was read, with its tensors by key; None where it has none, or where it
+    cannot be read.
+    """
+    index_name = f"{prefix}.index"
+    if not 0 < files[index_name].size <= MAX_INDEX:
+        return None
+    try:
+        found = cache.indexes.read(store.read(join(folder, index_name), MAX_INDEX))
+        graph = found.index.entries.get(GRAPH_KEY)
+        if graph is None or graph.size > MAX_GRAPH:
+            return None
+        values = Values(store, folder, _shards(prefix, found.index, files), found)
+        data = values.read({graph.shard: (graph,)}).get(GRAPH_KEY)
+        return None if data is None else (parse_graph(data), found.index.entries)
+    except FormatError:
+        return None
 
 
 def _is_doubtful(shard: Shard, files: Mapping[str, FileStat], index_name: str) -> bool:

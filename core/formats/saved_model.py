@@ -151,14 +151,18 @@ def _is_whole(store: Store, folder: str, name: str) -> bool:
             return False
 
 
-def check_variables(store: Store, folder: str, variables: Collection[Variable]) -> None:
-    """CorruptError where `saved_model.pb` describes a model whose variables cannot be these."""
+def check_variables(
+    store: Store, folder: str, variables: Collection[Variable], bundle: saved_model_objects.Bundle | None
+) -> None:
+    """CorruptError where `saved_model.pb` describes a model whose variables cannot be these; `bundle` is None where
+    they have no object graph that can be read.
+    """
     with store.open(f"{folder}/{BINARY}" if folder else BINARY) as file:
         graphs = [field for field in fields(file, 0, file.seek(0, 2), BINARY) if field.number == META_GRAPHS]
         parts = fields(file, graphs[0].start, graphs[0].end, "meta graph")
         found = next((part for part in parts if part.number == OBJECT_GRAPH), None)
-        shapes = None if found is None else saved_model_objects.shapes(file, found)
-    if (why := saved_model_objects.misfit(shapes, variables)) is not None:
+        model = None if found is None else saved_model_objects.nodes(file, found)
+    if (why := saved_model_objects.misfit(model, bundle, variables)) is not None:
         raise CorruptError(why, section=BINARY)
 
 

@@ -60,7 +60,34 @@ RENAMED_COPY = Rule(
     action="Give it its ending back, under a free name, to list it and to resume from it. No plan takes it.",
     is_damage=False,
 )
-RULES = (UNRENAMED_SAVE, ORPHAN_SHARD, PACKED_FILE, UNOPENABLE_STEP, INTERRUPTED_SAVE, RENAMED_COPY)
+DAMAGED_COPY = Rule(
+    id="damaged-copy",
+    family=Family.FILES,
+    severity=Severity.INFO,
+    meaning="A checkpoint that was put aside under another name is not whole: it replaces nothing.",
+    why="The copy was cut by a full disk or a connection that ended.",
+    action="Copy it again from where it came, as long as that is there. No plan takes it.",
+    is_damage=False,
+)
+CLOSED_FOLDER = Rule(
+    id="closed-folder",
+    family=Family.FILES,
+    severity=Severity.WARNING,
+    meaning="A folder of the run may not be looked into by the user that Waypoint runs as: a newer save may lie there.",
+    why="Its owner gave the right to look into it to nobody else.",
+    action="Ask its owner for the right, before you resume from an older checkpoint. No plan takes it.",
+    is_damage=False,
+)
+RULES = (
+    UNRENAMED_SAVE,
+    ORPHAN_SHARD,
+    PACKED_FILE,
+    UNOPENABLE_STEP,
+    INTERRUPTED_SAVE,
+    RENAMED_COPY,
+    DAMAGED_COPY,
+    CLOSED_FOLDER,
+)
 _BY_ID = {rule.id: rule for rule in RULES}
 
 

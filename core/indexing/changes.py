@@ -81,6 +81,10 @@ def find_changes(
                 progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
                 below = f"{path}/"
                 found.folders |= {name: item for name, item in known.items() if name == path or name.startswith(below)}
+            if isinstance(error, PermissionError) and old is None:
+                listing = walk.closed(path, error)
+                found.folders[path] = _noted(listing, walk.signature(listing), has_units=False)
+                found.to_read[path] = Seen(listing, group(listing))
             continue
         waiting.extend(join(path, name) for name in listing.subfolders)
         mark = walk.signature(listing)

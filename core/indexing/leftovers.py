@@ -7,6 +7,7 @@ from core.base.files import FileStat, Listing
 from core.base.records import Leftover
 from core.base.sizes import size_text
 from core.runs.group import Groups
+from core.runs.remains import CLOSED
 from waypoint_resume.checkpoints import worker_temp
 from waypoint_resume.names import join, to_text
 from waypoint_resume.packed import packed_name, unpack_told
@@ -18,6 +19,8 @@ _TEMPORARY = "_temp"  # behind a save's prefix, the folder that TensorFlow write
 def leftovers(listing: Listing, groups: Groups, now_ns: int, grace_ns: int) -> tuple[Leftover, ...]:
     """Shards without an index and what unfinished saves left; those within the grace are being written."""
     found: list[Leftover] = []
+    if listing.closed is not None:
+        found.append(Leftover(path=listing.folder, rule=CLOSED, files=(), reason=f"{listing.closed}."))
     names, worker = {file.name for file in listing.files}, worker_temp(listing.folder)
     sources = (("orphan-shard", groups.shards_only, _without_index), ("interrupted-save", groups.temps, _unfinished))
     for rule, places, told in sources:

@@ -20,6 +20,7 @@ _LISTED = 5  # how many checkpoints a text names
 # Every warning: its id and its text. docs/resume.md holds this table, and a test compares them.
 TEXTS = {
     "newer-not-restorable": "Newer checkpoints are passed over, for they cannot be restored: {names}.",
+    "closed-folders": "A newer checkpoint may lie where nobody may look: {names}.",
     "contents-unknown": "What this checkpoint holds is not known{why}.",
     "findings": "It can be restored, but: {reasons}.",
     "written-by-keras-2": (
@@ -99,13 +100,16 @@ def cautions(
     *,
     has_state: bool = False,
     weights_only: bool = False,
+    closed: Sequence[str] = (),
 ) -> tuple[Caution, ...]:
     """Every warning of a mode; `members` are the checkpoints of the run, those of other series among them, and `going`
-    the paths of those that a rewind sets aside. `has_state`: what no checkpoint holds was kept beside this one. What
-    does not matter where the weights alone are taken (`weights_only`) is left out.
+    the paths of those that a rewind sets aside. `has_state`: what no checkpoint holds was kept beside it. `closed`
+    are folders of the run that may not be looked into, as text. What does not matter where the weights alone are taken
+    (`weights_only`) is left out.
     """
     found = [
         *(_passed_over(checkpoint, members) if mode is Mode.CONTINUE else ()),
+        *([("closed-folders", {"names": _listed(closed)})] if closed and mode is Mode.CONTINUE else []),
         *_contents(checkpoint),
         *([("weights-alone", {})] if weights_only else [*_optimizer(checkpoint), *_counters(checkpoint, has_state)]),
     ]

@@ -54,12 +54,14 @@ def propose(  # noqa: PLR0913 - what is known of the surroundings, each with a n
     has_state: bool = False,
     weights_only: bool = False,
     best: BestMetric | None = None,
+    closed: Sequence[str] = (),
 ) -> Proposal:
     """How training would go on from a checkpoint; `members` are all checkpoints of the run, of every series. Without a
     mode it is the one that is right for most. `taken` are the names beside the run, which no fork can have;
     `is_writable` tells whether the run's folder can be written here, `has_state` whether the job's side kept something
     beside the checkpoint. `weights_only`: the weights alone are handed over, for a training that begins anew. `best`
-    is the best value of a metric up to this checkpoint.
+    is the best value of a metric up to this checkpoint, `closed` names folders of the run that may not be looked into,
+    with the reason, as text.
 
     Also for a checkpoint that cannot be restored, and a mode that is not possible: nothing writes those.
     """
@@ -77,7 +79,9 @@ def propose(  # noqa: PLR0913 - what is known of the surroundings, each with a n
         checks=tuple(
             Check(name=name, ok=ok, detail=detail) for name, ok, detail in _checks(checkpoint, members, restore)
         ),
-        warnings=cautions(checkpoint, members, run, mode, going, has_state=has_state, weights_only=weights_only),
+        warnings=cautions(
+            checkpoint, members, run, mode, going, has_state=has_state, weights_only=weights_only, closed=closed
+        ),
         outlooks=looks,
         asides=asides,
         stays=tuple(item for item in members if item.path not in going),

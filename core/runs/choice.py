@@ -7,6 +7,7 @@ from core.base.records import Checkpoint, Health, Leftover, StateFile
 from core.formats.registry import spec_of
 from core.formats.state_file import NAME
 from core.runs.name_evidence import place_of
+from core.runs.remains import CLOSED
 from core.runs.series import in_series
 from core.runs.series_order import Order, order_of, why_times_are_useless
 from core.runs.state_files import Answer, tensorflow_answer
@@ -62,6 +63,15 @@ def killed_saves(choices: Iterable[SeriesChoice], leftovers: Iterable[Leftover])
     if any(choice.chosen for choice in choices):
         return ()
     return tuple(item.reason for item in leftovers if item.rule == "unrenamed-save" and not item.writing)
+
+
+def closed_folders(leftovers: Iterable[Leftover]) -> tuple[str, ...]:
+    """What is told of folders that may not be looked into, in which newer checkpoints may lie."""
+    return tuple(
+        f"{to_text(item.path)} is passed over, and may hold a newer checkpoint: {item.reason}"
+        for item in leftovers
+        if item.rule == CLOSED
+    )
 
 
 def _place(choice: SeriesChoice) -> tuple[object, ...]:

@@ -14,6 +14,8 @@ from core.formats.file_groups import LEFT_BY
 
 INTERRUPTED, UNRENAMED = "interrupted-save", "unrenamed-save"
 RENAMED = "renamed-copy"  # a whole checkpoint under another name, which is no save that was never done
+DAMAGED_COPY = "damaged-copy"  # one that is not whole
+CLOSED = "closed-folder"  # one that may not be looked into, whatever it holds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What TensorFlow and Orbax append to a save's name while it is being written.
 _UNFINISHED = re.compile(
@@ -31,7 +33,7 @@ def remains(checkpoints: Iterable[Checkpoint], leftovers: Iterable[Leftover]) ->
         if any(finding.rule in (INTERRUPTED, UNRENAMED) for finding in item.findings) and not item.restorable:
             found[item.path] = item._replace(path=_UNFINISHED.sub("", item.path), series="", id=-1 - len(found))
     for left in leftovers:
-        if _STATE_TEMP.fullmatch(left.path) is None and left.rule != RENAMED:
+        if _STATE_TEMP.fullmatch(left.path) is None and left.rule not in (RENAMED, DAMAGED_COPY, CLOSED):
             found[left.path] = _as_checkpoint(left, run, -1 - len(found))
     return found
 

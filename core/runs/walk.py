@@ -17,6 +17,7 @@ from core.base.files import FileStat, Listing, OutwardLink, Problem
 from core.formats.registry import SPECS
 from core.formats.spec import FolderShape
 from core.runs.trial_names import is_trial
+from core.stores.local import told_permission
 from core.stores.store import Members, Store
 from waypoint_resume.atomic import is_temp
 from waypoint_resume.names import join, to_text
@@ -68,6 +69,13 @@ def look(store: Store, folder: str) -> Listing:
         confirmed=frozenset(form for form, shape in shapes if _is_confirmed(store, shape, names, folder, members)),
         listed_at=listed_at,
     )
+
+
+def closed(folder: str, error: PermissionError) -> Listing:
+    """The listing of a folder that may not be looked into: nothing, and whose right is missing."""
+    problem = Problem(path=to_text(folder), problem=error.strerror or str(error))
+    told = told_permission(error)
+    return Listing(folder=folder, files=(), subfolders=(), folder_times=(), problems=(problem,), closed=told)
 
 
 def folder_formats(listing: Listing) -> frozenset[Format]:

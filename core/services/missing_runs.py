@@ -14,8 +14,10 @@ from sqlalchemy import Connection, Engine, Row, Select, select
 
 from core.base.records import Root
 from core.catalog.passed_over import counts_from_json, outward_links
+from core.catalog.rows import leftovers_from_json
 from core.catalog.tables import checkpoints, folders, runs
 from core.runs.discover import deepest_run
+from core.runs.remains import CLOSED
 from core.runs.walk import SKIPPED
 from core.services.passed_over import counted, is_within
 from waypoint_resume.names import from_text, to_text
@@ -107,9 +109,12 @@ def _held(connection: Connection, root: Root, path: str) -> str | None:
 
 def _closed(connection: Connection, root: Root, path: str) -> str | None:
     """A folder at or below one that its parent holds, and that was not looked into; None where there is none."""
-    rows = connection.execute(_within(select(folders.c.path, folders.c.subfolders), root, path)).all()
+    query = select(folders.c.path, folders.c.subfolders, folders.c.leftovers)
+    rows = connection.execute(_within(query, root, path)).all()
     known = {row[0] for row in rows}
-    for above, inside in rows:
+    for above, inside, left in rows:
+        if any(item.rule == CLOSED for item in leftovers_from_json(left)):
+            return from_text(above)
         for name in json.loads(inside):
             place = f"{above}/{name}" if above else name
             if place not in known and name not in SKIPPED:

@@ -22,10 +22,11 @@ from core.resume.propose import Proposal
 from core.resume.receipts import has_state_beside
 from core.resume.restoring import is_backup, refused_by_client
 from core.resume.write import write_manifest
+from core.runs.remains import CLOSED
 from core.services.metrics import best_until
 from core.services.workspace import Workspace
 from waypoint_resume.heartbeat import Heartbeat
-from waypoint_resume.names import from_text, join
+from waypoint_resume.names import from_text, join, to_text
 from waypoint_resume.places import can_write
 
 __all__ = [
@@ -62,9 +63,20 @@ def propose(
         if (beat := run_heartbeat(workspace, checkpoint.root, checkpoint.run)) is not None and beat.is_fresh:
             run = replace(run, status="live", changed_at=None)  # however long ago it saved; None is just now
         has_state = has_state_beside(workspace.run_folder(checkpoint.root, checkpoint.run), checkpoint)
-    known = {"is_writable": can_write(folder), "has_state": has_state, "weights_only": weights_only}
-    best = best_so_far(workspace, checkpoint)
-    return proposing.propose(checkpoint, members, run, workspace.now(), mode, taken=taken, best=best, **known)
+    left = workspace.reader.leftovers(checkpoint.root, checkpoint.run)
+    return proposing.propose(
+        checkpoint,
+        members,
+        run,
+        workspace.now(),
+        mode,
+        taken=taken,
+        is_writable=can_write(folder),
+        has_state=has_state,
+        weights_only=weights_only,
+        best=best_so_far(workspace, checkpoint),
+        closed=[f"{to_text(item.path)} ({item.reason.removesuffix('.')})" for item in left if item.rule == CLOSED],
+    )
 
 
 def best_so_far(workspace: Workspace, checkpoint: Checkpoint) -> BestMetric | None:

@@ -4,7 +4,7 @@ from core.catalog.answers import Overview
 from core.catalog.filters import RunFilter
 from core.catalog.run_queries import RUN_SORTS
 from core.indexing.existing_prefixes import existing_prefixes
-from core.runs.choice import PassedOver, SeriesChoice, choose, killed_saves, reasons
+from core.runs.choice import PassedOver, SeriesChoice, choose, closed_folders, killed_saves, reasons
 from core.runs.state_files import prefixes, wanted_prefixes
 from core.services.workspace import Workspace
 from core.stores.local import LocalStore
@@ -15,6 +15,7 @@ __all__ = [
     "PassedOver",
     "RunFilter",
     "SeriesChoice",
+    "closed_folders",
     "killed_saves",
     "reasons",
     "series_choices",

@@ -32,12 +32,26 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(root: Path) -> dict[str, str]:
+def told(root: Path, rule: str = "renamed-copy") -> dict[str, str]:
     """What health says of files under other names: path to reason."""
     workspace = opened(root)
     found = workspace.reader.findings(FindingFilter(), limit=None)
     workspace.close()
-    return {one.finding.path: one.finding.reason for one in found if one.finding.rule == "renamed-copy"}
+    return {one.finding.path: one.finding.reason for one in found if one.finding.rule == rule}
+
+
+def test_a_copy_that_is_cut_is_said_to_replace_nothing(tmp_path: Path, whole: Path) -> None:
+    run = tmp_path / "runs" / "run"
+    run.mkdir(parents=True)
+    shutil.copy(whole / "model.keras", run / "model.keras")
+    for source, name in (("model.keras", "model.keras.bak"), ("model.weights.h5", "best.h5.old")):
+        shutil.copy(whole / source, run / name)
+        os.truncate(run / name, 2_000)
+    (run / "notes.old").write_bytes((run / "model.keras.bak").read_bytes())  # nothing says that it was a model
+    found = told(tmp_path, "damaged-copy")
+    assert set(found) == {"run/model.keras.bak", "run/best.h5.old"}
+    assert "cannot be read" in found["run/model.keras.bak"]
+    assert told(tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", [*NAMES, "best.h5.old", "weights.save", "ckpt-3.index.bak"])

@@ -96,6 +96,42 @@ def test_a_graph_beside_another_exports_variables_is_found_as_tensorflow_refuses
     assert (found.rule, "it is of another export" in found.reason) == ("unreadable-file", True)
 
 
+@pytest.mark.parametrize("kind", ["own", "renamed", "deeper", "retyped", "fewer", "more", "other table"])
+def test_names_and_types_tell_variables_of_another_export_as_tensorflow_does(tmp_path: Path, kind: str) -> None:
+    tf = pytest.importorskip("tensorflow")
+
+    def save(place: str, *, other: bool) -> None:
+        module, inner = tf.Module(), tf.Module()
+        value = tf.Variable(tf.zeros((3, 2)), dtype=tf.float32)
+        setattr(module, "third" if other and kind == "renamed" else "first", value)
+        module.part = inner
+        inner.second = tf.Variable(tf.zeros((3, 2), tf.float64 if other and kind == "retyped" else tf.float32))
+        table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.0)
+        setattr(module, "names" if other and kind == "other table" else "table", table)
+        if other and kind == "deeper":
+            inner.first = value
+            del module.first
+        if other and kind == "fewer":
+            del inner.second
+        if other and kind == "more":
+            inner.fourth = tf.Variable(tf.zeros((3, 2)))
+        tf.saved_model.save(module, place)
+
+    save(str(tmp_path / "runs" / "a"), other=False)
+    save(str(tmp_path / "b"), other=True)
+    shutil.rmtree(tmp_path / "runs" / "a" / "variables")
+    shutil.copytree(tmp_path / "b" / "variables", tmp_path / "runs" / "a" / "variables")
+    try:
+        tf.saved_model.load(str(tmp_path / "runs" / "a"))
+        loads = True
+    except (AssertionError, ValueError, tf.errors.OpError):
+        loads = False
+    found = keras_files.checkpoints(tmp_path / "runs")["a"]
+    assert found.restorable is loads, found.findings
+    assert loads is (kind in ("own", "more"))
+    assert all("it is of another export" in one.reason for one in found.findings)
+
+
 def test_a_graph_beside_its_own_variables_is_found_whole() -> None:
     found = keras_files.checkpoints(keras_files.folder())
     names = ("module", "export", "saved_model", "plain_saved_model", "tfk_saved_model")

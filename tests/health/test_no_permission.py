@@ -69,6 +69,28 @@ def test_it_is_said_whose_right_is_missing(root: Path, tmp_path: Path) -> None:
     assert (said.returncode, "not told: orbax-data/1" in said.stdout) == (1, True), said.stdout
 
 
+def test_a_closed_step_is_said_where_the_older_one_is_chosen(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "run"
+    for step in ("3", "5"):
+        shutil.copytree(keras_files.folder() / "orbax" / "1", run / "ckpts" / step)
+    (run / "ckpts" / "5").chmod(0)
+    os.chown(run / "ckpts" / "5", NOBODY, NOBODY)
+    told = "run/ckpts/5"
+    for _ in range(2):  # at the second look nothing came or went
+        done = limited(tmp_path / "home", "-m", "core", "health", "--json", "--root", str(tmp_path / "runs"))
+        found = [(one["rule"], one["path"]) for one in json.loads(done.stdout)]
+        assert ("closed-folder", "run/ckpts/5") in found, (found, done.stderr)
+    done = limited(tmp_path / "home", "-m", "core", "latest", "run", "--root", str(tmp_path / "runs"))
+    assert "run/ckpts/3" in done.stdout
+    assert f"{told} is passed over, and may hold a newer checkpoint: you may not read it: its owner is" in done.stderr
+    done = limited(tmp_path / "home", "-m", "core", "resume", "run", "--root", str(tmp_path / "runs"))
+    assert "closed-folders" in done.stdout + done.stderr, (done.stdout, done.stderr)
+    (run / "ckpts" / "5").chmod(0o755)
+    done = limited(tmp_path / "home", "-m", "core", "latest", "run", "--root", str(tmp_path / "runs"))
+    assert "run/ckpts/5" in done.stdout, done.stdout
+    assert "passed over" not in done.stderr
+
+
 def test_a_state_file_that_may_not_be_read_is_not_damaged(tmp_path: Path, samples: Path) -> None:
     close(samples / "mnist-cnn" / "checkpoints" / "checkpoint")
     done = limited(tmp_path / "home", "-m", "core", "health", "mnist-cnn", "--json", "--root", str(samples))

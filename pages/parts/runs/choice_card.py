@@ -41,9 +41,14 @@ def draw(choice: SeriesChoice, now: datetime, *, only: bool, best: BestOfSeries 
             _tensorflow(choice)
 
 
-def killed_saves(root: Root, run: Run, choices: Sequence[SeriesChoice]) -> None:
-    """Where no checkpoint can be restored: what a job may go on from all the same."""
-    for told in runs.killed_saves(choices, service.workspace().reader.leftovers(root.id, run.path)):
+def beside(root: Root, run: Run, choices: Sequence[SeriesChoice]) -> None:
+    """What may hold a newer checkpoint than those chosen; where none can be restored, what a job may go on from all the
+    same.
+    """
+    left = service.workspace().reader.leftovers(root.id, run.path)
+    for told in runs.closed_folders(left):
+        st.warning(md(told), icon=":material/lock:")
+    for told in runs.killed_saves(choices, left):
         st.info(md(told), icon=":material/restart_alt:")
 
 
