@@ -40,7 +40,7 @@ def model_of(store: Store, folder: str, file: FileStat) -> PutAside | None:
             if reading is None:
                 return None
             problem = reading.facts.problem
-            return None if _is_open(problem) else PutAside(kind, ending, problem and problem.detail)
+            return None if _is_open(problem) else PutAside(kind, ending, None if problem is None else problem.detail)
     return None
 
 
