@@ -59,11 +59,11 @@ now = frame.head(links.run_name(run.path), icon=":material/folder:")
 choices = series_choices(service.workspace(), root.id, run.path)
 members = [member for choice in choices for member in choice.members]
 about(root, run, now)
-tagging.draw(run, members)
+known = metrics.at_checkpoints(service.workspace(), root.id, run.path)
+tagging.draw(run, members, None if known is None else known.metric)
 sweep_lists.trial_of(run)
 pausing.told(root.id, run.path, now)
 pending(run, now)
-known = metrics.at_checkpoints(service.workspace(), root.id, run.path)
 best = {one.series: one for one in known.best} if known is not None else {}
 for choice in choices:
     choice_card.draw(choice, now, only=len(choices) == 1, best=best.get(choice.id))

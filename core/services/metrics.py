@@ -157,8 +157,13 @@ def values_at_checkpoints(
     workspace: Workspace, root_id: str, run: str, tags: Collection[str] | None = None
 ) -> dict[str, dict[str, ValueAt]]:
     """The values of some metrics of a run, of all without `tags`, at each of its checkpoints: by path and name."""
+    return _values_at(workspace, root_id, run, workspace.members(root_id, run), tags)
+
+
+def _values_at(
+    workspace: Workspace, root_id: str, run: str, members: Sequence[Checkpoint], tags: Collection[str] | None
+) -> dict[str, dict[str, ValueAt]]:
     found = curves(workspace, root_id, run, tags, full=tags is not None)
-    members = workspace.members(root_id, run)
     named = {item.metric[0] for item in members if item.metric is not None}
     wanted = [*found, *sorted(named - found.keys())] if tags is None else list(tags)
     recorded: dict[str, Mapping[str, float]] = {}
@@ -190,17 +195,18 @@ def at_checkpoints(
     """The values of a metric (without one: of `best_metric`) at a run's checkpoints, and the best of each series. None
     where nobody knows which metric tells it.
     """
+    members = workspace.members(root_id, run)
     if metric is None:
-        members = workspace.members(root_id, run)
         named = {item.metric[0] for item in members if item.metric is not None}
-        known = [one.tag for one in metrics(workspace, root_id, run).metrics]
-        metric = best_metric(workspace, root_id, run, [*known, *named])
+        (known,) = _of_runs(workspace, [run_id(root_id, run)])
+        is_said = known.best is not None and not known.best.is_guess
+        metric = known.best if is_said else _guessed([*(one.tag for one in known.metrics), *named])
     if metric is None:
         return None
-    told = values_at_checkpoints(workspace, root_id, run, [metric.tag])
+    told = _values_at(workspace, root_id, run, members, [metric.tag])
     values = {path: found[metric.tag] for path, found in told.items() if metric.tag in found}
     best = []
-    for series in in_series(workspace.members(root_id, run)):
+    for series in in_series(members):
         here = {item.path: values[item.path] for item in series if item.path in values}
         path = best_of(here, metric.mode, [item.path for item in series if item.restorable])
         if path is not None:

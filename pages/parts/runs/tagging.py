@@ -19,8 +19,10 @@ _LOWEST, _HIGHEST = "lowest", "highest"
 _MODES = {_LOWEST: Direction.MIN, _HIGHEST: Direction.MAX}
 
 
-def draw(run: Run, members: Sequence[Checkpoint]) -> None:
-    """The line; where what is said cannot be understood, why, and nothing that changes it."""
+def draw(run: Run, members: Sequence[Checkpoint], best: BestMetric | None) -> None:
+    """The line; where what is said cannot be understood, why, and nothing that changes it. `best` tells the best of the
+    run's checkpoints now.
+    """
     answers.place(_PLACE)
     try:
         said = tags.read_tags(service.workspace(), run)
@@ -42,7 +44,7 @@ def draw(run: Run, members: Sequence[Checkpoint]) -> None:
         )
         _owner(run, said)
         _note(run, said)
-        _best(run, said, members)
+        _best(run, said, members, best)
     if said.note:
         st.text(lines(said.note))
 
@@ -122,11 +124,10 @@ def _say_note(run: Run, key: str) -> None:
     _change(run, TagChange(note=note), "The note was kept." if note else "The note was taken away.")
 
 
-def _best(run: Run, said: RunTags, members: Sequence[Checkpoint]) -> None:
+def _best(run: Run, said: RunTags, members: Sequence[Checkpoint], best: BestMetric | None) -> None:
     """By which metric the best is told, who says so, and the choice of another one."""
     known = metrics.metrics(service.workspace(), run.root, run.path)
     named = {item.metric[0] for item in members if item.metric is not None}
-    best = known.best or metrics.best_metric(service.workspace(), run.root, run.path, sorted(named))
     names = list(dict.fromkeys([*([best.tag] if best else []), *(one.tag for one in known.metrics), *sorted(named)]))
     if not names:
         return
