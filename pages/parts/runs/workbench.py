@@ -86,7 +86,7 @@ def groups(where: RunFilter, text: str, by: str, choices: Choices, now: datetime
         Column[RunGroup](
             head="live", cell=lambda one: [f"{one.live} live"] if one.live else [], colors=lambda _: "blue"
         ),
-        Column[RunGroup](head="size", cell=lambda one: fmt.size(one.bytes), right=True),
+        Column[RunGroup](head="file size", cell=lambda one: fmt.size(one.bytes), right=True),
         Column[RunGroup](head="share", cell=lambda one: one.bytes / most if most else 0.0, is_bar=True, width="small"),
         *((best,) if best is not None else ()),
         Column[RunGroup](head="health", cell=_health, colors=lambda word: "red" if "error" in word else "orange"),
