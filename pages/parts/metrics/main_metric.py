@@ -93,9 +93,9 @@ def line(best: BestOfSeries, latest: Checkpoint | None, *, key: str) -> None:
     beside = "" if other is None else f"; the latest restorable has {other.value:.6g}"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key=key):
         st.markdown(
-            f":green[:material/star:] **Best: {md(links.local(item.path, item.run))}**, {_told(best)}, "
-            f"{value.way.meaning}{beside}.",
+            f":green[:material/star:] **Best: {md(links.local(item.path, item.run))}**, {_told(best)}{beside}.",
             width="content",
+            help=f"This value: {value.way.meaning}.",
         )
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             links.checkpoint_link(item, label="Open", icon=":material/open_in_full:")
