@@ -41,7 +41,7 @@ if not offset:
 
 if page.items:
     st.caption(
-        f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)} file size of checkpoints. "
+        f"{fmt.count(page.total, 'run')}, {fmt.size(page.total_bytes)} file size. "
         f"Click a name to open the run, a column's head to sort by it. {search_box.guessed_layouts()}"
     )
     above = st.container()
