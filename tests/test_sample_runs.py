@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
 
+from core.metrics.registry import source_of
 from core.resume.history import ManifestState
 from core.resume.manifest import Mode
 from core.services.manifests import run_manifests
@@ -50,9 +52,9 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_readme_lists_every_run_once() -> None:
+def test_both_tables_of_the_readme_list_every_run_once() -> None:
     rows = re.findall(r"^\| `([\w-]+)` \|", (SAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(rows) == RUNS
+    assert sorted(rows) == sorted(2 * RUNS)
     assert len(RUNS) == 13
 
 
@@ -235,11 +237,59 @@ def test_the_exports_have_no_optimizer_and_orbax_committed_all() -> None:
         assert "optimizer_variables" in (folder / "pytree" / "_METADATA").read_text(encoding="utf-8")
 
 
+def shell(root: Path, *arguments: str) -> Any:  # noqa: ANN401 - a JSON document
+    """What `python -m core` answers about the runs of a root."""
+    command = [sys.executable, "-m", "core", *arguments, "--json", "--root", str(root)]
+    environment = clean() | {"PYTHONPATH": "client", "WAYPOINT_HOME": str(root.parent / "home")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=SAMPLES.parent, check=True)
+    return json.loads(done.stdout)
+
+
+def test_the_logs_are_of_many_kinds_and_what_all_but_one_achieved_can_be_compared(samples: Path) -> None:
+    names = [path.relative_to(samples) for path in samples.rglob("*") if path.is_file()]
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folders.setdefault(name.parent.as_posix(), []).append(name.name)
+    found = {source_of(name.as_posix(), lambda folder: folders.get(folder, [])) for name in names} - {None}
+    kinds = {"tensorboard", "csv", "json-log", "json-settings", "yaml-settings", "flags"}
+    assert {source.name for source in found if source} == kinds
+    told = {row["run"]: row for row in shell(samples, "runs")}
+    assert {name for name, row in told.items() if "val_loss" in row["metrics"]} == set(RUNS) - {"digits-gan"}
+    for run in set(RUNS) - {"digits-gan"}:
+        assert told[run]["params"]["batch_size"] == 32
+        assert {"learning_rate", "optimizer"} <= told[run]["params"].keys(), run
+
+
+def test_the_best_run_of_two_that_learn_the_same_and_its_best_checkpoint(samples: Path) -> None:
+    """The three commands of README's tour; TensorBoard's own reader tells the loss at each step of a checkpoint."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    (file,) = (samples / "tiny-transformer" / "logs" / "validation").iterdir()
+    events = EventAccumulator(str(file), size_guidance={"tensors": 0}).Reload()
+    points = events.Tensors("evaluation_loss_vs_iterations")
+    losses = {point.step: tensor_util.make_ndarray(point.tensor_proto).item() for point in points}
+    assert min(losses, key=losses.__getitem__) == 80  # of 100: the best is not the newest
+    found = [row["run"] for row in shell(samples, "runs", "--where", "val_loss<0.2", "--sort", "val_loss")]
+    assert found.index("tiny-transformer") < found.index("review-sentiment")
+    best = shell(samples, "compare", "tiny-transformer", "review-sentiment")["runs"][0]["best"][0]
+    assert best["checkpoint"]["path"] == "tiny-transformer/checkpoints/3"
+    assert best["checkpoint"]["step"] == 80
+    assert best["value"]["value"] == pytest.approx(losses[80], rel=1e-6)
+    options = ["--checkpoint", "checkpoints/3", "--mode", "rewind", "--confirm", "tiny-transformer"]
+    manifest = shell(samples, "resume", "tiny-transformer", *options, "--note", "the lowest val_loss")
+    assert (manifest["checkpoint"]["step"], manifest["mode"]) == (80, "rewind")
+
+
+def clean() -> dict[str, str]:
+    """The environment without what tells of other runs and jobs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("WAYPOINT_", "SLURM_"))}
+
+
 def train(*arguments: object, script: Path = SAMPLES / "train.py", code: int = 0) -> str:
     """What train.py says, on both streams."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WAYPOINT_", "SLURM_"))}
     command = [sys.executable, str(script), *map(str, arguments)]
-    environment = clean | {"PYTHONPATH": str(SAMPLES.parent)}
+    environment = clean() | {"PYTHONPATH": str(SAMPLES.parent)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == code, done.stderr[-3000:]
     return done.stdout + done.stderr

@@ -48,6 +48,9 @@ class Role(StrEnum):
 
 
 NUMBER_IN_NAME = "the number in the name"
+_FROM_0 = "counted from 0"
+NUMBER_FROM_0 = f"{NUMBER_IN_NAME}, {_FROM_0}"
+FOLDER_FROM_0 = f"folder name, {_FROM_0}"
 
 
 EPOCH_BY_STEPS = "its step ÷ the steps of an epoch of its series"
@@ -58,6 +61,11 @@ class Sourced(NamedTuple):
 
     value: int
     source: str
+
+    @property
+    def is_from_0(self) -> bool:
+        """Whether it is an epoch that is known to be counted from 0."""
+        return self.source.endswith(_FROM_0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.base.errors import FormatError
-from core.base.facts import Contents, Facts, ReadProblem, Role, Sourced, Variable
+from core.base.facts import FOLDER_FROM_0, Contents, Facts, ReadProblem, Role, Sourced, Variable
 from core.formats import orbax_arrays
 from core.formats.fingerprint import check_sums, fingerprint, parameters, role_bytes
 from core.formats.orbax_items import (
@@ -140,7 +140,7 @@ def _facts(folder: str, names: Collection[str], items: Iterable[Item], top: Mapp
     step = max(counters, key=lambda counter: counter.value, default=None)
     number, epoch, why = _number(folder), None, NO_STEP
     if step is None and any(leaf.keys[:1] and leaf.keys[0] in ROLES for item in trees for leaf in item.leaves):
-        epoch = number and number._replace(source="folder name, counted from 0")
+        epoch = number and number._replace(source=FOLDER_FROM_0)
         why = NO_STEP_OF_KERAS
     elif step is None:
         step = number

@@ -104,7 +104,7 @@ def _epochs_done(item: Checkpoint) -> int | None:
     epoch = item.facts.epoch
     if epoch is None:
         return None
-    return epoch.value + 1 if epoch.source.endswith("counted from 0") else epoch.value
+    return epoch.value + 1 if epoch.is_from_0 else epoch.value
 
 
 def value_at(tag: str, saved: SavedAt, curve: Curve | None) -> ValueAt | None:

@@ -187,7 +187,8 @@ def _counters(checkpoint: Checkpoint, has_state: bool) -> Found:
     if restoring.initial_epoch(checkpoint) is None and not is_of_loop:
         told = "not known"
         if facts.epoch is not None:
-            told = f"said to be {facts.epoch.value:,} ({to_text(facts.epoch.source)}), counted from 0 or from 1"
+            told = f"said to be {facts.epoch.value:,} ({to_text(facts.epoch.source)})"
+            told += "" if facts.epoch.is_from_0 else ", counted from 0 or from 1"
         yield "epoch-unknown", {"told": told}
     if checkpoint.metric is not None:
         metric, value = checkpoint.metric

@@ -58,13 +58,29 @@ def content_step(item: Checkpoint) -> int | None:
 
 def counted_by_steps(members: Sequence[Checkpoint], place: int) -> Role | None:
     """STEP where the number is the step, EPOCH where there is one ratio of steps to it, counted from 1 or from 0."""
-    known = [(int(values(item)[place][1]), step) for item in members if (step := content_step(item)) is not None]
+    known = _numbers_and_steps(members, place)
     if len({number for number, _ in known}) < 2:
         return None
     if all(number == step for number, step in known):
         return Role.STEP
+    return None if _first_epoch(known) is None else Role.EPOCH
+
+
+def is_counted_from_0(members: Sequence[Checkpoint], place: int) -> bool:
+    """Whether steps show that the number at a place counts epochs from 0."""
+    return _first_epoch(_numbers_and_steps(members, place)) == 0
+
+
+def _numbers_and_steps(members: Sequence[Checkpoint], place: int) -> list[tuple[int, int]]:
+    return [(int(values(item)[place][1]), step) for item in members if (step := content_step(item)) is not None]
+
+
+def _first_epoch(known: Sequence[tuple[int, int]]) -> int | None:
+    """What the first epoch is called, 1 or 0, where several numbers have one ratio of steps to epochs; else None."""
+    if len({number for number, _ in known}) < 2:
+        return None
     for offset in (0, 1):
         ratios = {step / (number + offset) if number + offset else -1.0 for number, step in known if step or number}
         if len(ratios) == 1 and min(ratios) > 1:
-            return Role.EPOCH
+            return 1 - offset
     return None

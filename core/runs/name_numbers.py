@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from core.base.facts import EPOCH_BY_STEPS, NUMBER_IN_NAME, Sourced
+from core.base.facts import EPOCH_BY_STEPS, NUMBER_FROM_0, NUMBER_IN_NAME, Sourced
 from core.base.records import EPOCH_IN_NAME, Checkpoint
 from core.formats.registry import spec_of
 from core.runs.name_evidence import (
     Times,
     content_step,
     counted_by_steps,
+    is_counted_from_0,
     is_epoch_and_batch,
     is_in_order,
     name_of,
@@ -27,7 +28,7 @@ def without_guesses(item: Checkpoint) -> Checkpoint:
     facts = item.facts
     if facts.step is not None and facts.step.source == NUMBER_IN_NAME:
         facts = facts._replace(step=None)
-    if facts.epoch is not None and facts.epoch.source in (NUMBER_IN_NAME, EPOCH_BY_STEPS):
+    if facts.epoch is not None and facts.epoch.source in (NUMBER_IN_NAME, NUMBER_FROM_0, EPOCH_BY_STEPS):
         told = name_of(item).epoch
         facts = facts._replace(epoch=None if told is None else Sourced(value=told, source=EPOCH_IN_NAME))
     return item if facts is item.facts else item._replace(facts=facts)
@@ -40,7 +41,9 @@ def with_numbers(series: Sequence[Checkpoint], has_times: Times) -> list[Checkpo
     for place in reversed(range(name.of_folder, len(name.numbers))):  # a folder's number tells the order alone
         meaning = _meaning(members, place, has_times)
         if meaning is not None:
-            return [_with_number(item, place, meaning) for item in members]
+            is_from_0 = meaning is Role.EPOCH and is_counted_from_0(members, place)
+            source = NUMBER_FROM_0 if is_from_0 else NUMBER_IN_NAME
+            return [_with_number(item, place, meaning, source) for item in members]
     return members
 
 
@@ -95,7 +98,7 @@ def _are_years(members: Sequence[Checkpoint], place: int) -> bool:
     )
 
 
-def _with_number(item: Checkpoint, place: int, meaning: Role) -> Checkpoint:
+def _with_number(item: Checkpoint, place: int, meaning: Role, source: str) -> Checkpoint:
     facts, name = item.facts, name_of(item)
     number = name.numbers[place].value
     is_version = spec_of(item.format).names_version
@@ -107,7 +110,7 @@ def _with_number(item: Checkpoint, place: int, meaning: Role) -> Checkpoint:
         or is_version
     ):
         return item
-    told = Sourced(value=number, source=NUMBER_IN_NAME)
+    told = Sourced(value=number, source=source)
     if meaning is Role.EPOCH and facts.epoch is None and name.epoch is None:
         return item._replace(facts=facts._replace(epoch=told))
     if meaning is Role.STEP and facts.step is None and facts.epoch is None and name.epoch is None:

@@ -78,9 +78,13 @@ class Loop:
     save: Callable[[], object]
     note: Callable[[float], object] | None = None
     """Is told the loss of each step."""
+    begin: Callable[[], object] | None = None
+    """Is called when the training begins: writes the settings down."""
 
     def train(self, saves: int) -> list[float]:
         """Train until so many saves are done; the loss of each step."""
+        if self.begin is not None:
+            self.begin()
         losses = []
         for _ in range(saves):
             for _ in range(self.every):
@@ -101,9 +105,13 @@ class Fit:
     steps: int
     callbacks: Callable[[], Sequence[Callback]]
     """Makes them when the training begins: some remember what they find on the disk."""
+    begin: Callable[[], object] | None = None
+    """Is called when the training begins: writes the settings down."""
 
     def train(self, epochs: int, first: int = 0, more: Sequence[Callback] = (), verbose: int = 0) -> list[float]:
         """Train so many epochs after `first`, with more callbacks at the end; the loss of each epoch."""
+        if self.begin is not None:
+            self.begin()
         fitted = self.model.fit(
             **self.data,
             initial_epoch=first,

@@ -1,4 +1,7 @@
-"""Small synthetic data sets, made with numpy and a fixed seed: nothing is downloaded, every run is repeatable."""
+"""Small synthetic data sets, made with numpy and a fixed seed: nothing is downloaded, every run is repeatable.
+
+A seed makes a task. Its `part` 0 is trained on, others are further rows of the same task, to measure on.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +10,16 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 
-def digits(count: int, side: int = 12, classes: int = 10, seed: int = 7) -> tuple[Floats, Ints]:
+def _rows(rule: np.random.Generator, seed: int, part: int) -> np.random.Generator:
+    """What a part's rows are drawn from, once the rule of the task is drawn."""
+    return rule if part == 0 else np.random.default_rng((seed, part))
+
+
+def digits(count: int, side: int = 12, classes: int = 10, seed: int = 7, part: int = 0) -> tuple[Floats, Ints]:
     """Grey images (count, side, side, 1) in 0..1 and their classes: one fixed blurred pattern per class, plus noise."""
     rng = np.random.default_rng(seed)
     patterns = rng.random((classes, side, side)) > 0.6
+    rng = _rows(rng, seed, part)
     labels = rng.integers(0, classes, count).astype(np.int32)
     images = 0.8 * patterns[labels] + 0.25 * rng.standard_normal((count, side, side))
     return np.clip(images, 0, 1).astype(np.float32)[..., None], labels
@@ -27,11 +36,18 @@ def blobs(count: int, side: int = 16, seed: int = 11) -> tuple[Floats, Floats]:
     return images.astype(np.float32)[..., None], mask[..., None]
 
 
-def customers(count: int, width: int = 12, seed: int = 13) -> tuple[Floats, Floats]:
-    """Tabular rows (count, width) and whether each customer left (count, 1): a noisy, slightly bent rule."""
+def customers(count: int, width: int = 12, seed: int = 13, part: int = 0) -> tuple[Floats, Floats]:
+    """Tabular rows (count, width) and whether each customer left (count, 1): a noisy, slightly bent rule.
+
+    The rule comes of the seed and the count.
+    """
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((count, width)).astype(np.float32)
-    score = rows @ rng.standard_normal(width) + rows[:, 0] * rows[:, 1] + 0.3 * rng.standard_normal(count)
+    rule = rng.standard_normal(width)
+    rng = _rows(rng, seed, part)
+    if part:
+        rows = rng.standard_normal((count, width)).astype(np.float32)
+    score = rows @ rule + rows[:, 0] * rows[:, 1] + 0.3 * rng.standard_normal(count)
     return rows, (score > 0).astype(np.float32)[:, None]
 
 
@@ -45,10 +61,16 @@ def sentences(count: int, length: int = 16, words: int = 60, seed: int = 17) -> 
     return tokens.astype(np.int32), mood.astype(np.float32)[:, None]
 
 
-def characters(count: int, length: int = 16, letters: int = 28, seed: int = 19) -> tuple[Ints, Ints]:
+def unseen_sentences() -> tuple[Ints, Floats]:
+    """The sentences that every reader of moods is measured on: what they achieve can be compared."""
+    return sentences(320, seed=59)
+
+
+def characters(count: int, length: int = 16, letters: int = 28, seed: int = 19, part: int = 0) -> tuple[Ints, Ints]:
     """Windows of a made-up text (count, length) and the same windows one letter later: a Markov chain's output."""
     rng = np.random.default_rng(seed)
     follows = rng.integers(0, letters, (letters, 3))
+    rng = _rows(rng, seed, part)
     text = [0]
     for choice in rng.integers(0, 3, count + length):
         text.append(int(follows[text[-1], choice]))
@@ -56,18 +78,20 @@ def characters(count: int, length: int = 16, letters: int = 28, seed: int = 19) 
     return windows[:, :-1].copy(), windows[:, 1:].copy()
 
 
-def utterances(count: int, frames: int = 20, bands: int = 8, seed: int = 23) -> tuple[Floats, Ints]:
+def utterances(count: int, frames: int = 20, bands: int = 8, seed: int = 23, part: int = 0) -> tuple[Floats, Ints]:
     """Spectrogram-like sequences (count, frames, bands) and which of four words was said."""
     rng = np.random.default_rng(seed)
     words = rng.standard_normal((4, frames, bands))
+    rng = _rows(rng, seed, part)
     labels = rng.integers(0, 4, count).astype(np.int32)
     return (words[labels] + 0.9 * rng.standard_normal((count, frames, bands))).astype(np.float32), labels
 
 
-def ratings(count: int, users: int = 80, items: int = 60, seed: int = 29) -> tuple[Ints, Ints, Floats]:
+def ratings(count: int, users: int = 80, items: int = 60, seed: int = 29, part: int = 0) -> tuple[Ints, Ints, Floats]:
     """User ids, item ids and ratings around 0: hidden tastes of four dimensions."""
     rng = np.random.default_rng(seed)
     taste, trait = rng.standard_normal((users, 4)), rng.standard_normal((items, 4))
+    rng = _rows(rng, seed, part)
     user = rng.integers(0, users, count).astype(np.int32)
     item = rng.integers(0, items, count).astype(np.int32)
     stars = (taste[user] * trait[item]).sum(axis=1) / 2 + 0.1 * rng.standard_normal(count)

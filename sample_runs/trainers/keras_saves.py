@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from trainers import data
-from trainers.common import Callback, Fit, Tensor, batches, must_fall, pace, pause, seed_everything
+from trainers import data, logs
+from trainers.common import BATCH, Callback, Fit, Tensor, batches, must_fall, pace, pause, seed_everything
 
 
 def _churn_mlp(run: Path, seed: int, rate: float, *, is_first: bool = False) -> Fit:
@@ -21,6 +21,7 @@ def _churn_mlp(run: Path, seed: int, rate: float, *, is_first: bool = False) -> 
         ],
         name="churn_mlp",
     )
+    settings = {"optimizer": "AdamW", "learning_rate": rate, "batch_size": BATCH, "seed": seed}
     model.compile(keras.optimizers.AdamW(rate), "binary_crossentropy")
     name = "cp-{epoch:04d}-{val_loss:.3f}"
 
@@ -32,8 +33,12 @@ def _churn_mlp(run: Path, seed: int, rate: float, *, is_first: bool = False) -> 
             keras.callbacks.CSVLogger(str(run / "training.csv"), append=not is_first),
         ]
 
+    def begin() -> None:
+        logs.write_json(run / "params.json", settings)
+
     rows, left = data.customers(600)
-    return Fit(model=model, data={"x": rows, "y": left, "validation_split": 0.2}, steps=15, callbacks=callbacks)
+    parts = {"x": rows, "y": left, "validation_split": 0.2}
+    return Fit(model=model, data=parts, steps=15, callbacks=callbacks, begin=begin)
 
 
 def build_churn_mlp(run: Path) -> Fit:
@@ -62,14 +67,20 @@ def defect_detector(run: Path) -> None:
         ],
         name="defect_detector",
     )
+    settings = {"optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9, "batch_size": BATCH}
+    logs.write_json(run / "args.json", settings)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     images, labels = data.digits(480, classes=2, seed=37)
-    losses: list[float] = []
+    unseen = data.digits(120, classes=2, seed=37, part=1)
+    history: dict[str, list[float]] = {}
     for version in (1, 2):
-        losses += model.fit(images, labels, epochs=15, verbose=0).history["loss"]
+        fitted = model.fit(images, labels, validation_data=unseen, batch_size=BATCH, epochs=15, verbose=0)
+        for name, values in fitted.history.items():
+            history.setdefault(name, []).extend(values)
+        logs.write_json(run / "history.json", history)
         pause()
         model.export(str(run / "export" / str(version)), verbose=False)
-    must_fall(losses, run.name)
+    must_fall(history["loss"], run.name)
 
 
 def build_tiny_transformer(run: Path) -> Fit:
@@ -84,14 +95,23 @@ def build_tiny_transformer(run: Path) -> Fit:
     mixed = layers.LayerNormalization(name="norm")(layers.Add(name="residual")([words, seen]))
     mood = layers.Dense(1, activation="sigmoid", name="mood")(layers.GlobalAveragePooling1D(name="mean")(mixed))
     model = keras.Model(tokens, mood, name="tiny_transformer")
-    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
+    settings = {"optimizer": "Adam", "learning_rate": 1e-3, "batch_size": BATCH, "heads": 2}
+    model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy")
 
     def callbacks() -> list[Callback]:
         folder = str((run / "checkpoints").absolute())
-        return [pace(keras), keras.callbacks.OrbaxCheckpoint(folder, max_to_keep=3, save_on_background=False)]
+        return [
+            pace(keras),
+            keras.callbacks.OrbaxCheckpoint(folder, max_to_keep=3, save_on_background=False),
+            keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
+        ]
+
+    def begin() -> None:
+        logs.write_yaml(run / "hparams.yaml", settings)
 
     x, y = data.sentences(640)
-    return Fit(model=model, data={"x": x, "y": y}, steps=20, callbacks=callbacks)
+    parts = {"x": x, "y": y, "validation_data": data.unseen_sentences()}
+    return Fit(model=model, data=parts, steps=20, callbacks=callbacks, begin=begin)
 
 
 def tiny_transformer(run: Path) -> None:

@@ -9,8 +9,8 @@ from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from trainers import data
-from trainers.common import Callback, Fit, Loop, batches, make_step, must_fall, pace, seed_everything
+from trainers import data, logs
+from trainers.common import BATCH, Callback, Fit, Loop, batches, make_step, must_fall, pace, seed_everything
 
 PATIENCE_S = 60
 
@@ -34,12 +34,21 @@ def build_char_lm(run: Path) -> Loop:
     for depth in range(2):
         model.add(layers.GRU(40, return_sequences=True, name=f"gru{depth}"))
     model.add(layers.Dense(28, name="next_letter"))
-    optimizer = keras.optimizers.Adam(4e-3)
-    step = make_step(model, optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    settings = {"optimizer": "Adam", "learning_rate": 4e-3, "batch_size": BATCH, "units": 40, "layers": 2}
+    optimizer = keras.optimizers.Adam(settings["learning_rate"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    step = make_step(model, optimizer, loss)
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=3
     )
-    return Loop(manager=manager, step=step, stream=batches(*data.characters(1000)), every=15, save=manager.save)
+    measure = logs.held_out(model, *data.characters(200, part=1), loss=loss)
+    note = logs.every(5, optimizer, measure, logs.json_lines(run / "train_log.jsonl"))
+
+    def begin() -> None:
+        logs.write_json(run / "config.json", settings)
+
+    stream = batches(*data.characters(1000))
+    return Loop(manager=manager, step=step, stream=stream, every=15, save=manager.save, note=note, begin=begin)
 
 
 def _train_char_lm(run: Path) -> None:
@@ -75,7 +84,8 @@ def char_lm(run: Path) -> None:
         if list(folder.glob("ckpt-*_temp/part-*.data-*")):
             return
         # The save was quicker than the kill. Train once more, from nothing.
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(run)
+        run.mkdir()
     raise RuntimeError("the kill never hit a save in flight")
 
 
@@ -97,14 +107,21 @@ def build_speech_commands(run: Path) -> Fit:
         ],
         name="speech_commands",
     )
-    model.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    settings = {"optimizer": "Adam", "learning_rate": 2e-3, "batch_size": BATCH, "filters": 12}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(settings["learning_rate"]), loss)
 
     def callbacks() -> list[Callback]:
         backup = keras.callbacks.BackupAndRestore(str(run / "backup"), double_checkpoint=True, delete_checkpoint=False)
         return [backup, keras.callbacks.CSVLogger(str(run / "training.csv"), append=True), pace(keras)]
 
     x, y = data.utterances(640)
-    return Fit(model=model, data={"x": x, "y": y}, steps=20, callbacks=callbacks)
+    parts = {"x": x, "y": y, "validation_data": data.utterances(160, part=1)}
+
+    def begin() -> None:
+        logs.write_json(run / "args.json", settings)
+
+    return Fit(model=model, data=parts, steps=20, callbacks=callbacks, begin=begin)
 
 
 def _train_speech_commands(run: Path) -> None:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from trainers import data
-from trainers.common import Loop, Tensor, batches, make_step, must_fall, seed_everything
+from trainers import data, logs
+from trainers.common import BATCH, Loop, Tensor, batches, make_step, must_fall, seed_everything
 
 
 def build_mnist_cnn(run: Path) -> Loop:
-    """A CNN with Adam, of which four saves are kept, and event files for TensorBoard."""
+    """A CNN with Adam, of which four saves are kept, and event files for TensorBoard with its settings."""
     import keras
     import tensorflow as tf
 
@@ -24,26 +24,18 @@ def build_mnist_cnn(run: Path) -> Loop:
         ],
         name="mnist_cnn",
     )
-    optimizer = keras.optimizers.Adam(2e-3)
-    step = make_step(model, optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    settings = {"optimizer": "Adam", "learning_rate": 2e-3, "batch_size": BATCH, "filters": 12}
+    optimizer = keras.optimizers.Adam(settings["learning_rate"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    step = make_step(model, optimizer, loss)
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=4
     )
-    writer = tf.summary.create_file_writer(str(run / "logs" / "train"))
-
-    def note(loss: float) -> None:
-        number = int(optimizer.iterations)
-        if number % 5 == 0:
-            with writer.as_default(step=number):
-                tf.summary.scalar("loss", loss)
-                tf.summary.scalar("learning_rate", optimizer.learning_rate)
-
-    def save() -> None:
-        manager.save()
-        writer.flush()
-
+    accuracy = keras.metrics.sparse_categorical_accuracy
+    measure = logs.held_out(model, *data.digits(200, part=1), loss=loss, accuracy=accuracy)
+    note = logs.every(5, optimizer, measure, logs.event_files(run / "logs", settings))
     stream = batches(*data.digits(800))
-    return Loop(manager=manager, step=step, stream=stream, every=30, save=save, note=note)
+    return Loop(manager=manager, step=step, stream=stream, every=30, save=manager.save, note=note)
 
 
 def mnist_cnn(run: Path) -> None:
@@ -63,8 +55,10 @@ def build_two_tower(run: Path) -> Loop:
     item = layers.Dense(16, activation="tanh", name="item_dense")(layers.Embedding(60, 12, name="item_table")(item_id))
     rating = layers.Dense(1, name="rating")(layers.Multiply(name="match")([user, item]))
     model = keras.Model([user_id, item_id], rating, name="two_tower")
-    optimizer = keras.optimizers.AdamW(5e-3, weight_decay=1e-4)
-    step = make_step(model, optimizer, keras.losses.MeanSquaredError())
+    settings = {"optimizer": "AdamW", "learning_rate": 5e-3, "weight_decay": 1e-4, "batch_size": BATCH, "width": 16}
+    optimizer = keras.optimizers.AdamW(settings["learning_rate"], weight_decay=settings["weight_decay"])
+    loss = keras.losses.MeanSquaredError()
+    step = make_step(model, optimizer, loss)
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "checkpoints"), max_to_keep=5
     )
@@ -72,7 +66,17 @@ def build_two_tower(run: Path) -> Loop:
     options = tf.train.CheckpointOptions(experimental_sharding_callback=policy)
     users, items, stars = data.ratings(1500)
     stream = (((u, i), s) for u, i, s in batches(users, items, stars))
-    return Loop(manager=manager, step=step, stream=stream, every=60, save=lambda: manager.save(options=options))
+    *pairs, unseen = data.ratings(300, part=1)
+    measure = logs.held_out(model, pairs, unseen, loss=loss)
+    note = logs.every(10, optimizer, measure, logs.json_lines(run / "metrics.jsonl"))
+
+    def begin() -> None:
+        logs.write_yaml(run / "hparams.yaml", settings)
+
+    def save() -> None:
+        manager.save(options=options)
+
+    return Loop(manager=manager, step=step, stream=stream, every=60, save=save, note=note, begin=begin)
 
 
 def two_tower(run: Path) -> None:
@@ -96,8 +100,10 @@ def build_unet_segmentation(run: Path) -> Loop:
     up = layers.Concatenate(name="skip")([layers.UpSampling2D()(middle), down])
     mask = layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="mask")(up)
     model = keras.Model(image, mask, name="unet")
+    settings = {"optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "batch_size": BATCH}
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
-    step = make_step(model, optimizer, keras.losses.BinaryCrossentropy())
+    loss = keras.losses.BinaryCrossentropy()
+    step = make_step(model, optimizer, loss)
     epoch = tf.Variable(0, dtype=tf.int64, name="epoch")
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=epoch)
     manager = tf.train.CheckpointManager(checkpoint, str(run / "ckpts"), max_to_keep=None, checkpoint_name="unet")
@@ -107,7 +113,19 @@ def build_unet_segmentation(run: Path) -> Loop:
         # Numbered by the step, not by the count of saves: unet-25, unet-50, ...
         manager.save(checkpoint_number=optimizer.iterations)
 
-    return Loop(manager=manager, step=step, stream=batches(*data.blobs(400)), every=25, save=save)
+    def overlap(targets: Tensor, outputs: Tensor) -> Tensor:
+        """Intersection over union of the discs that were found and those that are there."""
+        found, there = outputs > 0.5, targets > 0.5
+        return tf.math.count_nonzero(found & there) / tf.math.count_nonzero(found | there)
+
+    measure = logs.held_out(model, *data.blobs(80, seed=12), loss=loss, iou=overlap)
+    note = logs.every(5, optimizer, measure, logs.csv_rows(run / "metrics.csv"))
+
+    def begin() -> None:
+        logs.write_yaml(run / "config.yaml", settings)
+
+    stream = batches(*data.blobs(400))
+    return Loop(manager=manager, step=step, stream=stream, every=25, save=save, note=note, begin=begin)
 
 
 def unet_segmentation(run: Path) -> None:
@@ -145,13 +163,21 @@ def build_fashion_vae(run: Path) -> Loop:
     flat = data.digits(600, seed=31)[0].reshape(600, -1)
     model = Autoencoder()
     model(flat[:1])  # which makes its variables: nothing can be restored into a model without any
-    optimizer = keras.optimizers.Adam(3e-3)
+    settings = {"optimizer": "Adam", "learning_rate": 3e-3, "batch_size": BATCH, "latent": 4}
+    optimizer = keras.optimizers.Adam(settings["learning_rate"])
     fidelity = keras.losses.BinaryCrossentropy()
-    step = make_step(model, optimizer, lambda targets, outputs: fidelity(targets, outputs) + sum(model.losses))
+
+    def loss(targets: Tensor, outputs: Tensor) -> Tensor:
+        return fidelity(targets, outputs) + sum(model.losses)
+
+    step = make_step(model, optimizer, loss)
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(model=model, optimizer=optimizer), str(run / "training_checkpoints"), max_to_keep=5
     )
-    return Loop(manager=manager, step=step, stream=batches(flat, flat), every=40, save=manager.save)
+    unseen = data.digits(150, seed=31, part=1)[0].reshape(150, -1)
+    measure = logs.held_out(model, unseen, unseen, loss=loss)
+    note = logs.every(10, optimizer, measure, logs.event_files(run / "tensorboard", settings))
+    return Loop(manager=manager, step=step, stream=batches(flat, flat), every=40, save=manager.save, note=note)
 
 
 def fashion_vae(run: Path) -> None:

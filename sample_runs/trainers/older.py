@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainers import data
-from trainers.common import Callback, Fit, Tensor, batches, must_fall, pace, pause
+from trainers import data, logs
+from trainers.common import BATCH, Callback, Fit, Tensor, batches, must_fall, pace, pause
 
 
 def build_review_sentiment(run: Path) -> Fit:
@@ -22,14 +22,24 @@ def build_review_sentiment(run: Path) -> Fit:
         ],
         name="review_sentiment",
     )
-    model.compile(tf_keras.optimizers.RMSprop(2e-3), "binary_crossentropy", metrics=["accuracy"])
+    settings = {"optimizer": "RMSprop", "learning_rate": 2e-3, "batch_size": BATCH, "units": 8}
+    optimizer = tf_keras.optimizers.RMSprop(settings["learning_rate"])
+    model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
 
     def callbacks() -> list[Callback]:
         name = str(run / "training_checkpoints" / "cp-{epoch:04d}.ckpt")
-        return [pace(tf_keras), tf_keras.callbacks.ModelCheckpoint(name, save_weights_only=True)]
+        return [
+            pace(tf_keras),
+            tf_keras.callbacks.ModelCheckpoint(name, save_weights_only=True),
+            tf_keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
+        ]
+
+    def begin() -> None:
+        logs.write_json(run / "hparams.json", settings)
 
     x, y = data.sentences(640, seed=43)
-    return Fit(model=model, data={"x": x, "y": y}, steps=20, callbacks=callbacks)
+    parts = {"x": x, "y": y, "validation_data": data.unseen_sentences()}
+    return Fit(model=model, data=parts, steps=20, callbacks=callbacks, begin=begin)
 
 
 def review_sentiment(run: Path) -> None:
@@ -43,6 +53,9 @@ def wide_deep_tf1(run: Path) -> None:
 
     tf1 = tf.compat.v1
     rows, left = data.customers(800, seed=47)
+    unseen = data.customers(800, seed=47, part=1)
+    settings = {"optimizer": "Momentum", "learning_rate": 0.05, "momentum": 0.9, "batch_size": BATCH}
+    logs.write_flags(run / "flags.txt", settings)
     with tf1.Graph().as_default(), tf1.Session() as session:
         tf1.set_random_seed(21)
         inputs = tf1.placeholder(tf.float32, (None, 12), "rows")
@@ -52,7 +65,7 @@ def wide_deep_tf1(run: Path) -> None:
         score = tf.matmul(hidden, _variable("head/kernel", (32, 1))) + wide + _variable("head/bias", (1,), 0.0)
         loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=score))
         counter = tf1.train.get_or_create_global_step()
-        update = tf1.train.MomentumOptimizer(0.05, 0.9).minimize(loss, counter)
+        update = tf1.train.MomentumOptimizer(settings["learning_rate"], 0.9).minimize(loss, counter)
         summary = tf1.summary.scalar("loss", loss)
         session.run(tf1.global_variables_initializer())
         saver = tf1.train.Saver(max_to_keep=5, save_relative_paths=True)
@@ -64,6 +77,11 @@ def wide_deep_tf1(run: Path) -> None:
             _, value, text = session.run([update, loss, summary], {inputs: x, targets: y})
             losses.append(float(value))
             writer.add_summary(text, number)
+            if number % 10 == 0:
+                measured = float(session.run(loss, dict(zip((inputs, targets), unseen, strict=True))))
+                values = {"val_loss": measured, "learning_rate": settings["learning_rate"]}
+                entries = [tf1.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+                writer.add_summary(tf1.Summary(value=entries), number)
             if number % 40 == 0:
                 pause()
                 saver.save(session, str(run / "model.ckpt"), counter)
@@ -81,6 +99,10 @@ def speech_rnn(run: Path) -> None:
 
     tf1 = tf.compat.v1
     sounds, words = data.utterances(600, seed=53)
+    unseen = data.utterances(150, seed=53, part=1)
+    settings = {"optimizer": "Adam", "learning_rate": 3e-3, "batch_size": BATCH, "units": 24}
+    logs.write_flags(run / "flags.txt", settings)
+    write = logs.csv_rows(run / "progress.csv")
     with tf1.Graph().as_default(), tf1.Session() as session:
         tf1.set_random_seed(22)
         inputs = tf1.placeholder(tf.float32, (None, 20, 8), "sounds")
@@ -93,7 +115,7 @@ def speech_rnn(run: Path) -> None:
         score = tf.matmul(state, _variable("head/kernel", (24, 4)))
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=score))
         counter = tf1.train.get_or_create_global_step()
-        update = tf1.train.AdamOptimizer(3e-3).minimize(loss, counter)
+        update = tf1.train.AdamOptimizer(settings["learning_rate"]).minimize(loss, counter)
         session.run(tf1.global_variables_initializer())
         saver = tf1.train.Saver(max_to_keep=4)
         stream = batches(sounds, words)
@@ -101,6 +123,9 @@ def speech_rnn(run: Path) -> None:
         for number in range(1, 151):
             x, y = next(stream)
             losses.append(float(session.run([update, loss], {inputs: x, targets: y})[1]))
+            if number % 5 == 0:
+                measured = float(session.run(loss, dict(zip((inputs, targets), unseen, strict=True))))
+                write(number, {"loss": float(np.mean(losses[-5:])), "val_loss": measured})
             if number % 25 == 0:
                 pause()
                 saver.save(session, str(run / "rnn.ckpt"), counter, write_meta_graph=False)

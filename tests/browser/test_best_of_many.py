@@ -1,6 +1,7 @@
 """The best of 400 runs in a browser: found by its loss, compared with the second, resumed, in under ten clicks."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,13 +20,26 @@ if TYPE_CHECKING:
 MESS = ROOT.parent / "shared" / "mess.py"
 pytestmark = [needs_chromium, pytest.mark.skipif(not MESS.exists(), reason=f"{MESS.name} is not here")]
 
+# What the samples' jobs logged: the copies have logs of their own, and only those are true of them.
+OWN_LOGS = shutil.ignore_patterns(
+    "*.csv",
+    "*.jsonl",
+    "*tfevents*",
+    "history.json",
+    "*params.*",
+    "args.json",
+    "config.yaml",
+    "config.json",
+    "flags.txt",
+)
 ROW, HEAD, TICK = 35, 38, 20  # pixels of a table: a row, the head, from the left to the box that selects a row
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("many")
-    command = [sys.executable, str(MESS), str(folder / "runs"), "--source", str(ROOT / "sample_runs")]
+    shutil.copytree(ROOT / "sample_runs", folder / "source", ignore=OWN_LOGS)
+    command = [sys.executable, str(MESS), str(folder / "runs"), "--source", str(folder / "source")]
     subprocess.run(command, check=True, capture_output=True)
     with serve(folder / "runs", folder / "home") as running:
         yield running

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.facts import EPOCH_BY_STEPS, NUMBER_IN_NAME, Format, Sourced
+from core.base.facts import EPOCH_BY_STEPS, NUMBER_FROM_0, NUMBER_IN_NAME, Format, Sourced
 from core.base.records import EPOCH_IN_NAME, Checkpoint, SavedAtSource
 from core.resume import restoring
 from core.runs.series import arrange
@@ -171,7 +171,10 @@ MEANINGS: dict[str, tuple[list[Checkpoint], tuple[str, list[int]] | None]] = {
 def test_what_a_number_without_a_word_counts(items: list[Checkpoint], meaning: tuple[str, list[int]] | None) -> None:
     found = [item for series in arrange(items) for item in series]
     told = [
-        fact for item in found for fact in (item.facts.step, item.facts.epoch) if fact and fact.source == NUMBER_IN_NAME
+        fact
+        for item in found
+        for fact in (item.facts.step, item.facts.epoch)
+        if fact and fact.source in (NUMBER_IN_NAME, NUMBER_FROM_0)
     ]
     assert [fact.value for fact in told] == (meaning[1] if meaning else [])
     if meaning is not None:
@@ -187,6 +190,13 @@ def test_what_was_told_of_a_series_is_told_anew_when_it_changes() -> None:
     assert series[0].facts.step == Sourced(100, NUMBER_IN_NAME)
     ((alone,),) = arrange(series[:1])
     assert alone.facts.step is None
+
+
+def test_numbers_that_count_epochs_from_0_as_steps_show_say_so() -> None:
+    (series,) = arrange(members(("m-2", 60, 1), ("m-3", 80, 2), ("m-4", 100, 3)))
+    assert [item.facts.epoch for item in series] == [Sourced(number, NUMBER_FROM_0) for number in (2, 3, 4)]
+    ((alone,),) = arrange(series[:1])
+    assert alone.facts.epoch is None
 
 
 @pytest.mark.parametrize(
