@@ -10,13 +10,15 @@ from core.formats.bundle_index import GRAPH_KEY, BundleEntry, BundleIndex
 from core.formats.object_graph import VALUE_SUFFIX, Counters, GraphRoles
 
 _SAMPLES, _SAMPLE_BYTES = 8, 256 * 1024
+COUNTS_BATCHES = "; it counts batches, of which several make a step: of how many, the file does not tell"
 _NO_ROLES = GraphRoles(weights=frozenset(), optimizer=frozenset(), has_optimizer=False, counters=Counters())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """`samples` are some tensors that training changes and `scalars` those that count, both by shard; `steps`, `epochs`
-    and `saves` are their names, the steps' in tiers of falling trust; `facts` lack what only a very file tells.
+    and `saves` are their names, the steps' in tiers of falling trust, `batches` those that count batches; `facts` lack
+    what only a very file tells.
     """
 
     variables: tuple[Variable, ...]
@@ -26,6 +28,7 @@ class Layout:
     epochs: tuple[str, ...]
     saves: tuple[str, ...]
     facts: Facts
+    batches: frozenset[str] = frozenset()
 
 
 def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None) -> Layout:
@@ -65,6 +68,7 @@ def make_layout(index: BundleIndex, roles: GraphRoles | None, reason: str | None
         epochs=counters.epoch,
         saves=counters.save_counter,
         facts=facts,
+        batches=counters.batches,
     )
 
 
@@ -111,9 +115,10 @@ def step_of(layout: Layout, numbers: Mapping[str, int]) -> Sourced | None:
         known = [(numbers[name], name) for name in tier if name in numbers]
         if known:
             value, name = max(known)
+            source = name.removesuffix(VALUE_SUFFIX) + (COUNTS_BATCHES if name in layout.batches else "")
             if value > 0:
-                return Sourced(value, name.removesuffix(VALUE_SUFFIX))
-            zero = zero or Sourced(value, name.removesuffix(VALUE_SUFFIX))
+                return Sourced(value, source)
+            zero = zero or Sourced(value, source)
     return zero
 
 

@@ -31,6 +31,7 @@ _ITERATIONS = ("_iterations", "iter")
 _TELLING = {"_learning_rate", "learning_rate", "_current_learning_rate", "_trainable_variables", "_variables", "decay"}
 _TRAINABLE = "_trainable_variables"
 _INNER = "inner_optimizer"
+_ACCUMULATED = "_accumulated_gradients"  # Keras 3's optimizers have a list of them, empty where each batch is a step
 _SAVES = "save_counter"
 # Children of models that hold metrics, losses and the like; floats below them are no weights.
 _NOT_MODEL = {
@@ -54,13 +55,16 @@ _BOOKKEEPING_STEMS = ("best_", "lowest_", "highest_", "last_", "total_loss", "va
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """Keys of the tensors that count, in order of trust: each tuple may be empty."""
+    """Keys of the tensors that count, in order of trust: each tuple may be empty. `batches` are those of the iterations
+    that count batches, of which several make a step (gradients are accumulated): of how many, no checkpoint tells.
+    """
 
     iterations: tuple[str, ...] = ()
     global_step: tuple[str, ...] = ()
     step: tuple[str, ...] = ()
     epoch: tuple[str, ...] = ()
     save_counter: tuple[str, ...] = ()
+    batches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +212,7 @@ def _counters(nodes: list[_Node], optimizers: list[int], free: set[int], names: 
             continue  # under mixed precision the outer counter stays 0: the inner one counts
         counters.update((node.children[name], None) for name in _ITERATIONS if name in node.children)
     iterations = [key for number in counters for key in nodes[number].keys]
+    batches = {nodes[number].children[name] for number in optimizers for name in _counting_batches(nodes, number)}
 
     def named(*wanted: str) -> tuple[str, ...]:
         return tuple(
@@ -225,4 +230,14 @@ def _counters(nodes: list[_Node], optimizers: list[int], free: set[int], names: 
         step=named("step"),
         epoch=named("epoch", "ckpt_saved_epoch"),
         save_counter=named(_SAVES),
+        batches=frozenset(key for number in batches for key in nodes[number].keys),
     )
+
+
+def _counting_batches(nodes: list[_Node], optimizer: int) -> list[str]:
+    """The names of an optimizer's counters, if it accumulates gradients."""
+    children = nodes[optimizer].children
+    gradients = children.get(_ACCUMULATED)
+    if gradients is None or not nodes[gradients].children:
+        return []
+    return [name for name in _ITERATIONS if name in children]

@@ -13,6 +13,7 @@ from core.indexing.options import SECOND_NS, Options, Progress
 from core.indexing.stamp import Stamp
 from core.runs import walk
 from core.runs.group import Groups, group
+from core.runs.trial_names import trial_of_log
 from core.stores.store import Store
 from waypoint_resume.names import join, to_text
 
@@ -30,8 +31,8 @@ class Seen(NamedTuple):
 class Changes:
     """Every folder that is there; those to read, as the walk saw them where that was kept; those of them whose units
     may be other tools' files; those whose times moved while what they list stayed; those that stayed and that an older
-    reader read; the folders that are gone; and the files that sources of metrics read, by folder, of those in which
-    that was told.
+    reader read; the folders that are gone; the files that sources of metrics read, by folder, of those in which that
+    was told; and those to read in which nothing but event files makes a run.
     """
 
     folders: dict[str, KnownFolder] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Changes:
     outdated: set[str] = field(default_factory=set)
     gone: tuple[str, ...] = ()
     metric_files: dict[str, tuple[SeenFile, ...]] = field(default_factory=dict)
+    only_events: set[str] = field(default_factory=set)
 
 
 def find_changes(
@@ -77,14 +79,7 @@ def find_changes(
         except OSError as error:
             if not path:
                 raise
-            if not isinstance(error, FileNotFoundError):
-                progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
-                below = f"{path}/"
-                found.folders |= {name: item for name, item in known.items() if name == path or name.startswith(below)}
-            if isinstance(error, PermissionError) and old is None:
-                listing = walk.closed(path, error)
-                found.folders[path] = _noted(listing, walk.signature(listing), has_units=False)
-                found.to_read[path] = Seen(listing, group(listing))
+            _keep_unseen(found, known, path, error, progress)
             continue
         waiting.extend(join(path, name) for name in listing.subfolders)
         mark = walk.signature(listing)
@@ -100,13 +95,37 @@ def find_changes(
         if (files := finder.files(listing, groups)) or old is not None:
             found.metric_files[path] = files
         found.folders[path] = _noted(listing, mark, groups.has_units)
+        found.only_events.update([path] if groups.has_only_events else [])
         if groups.has_units and groups.all_doubtful and not _is_shown(store, path, groups):
             found.doubtful.append(path)
         kept += len(listing.files)
         expect(len(listing.files))
         found.to_read[path] = Seen(listing, groups) if kept <= _KEPT_FILES else None
+    _leave_out_logs_of_trials(found)
     found.gone = tuple(known.keys() - found.folders.keys())
     return found
+
+
+def _keep_unseen(found: Changes, known: dict[str, KnownFolder], path: str, error: OSError, progress: Progress) -> None:
+    """What is known of a folder that could not be listed stays; of one of which nothing is known and that is closed, it
+    is noted that it is there.
+    """
+    if not isinstance(error, FileNotFoundError):
+        progress.problems.append(Problem(path=to_text(path), problem=error.strerror or str(error)))
+        below = f"{path}/"
+        found.folders |= {name: item for name, item in known.items() if name == path or name.startswith(below)}
+    if isinstance(error, PermissionError) and path not in known:
+        listing = walk.closed(path, error)
+        found.folders[path] = _noted(listing, walk.signature(listing), has_units=False)
+        found.to_read[path] = Seen(listing, group(listing))
+
+
+def _leave_out_logs_of_trials(found: Changes) -> None:
+    """What a tuner lets a TensorBoard callback write of a trial beside it makes no run of its own."""
+    trials = {path for path, folder in found.folders.items() if folder.is_marker} if found.only_events else set()
+    for path in found.only_events:
+        if trial_of_log(path, trials) is not None:
+            found.folders[path] = found.folders[path]._replace(has_units=False)
 
 
 def _is_looked(old: KnownFolder, stamp: Stamp) -> bool:

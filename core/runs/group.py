@@ -33,6 +33,12 @@ class Groups:
         return bool(named or self.shards_only or self.temps or self.states or self.events)
 
     @property
+    def has_only_events(self) -> bool:
+        """Whether event files are all that belongs to a run here."""
+        named = any(group.name or group.format not in self.units for group in self.checkpoints)
+        return bool(self.events) and not (named or self.shards_only or self.temps or self.states)
+
+    @property
     def all_doubtful(self) -> bool:
         """Whether everything here may turn out to be another tool's files, or is nothing but a file called
         `checkpoint`.

@@ -4,10 +4,12 @@ KerasTuner and AutoKeras: `PROJECT/trial_ID/trial.json`. Ray Tune: `EXPERIMENT/T
 loggers always write; two of them alone may be anybody's.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Container
 
 KERAS_TUNER_FILE = "trial.json"
 KERAS_TUNER_FOLDER = "trial_"
+_EXECUTION = re.compile(r"execution\d+")  # below LOG_DIR/ID, where KerasTuner lets a TensorBoard callback write
 RAY_FILES = ("params.json", "params.pkl", "result.json")
 # What Ray adds to every result of a trial: no metric.
 RAY_OWN_RESULTS = frozenset(
@@ -30,3 +32,21 @@ def is_ray_trial(names: Collection[str]) -> bool:
 def is_trial(folder: str, names: Collection[str]) -> bool:
     """Whether a folder is a trial of a sweep. A trial is one training, and so a run."""
     return is_keras_tuner_trial(folder, names) or is_ray_trial(names)
+
+
+def trial_of_log(folder: str, trials: Container[str]) -> str | None:
+    """The trial whose TensorBoard logs a folder holds (`LOG_DIR/ID/executionN`, or below): `trial_ID` in LOG_DIR or
+    above, if it is one of the trials. None for any other folder.
+
+    https://github.com/keras-team/keras-tuner/blob/master/keras_tuner/src/engine/tuner.py, _get_tensorboard_dir.
+    """
+    parts = folder.split("/")
+    for place in range(1, len(parts)):
+        if _EXECUTION.fullmatch(parts[place]) is None:
+            continue
+        name = f"{KERAS_TUNER_FOLDER}{parts[place - 1]}"
+        for above in range(place - 1, -1, -1):
+            trial = "/".join((*parts[:above], name))
+            if trial in trials:
+                return trial
+    return None

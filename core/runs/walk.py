@@ -73,9 +73,8 @@ def look(store: Store, folder: str) -> Listing:
 
 def closed(folder: str, error: PermissionError) -> Listing:
     """The listing of a folder that may not be looked into: nothing, and whose right is missing."""
-    problem = Problem(path=to_text(folder), problem=error.strerror or str(error))
-    told = told_permission(error)
-    return Listing(folder=folder, files=(), subfolders=(), folder_times=(), problems=(problem,), closed=told)
+    never = ("", 0)  # no time that a folder has, so that it is looked at again each time
+    return Listing(folder=folder, files=(), subfolders=(), folder_times=(never,), closed=told_permission(error))
 
 
 def folder_formats(listing: Listing) -> frozenset[Format]:
@@ -106,6 +105,8 @@ def signature(listing: Listing) -> str:
     columns = tuple(zip(*listing.files, strict=True))[:_SIGNED]
     if listing.outside:
         columns = (*columns, tuple(map(tuple, listing.outside)))
+    if listing.closed is not None:
+        columns = (*columns, "closed")
     if listing.inner_links:
         columns = (*columns, listing.inner_links)
     # marshal is the fastest way to bytes; its version 2 writes equal values as equal bytes
