@@ -106,7 +106,7 @@ def signature(listing: Listing) -> str:
     if listing.outside:
         columns = (*columns, tuple(map(tuple, listing.outside)))
     if listing.closed is not None:
-        columns = (*columns, "closed")
+        columns = (*columns, ("closed",))
     if listing.inner_links:
         columns = (*columns, listing.inner_links)
     # marshal is the fastest way to bytes; its version 2 writes equal values as equal bytes
