@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 from core.base.facts import Contents, Facts, Format, ReadProblem, RoleBytes, Shard, Sourced
 from core.base.files import FileStat
-from core.base.records import Checkpoint, Finding, Health, Leftover, Run, SavedAtSource, Severity, StateFile
-from core.catalog.tables import runs
+from core.base.records import Checkpoint, Finding, Health, Leftover, SavedAtSource, Severity, StateFile
 from core.search.folding import fold
 from waypoint_resume.names import from_text, to_text
 
@@ -18,7 +17,6 @@ from waypoint_resume.names import from_text, to_text
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _LARGEST = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RUN_AS_KEPT = tuple(item.name for item in fields(Run) if item.name in runs.c and item.name not in ("path", "tags"))
 
 
 def to_us(moment: datetime) -> int:
@@ -245,20 +243,4 @@ def leftovers_from_json(text: str) -> tuple[Leftover, ...]:
     return tuple(
         Leftover(path=from_text(v[0]), rule=v[1], files=files_from_json(v[2]), reason=v[3], writing=v[4])
         for v in json.loads(text)
-    )
-
-
-def run_from_row(row: Mapping[str, Any], now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
-    """A row of `runs`; `now` decides its status."""
-    now_us = to_us(now)
-    aged = "stale" if row["stale_from_us"] <= now_us else "idle"
-    status = "live" if row["live_until_us"] >= now_us else aged
-    return Run(
-        **{name: row[name] for name in _RUN_AS_KEPT},
-        path=from_text(row["path"]),
-        status=status,
-        last_saved=None if row["last_saved_us"] is None else from_us(row["last_saved_us"]),
-        changed_at=None if row["changed_us"] is None else from_us(row["changed_us"]),
-        states=states,
-        tags=tuple(json.loads(row["tags"])) if row["tags"] else (),
     )

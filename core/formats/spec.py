@@ -117,8 +117,8 @@ class FolderShape:
 
 
 class Trial(NamedTuple):
-    """Who reads every value in a trial restore: the library, its distribution, and "module:function" of
-    `core.verify`; `loads_model` where a model's config may lie beside the values, which Keras then loads.
+    """Who reads all values in a trial restore: library, distribution, "module:function" of `core.verify`; `loads_model`
+    where a model's config may lie beside the values, which Keras then loads.
     """
 
     library: str
@@ -215,9 +215,8 @@ class FormatSpec:
 
     # None: it is listed, and no training goes on from it here.
     restoring: Restoring | None
-    listed: Listed | None = (
-        None  # where none does: how the job's side knows its files, to say that they are passed over
-    )
+    # Where none does: how the job's side knows its files, to say that they are passed over.
+    listed: Listed | None = None
 
     @property
     def is_resumable(self) -> bool:

@@ -1,8 +1,7 @@
 """One pass over one root: find what changed, read it, and bring the catalog up to it.
 
-First the walk, which compares each folder with what the catalog knows; then the runs, which follow from all folders
-together; then, run by run, the reading and the writing in transactions of some thousand checkpoints, so that pages fill
-while a large root is read for the first time.
+First the walk, which compares each folder with what the catalog knows; then the runs, which follow from all folders;
+then, run by run, reading and writing in transactions of some thousand checkpoints, so that pages fill meanwhile.
 """
 
 import contextlib
@@ -94,8 +93,7 @@ class _Pass:
         self._settle_doubts()
         folders = self.changes.folders
         due = due_runs(self.known, self.changes, self.options.run_pattern, self.context.settled(folders, self.store))
-        by_run, self.only_outdated = due.folders, due.only_outdated
-        left = left_runs(self.known, folders)
+        by_run, self.only_outdated, left = due.folders, due.only_outdated, left_runs(self.known, folders)
         if self.changes.retimed:
             with self.engine.begin() as connection:
                 store_times(connection, self.root, (self.changes.folders[one] for one in self.changes.retimed))

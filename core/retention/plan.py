@@ -33,13 +33,9 @@ def plan_run(state: RunState, policy: Policy, grace: float) -> RunPlan:
     whole = in_series(state.checkpoints, state.leftovers)
     arranged = [saved for series in whole if (saved := [item for item in series if not is_interrupted(item)])]
     interrupted = [item for item in state.checkpoints if is_interrupted(item)]
-    planning = _Planning(
-        state=state,
-        policy=policy,
-        grace=grace,
-        needed=irreplaceable(state.checkpoints, state.leftovers),
-        led=led_to(state.links, arranged, [*interrupted, *state.leftovers]),
-    )
+    needed = irreplaceable(state.checkpoints, state.leftovers)
+    led = led_to(state.links, arranged, [*interrupted, *state.leftovers])
+    planning = _Planning(state=state, policy=policy, grace=grace, needed=needed, led=led)
     emptied = planning.why_emptied(arranged)
     found = [one for series in arranged for one in planning.series(series, emptied)]
     found += [planning.left_checkpoint(item, planning.held(item)) for item in interrupted]

@@ -5,7 +5,6 @@ it (`core.metrics.metric_names`). Steps, epochs and wall times (seconds since 19
 """
 
 import contextlib
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,12 +16,13 @@ from core.catalog.metric_files import count_due
 from core.catalog.metric_queries import run_problems
 from core.catalog.rows import run_id
 from core.catalog.run_metrics import MetricPoint, RunMetric, RunParam, load_levels, load_metrics, load_params
-from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, shortest, value_at, values_until
+from core.metrics.at_checkpoint import ValueAt, Way, shortest, value_at
 from core.metrics.best import BestMetric, ToldBy, best_of
 from core.metrics.curves import Branch, Curve
 from core.metrics.direction import guess, main_metric
 from core.metrics.records import MetricProblem, XKind
 from core.metrics.registry import source_named
+from core.metrics.saved_at import SavedAt
 from core.resume.recorded_logs import recorded_logs
 from core.runs.series import in_series
 from core.runs.series_order import times_are_useful
@@ -48,7 +48,6 @@ __all__ = [
     "at_checkpoints",
     "best_checkpoints",
     "best_metric",
-    "best_until",
     "curve",
     "curves",
     "curves_of_runs",
@@ -56,9 +55,7 @@ __all__ = [
     "metrics_of_runs",
     "shortest",
     "source_label",
-    "values_asked",
     "values_at_checkpoints",
-    "why_best",
 ]
 
 
@@ -215,44 +212,6 @@ def at_checkpoints(
                 BestOfSeries(series=chosen.series, metric=metric, checkpoint=chosen, value=here[path], values=here)
             )
     return AtCheckpoints(metric=metric, values=values, best=tuple(best))
-
-
-def best_until(workspace: Workspace, checkpoint: Checkpoint) -> tuple[BestMetric, float] | None:
-    """The metric that tells the best of a checkpoint's run, and its best value up to that checkpoint, of the attempts
-    that led to it; None where nothing tells them.
-    """
-    root_id, run = checkpoint.root, checkpoint.run
-    metric = best_metric(workspace, root_id, run, [one.tag for one in metrics(workspace, root_id, run).metrics])
-    if metric is None:
-        return None
-    at = values_at_checkpoints(workspace, root_id, run, [metric.tag])[checkpoint.path].get(metric.tag)
-    found = None if at is None or at.x is None else curve(workspace, root_id, run, metric.tag, full=True)
-    if at is None or at.x is None or found is None:
-        return None if at is None else (metric, at.value)
-    values = [value for value in values_until(found, at) if math.isfinite(value)]
-    pick = min if metric.mode is Direction.MIN else max
-    return (metric, shortest(pick(values))) if values else None
-
-
-def values_asked(workspace: Workspace, root_id: str, run: str, names: Collection[str]) -> dict[str, dict[str, float]]:
-    """The values of metrics that are named in small letters at a run's checkpoints, by path and such a name. A value of
-    an earlier time than the checkpoint's is none of it.
-    """
-    with workspace.engine.connect() as connection:
-        known = load_metrics(connection, [run_id(root_id, run)]).get(run_id(root_id, run), ())
-    tags = [one.tag for one in known if one.tag.lower() in names]
-    found = values_at_checkpoints(workspace, root_id, run, tags) if tags else {}
-    return {
-        path: {tag.lower(): one.value for tag, one in values.items() if one.way.is_of_it and math.isfinite(one.value)}
-        for path, values in found.items()
-    }
-
-
-def why_best(workspace: Workspace, root_id: str, run: str, metric: BestMetric) -> dict[str, str]:
-    """Of the best checkpoint of each series by a metric why it is that, by path."""
-    word = "lowest" if metric.mode is Direction.MIN else "highest"
-    found = best_checkpoints(workspace, root_id, run, metric)
-    return {one.checkpoint.path: f"the best: the {word} {metric.tag}, {shortest(one.value.value):.6g}" for one in found}
 
 
 def source_label(name: str) -> str:

@@ -23,7 +23,7 @@ from core.resume.receipts import has_state_beside
 from core.resume.restoring import is_backup, refused_by_client
 from core.resume.write import write_manifest
 from core.runs.remains import CLOSED
-from core.services.metrics import best_until
+from core.services.best_values import best_until
 from core.services.workspace import Workspace
 from waypoint_resume.heartbeat import Heartbeat
 from waypoint_resume.names import from_text, join, to_text

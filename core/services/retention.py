@@ -20,7 +20,7 @@ from core.retention.rules import LEFTOVERS, POLICY_KEYS, RULES
 from core.retention.tables import parse_policy, policy_for
 from core.runfolder.pins import read_pins
 from core.runs.state_files import needed_prefixes
-from core.services.metrics import values_asked, why_best
+from core.services.best_values import values_asked, why_best
 from core.services.sweeps import TrialPlaces
 from core.services.workspace import Workspace
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from core.base.direction import Direction
-from core.metrics.at_checkpoint import SavedAt, ValueAt, Way, value_at, values_until
+from core.metrics.at_checkpoint import ValueAt, Way, value_at, values_until
 from core.metrics.best import best_of
 from core.metrics.curves import Curve, Track, curve_of
 from core.metrics.metric_names import metric_name
 from core.metrics.records import XKind
+from core.metrics.saved_at import SavedAt
 
 START = 1_700_000_000.0
 
