@@ -9,9 +9,8 @@ from core.base.errors import NotFoundError
 from core.base.records import Checkpoint, Leftover, Root, Run, StateFile
 from core.catalog.answers import Overview, Page
 from core.catalog.filters import CheckpointFilter, checkpoint_conditions
-from core.catalog.rows import from_us, leftovers_from_json, states_from_json, to_us
+from core.catalog.rows import from_us, leftovers_from_json, run_from_row, states_from_json, to_us
 from core.catalog.run_queries import RunReader
-from core.catalog.run_rows import run_from_row
 from core.catalog.tables import checkpoints, folders, roots, runs
 from waypoint_resume.names import from_text, to_text
 

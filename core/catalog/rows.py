@@ -1,22 +1,23 @@
-"""Records to rows and back. JSON holds what nobody filters or sorts by."""
+"""Rows as records, and the values of both. JSON holds what nobody filters or sorts by."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 from core.base.facts import Contents, Facts, Format, ReadProblem, RoleBytes, Shard, Sourced
 from core.base.files import FileStat
-from core.base.records import Checkpoint, Finding, Health, Leftover, SavedAtSource, Severity, StateFile
-from core.search.folding import fold
+from core.base.records import Checkpoint, Finding, Health, Leftover, Run, SavedAtSource, Severity, StateFile
+from core.catalog.tables import runs
 from waypoint_resume.names import from_text, to_text
 
 # Made once, for json.dumps makes one each time. ASCII, for text out of a damaged file may be such as no database takes.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+encode = json.JSONEncoder(separators=(",", ":")).encode
 _LARGEST = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RUN_AS_KEPT = tuple(item.name for item in fields(Run) if item.name in runs.c and item.name not in ("path", "tags"))
 
 
 def to_us(moment: datetime) -> int:
@@ -53,31 +54,6 @@ def files_from_json(value: Iterable[list[Any]]) -> tuple[FileStat, ...]:
     return tuple(FileStat(from_text(item[0]), *item[1:]) for item in value)
 
 
-def _facts_to_json(facts: Facts) -> list[object]:
-    """Facts as an array, in Facts' field order but for the contents, which are a column."""
-    problem = facts.problem
-    return [
-        facts.contents_reason,
-        facts.has_optimizer,
-        facts.has_architecture,
-        facts.step,
-        facts.step_reason,
-        facts.epoch,
-        facts.save_counter,
-        None if facts.saved_at is None else to_us(facts.saved_at),
-        facts.variables,
-        facts.parameters,
-        facts.role_bytes,
-        facts.fingerprint,
-        [(shard[0], to_text(shard[1]), *shard[2:]) for shard in facts.shards],
-        facts.committed,
-        None if problem is None else (problem.kind, to_text(problem.file), problem.detail),
-        facts.mismatch,
-        facts.writer,
-        [(to_text(name), to_text(packed)) for name, packed in facts.packed],
-    ]
-
-
 def _facts_from_json(contents: str, value: list[Any]) -> Facts:
     (reason, has_optimizer, has_architecture, step, step_reason, epoch, save_counter, saved_at, variables) = value[:9]
     (parameters, role_bytes, fingerprint, shards, committed, problem, mismatch, writer, packed) = value[9:]
@@ -104,49 +80,6 @@ def _facts_from_json(contents: str, value: list[Any]) -> Facts:
         writer=writer,
         packed=tuple((from_text(name), from_text(file)) for name, file in packed),
     )
-
-
-def checkpoint_to_row(item: Checkpoint) -> dict[str, object]:
-    """A row of `checkpoints`, without its id."""
-    facts = item.facts
-    detail: dict[str, object] = {"files": files_to_json(item.files), "facts": _facts_to_json(facts)}
-    if item.metric is not None:
-        detail["metric"] = item.metric
-    return {
-        "root": item.root,
-        "run": to_text(item.run),
-        "path": to_text(item.path),
-        "folder": to_text(item.folder),
-        "series": item.series,
-        "stem": to_text(item.stem),
-        "fingerprint": facts.fingerprint,
-        "format": item.format.value,
-        "contents": facts.contents.value,
-        "has_optimizer": facts.has_optimizer,
-        "step": bounded(facts.step.value if facts.step else None),
-        "epoch": bounded(facts.epoch.value if facts.epoch else None),
-        "save_counter": bounded(facts.save_counter.value if facts.save_counter else None),
-        "saved_at_us": to_us(item.saved_at),
-        "saved_at_source": item.saved_at_source.value,
-        "bytes": bounded(item.bytes),
-        "file_count": len(item.files),
-        "variables": bounded(facts.variables),
-        "parameters": bounded(facts.parameters),
-        "restorable": item.restorable,
-        "health": item.health.value,
-        "series_order": item.series_order,
-        "attempt": item.attempt,
-        "is_latest": item.is_latest,
-        "is_latest_restorable": item.is_latest_restorable,
-        "read_by": item.read_by,
-        "detail": _encode(detail),
-        "folded": _folded(to_text(item.path)),
-    }
-
-
-def _folded(path: str) -> str | None:
-    """A path as it is compared; None where the database can tell it."""
-    return None if path.isascii() and fold(path) == path.lower() else fold(path)
 
 
 def checkpoint_from_row(row: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Checkpoint:
@@ -182,21 +115,6 @@ def checkpoint_from_row(row: Mapping[str, Any], findings: Iterable[Finding] = ()
 def folder_of(path: str, run: str) -> str:
     """The folder in which a finding counts: the one that what it is about lies in; for a run itself, the run."""
     return run if path == run else path.rpartition("/")[0] or "."
-
-
-def finding_to_row(root: str, run: str, item: Finding) -> dict[str, object]:
-    """A row of `findings`, without its id."""
-    return {
-        "root": root,
-        "run": to_text(run),
-        "path": to_text(item.path),
-        "folder": to_text(folder_of(item.path, run)),
-        "rule": item.rule,
-        "severity": item.severity.value,
-        "reason": item.reason,
-        "action": item.action,
-        "accepted": item.accepted,
-    }
 
 
 def finding_from_row(row: Mapping[str, Any]) -> Finding:
@@ -243,4 +161,20 @@ def leftovers_from_json(text: str) -> tuple[Leftover, ...]:
     return tuple(
         Leftover(path=from_text(v[0]), rule=v[1], files=files_from_json(v[2]), reason=v[3], writing=v[4])
         for v in json.loads(text)
+    )
+
+
+def run_from_row(row: Mapping[str, Any], now: datetime, states: tuple[StateFile, ...] = ()) -> Run:
+    """A row of `runs`; `now` decides its status."""
+    now_us = to_us(now)
+    aged = "stale" if row["stale_from_us"] <= now_us else "idle"
+    status = "live" if row["live_until_us"] >= now_us else aged
+    return Run(
+        **{name: row[name] for name in _RUN_AS_KEPT},
+        path=from_text(row["path"]),
+        status=status,
+        last_saved=None if row["last_saved_us"] is None else from_us(row["last_saved_us"]),
+        changed_at=None if row["changed_us"] is None else from_us(row["changed_us"]),
+        states=states,
+        tags=tuple(json.loads(row["tags"])) if row["tags"] else (),
     )

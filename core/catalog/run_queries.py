@@ -12,7 +12,7 @@ from core.catalog.answers import Page
 from core.catalog.chunks import chunks
 from core.catalog.filters import RunFilter, run_conditions
 from core.catalog.finding_queries import LIST_LIMIT, FindingReader
-from core.catalog.rows import to_us
+from core.catalog.rows import run_from_row, to_us
 from core.catalog.run_order import (
     ValueSort,
     first_ids_by_value,
@@ -21,7 +21,6 @@ from core.catalog.run_order import (
     keys_by_value,
     value_sorts,
 )
-from core.catalog.run_rows import run_from_row
 from core.catalog.tables import runs
 from core.search.meaning import Which
 

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from core.base.records import Checkpoint, Finding, Root
 from core.catalog.chunks import chunks
-from core.catalog.rows import checkpoint_from_row, checkpoint_to_row, finding_to_row, run_id
+from core.catalog.rows import checkpoint_from_row, run_id
+from core.catalog.rows_to_write import checkpoint_to_row, finding_to_row
 from core.catalog.run_tables import OF_RUNS, layouts, metric_roots, run_tags
 from core.catalog.tables import checkpoints, findings, folders, roots, runs, sweeps, trials, verifications
 from core.search.folding import fold

@@ -26,7 +26,6 @@ from core.catalog.queries import CHECKPOINT_SORTS, Reader
 from core.catalog.rows import (
     bounded,
     checkpoint_from_row,
-    checkpoint_to_row,
     from_us,
     leftovers_from_json,
     leftovers_to_json,
@@ -34,6 +33,7 @@ from core.catalog.rows import (
     states_to_json,
     to_us,
 )
+from core.catalog.rows_to_write import checkpoint_to_row
 from core.catalog.run_queries import RUN_SORTS
 from tests.support.findings import finding
 from tests.support.trees import START, a_member, a_run_row

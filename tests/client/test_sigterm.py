@@ -22,7 +22,7 @@ from waypoint_resume.waiting import wait_seconds
 
 JOB = """
 import logging, os, signal, sys, time
-logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)  # a signal may come within a print
 from waypoint_resume import stopping
 from waypoint_resume.decision import decide
 {before}

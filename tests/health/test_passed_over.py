@@ -145,7 +145,7 @@ def test_what_may_not_be_looked_into_is_there(disk: Disk) -> None:
     disk.store.refused = frozenset({"locked"})
     disk.look()
     told = why_no_run(disk.engine, disk.reader.roots(), "locked")
-    assert told.startswith("The folder is there, and could not be looked into")
+    assert told.startswith("The folder is there, and locked could not be looked into")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.catalog.rows import checkpoint_to_row, finding_to_row, leftovers_to_json, states_to_json
+from core.catalog.rows import leftovers_to_json, states_to_json
+from core.catalog.rows_to_write import checkpoint_to_row, finding_to_row
 from core.indexing.folder import read_folder
 from core.indexing.folder_records import FolderResult, FolderTask
 from core.runs.walk import look

@@ -18,6 +18,7 @@ _WIDTH = 110  # pixels of what may be long, so that all columns are seen
 # What a person accepted, in a few words; a test holds these ids against those of core.resume.cautions.
 ACCEPTED = {
     "newer-not-restorable": "newer ones cannot be restored",
+    "closed-folders": "a newer one may lie where nobody may look",
     "contents-unknown": "contents not known",
     "findings": "findings about its files",
     "written-by-keras-2": "written by Keras 2",
