@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sample_runs import times
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sample_runs"
 STARTED_WITHIN = 60.0  # seconds
@@ -43,8 +45,11 @@ class Server:
 
 
 def copy_samples(target: Path) -> Path:
-    """A copy of the sample runs with their times."""
+    """A copy of the sample runs with the times at which they were trained: a clone's files are as old as the clone."""
     shutil.copytree(SAMPLES, target, ignore=NOT_RUNS)
+    shutil.copyfile(SAMPLES / "times.json", target / "times.json")
+    assert times.apply(target) == []
+    (target / "times.json").unlink()
     return target
 
 
