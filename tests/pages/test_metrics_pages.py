@@ -124,6 +124,17 @@ def test_runs_are_sorted_by_metrics_and_parameters(
     assert columns(app)["run"][0] == first
 
 
+def test_what_is_a_parameter_and_a_metric_is_shown_as_what_it_is_called(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (two_runs / name / "params.json").write_text(json.dumps({"loss": "crossentropy", "rate": len(name)}))
+    app = show(open_on(monkeypatch, two_runs), "runs.py")
+    app.multiselect(key="columns").set_value(["loss"]).run()
+    assert columns(app)["loss"] == ["crossentropy"] * 2
+    assert "best loss" not in columns(app)
+
+
 def test_runs_are_grouped_by_a_parameter(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(open_on(monkeypatch, two_runs), "runs.py", group="rate")
     groups = columns(app)

@@ -105,12 +105,12 @@ def chosen_columns(
 ) -> list[Column[Run]]:
     """The columns of chosen metrics (a small curve, the best and the last value) and parameters."""
     found: list[Column[Run]] = []
-    metrics = {one.name for one in choices.metrics}
+    params = {one.name for one in choices.params}  # a learning rate may be both: the box calls it a parameter
     for name in names:
-        if name in metrics:
-            found += _of_metric(name, cells)
-        else:
+        if name in params:
             found.append(_of_param(name, cells))
+        else:
+            found += _of_metric(name, cells)
     return found
 
 
