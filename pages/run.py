@@ -71,7 +71,7 @@ choice_card.beside(root, run, choices)
 if not choices:
     frame.empty(":material/save:", "No checkpoint lies in this run. What was found is listed below.")
 else:
-    run_picture.draw(root, run, members, now)
+    run_picture.draw(root, run, members, known, now)
     checkpoint_list.draw(root, run, known, now)
 run_health.draw(root, run, members, now)
 storage_cards.leftovers(root, run, now)

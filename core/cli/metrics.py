@@ -137,10 +137,9 @@ def show_best(workspace: Workspace, run: Run, metric: str | None, *, as_json: bo
 
 def _best_line(best: BestOfSeries) -> str:
     """The best checkpoint of a series in a line: `a/epoch-03: val_loss 0.3 (same epoch), the lowest`."""
-    word = "lowest" if best.metric.mode is metrics.Direction.MIN else "highest"
     guess = ", a guess" if best.metric.is_guess else ""
     value = f"{best.metric.tag} {best.value.value:.6g} ({best.value.way.meaning})"
-    return f"{to_text(best.checkpoint.path)}: {value}, the {word}{guess}"
+    return f"{to_text(best.checkpoint.path)}: {value}, the {best.metric.mode.word}{guess}"
 
 
 def _best_value(one: Metrics) -> str:

@@ -37,13 +37,12 @@ def best_of(values: Mapping[str, ValueAt], mode: Direction, order: Iterable[str]
     """The key with the best finite value; None where there is none. Of equal ones that whose value is its own, and not
     of an earlier time, and the last in `order`.
     """
-    sign = 1 if mode is Direction.MIN else -1
     chosen: tuple[tuple[float, bool], str] | None = None
     for key in order:
         value = values.get(key)
         if value is None or not math.isfinite(value.value):
             continue
-        rank = (sign * value.value, not value.way.is_of_it)
+        rank = (mode.rank(value.value), not value.way.is_of_it)
         if chosen is None or rank <= chosen[0]:
             chosen = (rank, key)
     return None if chosen is None else chosen[1]

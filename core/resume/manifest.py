@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from core.base.direction import Direction
 from core.base.facts import Contents, Format
 from core.base.files import Problem
 from core.formats.spec import RestoreApi
@@ -33,13 +34,6 @@ class OptimizerOutcome(StrEnum):
     NOT_IN_FILE = "not in the file"
     REFUSED = "refused"
     LEFT_OUT = "left out"  # with weights alone
-
-
-class MetricMode(StrEnum):
-    """Which values of a metric are better."""
-
-    MIN = "min"
-    MAX = "max"
 
 
 class Mode(StrEnum):
@@ -80,7 +74,7 @@ class BestMetric(_Model):
 
     name: str
     value: float
-    mode: MetricMode
+    mode: Direction
 
 
 class Restore(_Model):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from core.resume.manifest import MetricMode
 from core.retention.policies import Kept, Policy, Series
 from core.sweeps.places import TrialPlace, ordinal, score_text
 from core.sweeps.records import Direction, Objective, TrialStatus
@@ -26,7 +25,7 @@ class KeepBestTrials:
     judges_trials: ClassVar[bool] = True
     count: int
     metric: str | None = None
-    mode: MetricMode | None = None
+    mode: Direction | None = None
 
     def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002 - rules are called alike
         """See `Rule.keep`."""
@@ -66,7 +65,7 @@ class KeepBestTrials:
         told = place.peers.sweep.objective
         if told.direction is not None or self.mode is None:
             return told
-        return Objective(name=self.metric or told.name, direction=Direction(self.mode.value))
+        return Objective(name=self.metric or told.name, direction=self.mode)
 
 
 def rule_of(policy: Policy) -> KeepBestTrials | None:

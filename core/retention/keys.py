@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from core.resume.manifest import MetricMode
+from core.base.direction import Direction
 
 _MOST = 10**15  # a count or a number of steps
 MOST_HOURS = 24 * 365 * 100
@@ -60,8 +60,8 @@ class Key:
             _require(is_text, "must be a text that is not empty")
         elif self.kind is Kind.MODE:
             _require(isinstance(value, str) and bool(value.strip()), "must be a text that is not empty")
-            _require(value in tuple(MetricMode), self.wanted)
-            return MetricMode(value)
+            _require(value in tuple(Direction), self.wanted)
+            return Direction(value)
         elif self.kind is Kind.FLAG:
             _require(value is True, self.wanted)
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
-from core.resume.manifest import MetricMode
+from core.base.direction import Direction
 from core.sweeps.places import TrialPlace
 
 
@@ -70,7 +70,7 @@ class KeepBest:
     judges_trials: ClassVar[bool] = False
     count: int
     metric: str
-    mode: MetricMode
+    mode: Direction
 
     def keep(self, series: Series, now: datetime) -> Kept:  # noqa: ARG002
         """See `Rule.keep`."""
@@ -81,11 +81,10 @@ class KeepBest:
             if value is None:
                 kept[place] = f"neither its job's logs nor its name tell its {self.metric}"
             else:
-                known.append((value if self.mode is MetricMode.MIN else -value, -place))
+                known.append((self.mode.rank(value), -place))
         best = [-place for _, place in sorted(known)[: self.count]]
-        word = "lowest" if self.mode is MetricMode.MIN else "highest"
-        reason = f"one of the {self.count:,} with the {word} {self.metric}"
-        return kept | dict.fromkeys(best, reason if self.count > 1 else f"the {word} {self.metric}")
+        what = f"the {self.mode.word} {self.metric}"
+        return kept | dict.fromkeys(best, f"one of the {self.count:,} with {what}" if self.count > 1 else what)
 
 
 @dataclass(frozen=True, slots=True)

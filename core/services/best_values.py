@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection
 
-from core.base.direction import Direction
 from core.base.records import Checkpoint
 from core.catalog.rows import run_id
 from core.catalog.run_metrics import load_metrics
@@ -29,8 +28,7 @@ def best_until(workspace: Workspace, checkpoint: Checkpoint) -> tuple[BestMetric
     if at is None or at.x is None or found is None:
         return None if at is None else (metric, at.value)
     values = [value for value in values_until(found, at) if math.isfinite(value)]
-    pick = min if metric.mode is Direction.MIN else max
-    return (metric, shortest(pick(values))) if values else None
+    return (metric, shortest(metric.mode.best(values))) if values else None
 
 
 def values_asked(workspace: Workspace, root_id: str, run: str, names: Collection[str]) -> dict[str, dict[str, float]]:
@@ -49,6 +47,6 @@ def values_asked(workspace: Workspace, root_id: str, run: str, names: Collection
 
 def why_best(workspace: Workspace, root_id: str, run: str, metric: BestMetric) -> dict[str, str]:
     """Of the best checkpoint of each series by a metric why it is that, by path."""
-    word = "lowest" if metric.mode is Direction.MIN else "highest"
     found = best_checkpoints(workspace, root_id, run, metric)
-    return {one.checkpoint.path: f"the best: the {word} {metric.tag}, {shortest(one.value.value):.6g}" for one in found}
+    why = f"the best: the {metric.mode.word} {metric.tag}"
+    return {one.checkpoint.path: f"{why}, {shortest(one.value.value):.6g}" for one in found}

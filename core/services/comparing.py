@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from core.base.facts import Sourced, Variable
 from core.base.records import Checkpoint, Run
 from core.services.checkpoints import inspect
-from core.services.metrics import BestMetric, BestOfSeries, Metrics, RunMetric, best_checkpoints, best_metric, metrics
+from core.services.metrics import (
+    BestMetric,
+    BestOfSeries,
+    Metrics,
+    RunMetric,
+    best_checkpoints,
+    best_metric,
+    metrics,
+    metrics_of_runs,
+)
 from core.services.workspace import Workspace
 
 __all__ = [
@@ -18,6 +27,7 @@ __all__ = [
     "MetricRow",
     "RunComparison",
     "VariablePair",
+    "comparable",
     "compare_checkpoints",
     "compare_runs",
 ]
@@ -110,6 +120,15 @@ def compare_runs(workspace: Workspace, runs: Sequence[Run], tag: str | None = No
         facts=_facts(_RUN_FACTS, runs),
         best=tuple(best),
     )
+
+
+def comparable(workspace: Workspace, runs: Sequence[Run]) -> tuple[tuple[str, ...], BestMetric | None]:
+    """By what some runs can be compared: their metrics, those of most runs first, and the one that is taken without a
+    choice.
+    """
+    details = metrics_of_runs(workspace, runs[:MOST_RUNS])
+    counts = Counter(one.tag for detail in details for one in detail.metrics)
+    return tuple(sorted(counts, key=lambda tag: -counts[tag])), _common_metric(workspace, runs, details, None)
 
 
 def compare_checkpoints(workspace: Workspace, left: Checkpoint, right: Checkpoint) -> CheckpointComparison:

@@ -15,7 +15,7 @@ from core.resume.cautions import Caution
 from core.resume.copies import require_name
 from core.resume.errors import ConfirmError, ModeError, RunNameError
 from core.resume.fork import fork
-from core.resume.manifest import BestMetric, Manifest, MetricMode, Mode, Scalar
+from core.resume.manifest import BestMetric, Manifest, Mode, Scalar
 from core.resume.modes import Outlook
 from core.resume.overrides import parse_overrides
 from core.resume.propose import Proposal
@@ -87,7 +87,7 @@ def best_so_far(workspace: Workspace, checkpoint: Checkpoint) -> BestMetric | No
     if found is None:
         return None
     metric, value = found
-    return BestMetric(name=metric.tag, value=value, mode=MetricMode(metric.mode.value))
+    return BestMetric(name=metric.tag, value=value, mode=metric.mode)
 
 
 def resume_from(  # noqa: PLR0913 - all that is handed over has a name

@@ -10,7 +10,6 @@ from core.acts.acting import ConfirmError, has_space_for
 from core.base.records import Run
 from core.catalog.passed_over import every_link
 from core.resume.history import read_manifests
-from core.resume.manifest import MetricMode
 from core.retention.keys import Key, Kind
 from core.retention.links import Link, Links, standing_links
 from core.retention.plan import plan_run
@@ -32,7 +31,6 @@ __all__ = [
     "ItemKind",
     "Key",
     "Kind",
-    "MetricMode",
     "Plan",
     "Policy",
     "RunPlan",

@@ -9,15 +9,14 @@ import numpy as np
 from core.base.records import Run
 from core.catalog import run_columns as catalog
 from core.catalog.filters import RunFilter
-from core.catalog.metric_series import load_tracks
 from core.catalog.rows import run_id
 from core.catalog.run_columns import PARAM, ColumnChoice, RunGroup
 from core.catalog.run_metrics import RunMetric, RunParam, load_metrics, load_params
 from core.catalog.run_order import ValueSort, value_sorts
-from core.metrics.curves import curve_of
+from core.metrics.curves import Curve
 from core.metrics.direction import main_metric
-from core.metrics.registry import PREFERENCE
 from core.search.meaning import Which
+from core.services.curves import curves_of_runs
 from core.services.workspace import Workspace
 
 __all__ = [
@@ -88,12 +87,12 @@ def cells(workspace: Workspace, runs: Sequence[Run], names: Collection[str]) -> 
     with workspace.engine.connect() as connection:
         metrics = load_metrics(connection, list(ids))
         params = load_params(connection, list(ids))
-    curves = _curves(workspace, runs, names)
+    curves = curves_of_runs(workspace, [(run.root, run.path) for run in runs], names)
     return {
         (run.root, run.path): RunCells(
             metrics={one.tag: one for one in metrics.get(number, ()) if one.tag in names},
             params={one.name: one for one in params.get(number, ()) if one.name in names},
-            curves=curves.get((run.root, run.path), {}),
+            curves={tag: _small(curve) for tag, curve in curves[run.root, run.path].items()},
         )
         for number, run in ids.items()
     }
@@ -125,19 +124,8 @@ def _roots(workspace: Workspace) -> list[str]:
     return [root.id for root in workspace.reader.roots()]
 
 
-def _curves(
-    workspace: Workspace, runs: Sequence[Run], names: Collection[str]
-) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
-    found: dict[tuple[str, str], dict[str, tuple[float, ...]]] = {}
-    by_root: dict[str, list[str]] = {}
-    for run in runs:
-        by_root.setdefault(run.root, []).append(run.path)
-    for root, paths in by_root.items():
-        for path, tracks in load_tracks(workspace.engine, root, paths, list(names)).items():
-            for name, told in tracks.items():
-                curve = curve_of(name, told, PREFERENCE)
-                if curve is not None:
-                    values = curve.branches[-1].values
-                    few = values[np.isfinite(values)][:: max(1, len(values) // _SPARK_POINTS)]
-                    found.setdefault((root, path), {})[name] = tuple(few.tolist())
-    return found
+def _small(curve: Curve) -> tuple[float, ...]:
+    """Few of the values of a curve's last attempt."""
+    values = curve.branches[-1].values
+    few = values[np.isfinite(values)][:: max(1, len(values) // _SPARK_POINTS)]
+    return tuple(few.tolist())

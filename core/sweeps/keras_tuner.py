@@ -95,8 +95,7 @@ def _metrics(value: object) -> Iterator[TrialMetric]:
         direction = Direction(history["direction"])
         means = [mean for one in _list(history.get("observations")) if (mean := mean_of(one)) is not None]
         if means:
-            best = min(means) if direction is Direction.MIN else max(means)
-            yield TrialMetric(shortened(name), best, direction)
+            yield TrialMetric(shortened(name), direction.best(means), direction)
 
 
 def _list(value: object) -> list[object]:

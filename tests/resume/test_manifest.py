@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from core.acts.journal import Journal, JournalKind, PurgedBatch, Stage
+from core.base.direction import Direction
 from core.base.errors import CoreError
 from core.base.facts import Contents, Format
 from core.formats.registry import spec_of
@@ -24,7 +25,6 @@ from core.resume.cautions import TEXTS
 from core.resume.errors import ManifestError
 from core.resume.manifest import (
     Manifest,
-    MetricMode,
     Mode,
     OptimizerOutcome,
     json_schema,
@@ -316,7 +316,7 @@ def test_every_list_of_words_is_the_rules() -> None:
         (RestoreApi, shared.APIS),
         (Mode, shared.MODES),
         (OptimizerOutcome, shared.OPTIMIZER_OUTCOMES),
-        (MetricMode, shared.METRIC_MODES),
+        (Direction, shared.METRIC_MODES),
         (ItemKind, journal_rules.ITEM_KINDS),
         (JournalKind, journal_rules.JOURNAL_KINDS),
         (Stage, journal_rules.STAGES),

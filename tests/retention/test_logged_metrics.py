@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.resume.manifest import MetricMode
+from core.base.direction import Direction
 from core.retention.policies import KeepBest, KeepLatest, Policy
 from core.services import retention
 from core.services.retention import ItemKind
@@ -34,9 +34,9 @@ def going(workspace: Workspace, *rules: KeepBest | KeepLatest) -> list[str]:
 def test_the_best_by_a_logged_metric_stay_and_so_does_what_was_not_logged(root: Path, workspace: Opener) -> None:
     opened = workspace(root)
     opened.refresh()
-    assert going(opened, KeepBest(2, "val_loss", MetricMode.MIN)) == ["epoch-01", "epoch-03", "epoch-05"]
-    assert going(opened, KeepBest(1, "val_loss", MetricMode.MAX)) == [f"epoch-0{number}" for number in (2, 3, 4, 5)]
-    assert going(opened, KeepBest(2, "val_auc", MetricMode.MIN)) == []
+    assert going(opened, KeepBest(2, "val_loss", Direction.MIN)) == ["epoch-01", "epoch-03", "epoch-05"]
+    assert going(opened, KeepBest(1, "val_loss", Direction.MAX)) == [f"epoch-0{number}" for number in (2, 3, 4, 5)]
+    assert going(opened, KeepBest(2, "val_auc", Direction.MIN)) == []
 
 
 def test_the_best_by_a_metric_that_somebody_named_stays_under_every_policy(root: Path, workspace: Opener) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.base.direction import Direction
 from core.base.errors import SettingsError
-from core.resume.manifest import MetricMode
 from core.retention.policies import (
     EveryHours,
     EverySteps,
@@ -78,18 +78,18 @@ def test_the_latest(count: int, steps: tuple[int, ...], broken: tuple[int, ...],
 )
 def test_the_best(count: int, mode: str, losses: tuple[float | None, ...], kept: list[int]) -> None:
     points = series(10, 20, 30, losses=losses)
-    assert steps_kept(KeepBest(count, "val_loss", MetricMode(mode)), points) == kept
+    assert steps_kept(KeepBest(count, "val_loss", Direction(mode)), points) == kept
 
 
 def test_another_metric_than_the_one_that_was_asked_for_is_unknown() -> None:
     points = series(10, 20, losses=(0.1, 0.2))
-    rule = KeepBest(1, "val_accuracy", MetricMode.MAX)
+    rule = KeepBest(1, "val_accuracy", Direction.MAX)
     assert rule.keep(points, NOW) == dict.fromkeys((0, 1), "neither its job's logs nor its name tell its val_accuracy")
 
 
 def test_a_damaged_one_is_never_the_best() -> None:
     points = series(10, 20, broken=(20,), losses=(0.5, 0.1))
-    assert KeepBest(1, "val_loss", MetricMode.MIN).keep(points, NOW) == {0: "the lowest val_loss"}
+    assert KeepBest(1, "val_loss", Direction.MIN).keep(points, NOW) == {0: "the lowest val_loss"}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_the_tables_of_waypoint_toml() -> None:
             {"every_steps": 1000, "every_hours": 6, "newer_days": 1.5, "pinned": True, "leftovers_hours": 24},
         ]
     )
-    best = KeepBest(2, "val_loss", MetricMode.MIN)
+    best = KeepBest(2, "val_loss", Direction.MIN)
     other = (EverySteps(1000), EveryHours(6.0), NewerThan(1.5), Pinned())
     assert found == (
         Retention(root="/data/a", runs="team/*", policy=Policy(rules=(KeepLatest(3), best))),

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from core.acts.acting import ConfirmError
 from core.base.errors import SettingsError
 from core.base.facts import Format
-from core.resume.manifest import MetricMode
 from core.retention.best_trials import KeepBestTrials, rule_of
 from core.retention.policies import KeepLatest, NewerThan, Policy
 from core.retention.tables import parse_policy
@@ -109,11 +108,11 @@ def test_without_a_direction_all_stay_until_it_is_said() -> None:
     found = places(*trials)
     assert found[0].peers.sweep.objective.direction is None
     assert kept(KeepBestTrials(1), found) == list(SCORES)
-    assert kept(KeepBestTrials(1, "f1", MetricMode.MAX), found) == ["2"]
-    assert kept(KeepBestTrials(2, "f1", MetricMode.MIN), found) == ["1", "3"]
+    assert kept(KeepBestTrials(1, "f1", Direction.MAX), found) == ["2"]
+    assert kept(KeepBestTrials(2, "f1", Direction.MIN), found) == ["1", "3"]
     # What the files tell is not overruled.
     told = places(*(a_trial(name, score) for name, score in SCORES.items()))
-    assert kept(KeepBestTrials(1, "f1", MetricMode.MAX), told) == ["3"]
+    assert kept(KeepBestTrials(1, "f1", Direction.MAX), told) == ["3"]
 
 
 LOSER = places(*(a_trial(name, score) for name, score in SCORES.items()))[2]
@@ -183,7 +182,7 @@ def test_a_sweep_never_loses_its_best(
 
 def test_the_keys_of_a_table() -> None:
     policy = parse_policy({"best_trials": 5, "trials_metric": "loss", "trials_mode": "min"})
-    assert rule_of(policy) == KeepBestTrials(5, "loss", MetricMode.MIN)
+    assert rule_of(policy) == KeepBestTrials(5, "loss", Direction.MIN)
     with pytest.raises(SettingsError) as error:
         parse_policy({"best_trials": 0, "trials_mode": "up"})
     assert "best_trials = 0: must be a whole number" in str(error.value)

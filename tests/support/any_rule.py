@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core.resume.manifest import MetricMode
+from core.base.direction import Direction
 from core.retention.keys import Kind
 from core.retention.policies import Rule
 from core.retention.rules import RULES
@@ -14,10 +14,10 @@ _VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.HOURS: st.floats(0.1, 100),
     Kind.DAYS: st.floats(0.01, 7),
     Kind.TEXT: st.sampled_from(["val_loss", "metric"]),
-    Kind.MODE: st.sampled_from(MetricMode),
+    Kind.MODE: st.sampled_from(Direction),
     Kind.FLAG: st.just(True),
 }
-_ONE: dict[Kind, Any] = {Kind.TEXT: "val_loss", Kind.MODE: MetricMode.MIN}
+_ONE: dict[Kind, Any] = {Kind.TEXT: "val_loss", Kind.MODE: Direction.MIN}
 
 rules: st.SearchStrategy[Rule] = st.one_of(
     [

@@ -1,7 +1,6 @@
 """What a chart of metrics shows: which metrics, over what, how smooth. It all stands in the URL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
@@ -11,23 +10,13 @@ from pages.parts.metrics.curves import Axis
 _MOST = 8  # curves at first sight
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What was chosen: metrics, what lies across, smoothing (0 to 0.99), a logarithmic scale."""
-
-    tags: tuple[str, ...]
-    axis: Axis
-    smoothing: float
-    is_log: bool
-
-
 def at_first(tags: Sequence[str], best: BestMetric | None) -> list[str]:
     """The metrics that are shown until somebody chooses: the one that tells the best, and the same of training."""
     main = best.tag if best is not None and best.tag in tags else next(iter(tags), None)
     if main is None:
         return []
-    of_training = [main.replace("val_", "", 1), main.replace("validation", "train", 1), f"train_{main}"]
-    return [main, *(tag for tag in of_training[:2] if tag != main and tag in tags)]
+    of_training = (main.replace("val_", "", 1), main.replace("validation", "train", 1))
+    return [main, *(tag for tag in of_training if tag != main and tag in tags)]
 
 
 def metrics_box(tags: Sequence[str], best: BestMetric | None) -> list[str]:

@@ -8,14 +8,14 @@ import streamlit as st
 
 from core.base.records import Run
 from core.services import metrics
-from core.services.comparing import Fact, RunComparison, compare_runs
+from core.services.comparing import Fact, RunComparison, comparable, compare_runs
 from core.services.metrics import BestOfSeries
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import html, md, shorten, shown
 from pages.parts.metrics import choosing
 from pages.parts.metrics.curves import Axis, Mark, MarkKind, color, figure
-from pages.parts.metrics.ranking import best_of_run, ranked
+from pages.parts.metrics.ranking import ranked
 from pages.parts.metrics.run_picture import lines_of
 
 _CONFIG = {"displayModeBar": False}
@@ -38,26 +38,26 @@ def curves(runs: Sequence[Run], now: datetime) -> RunComparison:
     """The curves of one metric, the best checkpoint of each run as a star; returns the runs compared by that metric."""
     workspace = service.workspace()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = compare_runs(workspace, runs)
-        rows = sorted(first.metrics, key=lambda row: -sum(one is not None for one in row.of_runs))
-        tag = choosing.metric_box([row.tag for row in rows], first.metric) if rows else None
+        tags, usual = comparable(workspace, runs)
+        tag = choosing.metric_box(tags, usual) if tags else None
         if tag is None:
             frame.empty(
                 ":material/show_chart:", "No log of these runs tells a metric: docs/metrics.md says what is read."
             )
-            return first
-        compared = first if first.metric is not None and first.metric.tag == tag else compare_runs(workspace, runs, tag)
+            return compare_runs(workspace, runs)
+        compared = compare_runs(workspace, runs, None if usual is not None and usual.tag == tag else tag)
         found = [metrics.curve(workspace, run.root, run.path, tag) for run in runs]
         there = [one for one in found if one is not None]
         axis, smoothing, is_log = choosing.scale(choosing.axes_of(there))
     lines, marks, called = [], [], names(compared.runs)
-    for number, (one, best) in enumerate(zip(found, compared.best, strict=True)):
+    for number, one in enumerate(found):
         if one is not None:
             lines += lines_of(one, color(number), axis, name=called[number])
-        marks += [_star(number, called[number], item, axis, now) for item in best_of_run(best, compared)]
-    there_marks = [mark for mark in marks if mark is not None]
+    for place in ranked(compared):
+        star = None if place.best is None else _star(place.number, called[place.number], place.best, axis, now)
+        marks += [] if star is None else [star]
     chart = figure(
-        lines, there_marks, axis=axis, smoothing=smoothing, is_log=is_log, revision=f"{tag} {axis} {is_log}", height=420
+        lines, marks, axis=axis, smoothing=smoothing, is_log=is_log, revision=f"{tag} {axis} {is_log}", height=420
     )
     st.plotly_chart(chart, key="compared-curves", config=_CONFIG, alt=f"{tag} of {len(there)} runs over {axis}")
     without = [name for name, one in zip(called, found, strict=True) if one is None]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.base.records import Checkpoint
 from core.services import metrics
-from core.services.metrics import AtCheckpoints, BestOfSeries, Direction, ValueAt
+from core.services.metrics import AtCheckpoints, BestOfSeries, ValueAt
 from pages.parts.frame import format as fmt
 from pages.parts.frame import frame, links, service
 from pages.parts.frame.text import md, shown
@@ -103,6 +103,5 @@ def line(best: BestOfSeries, latest: Checkpoint | None, *, key: str) -> None:
 
 
 def _told(best: BestOfSeries) -> str:
-    word = "lowest" if best.metric.mode is Direction.MIN else "highest"
     guess = " (a guess)" if best.metric.is_guess else ""
-    return f"the {word} {md(best.metric.tag)}{guess}, {best.value.value:.6g}"
+    return f"the {best.metric.mode.word} {md(best.metric.tag)}{guess}, {best.value.value:.6g}"

@@ -1,7 +1,6 @@
 """Runs by the best value of a metric, the best first, each with the checkpoint that is to be gone on from."""
 
 import math
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import streamlit as st
 
 from core.base.records import Checkpoint, Run
 from core.services.comparing import RunComparison
-from core.services.metrics import BestOfSeries, Direction
+from core.services.metrics import BestOfSeries, Direction, RunMetric
 from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame import format as fmt
 from pages.parts.frame.text import md
@@ -30,18 +29,14 @@ class Ranked(NamedTuple):
 
 def ranked(compared: RunComparison) -> list[Ranked]:
     """The runs of a comparison, the best first."""
+    metric = compared.metric
+    if metric is None:
+        return [Ranked(number, run, None, None) for number, run in enumerate(compared.runs)]
     found = []
-    for number, run in enumerate(compared.runs):
-        best = next(iter(best_of_run(compared.best[number], compared)), None)
-        found.append(Ranked(number, run, _score(compared, number, best), best))
-    sign = _sign(compared)
-    return sorted(found, key=lambda one: math.inf if one.score is None else sign * one.score)
-
-
-def best_of_run(best: Sequence[BestOfSeries], compared: RunComparison) -> Sequence[BestOfSeries]:
-    """The best of a run's series, as one item or none."""
-    sign = _sign(compared)
-    return sorted(best, key=lambda one: sign * one.value.value)[:1]
+    for number, (run, known, series) in enumerate(zip(compared.runs, compared.details, compared.best, strict=True)):
+        best = min(series, key=lambda one: metric.mode.rank(one.value.value), default=None)
+        found.append(Ranked(number, run, _score(known.metric(metric.tag), metric.mode, best), best))
+    return sorted(found, key=lambda one: math.inf if one.score is None else metric.mode.rank(one.score))
 
 
 def draw(compared: RunComparison, now: datetime) -> None:
@@ -49,9 +44,8 @@ def draw(compared: RunComparison, now: datetime) -> None:
     if compared.metric is None:
         return
     tag = compared.metric.tag
-    which = "lowest" if compared.metric.mode is Direction.MIN else "highest"
     guessed = ", which is a guess" if compared.metric.is_guess else ""
-    with frame.section("Best first", note=f"By the {which} {md(tag)} that a run logged{guessed}."):
+    with frame.section("Best first", note=f"By the {compared.metric.mode.word} {md(tag)} that a run logged{guessed}."):
         for one in ranked(compared):
             answers.place(f"best-{one.number}")
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -85,16 +79,9 @@ def latest_restorable(run: Run) -> Checkpoint | None:
     return max(members, key=lambda item: item.saved_at, default=None)
 
 
-def _score(compared: RunComparison, number: int, best: BestOfSeries | None) -> float | None:
-    assert compared.metric is not None or best is None
-    logged = None if compared.metric is None else compared.details[number].metric(compared.metric.tag)
-    point = None
-    if logged is not None and compared.metric is not None:
-        point = logged.min if compared.metric.mode is Direction.MIN else logged.max
+def _score(logged: RunMetric | None, mode: Direction, best: BestOfSeries | None) -> float | None:
+    """The best value that a run logged, else that of its best checkpoint."""
+    point = None if logged is None else logged.min if mode is Direction.MIN else logged.max
     if point is not None and point.value is not None:
         return point.value
     return None if best is None else best.value.value
-
-
-def _sign(compared: RunComparison) -> int:
-    return -1 if compared.metric is not None and compared.metric.mode is Direction.MAX else 1

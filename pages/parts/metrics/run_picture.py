@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.base.records import Checkpoint, Root, Run
 from core.services import metrics
-from core.services.metrics import BestOfSeries, Curve, Metrics, ValueAt, Way, XKind
+from core.services.metrics import AtCheckpoints, BestOfSeries, Curve, Metrics, ValueAt, Way, XKind
 from pages.parts import charts
 from pages.parts.frame import answers, frame, links, service
 from pages.parts.frame import format as fmt
@@ -22,8 +22,10 @@ _SAVES_NOTE = "Colour: health. Shape: contents. Size: bytes. Click a point to op
 _NOTE = "Each checkpoint is a mark on the curve. Click one to see it, drag to zoom, double-click to zoom out."
 
 
-def draw(root: Root, run: Run, members: Sequence[Checkpoint], now: datetime) -> None:
-    """The picture; where no log tells a metric, the saves over time."""
+def draw(
+    root: Root, run: Run, members: Sequence[Checkpoint], at_checkpoints: AtCheckpoints | None, now: datetime
+) -> None:
+    """The picture; without metrics in logs the saves over time. `at_checkpoints` is what the page knows already."""
     workspace = service.workspace()
     known = metrics.metrics(workspace, root.id, run.path)
     if not known.metrics:
@@ -40,10 +42,16 @@ def draw(root: Root, run: Run, members: Sequence[Checkpoint], now: datetime) -> 
             st.caption("Choose at least one metric.")
             return
         main = drawn[0].tag
-        values = metrics.values_at_checkpoints(workspace, root.id, run.path, [main])
-        best = metrics.best_checkpoints(workspace, root.id, run.path, known.best) if known.best else ()
+        by_best = at_checkpoints if at_checkpoints is not None and at_checkpoints.metric == known.best else None
+        if by_best is None and known.best is not None:  # a metric in names alone tells it on the rest of the page
+            by_best = metrics.at_checkpoints(workspace, root.id, run.path, known.best)
+        best = () if by_best is None else by_best.best
         stars = {one.checkpoint.path for one in best if one.metric.tag == main}
-        told = {path: found[main] for path, found in values.items() if main in found}
+        if by_best is not None and by_best.metric.tag == main:
+            told = by_best.values
+        else:
+            values = metrics.values_at_checkpoints(workspace, root.id, run.path, [main])
+            told = {path: found[main] for path, found in values.items() if main in found}
         marks = marks_of(members, told, stars, axis, now)
         chart = figure(
             [line for number, one in enumerate(drawn) for line in lines_of(one, color(number), axis)],
@@ -150,9 +158,9 @@ def _notes(known: Metrics, drawn: Sequence[Curve], axis: Axis) -> None:
         other = "epochs" if axis is Axis.STEP else "steps"
         st.caption(f":material/info: {md(', '.join(missing))} counts {other} and is not drawn over {axis}s.")
     if known.best is not None and known.best.is_guess:
+        told_by = f"the {known.best.mode.word} {md(known.best.tag)}"
         st.caption(
-            f":material/star: The best is told by the {'lowest' if known.best.mode.value == 'min' else 'highest'} "
-            f"{md(known.best.tag)}, which is a guess: under the title you can say otherwise."
+            f":material/star: The best is told by {told_by}, which is a guess: under the title you can say otherwise."
         )
     for problem in known.problems[:3]:
         place = "" if problem.offset is None else f", byte {problem.offset:,}"

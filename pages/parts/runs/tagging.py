@@ -15,8 +15,7 @@ from waypoint_resume.names import short_id
 
 _PLACE = "tags"
 _ADD, _OWNER, _NOTE = "tag-add", "tag-owner", "tag-note"
-_LOWEST, _HIGHEST = "lowest", "highest"
-_MODES = {_LOWEST: Direction.MIN, _HIGHEST: Direction.MAX}
+_MODES = {mode.word: mode for mode in Direction}
 
 
 def draw(run: Run, members: Sequence[Checkpoint], best: BestMetric | None) -> None:
@@ -136,7 +135,7 @@ def _best(run: Run, said: RunTags, members: Sequence[Checkpoint], best: BestMetr
         st.caption("By which metric the best checkpoint is told. It is kept in the run's folder.")
         name = st.selectbox("Metric", names, key=f"{key}-name", format_func=shown)
         guessed = metrics.best_metric(service.workspace(), run.root, run.path, [name], name)
-        first = _HIGHEST if guessed is not None and guessed.mode is Direction.MAX else _LOWEST
+        first = (Direction.MIN if guessed is None else guessed.mode).word
         way = st.segmented_control("Better is the", [*_MODES], default=first, key=f"{key}-{name}", required=True)
         with st.container(horizontal=True):
             answers.button("Keep", _say_best, run, name, way, key="best-keep", type="primary")
@@ -147,8 +146,7 @@ def _best(run: Run, said: RunTags, members: Sequence[Checkpoint], best: BestMetr
 def _best_label(best: BestMetric | None) -> str:
     if best is None:
         return "best by…"
-    way = _LOWEST if best.mode is Direction.MIN else _HIGHEST
-    return f"best: {way} {md(best.tag)}{' (a guess)' if best.is_guess else ''}"
+    return f"best: {best.mode.word} {md(best.tag)}{' (a guess)' if best.is_guess else ''}"
 
 
 def _say_best(run: Run, name: str, way: str) -> None:

@@ -6,10 +6,11 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.base.direction import Direction
 from core.base.errors import SettingsError
 from core.base.records import Run
 from core.services import retention
-from core.services.retention import LEFTOVERS, RULES, Key, Kind, MetricMode, Plan, Policy, parse_policy
+from core.services.retention import LEFTOVERS, RULES, Key, Kind, Plan, Policy, parse_policy
 from core.services.runs import RunFilter
 from core.services.sweeps import Sweep, runs_of
 from pages.parts.frame import format as fmt
@@ -109,7 +110,7 @@ def _field(key: Key, sweep: Sweep | None) -> object:
     if key.kind is Kind.TEXT:
         return st.text_input(key.label, placeholder=key.placeholder, key=key.name, width=width, help=key.tip)
     if key.kind is Kind.MODE:
-        modes = [mode.value for mode in MetricMode]
+        modes = [mode.value for mode in Direction]
         return st.selectbox(
             key.label, modes, index=None, placeholder=key.placeholder, key=key.name, width=width, help=key.tip
         )
