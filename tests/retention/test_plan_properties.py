@@ -208,6 +208,22 @@ def test_data_that_is_all_that_is_left_of_a_fold_stays_when_nothing_starts_again
     assert carried_out(a_state(*second, left=("m-1-0",)), LATEST) == {"ckpts/m-2-0"}
 
 
+def test_models_of_several_sizes_stay_apart_when_steps_that_are_known_seem_to_go_on_from_one_to_the_next() -> None:
+    """Of a copied tree, where no times tell: what is counted behind the size starts again, and only some steps are
+    known.
+    """
+    known = {("18", 0): 1, ("18", 1): 2, ("50", 1): 3, ("50", 2): 4, ("101", 2): 5}
+    places = [("18", 0), ("18", 1), *((size, place) for size in ("50", "101") for place in range(3))]
+    items = [a_member(f"resnet_{size}_{place}", step=known.get((size, place)), minute=0) for size, place in places]
+    assert carried_out(a_state(*items), LATEST) == {
+        "ckpts/resnet_18_0",
+        "ckpts/resnet_50_0",
+        "ckpts/resnet_50_1",
+        "ckpts/resnet_101_0",
+        "ckpts/resnet_101_1",
+    }
+
+
 @pytest.mark.parametrize("start", [None, 7.5], ids=["unknown", "known-but-in-parallel"])
 def test_steps_make_no_training_of_two_whose_starts_they_do_not_tell(start: float | None) -> None:
     items = [a_member("m-1-1", step=1, minute=1), a_member("m-1-2", step=2, minute=9)]
