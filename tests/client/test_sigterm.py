@@ -22,14 +22,14 @@ from waypoint_resume.waiting import wait_seconds
 
 JOB = """
 import logging, os, signal, sys, time
-logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)  # a signal may come within a print
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 from waypoint_resume import stopping
 from waypoint_resume.decision import decide
 {before}
 decision = decide({run!r}, wait={wait})
 stopping.heed_sigterm(decision)
 {after}
-print("holds", flush=True)
+os.write(1, b"holds\\n")  # at this the signal comes: within a print no handler could print
 while True:
     time.sleep(0.01)
     {each}
